@@ -1,0 +1,347 @@
+//! The contract between the journey and a system that holds data.
+//!
+//! Four traits, in the order a run meets them: [`Endpoint`] (connect, shapes), [`Snapshot`] and [`Scan`] (read),
+//! [`Writer`] (apply). They are synchronous: a run is a handful of long streams, each on a thread of its own, and
+//! the simulator needs every step to happen in an order it chooses (`docs/design/0002-synchronous-core.md`).
+//!
+//! Two words carry the contract. **Accepted**: the endpoint has taken the write, a crash may lose it. **Durable**:
+//! the write survives a crash of the endpoint. Checkpoints move on durable only.
+
+use crate::batch::{Batch, Record};
+use crate::error::Result;
+use crate::failpoint::Failpoints;
+use crate::schema::Schema;
+use crate::types::Type;
+use std::fmt;
+use std::sync::Arc;
+
+/// What an endpoint lets us promise (`docs/guarantees.md`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Transactional: control tables live in the endpoint, and every guarantee holds.
+    Transactional,
+    /// Conditional writes: no loss and no resurrection per object, no atomicity across objects.
+    Conditional,
+    /// Blind: what a write replaces cannot be made a condition of it.
+    Blind,
+}
+
+impl Class {
+    /// Returns the letter the documents use.
+    pub fn letter(self) -> &'static str {
+        match self {
+            Self::Transactional => "T",
+            Self::Conditional => "V",
+            Self::Blind => "B",
+        }
+    }
+}
+
+/// What an endpoint can do. Probed, never assumed from the engine's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Can be written at all.
+    pub write: bool,
+    /// Can create a missing collection.
+    pub create: bool,
+    /// Applies a batch and its marker in one transaction.
+    pub marker: bool,
+    /// Can make each write conditional on what it replaces ([`Writes::check`]).
+    pub check: bool,
+    /// Can deliver a scan in canonical key order, for keys whose native order is canonical.
+    pub ordered: bool,
+    /// Holds values of every class (`false`: text only, as CSV).
+    pub typed: bool,
+}
+
+/// Who an endpoint is. Never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// The engine: `sqlite`, `postgres`, `csv`, `memory`.
+    pub engine: &'static str,
+    /// The engine's version as it reports it.
+    pub version: String,
+    /// The address for people: the URL without its password.
+    pub address: String,
+    /// What makes it this endpoint and no other, however it was spelled: canonical path, or host, port and database.
+    pub identity: String,
+    /// What we can promise here.
+    pub class: Class,
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// What the user should know: why the class is lower than usual, for example.
+    pub notes: Vec<String>,
+}
+
+/// Opaque place in a source's history, as text without secrets. Equality only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Position(pub String);
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Opaque token that changes when a record changes. Equality only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Version(pub Box<[u8]>);
+
+/// Looks up a variable of the caller's environment.
+type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+/// What an endpoint may use of the world besides its own system. Passed in, so that nothing below the binary reads
+/// the environment.
+#[derive(Clone)]
+pub struct Context {
+    /// Looks up an environment variable.
+    pub env: Arc<Lookup>,
+    /// What to do at named places.
+    pub failpoints: Failpoints,
+}
+
+impl Context {
+    /// An empty environment in which nothing fails.
+    pub fn empty() -> Self {
+        Self { env: Arc::new(|_| None), failpoints: Failpoints::none() }
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("failpoints", &self.failpoints).finish_non_exhaustive()
+    }
+}
+
+/// One configured system that holds data. Connecting is the constructor's business; an `Endpoint` is connected, or
+/// reconnects by itself on the next call after a broken connection.
+pub trait Endpoint: Send {
+    /// Says who this is and what it can do.
+    fn about(&self) -> About;
+
+    /// Lists the collections in a stable order: no control objects, no system tables.
+    fn collections(&mut self) -> Result<Vec<String>>;
+
+    /// Reads the shape of `collection`; `None` when there is none of that name.
+    fn schema(&mut self, collection: &str) -> Result<Option<Schema>>;
+
+    /// Works out how `wanted` would be created here, without creating it: the engine's own types, key and
+    /// constraints. The names and the number of fields stay as they are.
+    ///
+    /// # Errors
+    /// `Config` when a field's type cannot be held here or a name is not allowed; the error names the field.
+    fn design(&self, wanted: &Schema) -> Result<Design>;
+
+    /// Opens a consistent view of all collections as of one position. It holds no lock that makes a reader or, on
+    /// engines with row versions, a writer wait.
+    fn snapshot(&mut self) -> Result<Box<dyn Snapshot>>;
+
+    /// Claims the right to write for `claim.link`: raises the epoch durably, so that every writer that claimed
+    /// before is refused from now on, even one whose commit is in flight. Creates the control objects if they are
+    /// missing. Called again after an unknown outcome, before [`Writer::marker`] is read.
+    fn writer(&mut self, claim: &Claim) -> Result<Box<dyn Writer>>;
+}
+
+/// How a missing collection would be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Design {
+    /// The schema it will have, in this endpoint's types.
+    pub schema: Schema,
+    /// The statement that creates it, for the plan; empty where there is none to show.
+    pub statement: String,
+}
+
+/// In which order a scan delivers records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order<'a> {
+    /// The fastest.
+    Natural,
+    /// Ascending by the canonical key encoding of these positions in [`ScanRequest::fields`].
+    Key(&'a [usize]),
+}
+
+/// What to read.
+#[derive(Clone, Copy, Debug)]
+pub struct ScanRequest<'a> {
+    /// The collection, in the shape this endpoint reported.
+    pub schema: &'a Schema,
+    /// Which fields to deliver, as indices into `schema.fields`, in this order.
+    pub fields: &'a [usize],
+    /// The type each delivered field will be cast to by the caller. A hint for the order only: values are always
+    /// delivered as they are stored.
+    pub wanted: &'a [Type],
+    /// In which order.
+    pub order: Order<'a>,
+    /// Only records whose key (the fields named by `order`, in that order) is greater than this one's. A hint: the
+    /// caller drops what comes anyway.
+    pub after: Option<Record<'a>>,
+    /// How many records a batch may hold.
+    pub batch_records_max: usize,
+    /// At how many bytes a batch is cut (one record may pass it).
+    pub batch_bytes_max: usize,
+}
+
+/// A consistent view of an endpoint. Dropping it releases it.
+pub trait Snapshot: Send {
+    /// Where in the endpoint's history this view stands.
+    fn position(&self) -> Position;
+
+    /// Starts reading a collection. The same request on the same snapshot gives the same records.
+    fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>>;
+}
+
+/// A collection being read.
+pub trait Scan: Send {
+    /// Whether the records come in the canonical key order that was asked for. The caller asserts it all the same,
+    /// and sorts when this says `false`.
+    fn ordered(&self) -> bool;
+
+    /// Appends the next records to `into` (which the caller has reset) and tells whether there were any.
+    ///
+    /// # Errors
+    /// After an error the scan is over; what it delivered so far is not the whole collection, so nothing may be
+    /// concluded from a missing record.
+    fn next(&mut self, into: &mut Batch) -> Result<bool>;
+}
+
+/// Who wants to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The link's durable name.
+    pub link: String,
+    /// The state store's incarnation id.
+    pub incarnation: String,
+}
+
+/// What one record's write is meant to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// The record is missing; insert it. Where it exists after all, it is replaced.
+    Insert,
+    /// The record exists; replace its fields. Where it is missing after all, it is inserted.
+    Update,
+    /// Remove the record with this key. Where it is missing, nothing happens.
+    Delete,
+}
+
+/// The row written in the target's own transaction that names the batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marker {
+    /// The state store that wrote it.
+    pub incarnation: String,
+    /// The batch's number; grows by one with each batch of a link and partition.
+    pub batch: u64,
+    /// What the engine wants to find again: opaque bytes.
+    pub position: Vec<u8>,
+    /// The epoch under which it was written.
+    pub epoch: u64,
+}
+
+/// Names the batch of a [`Writes`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The partition: one stream of batches of the link. Usually the collection's name.
+    pub partition: String,
+    /// The batch's number.
+    pub batch: u64,
+    /// Stored with it.
+    pub position: Vec<u8>,
+}
+
+/// Decides, inside the target's transaction and under its lock, whether a record may still be written.
+pub trait Check: Sync {
+    /// Given write `index` and the record that stands at the target now (the fields of [`Writes::fields`], in that
+    /// order), tells whether it is the one the write expects to replace.
+    fn holds(&self, index: usize, current: Option<Record<'_>>) -> bool;
+
+    /// Given the indices that did not hold, returns the position to store in the marker instead of
+    /// [`Mark::position`]: the stale list must become durable with the writes that did apply.
+    fn position(&self, stale: &[usize]) -> Vec<u8>;
+}
+
+/// A batch of writes to one collection.
+#[derive(Clone, Copy)]
+pub struct Writes<'a> {
+    /// The target collection, as the target reported it.
+    pub schema: &'a Schema,
+    /// The target field of each value in `records`, as indices into `schema.fields`. Contains the key's fields and
+    /// no generated field.
+    pub fields: &'a [usize],
+    /// The key, as positions in `fields`.
+    pub key: &'a [usize],
+    /// What to do with each record.
+    pub ops: &'a [Op],
+    /// The records. Each key occurs at most once. Of a [`Op::Delete`] only the key's values count.
+    pub records: &'a Batch,
+    /// The marker to write with them.
+    pub mark: &'a Mark,
+    /// Whether the collection is being loaded: it was empty or missing when the run began, so that bulk paths pay.
+    pub load: bool,
+    /// The condition on each write, where it is more than the key's.
+    pub check: Option<&'a dyn Check>,
+}
+
+impl fmt::Debug for Writes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writes")
+            .field("collection", &self.schema.collection)
+            .field("records", &self.ops.len())
+            .field("batch", &self.mark.batch)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of one write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done; the record's new version where the endpoint has one.
+    Applied(Option<Version>),
+    /// Nothing to do: it was so already.
+    Unchanged,
+    /// The record is not the one the write expected: observe it again, decide again.
+    Stale,
+    /// Refused for this record alone, and will be again: a constraint, a type, a size. Names, never values.
+    Rejected {
+        /// Why, for people.
+        reason: String,
+        /// Whether another record stands in the way (a unique value, a foreign key), so that trying again after
+        /// the other writes may help.
+        blocked: bool,
+    },
+    /// Nobody knows: the answer was lost. Found out by reading, never by a blind retry.
+    Unknown,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// One outcome per write, in order.
+    pub outcomes: Vec<Outcome>,
+    /// Whether the batch is durable already; otherwise it is after [`Writer::finish`].
+    pub durable: bool,
+}
+
+/// The right to write to an endpoint, under one epoch.
+pub trait Writer: Send {
+    /// Returns the epoch this writer claimed.
+    fn epoch(&self) -> u64;
+
+    /// Reads the marker of `partition`; `None` when no batch was ever applied, or where the endpoint keeps none.
+    fn marker(&mut self, partition: &str) -> Result<Option<Marker>>;
+
+    /// Creates a missing collection. Repeating it when the collection exists in that very shape is not an error.
+    fn create(&mut self, design: &Design) -> Result<()>;
+
+    /// Applies a batch and its marker, atomically where the class is T. When it returns `Ok`, writes whose outcome
+    /// is `Applied` are accepted, and durable if [`Applied::durable`] says so; the others left no trace.
+    /// Repeating a batch is safe.
+    ///
+    /// # Errors
+    /// `Stale` when another engine raised the epoch; nothing was written. `Unavailable` when the connection broke:
+    /// whether the batch was applied is unknown until the marker has been read under a new claim. Any other error:
+    /// nothing was written.
+    fn apply(&mut self, writes: &Writes<'_>) -> Result<Applied>;
+
+    /// Makes everything accepted for `collection` durable.
+    fn finish(&mut self, collection: &str) -> Result<()>;
+}

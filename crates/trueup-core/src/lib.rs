@@ -1,0 +1,20 @@
+//! The pure core of trueup: values in, values out.
+//!
+//! Everything that decides lives here: what equal means ([`encode`]), what to do about it
+//! , and the contract that endpoints keep ([`endpoint`]). The crate does no I/O,
+//! reads no clock, draws no random number, spawns nothing and iterates no hash map: the same input gives the same
+//! output in the same order.
+
+pub mod batch;
+pub mod decimal;
+pub mod digest;
+pub mod encode;
+pub mod endpoint;
+pub mod error;
+pub mod failpoint;
+pub mod json;
+pub mod schema;
+pub mod types;
+pub mod value;
+
+pub use error::{Error, Kind, Result};

@@ -1,0 +1,78 @@
+//! The shape of a collection: its fields, its key, and what the endpoint enforces.
+//!
+//! A schema is what an endpoint says about itself. It holds no data and no decision: how two schemas meet is the
+//! [`mapping`](crate::mapping)'s business.
+
+use crate::types::Type;
+
+/// One field of a collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The field's name, exactly as the endpoint spells it.
+    pub name: String,
+    /// What it holds.
+    pub ty: Type,
+    /// The endpoint's own name for the type, prefixed by the engine (`postgres:numeric(10,2)`). Two fields of equal
+    /// native type exchange values unread.
+    pub native: String,
+    /// Whether NULL is allowed.
+    pub nullable: bool,
+    /// Whether the endpoint computes the value itself: read, but never written.
+    pub generated: bool,
+    /// Whether the type is a guess from the data (CSV): the other side's type then decides.
+    pub inferred: bool,
+}
+
+impl Field {
+    /// Makes a nullable, stored, declared field.
+    pub fn new(name: impl Into<String>, ty: Type, native: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ty,
+            native: native.into(),
+            nullable: true,
+            generated: false,
+            inferred: false,
+        }
+    }
+}
+
+/// A reference from fields of this collection to another collection of the same endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// The referring fields, as indices.
+    pub fields: Vec<usize>,
+    /// The collection referred to.
+    pub collection: String,
+    /// Whether deleting there deletes or rewrites here (`CASCADE`, `SET NULL`, `SET DEFAULT`).
+    pub cascades: bool,
+}
+
+/// The shape of a collection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schema {
+    /// The collection's name as the endpoint spells it.
+    pub collection: String,
+    /// The fields in the endpoint's order.
+    pub fields: Vec<Field>,
+    /// The key's fields as indices, in key order; empty when the collection has none.
+    pub key: Vec<usize>,
+    /// Further unique constraints, as field indices.
+    pub uniques: Vec<Vec<usize>>,
+    /// Foreign keys to collections of the same endpoint.
+    pub references: Vec<Reference>,
+    /// What the reader should know: triggers that will fire, row security, and the like. Names only.
+    pub notes: Vec<String>,
+}
+
+impl Schema {
+    /// Returns the index of the field called `name`.
+    pub fn index_of(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|field| field.name == name)
+    }
+
+    /// Returns the names of the key's fields.
+    pub fn key_names(&self) -> Vec<&str> {
+        self.key.iter().map(|&index| self.fields[index].name.as_str()).collect()
+    }
+}

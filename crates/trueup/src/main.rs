@@ -1,0 +1,2 @@
+//! trueup
+fn main() {}
