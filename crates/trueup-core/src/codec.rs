@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a length or count.
-    pub fn len(&mut self) -> Result<usize> {
+    pub fn count(&mut self) -> Result<usize> {
         let mut len = 0usize;
         for shift in (0..usize::BITS).step_by(7) {
             let byte = self.byte()?;
@@ -110,7 +110,7 @@ impl<'a> Reader<'a> {
 
     /// Reads a length-prefixed byte string.
     pub fn bytes(&mut self) -> Result<&'a [u8]> {
-        let len = self.len()?;
+        let len = self.count()?;
         if len > self.rest.len() {
             return Err(torn());
         }

@@ -191,16 +191,20 @@ pub trait Snapshot: Send {
     /// Where in the endpoint's history this view stands.
     fn position(&self) -> Position;
 
-    /// Starts reading a collection. The same request on the same snapshot gives the same records.
+    /// Tells whether [`Snapshot::scan`] of `request` would deliver the canonical key order it asks for, without
+    /// starting it. The caller asserts the order all the same, and sorts when this says `false`.
+    fn ordered(&mut self, request: &ScanRequest<'_>) -> Result<bool>;
+
+    /// Tells whether the collection has no record at all.
+    fn is_empty(&mut self, schema: &Schema) -> Result<bool>;
+
+    /// Starts reading a collection. The same request on the same snapshot gives the same records. A scan that was
+    /// dropped before its end leaves the snapshot usable.
     fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>>;
 }
 
 /// A collection being read.
 pub trait Scan: Send {
-    /// Whether the records come in the canonical key order that was asked for. The caller asserts it all the same,
-    /// and sorts when this says `false`.
-    fn ordered(&self) -> bool;
-
     /// Appends the next records to `into` (which the caller has reset) and tells whether there were any.
     ///
     /// # Errors

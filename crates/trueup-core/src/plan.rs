@@ -128,12 +128,12 @@ pub fn decode(bytes: &[u8], into: &mut Batch) -> Result<Decoded> {
         Ok(present.then_some(digest))
     };
     let (before, after) = (digest()?, digest()?);
-    let count = reader.len()?;
+    let count = reader.count()?;
     if count > into.width() {
         return Err(torn());
     }
     let changed = (0..count)
-        .map(|_| reader.len())
+        .map(|_| reader.count())
         .collect::<Result<Vec<_>>>()?;
     reader.record(into)?;
     if !reader.is_done() {

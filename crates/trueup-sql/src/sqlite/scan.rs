@@ -14,6 +14,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{Order, Position, Scan, ScanRequest, Snapshot};
+use trueup_core::schema::Schema;
 use trueup_core::types::Type;
 use trueup_core::value::Value;
 use trueup_core::{Error, Result};
@@ -68,15 +69,44 @@ struct SqliteSnapshot {
     worker: Option<JoinHandle<()>>,
 }
 
+/// What the worker is asked.
+enum Request {
+    /// One number.
+    Ask {
+        sql: String,
+        answer: SyncSender<Result<i64>>,
+    },
+    /// A scan.
+    Scan(ScanTask),
+}
+
 /// A scan as the worker carries it out.
-struct Request {
+struct ScanTask {
     sql: String,
-    probe: Option<String>,
     width: usize,
     records_max: usize,
     bytes_max: usize,
-    ordered: SyncSender<Result<bool>>,
     batches: SyncSender<Result<Batch>>,
+}
+
+impl SqliteSnapshot {
+    fn send(&self, request: Request) -> Result<()> {
+        self.requests
+            .as_ref()
+            .ok_or_else(gone)?
+            .send(request)
+            .map_err(|_| gone())
+    }
+
+    fn ask(&self, sql: String) -> Result<i64> {
+        let (answer, inbox) = sync_channel(1);
+        self.send(Request::Ask { sql, answer })?;
+        inbox.recv().map_err(|_| gone())?
+    }
+}
+
+fn gone() -> Error {
+    Error::bug("the scanning thread is gone")
 }
 
 impl Snapshot for SqliteSnapshot {
@@ -84,26 +114,30 @@ impl Snapshot for SqliteSnapshot {
         self.position.clone()
     }
 
+    fn ordered(&mut self, request: &ScanRequest<'_>) -> Result<bool> {
+        let Some(probe) = order_probe(request) else {
+            return Ok(false);
+        };
+        // BINARY compares the stored bytes, which in a UTF-16 file do not order as UTF-8 does.
+        let encoding = "SELECT encoding = 'UTF-8' FROM pragma_encoding";
+        Ok(self.ask(encoding.to_owned())? == 1 && self.ask(probe)? == 0)
+    }
+
+    fn is_empty(&mut self, schema: &Schema) -> Result<bool> {
+        let table = quote(&schema.collection);
+        Ok(self.ask(format!("SELECT EXISTS (SELECT 1 FROM {table})"))? == 0)
+    }
+
     fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>> {
-        let (ordered, order_known) = sync_channel(1);
         let (batches, inbox) = sync_channel(BATCHES_AHEAD);
-        let request = Request {
+        self.send(Request::Scan(ScanTask {
             sql: select(request),
-            probe: order_probe(request),
             width: request.fields.len(),
             records_max: request.batch_records_max.max(1),
             bytes_max: request.batch_bytes_max,
-            ordered,
             batches,
-        };
-        let gone = || Error::bug("the scanning thread is gone");
-        self.requests
-            .as_ref()
-            .ok_or_else(gone)?
-            .send(request)
-            .map_err(|_| gone())?;
-        let ordered = order_known.recv().map_err(|_| gone())??;
-        Ok(Box::new(SqliteScan { ordered, inbox }))
+        }))?;
+        Ok(Box::new(SqliteScan { inbox }))
     }
 }
 
@@ -118,15 +152,10 @@ impl Drop for SqliteSnapshot {
 }
 
 struct SqliteScan {
-    ordered: bool,
     inbox: Receiver<Result<Batch>>,
 }
 
 impl Scan for SqliteScan {
-    fn ordered(&self) -> bool {
-        self.ordered
-    }
-
     fn next(&mut self, into: &mut Batch) -> Result<bool> {
         match self.inbox.recv() {
             Ok(Ok(batch)) if batch.is_empty() => Ok(false),
@@ -196,42 +225,26 @@ fn order_probe(request: &ScanRequest<'_>) -> Option<String> {
 
 fn serve(connection: &Connection, inbox: &Receiver<Request>) {
     for request in inbox {
-        if request
-            .ordered
-            .send(is_ordered(connection, &request))
-            .is_err()
-        {
-            continue;
+        // A reader that is gone needs neither answer nor end.
+        match request {
+            Request::Ask { sql, answer } => {
+                let number = connection.query_row(&sql, [], |row| row.get(0));
+                drop(answer.send(number.map_err(|cause| translate(cause, "ask"))));
+            }
+            Request::Scan(task) => {
+                let end = match stream(connection, &task) {
+                    Ok(true) => Ok(Batch::new(task.width)),
+                    Ok(false) => continue,
+                    Err(cause) => Err(translate(cause, "scan")),
+                };
+                drop(task.batches.send(end));
+            }
         }
-        let end = match stream(connection, &request) {
-            Ok(true) => Ok(Batch::new(request.width)),
-            Ok(false) => continue,
-            Err(cause) => Err(translate(cause, "scan")),
-        };
-        // A reader that is gone needs no end.
-        drop(request.batches.send(end));
     }
 }
 
-fn is_ordered(connection: &Connection, request: &Request) -> Result<bool> {
-    let Some(probe) = &request.probe else {
-        return Ok(false);
-    };
-    let ask = || -> rusqlite::Result<bool> {
-        // BINARY compares the stored bytes, which in a UTF-16 file do not order as UTF-8 does.
-        let encoding: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0))?;
-        if encoding != "UTF-8" {
-            return Ok(false);
-        }
-        connection
-            .query_row(probe, [], |row| row.get::<_, bool>(0))
-            .map(|other| !other)
-    };
-    ask().map_err(|cause| translate(cause, "probe the key's order"))
-}
-
 /// Sends all batches; `false` when the reader went away.
-fn stream(connection: &Connection, request: &Request) -> rusqlite::Result<bool> {
+fn stream(connection: &Connection, request: &ScanTask) -> rusqlite::Result<bool> {
     let mut statement = connection.prepare(&request.sql)?;
     let mut rows = statement.query([])?;
     let mut batch = Batch::new(request.width);

@@ -1,0 +1,291 @@
+//! Compares the two sides of a collection and spools the plan.
+//!
+//! Both sides are read at the same time, each on a thread of its own, and merged on the caller's. One way, the
+//! decision per key needs no base: the source is right. An empty target is not compared but planned as one load.
+
+use crate::connect::Collection;
+use crate::link::{Mode, World};
+use crate::progress::Step;
+use crate::scan::{Reading, Role, feed};
+use crate::sort::Sorted;
+use crate::spool::{Spool, Spooled};
+use std::sync::Mutex;
+use trueup_core::diff::{Cursor, Difference, Flow, Totals, diff};
+use trueup_core::endpoint::{Op, Snapshot};
+use trueup_core::park::Parked;
+use trueup_core::plan::{Action, CollectionPlan, Counts, Load};
+use trueup_core::{Error, Result};
+
+/// A collection with its plan.
+#[derive(Debug)]
+pub(crate) struct Compared {
+    pub(crate) collection: Collection,
+    pub(crate) plan: CollectionPlan,
+    /// Inserts and updates, in key order.
+    pub(crate) upserts: Spooled,
+    /// Deletes, in key order; only those that will be carried out.
+    pub(crate) deletes: Spooled,
+    /// The source in key order, where the endpoint does not deliver it so.
+    pub(crate) sorted_source: Option<Sorted>,
+    pub(crate) differences: Differences,
+    pub(crate) totals: Totals,
+    pub(crate) parked: Vec<Parked>,
+}
+
+/// What compare found, whatever the mode makes of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Differences {
+    /// Records that only the source has.
+    pub only_source: u64,
+    /// Records that only the target has.
+    pub only_target: u64,
+    /// Records that differ.
+    pub changed: u64,
+    /// Records that are equal.
+    pub same: u64,
+}
+
+/// The sides of a comparison.
+pub(crate) struct Sides<'a> {
+    pub(crate) source: &'a mut dyn Snapshot,
+    /// `None` when the target holds nothing at all yet.
+    pub(crate) target: Option<&'a mut dyn Snapshot>,
+}
+
+/// Compares `collection` and plans what `mode` allows. With `list` set an empty target is compared all the same, so
+/// that each difference is counted and listed.
+pub(crate) fn compare(
+    collection: Collection,
+    sides: &mut Sides<'_>,
+    mode: Mode,
+    resumed: bool,
+    world: &World<'_>,
+) -> Result<Compared> {
+    let parked = Parking::new(world.limits.refused_max);
+    let source = reading(Role::Source, &collection, world);
+    let target = reading(Role::Target, &collection, world);
+    let (mut source_sorted, mut target_sorted) = (None, None);
+    let mut target_snapshot = match sides.target.as_deref_mut() {
+        Some(snapshot) if collection.create.is_none() => Some(snapshot),
+        _ => None,
+    };
+    let target_empty = match target_snapshot.as_deref_mut() {
+        Some(snapshot) => snapshot.is_empty(&collection.target).map_err(|e| e.at("target"))?,
+        None => true,
+    };
+    if !source.is_ordered(sides.source)? {
+        source_sorted = Some(source.sort(sides.source, &mut |new| parked.park(new))?);
+    }
+    if let Some(snapshot) = target_snapshot.as_deref_mut()
+        && !target_empty
+        && !target.is_ordered(snapshot)?
+    {
+        target_sorted = Some(target.sort(snapshot, &mut |_| Ok(()))?);
+    }
+    let mut planned = Planned::new(mode, world)?;
+    if target_empty && mode.write {
+        planned.load = Some(Load { records: source_sorted.as_ref().map(Sorted::len), resumed: false });
+    } else {
+        let mut source_side = Side { reading: &source, snapshot: Some(sides.source), sorted: source_sorted.as_mut() };
+        let snapshot = target_snapshot.filter(|_| !target_empty);
+        let mut target_side =
+            Side { reading: &target, snapshot, sorted: target_sorted.as_mut() };
+        planned.resumed = resumed;
+        merge(&mut source_side, &mut target_side, &mut planned, &parked, world)?;
+    }
+    planned.finish(collection, source_sorted, parked.into_inner())
+}
+
+fn reading<'a>(role: Role, collection: &'a Collection, world: &'a World<'a>) -> Reading<'a> {
+    let schema = match role {
+        Role::Source => &collection.source,
+        Role::Target => &collection.target,
+    };
+    Reading { role, schema, mapping: &collection.mapping, world, step: Step::Compare }
+}
+
+/// One side during the merge: sorted on disk, or read in order from its endpoint, or empty.
+struct Side<'a, 's> {
+    reading: &'a Reading<'a>,
+    snapshot: Option<&'s mut dyn Snapshot>,
+    sorted: Option<&'s mut Sorted>,
+}
+
+impl Side<'_, '_> {
+    fn stream(&mut self, feed: crate::scan::Feed, parked: &Parking, world: &World<'_>) {
+        let limits = world.limits;
+        let result = match (&mut self.sorted, &mut self.snapshot) {
+            (Some(sorted), _) => {
+                sorted.read(limits.batch_records_max, limits.batch_bytes_max, &mut |keyed| {
+                    Ok(feed.send(keyed))
+                })
+            }
+            (None, Some(snapshot)) => self.reading.scan(*snapshot, true, &mut |piece| {
+                parked.park(piece.parked)?;
+                Ok(feed.send(piece.keyed))
+            }),
+            (None, None) => Ok(()),
+        };
+        feed.end(result);
+    }
+}
+
+fn merge(
+    source: &mut Side<'_, '_>,
+    target: &mut Side<'_, '_>,
+    planned: &mut Planned,
+    parked: &Parking,
+    world: &World<'_>,
+) -> Result<()> {
+    let (source_feed, mut source_fed) = feed(world.limits.batches_ahead);
+    let (target_feed, mut target_fed) = feed(world.limits.batches_ahead);
+    std::thread::scope(|scope| {
+        scope.spawn(|| source.stream(source_feed, parked, world));
+        scope.spawn(|| target.stream(target_feed, parked, world));
+        // Moved in, so that an early end drops the receivers and the threads stop instead of waiting for room.
+        let (mut source_fed, mut target_fed) = (&mut source_fed, &mut target_fed);
+        let merged = (|| {
+            let mut source = Cursor::new("source", &mut *source_fed)?;
+            let mut target = Cursor::new("target", &mut *target_fed)?;
+            planned.totals = diff(&mut source, &mut target, &mut |difference| {
+                planned.take(difference)
+            })?;
+            Ok(())
+        })();
+        source_fed.close();
+        target_fed.close();
+        merged
+    })
+}
+
+/// The plan while it grows.
+struct Planned {
+    mode: Mode,
+    upserts: Spool,
+    deletes: Spool,
+    counts: Counts,
+    differences: Differences,
+    totals: Totals,
+    load: Option<Load>,
+    resumed: bool,
+    left_alone: u64,
+    scratch: Vec<u8>,
+}
+
+impl Planned {
+    fn new(mode: Mode, world: &World<'_>) -> Result<Self> {
+        Ok(Self {
+            mode,
+            upserts: Spool::new(&world.spool_folder)?,
+            deletes: Spool::new(&world.spool_folder)?,
+            counts: Counts::default(),
+            differences: Differences::default(),
+            totals: Totals::default(),
+            load: None,
+            resumed: false,
+            left_alone: 0,
+            scratch: Vec::new(),
+        })
+    }
+
+    /// One way, the source is right; what it does not say, or only half says, changes nothing.
+    fn take(&mut self, difference: Difference<'_>) -> Result<Flow> {
+        match difference {
+            Difference::Same(_) => self.differences.same += 1,
+            Difference::OnlySource(source) => {
+                self.differences.only_source += 1;
+                self.push(&Action::insert(source))?;
+            }
+            Difference::Changed { source, target } => {
+                self.differences.changed += 1;
+                self.push(&Action::update(source, target))?;
+            }
+            Difference::OnlyTarget(target) => {
+                self.differences.only_target += 1;
+                if self.mode.delete {
+                    self.push(&Action::delete(target))?;
+                } else {
+                    self.left_alone += 1;
+                }
+            }
+            // It exists at the source, so it is not deleted; what it holds is not known, so it is not written.
+            Difference::Unknown { .. } => {}
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn push(&mut self, action: &Action<'_>) -> Result<()> {
+        self.counts.add(action.op);
+        self.scratch.clear();
+        action.encode(&mut self.scratch);
+        let spool = match action.op {
+            Op::Insert | Op::Update => &mut self.upserts,
+            Op::Delete => &mut self.deletes,
+        };
+        spool.push(&self.scratch)
+    }
+
+    fn finish(
+        self,
+        collection: Collection,
+        sorted_source: Option<Sorted>,
+        parked: Vec<Parked>,
+    ) -> Result<Compared> {
+        let plan = CollectionPlan {
+            source: collection.source.collection.clone(),
+            target: collection.target.collection.clone(),
+            fields: collection.mapping.fields().iter().map(|field| field.name.clone()).collect(),
+            key: collection.mapping.key().to_vec(),
+            create: collection.create.clone(),
+            load: self.load,
+            counts: self.counts,
+            target_records: self.totals.target.count,
+            left_alone: self.left_alone,
+            parked: parked.len() as u64,
+        };
+        Ok(Compared {
+            collection,
+            plan,
+            upserts: self.upserts.finish()?,
+            deletes: self.deletes.finish()?,
+            sorted_source,
+            differences: self.differences,
+            totals: self.totals,
+            parked,
+        })
+    }
+}
+
+/// Parked records of one collection, bounded.
+#[derive(Debug)]
+pub(crate) struct Parking {
+    parked: Mutex<Vec<Parked>>,
+    max: usize,
+}
+
+impl Parking {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { parked: Mutex::new(Vec::new()), max }
+    }
+
+    pub(crate) fn park(&self, new: Vec<Parked>) -> Result<()> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        let mut parked = self.parked.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        parked.extend(new);
+        if parked.len() <= self.max {
+            return Ok(());
+        }
+        let last = parked.last().map_or(String::new(), |parked| parked.reason.clone());
+        Err(Error::config(format!(
+            "more than {} records do not fit the target; the last one: {last}",
+            self.max
+        ))
+        .hint("this is a matter of the mapping, not of single records: change a type, cast or drop the field"))
+    }
+
+    pub(crate) fn into_inner(self) -> Vec<Parked> {
+        self.parked.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,130 @@
+//! What a run is given: two endpoints, collections, a mode, limits, and the world.
+
+use crate::clock::Clock;
+use crate::progress::Progress;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use trueup_core::digest::Digest;
+use trueup_core::endpoint::Endpoint;
+use trueup_core::failpoint::Failpoints;
+use trueup_core::guard::Guard;
+use trueup_core::mapping::Rules;
+use trueup_core::{Error, Kind, Result};
+
+/// One collection of a link.
+#[derive(Clone, Debug, Default)]
+pub struct CollectionSpec {
+    /// The source's name for it.
+    pub source: String,
+    /// The target's name for it.
+    pub target: String,
+    /// What differs from "same names, same key".
+    pub rules: Rules,
+}
+
+/// What a run may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode {
+    /// Write at all; otherwise stop after compare.
+    pub write: bool,
+    /// Delete what only the target has.
+    pub delete: bool,
+    /// Verify at the end.
+    pub verify: bool,
+    /// Let plans pass the guard.
+    pub lift_guard: bool,
+}
+
+/// Two endpoints and what connects them.
+pub struct Link {
+    /// Where records come from. Never written.
+    pub source: Box<dyn Endpoint>,
+    /// Where they go.
+    pub target: Box<dyn Endpoint>,
+    /// The collections, in the order the user named them; empty means every collection of the source.
+    pub collections: Vec<CollectionSpec>,
+    /// What the run may do.
+    pub mode: Mode,
+    /// When to stop.
+    pub guard: Guard,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    /// Returns the name for people: the two addresses.
+    pub fn name(&self) -> String {
+        format!("{} -> {}", self.source.about().address, self.target.about().address)
+    }
+
+    /// Returns the durable name: the two identities, whatever the addresses look like today.
+    pub fn durable_name(&self) -> String {
+        let (source, target) = (self.source.about().identity, self.target.about().identity);
+        let digest = Digest::of(format!("{}\n{source}{target}", source.len()).as_bytes());
+        format!("{:016x}", digest.0 as u64)
+    }
+}
+
+/// Bounds on memory and batches. The defaults keep a run below 150 MiB whatever the number of records.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Records of a batch.
+    pub batch_records_max: usize,
+    /// Bytes at which a batch is cut.
+    pub batch_bytes_max: usize,
+    /// Batches a reader may be ahead.
+    pub batches_ahead: usize,
+    /// Bytes sorted in memory before a run of them is written to disk.
+    pub sort_bytes_max: usize,
+    /// Refused records kept for another try, and named in the report; with more, the run stops.
+    pub refused_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            batch_records_max: 10_000,
+            batch_bytes_max: 4 << 20,
+            batches_ahead: 2,
+            sort_bytes_max: 32 << 20,
+            refused_max: 10_000,
+        }
+    }
+}
+
+/// Everything outside the data that a run touches.
+pub struct World<'a> {
+    /// The time.
+    pub clock: &'a dyn Clock,
+    /// Who listens.
+    pub progress: &'a dyn Progress,
+    /// Named places of failure.
+    pub failpoints: Failpoints,
+    /// Set when the user wants the run to stop at the next batch boundary.
+    pub stop: &'a AtomicBool,
+    /// Where temporary files go; they have no name and vanish with the process.
+    pub spool_folder: PathBuf,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+impl std::fmt::Debug for World<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+impl World<'_> {
+    /// Fails when the user wants the run to stop.
+    pub(crate) fn check_stop(&self) -> Result<()> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Error::new(Kind::Interrupted, "stopped on request, between two batches")
+                .hint("nothing is lost; run the same command again and it goes on"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,213 @@
+//! External sort: puts a stream into canonical key order within a fixed memory budget.
+//!
+//! Entries collect in memory; a full buffer is sorted and spooled as a run; the runs are merged as they are read.
+//! When there are too many runs they are first merged into one. Stable, so that of two records with one key the
+//! error names the earlier one first, every time.
+
+use crate::spool::{Spool, SpoolReader, Spooled};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::path::PathBuf;
+use trueup_core::Result;
+use trueup_core::batch::Batch;
+use trueup_core::codec::{Reader, put_bytes, put_record};
+use trueup_core::diff::not_unique;
+use trueup_core::digest::Digest;
+use trueup_core::keyed::{Entry, Keyed, Standing};
+
+/// Runs merged at once: each has an open file and a buffer of 64 KiB.
+const FAN_IN: usize = 128;
+
+/// Collects entries.
+#[derive(Debug)]
+pub(crate) struct Sorter {
+    folder: PathBuf,
+    bytes_max: usize,
+    width: usize,
+    arena: Vec<u8>,
+    /// Where each entry's key and whole lie in the arena: start, key end, end.
+    index: Vec<(usize, usize, usize)>,
+    runs: Vec<Spooled>,
+    entries: u64,
+}
+
+impl Sorter {
+    /// Makes a sorter of entries with `width` fields that keeps about `bytes_max` bytes in memory.
+    pub(crate) fn new(folder: PathBuf, bytes_max: usize, width: usize) -> Self {
+        let (arena, index, runs) = (Vec::new(), Vec::new(), Vec::new());
+        Self { folder, bytes_max, width, arena, index, runs, entries: 0 }
+    }
+
+    /// Takes every entry of `keyed`.
+    pub(crate) fn push(&mut self, keyed: &Keyed) -> Result<()> {
+        for entry in keyed.entries() {
+            let start = self.arena.len();
+            self.arena.extend_from_slice(entry.key);
+            let key_end = self.arena.len();
+            encode_rest(entry, &mut self.arena);
+            self.index.push((start, key_end, self.arena.len()));
+            self.entries += 1;
+            let index_bytes = self.index.len() * size_of::<(usize, usize, usize)>();
+            if self.arena.len() + index_bytes >= self.bytes_max {
+                self.spill()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends collecting and checks that no key occurs twice; `side` is named in the error.
+    pub(crate) fn finish(mut self, side: &str) -> Result<Sorted> {
+        if !self.index.is_empty() {
+            self.spill()?;
+        }
+        let mut sorted = Sorted { runs: self.runs, width: self.width, entries: self.entries };
+        let mut last: Option<Vec<u8>> = None;
+        let mut merge = Merge::new(&mut sorted.runs)?;
+        while let Some(entry) = merge.next()? {
+            let key = Reader::new(entry).bytes()?;
+            if last.as_deref() == Some(key) {
+                return Err(not_unique(side, key));
+            }
+            let kept = last.get_or_insert_default();
+            kept.clear();
+            kept.extend_from_slice(key);
+        }
+        Ok(sorted)
+    }
+
+    fn spill(&mut self) -> Result<()> {
+        let arena = &self.arena;
+        self.index.sort_by(|a, b| arena[a.0..a.1].cmp(&arena[b.0..b.1]));
+        let mut spool = Spool::new(&self.folder)?;
+        let mut entry = Vec::new();
+        for &(start, key_end, end) in &self.index {
+            entry.clear();
+            put_bytes(&arena[start..key_end], &mut entry);
+            entry.extend_from_slice(&arena[key_end..end]);
+            spool.push(&entry)?;
+        }
+        self.runs.push(spool.finish()?);
+        self.arena.clear();
+        self.index.clear();
+        if self.runs.len() >= FAN_IN { self.compact() } else { Ok(()) }
+    }
+
+    fn compact(&mut self) -> Result<()> {
+        let mut spool = Spool::new(&self.folder)?;
+        let mut merge = Merge::new(&mut self.runs)?;
+        while let Some(entry) = merge.next()? {
+            spool.push(entry)?;
+        }
+        drop(merge);
+        self.runs = vec![spool.finish()?];
+        Ok(())
+    }
+}
+
+/// A sorted stream on disk, which can be read as often as needed.
+#[derive(Debug)]
+pub(crate) struct Sorted {
+    runs: Vec<Spooled>,
+    width: usize,
+    entries: u64,
+}
+
+impl Sorted {
+    /// Returns the number of entries, unknown ones included.
+    pub(crate) fn len(&self) -> u64 {
+        self.entries
+    }
+
+    /// Reads all entries in key order, in batches of about the given size.
+    pub(crate) fn read(
+        &mut self,
+        records_max: usize,
+        bytes_max: usize,
+        send: &mut dyn FnMut(Keyed) -> Result<bool>,
+    ) -> Result<()> {
+        let width = self.width;
+        let mut merge = Merge::new(&mut self.runs)?;
+        let mut keyed = Keyed::new(width);
+        while let Some(entry) = merge.next()? {
+            decode(entry, width, &mut keyed)?;
+            if keyed.len() >= records_max || keyed.bytes() >= bytes_max {
+                let full = std::mem::replace(&mut keyed, Keyed::new(width));
+                if !send(full)? {
+                    return Ok(());
+                }
+            }
+        }
+        if !keyed.is_empty() {
+            send(keyed)?;
+        }
+        Ok(())
+    }
+}
+
+fn encode_rest(entry: Entry<'_>, out: &mut Vec<u8>) {
+    match entry.standing {
+        Standing::Unknown => out.push(0),
+        Standing::Present(digest) => {
+            out.push(1);
+            out.extend(digest.0.to_le_bytes());
+            put_record(entry.record, out);
+        }
+    }
+}
+
+fn decode(bytes: &[u8], width: usize, into: &mut Keyed) -> Result<()> {
+    let mut reader = Reader::new(bytes);
+    let key = reader.bytes()?;
+    let present = reader.byte()? == 1;
+    let (records, keys): (&mut Batch, &mut Vec<u8>) = into.open();
+    keys.extend_from_slice(key);
+    let standing = if present {
+        let digest = Digest(u128::from_le_bytes(reader.array()?));
+        reader.record(records)?;
+        Standing::Present(digest)
+    } else {
+        for _ in 0..width {
+            records.push(trueup_core::value::Value::Null);
+        }
+        Standing::Unknown
+    };
+    into.seal(standing);
+    Ok(())
+}
+
+/// Merges runs: the smallest key first, of equal keys the earlier run's.
+struct Merge<'a> {
+    readers: Vec<SpoolReader<'a>>,
+    heap: BinaryHeap<Reverse<(Vec<u8>, usize, Vec<u8>)>>,
+    current: Vec<u8>,
+}
+
+impl<'a> Merge<'a> {
+    fn new(runs: &'a mut [Spooled]) -> Result<Self> {
+        let readers = runs.iter_mut().map(Spooled::read).collect::<Result<Vec<_>>>()?;
+        let mut merge = Self { readers, heap: BinaryHeap::new(), current: Vec::new() };
+        for run in 0..merge.readers.len() {
+            merge.refill(run, Vec::new(), Vec::new())?;
+        }
+        Ok(merge)
+    }
+
+    /// Puts the run's next entry on the heap, in the given buffers.
+    fn refill(&mut self, run: usize, mut key: Vec<u8>, mut entry: Vec<u8>) -> Result<()> {
+        if let Some(next) = self.readers[run].next()? {
+            key.clear();
+            key.extend_from_slice(Reader::new(next).bytes()?);
+            entry.clear();
+            entry.extend_from_slice(next);
+            self.heap.push(Reverse((key, run, entry)));
+        }
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<Option<&[u8]>> {
+        let Some(Reverse((key, run, entry))) = self.heap.pop() else { return Ok(None) };
+        let spare = std::mem::replace(&mut self.current, entry);
+        self.refill(run, key, spare)?;
+        Ok(Some(&self.current))
+    }
+}
