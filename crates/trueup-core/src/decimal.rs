@@ -3,6 +3,9 @@
 //! A decimal has any number of digits: PostgreSQL's numeric goes to 131,072 before the point, and no machine type
 //! holds MySQL's 65. The text is kept as the engine gave it; what counts for equality is the [`Parts`].
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 /// A decimal taken apart: `0.digits * 10^exponent`, without leading or trailing zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parts<'a> {

@@ -14,7 +14,7 @@ use std::fmt;
 use std::io::Write as _;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// How deep arrays and objects may nest.
 pub const DEPTH_MAX: usize = 512;
