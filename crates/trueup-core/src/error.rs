@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 /// The result of anything that can fail.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What the caller can do about an error. Decides the exit code and whether a retry helps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

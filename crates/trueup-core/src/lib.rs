@@ -8,14 +8,22 @@
 pub mod batch;
 pub mod calendar;
 pub mod cast;
+pub mod codec;
 pub mod decimal;
+pub mod diff;
 pub mod digest;
 pub mod encode;
 pub mod endpoint;
 pub mod error;
 pub mod failpoint;
+pub mod filter;
+pub mod guard;
 pub mod json;
+pub mod keyed;
 pub mod lattice;
+pub mod mapping;
+pub mod park;
+pub mod plan;
 #[cfg(test)]
 mod samples;
 pub mod schema;

@@ -1,1 +1,6 @@
-//! Placeholder.
+//! Endpoints for tables: databases and table-shaped files.
+//!
+//! Each endpoint is one folder with the same files and passes the conformance suite for the capabilities it
+//! declares. None of them knows the engine.
+
+pub mod sqlite;

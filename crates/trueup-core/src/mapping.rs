@@ -1,0 +1,525 @@
+//! The translation between two shapes: which source field becomes which target field, in which type.
+//!
+//! Built once per collection and run, when every name and type is checked; then used for each record of both sides.
+//! After it, a record of either side is a list of values in the same types and order, and only then are records
+//! compared. A source value that does not fit its target type is never rounded or cut: its record is parked.
+//! Expressions are not here; they come with the configuration file.
+
+use crate::batch::{Batch, Record};
+use crate::cast;
+use crate::digest::Digest;
+use crate::encode;
+use crate::error::{Error, Result};
+use crate::filter::Filter;
+use crate::keyed::{Keyed, Standing};
+use crate::lattice::{self, Fit};
+use crate::park::Parked;
+use crate::schema::{Field, Schema};
+use crate::types::Type;
+use crate::value::Value;
+
+/// What the user wants to be different from "same names, same key".
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// The key, as source field names; empty means the source's own key, else the target's.
+    pub key: Vec<String>,
+    /// Source field name to target field name.
+    pub rename: Vec<(String, String)>,
+    /// Target fields that get one fixed value, given as text in the target field's type.
+    pub constants: Vec<(String, String)>,
+    /// Source fields whose values are taken as this type before they meet the target's.
+    pub cast: Vec<(String, Type)>,
+    /// Source fields that are left out.
+    pub drop: Vec<String>,
+    /// Only source records for which this holds take part; the others are unknown, not absent.
+    pub filter: Option<Filter>,
+    /// Target fields whose lossy translation the user has agreed to.
+    pub lossy: Vec<String>,
+}
+
+/// Where a mapped field's value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Origin {
+    Field(usize),
+    Constant(String),
+}
+
+/// One field of the mapped record.
+#[derive(Clone, Debug)]
+pub struct MappedField {
+    /// The target's name for it.
+    pub name: String,
+    /// The type in which both sides are compared.
+    pub ty: Type,
+    /// How the source's values fit the target.
+    pub fit: Fit,
+    /// The type the source's value is taken as first, where a rule says so.
+    via: Option<Type>,
+    origin: Origin,
+    target: usize,
+}
+
+/// The translation of one collection.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    fields: Vec<MappedField>,
+    key: Vec<usize>,
+    source_fields: Vec<usize>,
+    source_types: Vec<Type>,
+    target_fields: Vec<usize>,
+    types: Vec<Type>,
+    filter: Option<(Filter, Vec<usize>)>,
+    notes: Vec<String>,
+}
+
+impl Mapping {
+    /// Works out the translation from `source` to `target`.
+    ///
+    /// # Errors
+    /// `Config`, naming the collection and field, when a field has no counterpart, a type is refused, the target
+    /// needs a value that nothing supplies, or there is no key.
+    pub fn build(source: &Schema, target: &Schema, rules: &Rules) -> Result<Self> {
+        let place = format!("collection={}", source.collection);
+        build(source, target, rules).map_err(|error| error.at(place))
+    }
+
+    /// Returns the mapped fields, in the target's order.
+    pub fn fields(&self) -> &[MappedField] {
+        &self.fields
+    }
+
+    /// Returns the key as positions among the mapped fields.
+    pub fn key(&self) -> &[usize] {
+        &self.key
+    }
+
+    /// Returns the source fields to scan.
+    pub fn source_fields(&self) -> &[usize] {
+        &self.source_fields
+    }
+
+    /// Returns the type each scanned source field is cast to.
+    pub fn source_types(&self) -> &[Type] {
+        &self.source_types
+    }
+
+    /// Returns the source's key as positions among [`Mapping::source_fields`]; `None` when a key field is not a
+    /// plain source field, so that the source cannot order by it.
+    pub fn source_key(&self) -> Option<Vec<usize>> {
+        self.key
+            .iter()
+            .map(|&position| match self.fields[position].origin {
+                Origin::Field(scanned) if self.fields[position].via.is_none() => Some(scanned),
+                Origin::Field(_) | Origin::Constant(_) => None,
+            })
+            .collect()
+    }
+
+    /// Returns the target fields to scan and write, as indices into its schema.
+    pub fn target_fields(&self) -> &[usize] {
+        &self.target_fields
+    }
+
+    /// Returns the types of the mapped fields.
+    pub fn types(&self) -> &[Type] {
+        &self.types
+    }
+
+    /// Returns what the user should know: fields left alone, and the like.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Maps the scanned source records of `raw` and appends them to `out`. Records that do not fit are appended as
+    /// unknown where their key fits, and are described in `parked`.
+    pub fn map_source(
+        &self,
+        raw: &Batch,
+        out: &mut Keyed,
+        parked: &mut Vec<Parked>,
+        scratch: &mut Vec<u8>,
+    ) {
+        for record in raw.records() {
+            if self.hidden(record, scratch) {
+                self.push_unknown(record, out);
+                continue;
+            }
+            match self.push_source(record, out) {
+                Ok(()) => seal_present(&self.key, out, scratch),
+                Err(misfit) => {
+                    parked.push(Parked {
+                        key: self.misfit_key(record, scratch),
+                        field: Some(misfit.0),
+                        reason: misfit.1,
+                    });
+                    self.push_unknown(record, out);
+                }
+            }
+        }
+    }
+
+    /// Maps the scanned target records of `raw` and appends them to `out`. A value that does not fit the type of
+    /// the comparison stays as it is: it is then simply different.
+    pub fn map_target(&self, raw: &Batch, out: &mut Keyed, scratch: &mut Vec<u8>) {
+        for record in raw.records() {
+            for (value, &ty) in record.values().zip(&self.types) {
+                let records = out.open().0;
+                if cast::push(value, ty, records).is_err() {
+                    records.push(value);
+                }
+            }
+            seal_present(&self.key, out, scratch);
+        }
+    }
+
+    fn hidden(&self, record: Record<'_>, scratch: &mut Vec<u8>) -> bool {
+        self.filter
+            .as_ref()
+            .is_some_and(|(filter, fields)| !filter.holds(&|i| record.value(fields[i]), scratch))
+    }
+
+    /// Pushes the mapped values; on a misfit nothing stays pushed.
+    fn push_source(&self, record: Record<'_>, out: &mut Keyed) -> Result<(), (String, String)> {
+        for (position, field) in self.fields.iter().enumerate() {
+            let value = field.value(record);
+            let refused = if value.is_null() && self.key.contains(&position) {
+                Some("the key is null".to_owned())
+            } else {
+                field.push(value, out.open().0).err().map(|misfit| {
+                    format!(
+                        "a value of class {} {misfit} in {}",
+                        value.class(),
+                        field.ty
+                    )
+                })
+            };
+            if let Some(reason) = refused {
+                out.open().0.drop_partial();
+                return Err((field.name.clone(), reason));
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends an entry that says only "this key exists", if the key can be said at all. If it cannot, no target
+    /// record can have it either, so leaving it out cannot make one look deleted.
+    fn push_unknown(&self, record: Record<'_>, out: &mut Keyed) {
+        let mut probe = Batch::new(self.key.len());
+        for &position in &self.key {
+            let field = &self.fields[position];
+            let value = field.value(record);
+            if value.is_null() || field.push(value, &mut probe).is_err() {
+                return;
+            }
+        }
+        let (records, keys) = out.open();
+        for value in probe.record(0).values() {
+            encode::key(value, keys);
+        }
+        for _ in &self.fields {
+            records.push(Value::Null);
+        }
+        out.seal(Standing::Unknown);
+    }
+
+    /// The digest that names a parked record: of its mapped key, else of its raw key values.
+    fn misfit_key(&self, record: Record<'_>, scratch: &mut Vec<u8>) -> Digest {
+        scratch.clear();
+        for &position in &self.key {
+            let field = &self.fields[position];
+            let mut probe = Batch::new(1);
+            if field.push(field.value(record), &mut probe).is_ok() {
+                encode::key(probe.record(0).value(0), scratch);
+            } else {
+                encode::key(field.value(record), scratch);
+            }
+        }
+        key_digest(scratch)
+    }
+}
+
+/// Digests a canonical key, for messages and for names that may not show the key itself.
+pub fn key_digest(key: &[u8]) -> Digest {
+    Digest::of(key)
+}
+
+fn seal_present(key: &[usize], out: &mut Keyed, scratch: &mut Vec<u8>) {
+    let (records, keys) = out.open();
+    let record = records.record(records.len() - 1);
+    for &position in key {
+        encode::key(record.value(position), keys);
+    }
+    let digest = encode::digest(record, scratch);
+    out.seal(Standing::Present(digest));
+}
+
+impl MappedField {
+    fn value<'a>(&'a self, record: Record<'a>) -> Value<'a> {
+        match &self.origin {
+            Origin::Field(scanned) => record.value(*scanned),
+            Origin::Constant(text) => Value::Text(text),
+        }
+    }
+
+    fn push(&self, value: Value<'_>, into: &mut Batch) -> Result<(), cast::Misfit> {
+        let Some(via) = self.via else {
+            return cast::push(value, self.ty, into);
+        };
+        let mut first = Batch::new(1);
+        cast::push(value, via, &mut first)?;
+        cast::push(first.record(0).value(0), self.ty, into)
+    }
+}
+
+fn build(source: &Schema, target: &Schema, rules: &Rules) -> Result<Mapping> {
+    let mut notes = Vec::new();
+    let pairs = pair(source, target, rules, &mut notes)?;
+    let mut mapping = Mapping {
+        fields: Vec::new(),
+        key: Vec::new(),
+        source_fields: Vec::new(),
+        source_types: Vec::new(),
+        target_fields: Vec::new(),
+        types: Vec::new(),
+        filter: None,
+        notes,
+    };
+    for (target_index, from) in pairs.into_iter().enumerate() {
+        let Some(from) = from else { continue };
+        let field = meet(&from, source, &target.fields[target_index], rules)?;
+        let origin = match from {
+            Supply::Constant(text) => Origin::Constant(text),
+            Supply::Field(index) => {
+                mapping.source_fields.push(index);
+                mapping.source_types.push(field.ty);
+                Origin::Field(mapping.source_fields.len() - 1)
+            }
+        };
+        mapping.target_fields.push(target_index);
+        mapping.types.push(field.ty);
+        mapping.fields.push(MappedField {
+            origin,
+            target: target_index,
+            ..field
+        });
+    }
+    mapping.key = choose_key(source, target, rules, &mapping.fields)?;
+    if let Some(filter) = &rules.filter {
+        mapping.filter = Some(bind_filter(filter, source, &mut mapping)?);
+    }
+    Ok(mapping)
+}
+
+/// Where a target field's value comes from, before scan positions are known.
+enum Supply {
+    Field(usize),
+    Constant(String),
+}
+
+/// Finds for each target field what supplies it.
+fn pair(
+    source: &Schema,
+    target: &Schema,
+    rules: &Rules,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Option<Supply>>> {
+    let mut pairs: Vec<Option<Supply>> = target.fields.iter().map(|_| None).collect();
+    for (index, field) in source.fields.iter().enumerate() {
+        if rules.drop.contains(&field.name) {
+            continue;
+        }
+        let renamed = rules.rename.iter().find(|(from, _)| *from == field.name);
+        let name = renamed.map_or(&field.name, |(_, to)| to);
+        let at = target
+            .index_of(name)
+            .ok_or_else(|| no_counterpart(&field.name, name, target))?;
+        if target.fields[at].generated {
+            notes.push(format!(
+                "field {name} is computed by the target: neither written nor compared"
+            ));
+        } else {
+            pairs[at] = Some(Supply::Field(index));
+        }
+    }
+    for (name, text) in &rules.constants {
+        let at = target
+            .index_of(name)
+            .ok_or_else(|| no_counterpart(name, name, target))?;
+        pairs[at] = Some(Supply::Constant(text.clone()));
+    }
+    for (field, from) in target.fields.iter().zip(&pairs) {
+        if from.is_none() && !field.generated {
+            notes.push(format!(
+                "field {} exists only at the target: left alone",
+                field.name
+            ));
+        }
+    }
+    Ok(pairs)
+}
+
+fn no_counterpart(from: &str, to: &str, target: &Schema) -> Error {
+    let known: Vec<&str> = target
+        .fields
+        .iter()
+        .map(|field| field.name.as_str())
+        .collect();
+    Error::config(format!(
+        "field={from} has no counterpart {to} at the target"
+    ))
+    .hint(format!(
+        "the target has: {}; rename or drop the field",
+        known.join(", ")
+    ))
+}
+
+fn meet(from: &Supply, source: &Schema, target: &Field, rules: &Rules) -> Result<MappedField> {
+    let (mut field, via) = match from {
+        Supply::Constant(_) => (Field::new(&target.name, Type::TEXT, "constant"), None),
+        Supply::Field(index) => {
+            let field = source.fields[*index].clone();
+            let via = rules
+                .cast
+                .iter()
+                .find(|(name, _)| *name == field.name)
+                .map(|&(_, ty)| ty);
+            (field, via)
+        }
+    };
+    if let Some(ty) = via {
+        field.ty = ty;
+        field.native = format!("cast:{ty}");
+        field.inferred = false;
+    }
+    let fit = lattice::fit(&field, target);
+    let refused = match fit {
+        Fit::Refused(note) => Some((
+            note,
+            "map the field to one of another type, cast it, or drop it",
+        )),
+        Fit::Lossy(note) if !rules.lossy.contains(&target.name) => Some((
+            note,
+            "agree to the loss for this field, or map it to one of another type",
+        )),
+        Fit::Exact | Fit::WithinRange(_) | Fit::Lossy(_) => None,
+    };
+    if let Some((note, hint)) = refused {
+        return Err(Error::config(format!(
+            "field={}: {} does not translate to {}: {note}",
+            target.name, field.native, target.native
+        ))
+        .hint(hint));
+    }
+    let ty = lattice::meet(&field, target);
+    Ok(MappedField {
+        name: target.name.clone(),
+        ty,
+        fit,
+        via,
+        origin: Origin::Constant(String::new()),
+        target: 0,
+    })
+}
+
+fn choose_key(
+    source: &Schema,
+    target: &Schema,
+    rules: &Rules,
+    fields: &[MappedField],
+) -> Result<Vec<usize>> {
+    let position_of = |name: &str| fields.iter().position(|field| field.name == name);
+    let renamed = |name: &str| {
+        let rule = rules.rename.iter().find(|(from, _)| from == name);
+        rule.map_or_else(|| name.to_owned(), |(_, to)| to.clone())
+    };
+    let names: Vec<String> = if !rules.key.is_empty() {
+        rules.key.iter().map(|name| renamed(name)).collect()
+    } else if !source.key.is_empty() {
+        source.key_names().into_iter().map(renamed).collect()
+    } else {
+        target.key_names().into_iter().map(str::to_owned).collect()
+    };
+    if names.is_empty() {
+        return Err(
+            Error::config("no key: neither side declares one").hint(format!(
+                "name the fields that identify a record: --key {}=field,field",
+                source.collection
+            )),
+        );
+    }
+    let mut key = Vec::new();
+    for name in &names {
+        let position = position_of(name).ok_or_else(|| {
+            let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+            Error::config(format!("key field={name} does not exist"))
+                .hint(format!("the mapped fields are: {}", known.join(", ")))
+        })?;
+        key.push(position);
+    }
+    refuse_other_key(&key, target, fields, &names)?;
+    Ok(key)
+}
+
+/// A target whose own key is another one would accept two of our records as one, or one as two.
+fn refuse_other_key(
+    key: &[usize],
+    target: &Schema,
+    fields: &[MappedField],
+    names: &[String],
+) -> Result<()> {
+    let mut ours: Vec<usize> = key
+        .iter()
+        .map(|&position| fields[position].target)
+        .collect();
+    ours.sort_unstable();
+    ours.dedup();
+    if ours.len() != key.len() {
+        return Err(Error::config(format!(
+            "the key {} names a field twice",
+            names.join(",")
+        )));
+    }
+    let same = |constraint: &Vec<usize>| {
+        let mut theirs = constraint.clone();
+        theirs.sort_unstable();
+        theirs == ours
+    };
+    if target.key.is_empty() || same(&target.key) || target.uniques.iter().any(same) {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "the link's key is {} but the target identifies records by {}",
+        names.join(","),
+        target.key_names().join(",")
+    ))
+    .hint("use the target's key with --key, or add a unique constraint on the link's key there"))
+}
+
+fn bind_filter(
+    filter: &Filter,
+    source: &Schema,
+    mapping: &mut Mapping,
+) -> Result<(Filter, Vec<usize>)> {
+    let mut positions = Vec::new();
+    for name in filter.fields() {
+        let index = source.index_of(name).ok_or_else(|| {
+            Error::config(format!(
+                "the filter names field={name}, which the source does not have"
+            ))
+        })?;
+        let scanned = mapping
+            .source_fields
+            .iter()
+            .position(|&field| field == index);
+        let scanned = scanned.unwrap_or_else(|| {
+            mapping.source_fields.push(index);
+            mapping.source_types.push(Type::Any);
+            mapping.source_fields.len() - 1
+        });
+        positions.push(scanned);
+    }
+    Ok((filter.clone(), positions))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! Building a mapping: what pairs, what is refused, and what happens to a record that does not fit.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use crate::filter::{Compare, Term};
+
+fn schema(name: &str, fields: &[(&str, Type)], key: &[usize]) -> Schema {
+    Schema {
+        collection: name.into(),
+        fields: fields
+            .iter()
+            .map(|(name, ty)| Field::new(*name, *ty, format!("x:{ty}")))
+            .collect(),
+        key: key.to_vec(),
+        ..Schema::default()
+    }
+}
+
+fn people() -> Schema {
+    schema(
+        "people",
+        &[
+            ("id", Type::TEXT),
+            ("name", Type::TEXT),
+            ("age", Type::TEXT),
+        ],
+        &[0],
+    )
+}
+
+fn people_at_target() -> Schema {
+    let age = Type::Int {
+        bits: 32,
+        signed: true,
+    };
+    schema(
+        "people",
+        &[("age", age), ("id", Type::INT), ("name", Type::TEXT)],
+        &[1],
+    )
+}
+
+fn refused(source: &Schema, target: &Schema, rules: &Rules, expected: &str) {
+    let error = Mapping::build(source, target, rules).unwrap_err();
+    assert_eq!(error.kind(), crate::Kind::Config);
+    let text = format!("{error:?}");
+    assert!(text.contains(expected), "{text} lacks {expected}");
+}
+
+fn map(mapping: &Mapping, records: &[&[Value<'_>]]) -> (Keyed, Vec<Parked>) {
+    let mut raw = Batch::new(mapping.source_fields().len());
+    for record in records {
+        for &value in *record {
+            raw.push(value);
+        }
+    }
+    let (mut out, mut parked) = (Keyed::new(mapping.fields().len()), Vec::new());
+    mapping.map_source(&raw, &mut out, &mut parked, &mut Vec::new());
+    (out, parked)
+}
+
+#[test]
+fn fields_pair_by_name_in_the_target_s_order_and_types() {
+    let mapping = Mapping::build(&people(), &people_at_target(), &Rules::default()).unwrap();
+    assert_eq!(mapping.source_fields(), [2, 0, 1]);
+    assert_eq!(mapping.target_fields(), [0, 1, 2]);
+    assert_eq!(mapping.key(), [1]);
+    assert_eq!(mapping.source_key(), Some(vec![1]));
+    let (out, parked) = map(
+        &mapping,
+        &[&[Value::Text("41"), Value::Text("7"), Value::Text("A")]],
+    );
+    let values: Vec<Value<'_>> = out.entry(0).record.values().collect();
+    assert_eq!(values, [Value::Int(41), Value::Int(7), Value::Text("A")]);
+    assert!(parked.is_empty());
+}
+
+#[test]
+fn a_value_that_does_not_fit_parks_its_record_and_keeps_its_key() {
+    let mapping = Mapping::build(&people(), &people_at_target(), &Rules::default()).unwrap();
+    let (out, parked) = map(
+        &mapping,
+        &[&[Value::Text("old"), Value::Text("7"), Value::Text("A")]],
+    );
+    assert_eq!(out.entry(0).standing, Standing::Unknown);
+    assert_eq!(parked.len(), 1);
+    assert_eq!(parked[0].field.as_deref(), Some("age"));
+    assert_eq!(parked[0].key, key_digest(out.entry(0).key));
+    assert!(!parked[0].reason.contains("old"), "{}", parked[0].reason);
+}
+
+#[test]
+fn a_null_key_parks_the_record() {
+    let mapping = Mapping::build(&people(), &people_at_target(), &Rules::default()).unwrap();
+    let (out, parked) = map(&mapping, &[&[Value::Null, Value::Null, Value::Null]]);
+    assert!(out.is_empty());
+    assert_eq!(parked[0].reason, "the key is null");
+}
+
+#[test]
+fn a_filtered_record_is_unknown_and_not_parked() {
+    let filter = Filter(vec![Term::new("name", Compare::Equal, Value::Text("A"))]);
+    let rules = Rules {
+        filter: Some(filter),
+        ..Rules::default()
+    };
+    let mapping = Mapping::build(&people(), &people_at_target(), &rules).unwrap();
+    let (out, parked) = map(
+        &mapping,
+        &[
+            &[Value::Text("1"), Value::Text("7"), Value::Text("A")],
+            &[Value::Text("2"), Value::Text("8"), Value::Text("B")],
+        ],
+    );
+    assert!(matches!(out.entry(0).standing, Standing::Present(_)));
+    assert_eq!(out.entry(1).standing, Standing::Unknown);
+    assert!(parked.is_empty());
+}
+
+#[test]
+fn renamed_dropped_and_constant_fields() {
+    let target = schema("p", &[("no", Type::INT), ("origin", Type::TEXT)], &[0]);
+    let rules = Rules {
+        rename: vec![("id".into(), "no".into())],
+        drop: vec!["name".into(), "age".into()],
+        constants: vec![("origin".into(), "crm".into())],
+        ..Rules::default()
+    };
+    let mapping = Mapping::build(&people(), &target, &rules).unwrap();
+    let (out, _) = map(&mapping, &[&[Value::Text("7")]]);
+    let values: Vec<Value<'_>> = out.entry(0).record.values().collect();
+    assert_eq!(values, [Value::Int(7), Value::Text("crm")]);
+}
+
+#[test]
+fn what_cannot_be_paired_is_refused_with_the_field_s_name() {
+    let target = people_at_target();
+    let extra = schema("people", &[("id", Type::INT), ("phone", Type::TEXT)], &[0]);
+    refused(&extra, &target, &Rules::default(), "phone");
+    let keyless = schema("people", &[("id", Type::INT)], &[]);
+    let keyless_target = schema("people", &[("id", Type::INT)], &[]);
+    refused(
+        &keyless,
+        &keyless_target,
+        &Rules::default(),
+        "--key people=",
+    );
+    let other = Rules {
+        key: vec!["name".into()],
+        ..Rules::default()
+    };
+    refused(&people(), &target, &other, "identifies records by id");
+    let unknown = Rules {
+        key: vec!["nope".into()],
+        ..Rules::default()
+    };
+    refused(&people(), &target, &unknown, "nope");
+}
+
+#[test]
+fn a_target_value_of_the_wrong_class_is_different_not_an_error() {
+    let mapping = Mapping::build(&people(), &people_at_target(), &Rules::default()).unwrap();
+    let mut raw = Batch::new(3);
+    for value in [Value::Text("old"), Value::Int(7), Value::Text("A")] {
+        raw.push(value);
+    }
+    let mut out = Keyed::new(3);
+    mapping.map_target(&raw, &mut out, &mut Vec::new());
+    assert_eq!(out.entry(0).record.value(0), Value::Text("old"));
+}

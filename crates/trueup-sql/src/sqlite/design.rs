@@ -1,0 +1,86 @@
+//! How a missing table is created.
+
+use super::decl;
+use super::quote;
+use super::schema::CONTROL_PREFIX;
+use trueup_core::endpoint::Design;
+use trueup_core::schema::{Field, Schema};
+use trueup_core::{Error, Result};
+
+/// SQLite's default limit on columns of a table.
+const FIELDS_MAX: usize = 2000;
+
+pub(super) fn design(wanted: &Schema) -> Result<Design> {
+    let name = &wanted.collection;
+    check_names(wanted).map_err(|error| error.at(format!("collection={name}")))?;
+    let mut schema = Schema {
+        collection: name.clone(),
+        key: wanted.key.clone(),
+        uniques: wanted.uniques.clone(),
+        ..Schema::default()
+    };
+    let mut lines = Vec::new();
+    for (index, field) in wanted.fields.iter().enumerate() {
+        let declared = match field.native.strip_prefix("sqlite:") {
+            Some(native) => native.to_owned(),
+            None => decl::declare(field.ty),
+        };
+        let native = format!("sqlite:{}", declared.to_ascii_uppercase());
+        let mut designed = Field::new(&field.name, decl::type_of(&declared), native);
+        // SQLite allows NULL in a primary key unless it is told not to (trap 46).
+        designed.nullable = field.nullable && !wanted.key.contains(&index);
+        let not_null = if designed.nullable { "" } else { " NOT NULL" };
+        let space = if declared.is_empty() { "" } else { " " };
+        lines.push(format!("{}{space}{declared}{not_null}", quote(&field.name)));
+        schema.fields.push(designed);
+    }
+    let list = |fields: &[usize]| {
+        let names: Vec<String> = fields
+            .iter()
+            .map(|&index| quote(&wanted.fields[index].name))
+            .collect();
+        names.join(", ")
+    };
+    if !wanted.key.is_empty() {
+        lines.push(format!("PRIMARY KEY ({})", list(&wanted.key)));
+    }
+    lines.extend(
+        wanted
+            .uniques
+            .iter()
+            .map(|unique| format!("UNIQUE ({})", list(unique))),
+    );
+    let statement = format!("CREATE TABLE {} ({})", quote(name), lines.join(", "));
+    Ok(Design { schema, statement })
+}
+
+fn check_names(wanted: &Schema) -> Result<()> {
+    let name = &wanted.collection;
+    let lower = name.to_ascii_lowercase();
+    if name.is_empty() || lower.starts_with("sqlite_") || lower.starts_with(CONTROL_PREFIX) {
+        return Err(Error::config("SQLite does not allow this name for a table")
+            .hint("map the collection to another name"));
+    }
+    if wanted.fields.is_empty() || wanted.fields.len() > FIELDS_MAX {
+        return Err(Error::config(format!(
+            "{} fields: SQLite needs 1 to {FIELDS_MAX}",
+            wanted.fields.len()
+        )));
+    }
+    let mut seen: Vec<String> = Vec::new();
+    for field in &wanted.fields {
+        let folded = field.name.to_ascii_lowercase();
+        if field.name.contains('\0') || name.contains('\0') {
+            return Err(Error::config("a name holds a zero byte").hint("rename the field"));
+        }
+        if seen.contains(&folded) {
+            return Err(Error::config(format!(
+                "field={}: SQLite takes it for another field, as it does not tell upper from lower case",
+                field.name
+            ))
+            .hint("rename one of the two"));
+        }
+        seen.push(folded);
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! Reads the catalogue.
+
+use super::decl;
+use super::error::translate;
+use super::quote;
+use rusqlite::{Connection, OptionalExtension};
+use trueup_core::Result;
+use trueup_core::schema::{Field, Reference, Schema};
+
+/// The prefix of our own tables.
+pub(super) const CONTROL_PREFIX: &str = "_trueup_";
+
+/// Lists the ordinary tables: no views, no virtual tables or their shadows, nothing of SQLite's or ours.
+pub(super) fn collections(connection: &Connection) -> Result<Vec<String>> {
+    let list = || -> rusqlite::Result<Vec<String>> {
+        let mut statement = connection.prepare(
+            "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' \
+             AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND substr(name, 1, 8) <> ?1 ORDER BY name",
+        )?;
+        let names = statement.query_map([CONTROL_PREFIX], |row| row.get(0))?;
+        names.collect()
+    };
+    list().map_err(|cause| translate(cause, "list tables"))
+}
+
+/// Reads the shape of one table.
+pub(super) fn read(connection: &Connection, collection: &str) -> Result<Option<Schema>> {
+    read_table(connection, collection).map_err(|cause| {
+        translate(
+            cause,
+            &format!("read the shape of table {}", quote(collection)),
+        )
+    })
+}
+
+fn read_table(connection: &Connection, collection: &str) -> rusqlite::Result<Option<Schema>> {
+    let found = connection
+        .query_row(
+            "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE NOCASE",
+            [collection],
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
+        )
+        .optional()?;
+    let Some((name, kind)) = found else {
+        return Ok(None);
+    };
+    if kind != "table" || name.starts_with(CONTROL_PREFIX) {
+        return Ok(None);
+    }
+    let mut schema = Schema {
+        collection: name,
+        ..Schema::default()
+    };
+    read_fields(connection, &mut schema)?;
+    read_uniques(connection, &mut schema)?;
+    read_references(connection, &mut schema)?;
+    read_triggers(connection, &mut schema)?;
+    Ok(Some(schema))
+}
+
+fn read_fields(connection: &Connection, schema: &mut Schema) -> rusqlite::Result<()> {
+    let mut statement = connection
+        .prepare("SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1)")?;
+    let mut rows = statement.query([&schema.collection])?;
+    let mut key: Vec<(i64, usize)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let declared: String = row.get(1)?;
+        let native = format!("sqlite:{}", declared.trim().to_ascii_uppercase());
+        let mut field = Field::new(row.get::<_, String>(0)?, decl::type_of(&declared), native);
+        field.nullable = row.get::<_, i64>(2)? == 0;
+        field.generated = row.get::<_, i64>(4)? >= 2;
+        let place: i64 = row.get(3)?;
+        if place > 0 {
+            key.push((place, schema.fields.len()));
+        }
+        schema.fields.push(field);
+    }
+    key.sort_unstable();
+    schema.key = key.into_iter().map(|(_, index)| index).collect();
+    Ok(())
+}
+
+fn read_uniques(connection: &Connection, schema: &mut Schema) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT name FROM pragma_index_list(?1) WHERE \"unique\" = 1 AND origin <> 'pk' AND partial = 0 ORDER BY seq",
+    )?;
+    let names = statement.query_map([&schema.collection], |row| row.get::<_, String>(0))?;
+    for name in names {
+        let mut statement =
+            connection.prepare("SELECT name FROM pragma_index_info(?1) ORDER BY seqno")?;
+        let columns = statement.query_map([name?], |row| row.get::<_, Option<String>>(0))?;
+        let columns: Vec<Option<String>> = columns.collect::<rusqlite::Result<_>>()?;
+        // An index over an expression has a column without a name; it is enforced, but is no key for us.
+        let indices: Option<Vec<usize>> = columns
+            .iter()
+            .map(|name| name.as_deref().and_then(|name| schema.index_of(name)))
+            .collect();
+        schema.uniques.extend(indices);
+    }
+    Ok(())
+}
+
+fn read_references(connection: &Connection, schema: &mut Schema) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT id, \"table\", \"from\", on_delete FROM pragma_foreign_key_list(?1) ORDER BY id, seq",
+    )?;
+    let mut rows = statement.query([&schema.collection])?;
+    let mut last = None;
+    while let Some(row) = rows.next()? {
+        let (id, parent): (i64, String) = (row.get(0)?, row.get(1)?);
+        let (from, on_delete): (String, String) = (row.get(2)?, row.get(3)?);
+        if last != Some(id) {
+            let cascades = !matches!(on_delete.as_str(), "NO ACTION" | "RESTRICT");
+            schema.references.push(Reference {
+                fields: Vec::new(),
+                collection: parent,
+                cascades,
+            });
+            last = Some(id);
+        }
+        let field = schema.index_of(&from);
+        if let Some(reference) = schema.references.last_mut() {
+            reference.fields.extend(field);
+        }
+    }
+    Ok(())
+}
+
+fn read_triggers(connection: &Connection, schema: &mut Schema) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?1 ORDER BY name",
+    )?;
+    let names = statement.query_map([&schema.collection], |row| row.get::<_, String>(0))?;
+    for name in names {
+        schema
+            .notes
+            .push(format!("trigger {} fires on writes", name?));
+    }
+    Ok(())
+}

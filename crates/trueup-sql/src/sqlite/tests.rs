@@ -1,0 +1,1 @@
+//! The traps that SQLite alone has.
