@@ -13,6 +13,9 @@ use std::fmt::{self, Write as _};
 /// Digits that tell any two doubles apart; and any two of 32 bits.
 const FLOAT64_DIGITS: usize = 17;
 const FLOAT32_DIGITS: usize = 9;
+/// Digits that survive the way into any normal double and back; and into one of 32 bits.
+const FLOAT64_SURE: usize = 15;
+const FLOAT32_SURE: usize = 6;
 /// No double has more significant digits than this, however long it is written out.
 const FLOAT_DIGITS_MAX: usize = 800;
 /// The digits of the largest whole number of 64 bits.
@@ -251,22 +254,31 @@ fn text_to_float(
         Parts::Finite { .. } => {}
     }
     let double: f64 = text.parse().map_err(|_| Misfit::Syntax(class))?;
-    let single: f32 = text.parse().map_err(|_| Misfit::Syntax(class))?;
-    if double.is_infinite() || (bits == 32 && single.is_infinite()) {
+    let single: f32 = match bits {
+        32 => text.parse().map_err(|_| Misfit::Syntax(class))?,
+        _ => 0.0,
+    };
+    if double.is_infinite() || single.is_infinite() {
         return Err(Misfit::OutOfRange(class));
     }
-    let survives = bits != 32 || f64::from(double as f32) == double;
-    if survives && number.is(format_args!("{double:e}")) {
-        return Ok(double);
-    }
-    if bits == 32 && number.is(format_args!("{single:e}")) {
-        return Ok(f64::from(single));
-    }
-    let (float, enough) = match bits {
-        32 => (f64::from(single), FLOAT32_DIGITS),
-        _ => (double, FLOAT64_DIGITS),
+    let (float, sure, enough) = match bits {
+        32 => (f64::from(single), single.is_normal(), FLOAT32_DIGITS),
+        _ => (double, double.is_normal(), FLOAT64_DIGITS),
     };
-    if notations && number.is_rounding_of(float, enough) {
+    // So few digits come back from every normal float, so the number is the float's shortest spelling.
+    if sure
+        && number.digits
+            <= (if bits == 32 {
+                FLOAT32_SURE
+            } else {
+                FLOAT64_SURE
+            })
+    {
+        return Ok(float);
+    }
+    let exact = float == double && number.is(format_args!("{double:e}"));
+    let shortest = bits == 32 && number.is(format_args!("{single:e}"));
+    if exact || shortest || (notations && number.is_rounding_of(float, enough)) {
         return Ok(float);
     }
     Err(Misfit::NotExact(class))
@@ -276,6 +288,8 @@ fn text_to_float(
 struct Scientific<'a> {
     parts: Parts<'a>,
     power: i64,
+    /// Digits that count.
+    digits: usize,
     /// Digits from the first that is not zero to the last that was written.
     written: usize,
     has_exponent: bool,
@@ -292,9 +306,16 @@ impl<'a> Scientific<'a> {
         if power.is_some() && !numeric {
             return None;
         }
+        let digits = match parts {
+            Parts::Finite {
+                whole, fraction, ..
+            } => whole.len() + fraction.len(),
+            Parts::NaN | Parts::Infinite(_) | Parts::Zero => 0,
+        };
         let significant = mantissa.trim_start_matches(['+', '-', '0', '.']);
         Some(Self {
             parts,
+            digits,
             power: power.map_or(Some(0), read_power)?,
             written: significant.bytes().filter(u8::is_ascii_digit).count(),
             has_exponent: power.is_some(),

@@ -147,6 +147,30 @@ proptest! {
     }
 
     #[test]
+    fn short_decimals_fit_floats(digits in -999_999_999_999_999_i64..=999_999_999_999_999, zeros in 0..290_usize) {
+        // Before or behind the point, with the zeros that put them there.
+        let (sign, count) = (if digits < 0 { "-" } else { "" }, digits.unsigned_abs());
+        for text in [format!("{digits}{}", "0".repeat(zeros)), format!("{sign}0.{}{count}", "0".repeat(zeros))] {
+            let float = cast(Value::Decimal(&text), Type::FLOAT);
+            prop_assert!(float.is_ok(), "{}", text);
+            let back = cast(samples::only(&float.unwrap()).value(0), Type::DECIMAL).unwrap();
+            prop_assert_eq!(encoded(samples::only(&back).value(0)), encoded(Value::Decimal(&text)));
+        }
+    }
+
+    #[test]
+    fn short_decimals_fit_single_floats(digits in -999_999_i32..=999_999, zeros in 0..31_usize) {
+        let (sign, count) = (if digits < 0 { "-" } else { "" }, digits.unsigned_abs());
+        for text in [format!("{digits}{}", "0".repeat(zeros)), format!("{sign}0.{}{count}", "0".repeat(zeros))] {
+            let float = cast(Value::Decimal(&text), Type::Float { bits: 32 });
+            prop_assert!(float.is_ok(), "{}", text);
+            let Value::Float(v) = samples::only(&float.unwrap()).value(0) else { panic!("no float") };
+            let shortest = (v as f32).to_string();
+            prop_assert_eq!(encoded(Value::Decimal(&shortest)), encoded(Value::Decimal(&text)));
+        }
+    }
+
+    #[test]
     fn hostile_texts_do_no_harm(text in samples::text(), to in any_type()) {
         let _result = cast(Value::Text(&text), to);
         let _result = cast(Value::Decimal(&text), to);
