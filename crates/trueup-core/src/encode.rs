@@ -13,6 +13,9 @@ use crate::digest::Digest;
 use crate::json;
 use crate::value::Value;
 
+#[cfg(test)]
+mod tests;
+
 /// The version of both encodings. Changes whenever a byte of either would.
 pub const VERSION: u8 = 1;
 

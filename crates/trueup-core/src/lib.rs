@@ -6,6 +6,7 @@
 //! output in the same order.
 
 pub mod batch;
+pub mod calendar;
 pub mod cast;
 pub mod codec;
 pub mod decimal;
@@ -23,6 +24,8 @@ pub mod lattice;
 pub mod mapping;
 pub mod park;
 pub mod plan;
+#[cfg(test)]
+mod samples;
 pub mod schema;
 pub mod text;
 pub mod types;

@@ -1,0 +1,163 @@
+//! The lattice against the casts it speaks about.
+
+use super::*;
+use crate::batch::Batch;
+use crate::cast;
+use crate::samples::{self, Owned, encoded};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+/// How many values each pair of types is tried with.
+const VALUES: u32 = 24;
+
+fn all_types() -> Vec<Type> {
+    let mut types = SHOWN.to_vec();
+    for bits in [8, 16, 24, 32, 64] {
+        types.extend([true, false].map(|signed| Type::Int { bits, signed }));
+    }
+    types.extend(
+        [
+            (3, 0),
+            (10, 0),
+            (20, 0),
+            (25, 4),
+            (3, -2),
+            (6, -2),
+            (3, 5),
+            (2, 5),
+            (400, 350),
+        ]
+        .map(|size| Type::Decimal { size: Some(size) }),
+    );
+    types.extend([0, 5, 16, 36, 82].map(|max| Type::Text {
+        chars_max: Some(max),
+    }));
+    types.push(Type::Bytes { bytes_max: Some(3) });
+    types
+}
+
+fn casts(owned: &Owned, to: Type) -> Option<Batch> {
+    let mut batch = Batch::new(1);
+    cast::push(owned.value(), to, &mut batch)
+        .ok()
+        .map(|()| batch)
+}
+
+#[test]
+fn the_lattice_speaks_the_truth_about_casts() {
+    let mut runner = TestRunner::new(Config {
+        cases: VALUES,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    for from in all_types() {
+        for to in all_types() {
+            let fit = types(from, to);
+            let checked = runner.run(&samples::of_type(from), |owned| {
+                let result = casts(&owned, to);
+                match fit {
+                    Fit::Exact => {
+                        prop_assert!(result.is_some(), "misfit: {:?}", owned);
+                        let mut back = Batch::new(1);
+                        let there = result.as_ref().map(|batch| samples::only(batch).value(0));
+                        let came_back =
+                            cast::push(there.unwrap_or(crate::value::Value::Null), from, &mut back);
+                        prop_assert_eq!(came_back, Ok(()), "{:?}", owned);
+                        prop_assert_eq!(
+                            encoded(samples::only(&back).value(0)),
+                            encoded(owned.value())
+                        );
+                    }
+                    Fit::Refused(_) => prop_assert!(result.is_none(), "passed: {:?}", owned),
+                    Fit::WithinRange(_) | Fit::Lossy(_) => {}
+                }
+                Ok(())
+            });
+            if let Err(failure) = checked {
+                panic!("{from} to {to} is {fit}: {failure}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_pair_is_lossy() {
+    for from in all_types() {
+        for to in all_types() {
+            assert!(!matches!(types(from, to), Fit::Lossy(_)), "{from} to {to}");
+            assert!(from != to || types(from, to) == Fit::Exact, "{from}");
+        }
+    }
+}
+
+fn field(ty: Type, native: &str, inferred: bool) -> Field {
+    Field {
+        inferred,
+        ..Field::new("f", ty, native)
+    }
+}
+
+#[test]
+fn equal_native_types_pass_unread() {
+    let source = field(Type::TEXT, "postgres:tsvector", false);
+    let target = field(Type::TEXT, "postgres:tsvector", false);
+    assert_eq!(fit(&source, &target), Fit::Exact);
+    assert_eq!(meet(&source, &target), Type::Any);
+}
+
+#[test]
+fn where_two_fields_meet() {
+    let declared = |ty| field(ty, "sqlite:x", false);
+    let guessed = |ty| field(ty, "csv:text", true);
+    for (source, target, expected) in [
+        (
+            declared(Type::Date),
+            field(Type::TEXT, "sqlite:y", false),
+            Type::TEXT,
+        ),
+        (
+            declared(Type::Date),
+            field(Type::Any, "sqlite:y", false),
+            Type::Date,
+        ),
+        (declared(Type::Date), guessed(Type::INT), Type::Date),
+        (guessed(Type::INT), declared(Type::Date), Type::Date),
+        (
+            guessed(Type::INT),
+            field(Type::Any, "sqlite:y", false),
+            Type::INT,
+        ),
+        (guessed(Type::INT), guessed(Type::Date), Type::INT),
+        (
+            declared(Type::Any),
+            field(Type::Any, "sqlite:y", false),
+            Type::Any,
+        ),
+    ] {
+        assert_eq!(meet(&source, &target), expected, "{source:?} {target:?}");
+    }
+}
+
+#[test]
+fn a_guess_is_a_text() {
+    let guess = field(Type::INT, "csv:text", true);
+    let date = field(Type::Date, "postgres:date", false);
+    assert_eq!(fit(&guess, &date), Fit::WithinRange(SPELLED));
+    assert_eq!(fit(&date, &guess), Fit::Exact);
+    assert_eq!(
+        fit(&field(Type::INT, "postgres:int8", false), &date),
+        Fit::Refused(NO_CAST)
+    );
+}
+
+#[test]
+fn the_matrix_is_a_table() {
+    let matrix = matrix();
+    let widths: Vec<usize> = matrix
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .map(|line| line.matches('|').count())
+        .collect();
+    assert_eq!(widths, vec![SHOWN.len() + 2; SHOWN.len() + 2]);
+    assert!(matrix.contains("1. exact within range"));
+}
