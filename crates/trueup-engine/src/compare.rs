@@ -47,9 +47,9 @@ pub struct Differences {
 
 /// The sides of a comparison.
 pub(crate) struct Sides<'a> {
-    pub(crate) source: &'a mut dyn Snapshot,
+    pub(crate) source: &'a mut (dyn Snapshot + 'static),
     /// `None` when the target holds nothing at all yet.
-    pub(crate) target: Option<&'a mut dyn Snapshot>,
+    pub(crate) target: Option<&'a mut (dyn Snapshot + 'static)>,
 }
 
 /// Compares `collection` and plans what `mode` allows. With `list` set an empty target is compared all the same, so
@@ -70,7 +70,9 @@ pub(crate) fn compare(
         _ => None,
     };
     let target_empty = match target_snapshot.as_deref_mut() {
-        Some(snapshot) => snapshot.is_empty(&collection.target).map_err(|e| e.at("target"))?,
+        Some(snapshot) => snapshot
+            .is_empty(&collection.target)
+            .map_err(|e| e.at("target"))?,
         None => true,
     };
     if !source.is_ordered(sides.source)? {
@@ -84,14 +86,30 @@ pub(crate) fn compare(
     }
     let mut planned = Planned::new(mode, world)?;
     if target_empty && mode.write {
-        planned.load = Some(Load { records: source_sorted.as_ref().map(Sorted::len), resumed: false });
+        planned.load = Some(Load {
+            records: source_sorted.as_ref().map(Sorted::len),
+            resumed: false,
+        });
     } else {
-        let mut source_side = Side { reading: &source, snapshot: Some(sides.source), sorted: source_sorted.as_mut() };
+        let mut source_side = Side {
+            reading: &source,
+            snapshot: Some(sides.source),
+            sorted: source_sorted.as_mut(),
+        };
         let snapshot = target_snapshot.filter(|_| !target_empty);
-        let mut target_side =
-            Side { reading: &target, snapshot, sorted: target_sorted.as_mut() };
+        let mut target_side = Side {
+            reading: &target,
+            snapshot,
+            sorted: target_sorted.as_mut(),
+        };
         planned.resumed = resumed;
-        merge(&mut source_side, &mut target_side, &mut planned, &parked, world)?;
+        merge(
+            &mut source_side,
+            &mut target_side,
+            &mut planned,
+            &parked,
+            world,
+        )?;
     }
     planned.finish(collection, source_sorted, parked.into_inner())
 }
@@ -101,13 +119,19 @@ fn reading<'a>(role: Role, collection: &'a Collection, world: &'a World<'a>) -> 
         Role::Source => &collection.source,
         Role::Target => &collection.target,
     };
-    Reading { role, schema, mapping: &collection.mapping, world, step: Step::Compare }
+    Reading {
+        role,
+        schema,
+        mapping: &collection.mapping,
+        world,
+        step: Step::Compare,
+    }
 }
 
 /// One side during the merge: sorted on disk, or read in order from its endpoint, or empty.
 struct Side<'a, 's> {
     reading: &'a Reading<'a>,
-    snapshot: Option<&'s mut dyn Snapshot>,
+    snapshot: Option<&'s mut (dyn Snapshot + 'static)>,
     sorted: Option<&'s mut Sorted>,
 }
 
@@ -115,11 +139,11 @@ impl Side<'_, '_> {
     fn stream(&mut self, feed: crate::scan::Feed, parked: &Parking, world: &World<'_>) {
         let limits = world.limits;
         let result = match (&mut self.sorted, &mut self.snapshot) {
-            (Some(sorted), _) => {
-                sorted.read(limits.batch_records_max, limits.batch_bytes_max, &mut |keyed| {
-                    Ok(feed.send(keyed))
-                })
-            }
+            (Some(sorted), _) => sorted.read(
+                limits.batch_records_max,
+                limits.batch_bytes_max,
+                &mut |keyed| Ok(feed.send(keyed)),
+            ),
             (None, Some(snapshot)) => self.reading.scan(*snapshot, true, &mut |piece| {
                 parked.park(piece.parked)?;
                 Ok(feed.send(piece.keyed))
@@ -234,7 +258,12 @@ impl Planned {
         let plan = CollectionPlan {
             source: collection.source.collection.clone(),
             target: collection.target.collection.clone(),
-            fields: collection.mapping.fields().iter().map(|field| field.name.clone()).collect(),
+            fields: collection
+                .mapping
+                .fields()
+                .iter()
+                .map(|field| field.name.clone())
+                .collect(),
             key: collection.mapping.key().to_vec(),
             create: collection.create.clone(),
             load: self.load,
@@ -265,19 +294,27 @@ pub(crate) struct Parking {
 
 impl Parking {
     pub(crate) fn new(max: usize) -> Self {
-        Self { parked: Mutex::new(Vec::new()), max }
+        Self {
+            parked: Mutex::new(Vec::new()),
+            max,
+        }
     }
 
     pub(crate) fn park(&self, new: Vec<Parked>) -> Result<()> {
         if new.is_empty() {
             return Ok(());
         }
-        let mut parked = self.parked.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut parked = self
+            .parked
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         parked.extend(new);
         if parked.len() <= self.max {
             return Ok(());
         }
-        let last = parked.last().map_or(String::new(), |parked| parked.reason.clone());
+        let last = parked
+            .last()
+            .map_or(String::new(), |parked| parked.reason.clone());
         Err(Error::config(format!(
             "more than {} records do not fit the target; the last one: {last}",
             self.max
@@ -286,6 +323,8 @@ impl Parking {
     }
 
     pub(crate) fn into_inner(self) -> Vec<Parked> {
-        self.parked.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.parked
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -31,7 +31,10 @@ fn specs(link: &mut Link) -> Result<Vec<CollectionSpec>> {
     if !link.collections.is_empty() {
         return Ok(link.collections.clone());
     }
-    let names = link.source.collections().map_err(|error| error.at("source"))?;
+    let names = link
+        .source
+        .collections()
+        .map_err(|error| error.at("source"))?;
     if names.is_empty() {
         return Err(Error::config("source: there is no collection to read")
             .hint("check the address; name one with --collections"));
@@ -50,17 +53,28 @@ fn prepare_one(link: &mut Link, spec: &CollectionSpec) -> Result<Collection> {
         .schema(&spec.source)
         .map_err(|error| error.at("source"))?
         .ok_or_else(|| no_such_collection(link.source.as_mut(), &spec.source))?;
-    let found = link.target.schema(&spec.target).map_err(|error| error.at("target"))?;
+    let found = link
+        .target
+        .schema(&spec.target)
+        .map_err(|error| error.at("target"))?;
     let (target, create) = match found {
         Some(schema) => (schema, None),
         None => {
             let wanted = wanted(&source, spec)?;
-            let design = link.target.design(&wanted).map_err(|error| error.at("target"))?;
+            let design = link
+                .target
+                .design(&wanted)
+                .map_err(|error| error.at("target"))?;
             (design.schema.clone(), Some(design))
         }
     };
     let mapping = Mapping::build(&source, &target, &spec.rules)?;
-    Ok(Collection { source, target, mapping, create })
+    Ok(Collection {
+        source,
+        target,
+        mapping,
+        create,
+    })
 }
 
 fn no_such_collection(source: &mut dyn Endpoint, name: &str) -> Error {
@@ -84,27 +98,49 @@ fn wanted(source: &Schema, spec: &CollectionSpec) -> Result<Schema> {
     let named = |names: &[String]| -> Result<Vec<usize>> {
         names.iter().map(|name| index_of(source, name)).collect()
     };
-    let key = if rules.key.is_empty() { source.key.clone() } else { named(&rules.key)? };
+    let key = if rules.key.is_empty() {
+        source.key.clone()
+    } else {
+        named(&rules.key)?
+    };
     if key.is_empty() {
         let name = &source.collection;
-        return Err(Error::config(format!("collection={name}: no key: the source declares none"))
-            .hint(format!("name the fields that identify a record: --key {name}=field,field")));
+        return Err(Error::config(format!(
+            "collection={name}: no key: the source declares none"
+        ))
+        .hint(format!(
+            "name the fields that identify a record: --key {name}=field,field"
+        )));
     }
     let places = |fields: &[usize]| fields.iter().map(|&index| place_of(index)).collect();
-    let mut schema = Schema { collection: spec.target.clone(), ..Schema::default() };
+    let mut schema = Schema {
+        collection: spec.target.clone(),
+        ..Schema::default()
+    };
     for &index in &kept {
         schema.fields.push(wanted_field(source, index, spec));
     }
     for (name, _) in &rules.constants {
-        schema.fields.push(Field::new(name, trueup_core::types::Type::TEXT, "constant"));
+        schema
+            .fields
+            .push(Field::new(name, trueup_core::types::Type::TEXT, "constant"));
     }
-    let dropped = || Error::config(format!("collection={}: a key field is dropped", source.collection));
+    let dropped = || {
+        Error::config(format!(
+            "collection={}: a key field is dropped",
+            source.collection
+        ))
+    };
     let indices: Option<Vec<usize>> = places(&key);
     schema.key = indices.ok_or_else(dropped)?;
     for &index in &schema.key {
         schema.fields[index].nullable = false;
     }
-    schema.uniques = source.uniques.iter().filter_map(|unique| places(unique)).collect();
+    schema.uniques = source
+        .uniques
+        .iter()
+        .filter_map(|unique| places(unique))
+        .collect();
     Ok(schema)
 }
 
@@ -114,7 +150,12 @@ fn wanted_field(source: &Schema, index: usize, spec: &CollectionSpec) -> Field {
         field.ty = *ty;
         field.native = format!("cast:{ty}");
     }
-    if let Some((_, to)) = spec.rules.rename.iter().find(|(from, _)| *from == field.name) {
+    if let Some((_, to)) = spec
+        .rules
+        .rename
+        .iter()
+        .find(|(from, _)| *from == field.name)
+    {
         field.name.clone_from(to);
     }
     field.generated = false;
@@ -123,9 +164,16 @@ fn wanted_field(source: &Schema, index: usize, spec: &CollectionSpec) -> Field {
 
 fn index_of(schema: &Schema, name: &str) -> Result<usize> {
     schema.index_of(name).ok_or_else(|| {
-        let known: Vec<&str> = schema.fields.iter().map(|field| field.name.as_str()).collect();
-        Error::config(format!("collection={}: key field={name} does not exist", schema.collection))
-            .hint(format!("its fields are: {}", known.join(", ")))
+        let known: Vec<&str> = schema
+            .fields
+            .iter()
+            .map(|field| field.name.as_str())
+            .collect();
+        Error::config(format!(
+            "collection={}: key field={name} does not exist",
+            schema.collection
+        ))
+        .hint(format!("its fields are: {}", known.join(", ")))
     })
 }
 
@@ -137,9 +185,13 @@ fn parents_first(collections: Vec<Collection>) -> Vec<Collection> {
     while !waiting.is_empty() {
         let free = waiting.iter().position(|child| {
             let parents = child.target.references.iter().map(|r| &r.collection);
-            parents.filter(|parent| **parent != child.target.collection).all(|parent| {
-                !waiting.iter().any(|other| other.target.collection == *parent)
-            })
+            parents
+                .filter(|parent| **parent != child.target.collection)
+                .all(|parent| {
+                    !waiting
+                        .iter()
+                        .any(|other| other.target.collection == *parent)
+                })
         });
         ordered.push(waiting.remove(free.unwrap_or(0)));
     }

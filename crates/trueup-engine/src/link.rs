@@ -51,14 +51,20 @@ pub struct Link {
 
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Link").field("name", &self.name()).finish_non_exhaustive()
+        f.debug_struct("Link")
+            .field("name", &self.name())
+            .finish_non_exhaustive()
     }
 }
 
 impl Link {
     /// Returns the name for people: the two addresses.
     pub fn name(&self) -> String {
-        format!("{} -> {}", self.source.about().address, self.target.about().address)
+        format!(
+            "{} -> {}",
+            self.source.about().address,
+            self.target.about().address
+        )
     }
 
     /// Returns the durable name: the two identities, whatever the addresses look like today.
@@ -114,7 +120,9 @@ pub struct World<'a> {
 
 impl std::fmt::Debug for World<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("World").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("World")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 
@@ -122,8 +130,10 @@ impl World<'_> {
     /// Fails when the user wants the run to stop.
     pub(crate) fn check_stop(&self) -> Result<()> {
         if self.stop.load(Ordering::Relaxed) {
-            return Err(Error::new(Kind::Interrupted, "stopped on request, between two batches")
-                .hint("nothing is lost; run the same command again and it goes on"));
+            return Err(
+                Error::new(Kind::Interrupted, "stopped on request, between two batches")
+                    .hint("nothing is lost; run the same command again and it goes on"),
+            );
         }
         Ok(())
     }

@@ -49,7 +49,9 @@ impl Reading<'_> {
     /// Tells whether the endpoint can deliver the canonical order itself, and enforces the key's uniqueness: a
     /// repeated key must be found before the first write.
     pub(crate) fn is_ordered(&self, snapshot: &mut dyn Snapshot) -> Result<bool> {
-        let Some(key) = self.key() else { return Ok(false) };
+        let Some(key) = self.key() else {
+            return Ok(false);
+        };
         self.request(Order::Key(&key), |request| {
             Ok(self.key_is_enforced() && snapshot.ordered(request)?)
         })
@@ -63,7 +65,11 @@ impl Reading<'_> {
         send: &mut dyn FnMut(Piece) -> Result<bool>,
     ) -> Result<()> {
         let key = self.key().unwrap_or_default();
-        let order = if ordered { Order::Key(&key) } else { Order::Natural };
+        let order = if ordered {
+            Order::Key(&key)
+        } else {
+            Order::Natural
+        };
         self.request(order, |request| {
             let mut scan = snapshot.scan(request)?;
             let mut raw = Batch::new(request.fields.len());
@@ -74,8 +80,10 @@ impl Reading<'_> {
                 if !scan.next(&mut raw)? {
                     return Ok(());
                 }
-                let mut piece =
-                    Piece { keyed: Keyed::new(self.mapping.fields().len()), parked: Vec::new() };
+                let mut piece = Piece {
+                    keyed: Keyed::new(self.mapping.fields().len()),
+                    parked: Vec::new(),
+                };
                 match self.role {
                     Role::Source => self.mapping.map_source(
                         &raw,
@@ -83,7 +91,9 @@ impl Reading<'_> {
                         &mut piece.parked,
                         &mut scratch,
                     ),
-                    Role::Target => self.mapping.map_target(&raw, &mut piece.keyed, &mut scratch),
+                    Role::Target => self
+                        .mapping
+                        .map_target(&raw, &mut piece.keyed, &mut scratch),
                 }
                 self.tick(raw.len());
                 if !send(piece)? {
@@ -109,12 +119,18 @@ impl Reading<'_> {
             sorter.push(&piece.keyed)?;
             Ok(true)
         })?;
-        sorter.finish(self.role.name()).map_err(|error| self.place(error))
+        sorter
+            .finish(self.role.name())
+            .map_err(|error| self.place(error))
     }
 
     /// Names the side and the collection in an error.
     fn place(&self, error: Error) -> Error {
-        error.at(format!("{} collection={}", self.role.name(), self.schema.collection))
+        error.at(format!(
+            "{} collection={}",
+            self.role.name(),
+            self.schema.collection
+        ))
     }
 
     fn tick(&self, records: usize) {
@@ -136,12 +152,18 @@ impl Reading<'_> {
     /// Whether the endpoint itself keeps two records from sharing the link's key.
     fn key_is_enforced(&self) -> bool {
         let Some(key) = self.key() else { return false };
-        let mut ours: Vec<usize> = key.iter().map(|&position| self.fields()[position]).collect();
+        let mut ours: Vec<usize> = key
+            .iter()
+            .map(|&position| self.fields()[position])
+            .collect();
         ours.sort_unstable();
         let same = |constraint: &[usize]| {
             let mut theirs = constraint.to_vec();
             theirs.sort_unstable();
-            theirs == ours && ours.iter().all(|&field| !self.schema.fields[field].inferred)
+            theirs == ours
+                && ours
+                    .iter()
+                    .all(|&field| !self.schema.fields[field].inferred)
         };
         let nullable = ours.iter().any(|&field| self.schema.fields[field].nullable);
         same(&self.schema.key) || (!nullable && self.schema.uniques.iter().any(|u| same(u)))
@@ -223,7 +245,13 @@ impl Fed {
 /// Makes a stream between two threads that is at most `ahead` batches deep.
 pub(crate) fn feed(ahead: usize) -> (Feed, Fed) {
     let (sender, inbox) = sync_channel(ahead);
-    (Feed(sender), Fed { inbox: Some(inbox), done: false })
+    (
+        Feed(sender),
+        Fed {
+            inbox: Some(inbox),
+            done: false,
+        },
+    )
 }
 
 impl Stream for Fed {

@@ -35,7 +35,15 @@ impl Sorter {
     /// Makes a sorter of entries with `width` fields that keeps about `bytes_max` bytes in memory.
     pub(crate) fn new(folder: PathBuf, bytes_max: usize, width: usize) -> Self {
         let (arena, index, runs) = (Vec::new(), Vec::new(), Vec::new());
-        Self { folder, bytes_max, width, arena, index, runs, entries: 0 }
+        Self {
+            folder,
+            bytes_max,
+            width,
+            arena,
+            index,
+            runs,
+            entries: 0,
+        }
     }
 
     /// Takes every entry of `keyed`.
@@ -60,7 +68,11 @@ impl Sorter {
         if !self.index.is_empty() {
             self.spill()?;
         }
-        let mut sorted = Sorted { runs: self.runs, width: self.width, entries: self.entries };
+        let mut sorted = Sorted {
+            runs: self.runs,
+            width: self.width,
+            entries: self.entries,
+        };
         let mut last: Option<Vec<u8>> = None;
         let mut merge = Merge::new(&mut sorted.runs)?;
         while let Some(entry) = merge.next()? {
@@ -77,7 +89,8 @@ impl Sorter {
 
     fn spill(&mut self) -> Result<()> {
         let arena = &self.arena;
-        self.index.sort_by(|a, b| arena[a.0..a.1].cmp(&arena[b.0..b.1]));
+        self.index
+            .sort_by(|a, b| arena[a.0..a.1].cmp(&arena[b.0..b.1]));
         let mut spool = Spool::new(&self.folder)?;
         let mut entry = Vec::new();
         for &(start, key_end, end) in &self.index {
@@ -89,7 +102,11 @@ impl Sorter {
         self.runs.push(spool.finish()?);
         self.arena.clear();
         self.index.clear();
-        if self.runs.len() >= FAN_IN { self.compact() } else { Ok(()) }
+        if self.runs.len() >= FAN_IN {
+            self.compact()
+        } else {
+            Ok(())
+        }
     }
 
     fn compact(&mut self) -> Result<()> {
@@ -184,8 +201,15 @@ struct Merge<'a> {
 
 impl<'a> Merge<'a> {
     fn new(runs: &'a mut [Spooled]) -> Result<Self> {
-        let readers = runs.iter_mut().map(Spooled::read).collect::<Result<Vec<_>>>()?;
-        let mut merge = Self { readers, heap: BinaryHeap::new(), current: Vec::new() };
+        let readers = runs
+            .iter_mut()
+            .map(Spooled::read)
+            .collect::<Result<Vec<_>>>()?;
+        let mut merge = Self {
+            readers,
+            heap: BinaryHeap::new(),
+            current: Vec::new(),
+        };
         for run in 0..merge.readers.len() {
             merge.refill(run, Vec::new(), Vec::new())?;
         }
@@ -205,7 +229,9 @@ impl<'a> Merge<'a> {
     }
 
     fn next(&mut self) -> Result<Option<&[u8]>> {
-        let Some(Reverse((key, run, entry))) = self.heap.pop() else { return Ok(None) };
+        let Some(Reverse((key, run, entry))) = self.heap.pop() else {
+            return Ok(None);
+        };
         let spare = std::mem::replace(&mut self.current, entry);
         self.refill(run, key, spare)?;
         Ok(Some(&self.current))

@@ -24,14 +24,20 @@ pub(crate) struct Spool {
 impl Spool {
     pub(crate) fn new(folder: &Path) -> Result<Self> {
         let file = tempfile::tempfile_in(folder).map_err(|cause| failed(cause, folder))?;
-        Ok(Self { file: BufWriter::with_capacity(BUFFER_BYTES, file), entries: 0 })
+        Ok(Self {
+            file: BufWriter::with_capacity(BUFFER_BYTES, file),
+            entries: 0,
+        })
     }
 
     pub(crate) fn push(&mut self, entry: &[u8]) -> Result<()> {
         let mut head = Vec::with_capacity(16);
         put_len(entry.len(), &mut head);
         head.extend((Digest::of(entry).0 as u32).to_le_bytes());
-        let written = self.file.write_all(&head).and_then(|()| self.file.write_all(entry));
+        let written = self
+            .file
+            .write_all(&head)
+            .and_then(|()| self.file.write_all(entry));
         written.map_err(|cause| failed(cause, Path::new("")))?;
         self.entries += 1;
         Ok(())
@@ -44,8 +50,10 @@ impl Spool {
     /// Ends writing.
     pub(crate) fn finish(self) -> Result<Spooled> {
         let entries = self.entries;
-        let file =
-            self.file.into_inner().map_err(|error| failed(error.into_error(), Path::new("")))?;
+        let file = self
+            .file
+            .into_inner()
+            .map_err(|error| failed(error.into_error(), Path::new("")))?;
         Ok(Spooled { file, entries })
     }
 }
@@ -65,9 +73,15 @@ impl Spooled {
 
     /// Reads from the start.
     pub(crate) fn read(&mut self) -> Result<SpoolReader<'_>> {
-        self.file.rewind().map_err(|cause| failed(cause, Path::new("")))?;
+        self.file
+            .rewind()
+            .map_err(|cause| failed(cause, Path::new("")))?;
         let file = BufReader::with_capacity(BUFFER_BYTES, &self.file);
-        Ok(SpoolReader { file, left: self.entries, entry: Vec::new() })
+        Ok(SpoolReader {
+            file,
+            left: self.entries,
+            entry: Vec::new(),
+        })
     }
 }
 
@@ -111,14 +125,20 @@ impl SpoolReader<'_> {
             }
         }
         let len = Reader::new(&head).count()?;
-        if len > ENTRY_BYTES_MAX { Err(torn()) } else { Ok(len) }
+        if len > ENTRY_BYTES_MAX {
+            Err(torn())
+        } else {
+            Ok(len)
+        }
     }
 
     fn fill(&mut self, into: &mut [u8]) -> Result<()> {
-        self.file.read_exact(into).map_err(|cause| match cause.kind() {
-            ErrorKind::UnexpectedEof => torn(),
-            _ => failed(cause, Path::new("")),
-        })
+        self.file
+            .read_exact(into)
+            .map_err(|cause| match cause.kind() {
+                ErrorKind::UnexpectedEof => torn(),
+                _ => failed(cause, Path::new("")),
+            })
     }
 }
 
@@ -128,13 +148,25 @@ fn torn() -> Error {
 
 /// Translates a failure of a temporary file.
 pub(crate) fn failed(cause: std::io::Error, folder: &Path) -> Error {
-    let full = matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    let full = matches!(
+        cause.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    );
     let (kind, hint) = if full {
-        (Kind::Rejected, "the disk of the state file is full; free some room, or point --state elsewhere")
+        (
+            Kind::Rejected,
+            "the disk of the state file is full; free some room, or point --state elsewhere",
+        )
     } else {
-        (Kind::Unavailable, "check the folder of the state file, or point --state elsewhere")
+        (
+            Kind::Unavailable,
+            "check the folder of the state file, or point --state elsewhere",
+        )
     };
-    Error::new(kind, format!("a temporary file failed folder={}", folder.display()))
-        .hint(hint)
-        .cause(cause)
+    Error::new(
+        kind,
+        format!("a temporary file failed folder={}", folder.display()),
+    )
+    .hint(hint)
+    .cause(cause)
 }
