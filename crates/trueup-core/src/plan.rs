@@ -188,13 +188,11 @@ impl Counts {
     }
 }
 
-/// Writing all (remaining) records of the source, as one symbolic action.
+/// Writing all records of the source, as one symbolic action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Load {
     /// How many records, where that is known without reading them all.
     pub records: Option<u64>,
-    /// Whether an interrupted load goes on: records up to the last key at the target are there already.
-    pub resumed: bool,
 }
 
 /// What is planned for one collection.
@@ -255,14 +253,12 @@ impl CollectionPlan {
             line(out, format_args!("  create {statement}"));
         }
         if let Some(load) = &self.load {
-            let what = if load.resumed {
-                "the remaining records"
-            } else {
-                "every record"
-            };
             match load.records {
-                Some(records) => line(out, format_args!("  load {what} of the source ({records})")),
-                None => line(out, format_args!("  load {what} of the source")),
+                Some(records) => line(
+                    out,
+                    format_args!("  load every record of the source ({records})"),
+                ),
+                None => line(out, format_args!("  load every record of the source")),
             }
         }
     }

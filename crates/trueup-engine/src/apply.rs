@@ -1,1 +1,484 @@
-//! Apply (stub).
+//! Carries the plan out: batches in order, each with its marker, each outcome accounted for.
+//!
+//! What may have been applied is found out, never guessed: after a broken connection the epoch is raised first, which
+//! makes a commit still in flight either visible or refused, and only then is the marker read. A record that another
+//! one blocks (a unique value not yet handed over, a parent not yet there) is tried again after the others, until a
+//! round makes no progress; then it is parked.
+
+use crate::compare::{Compared, Parking};
+use crate::link::World;
+use crate::progress::{Step, Tick};
+use crate::scan::{Reading, Role, feed};
+use crate::spool::Spooled;
+use crate::state::{LinkId, Store};
+use std::collections::BTreeMap;
+use trueup_core::batch::{Batch, Record};
+use trueup_core::diff::Cursor;
+use trueup_core::encode;
+use trueup_core::endpoint::{
+    Applied, Claim, Endpoint, Mark, Op, Outcome, Snapshot, Writer, Writes,
+};
+use trueup_core::keyed::Standing;
+use trueup_core::mapping::key_digest;
+use trueup_core::park::Parked;
+use trueup_core::plan::{self, Counts};
+use trueup_core::{Error, Kind, Result};
+
+/// How often a broken connection to the target is tried again, and the first pause; each next one is twice as long.
+const RECONNECTS_MAX: u32 = 5;
+const RECONNECT_PAUSE_MS: u64 = 200;
+
+/// What was written to one collection.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) counts: Counts,
+    pub(crate) parked: Vec<Parked>,
+    blocked: Blocked,
+}
+
+/// Writes that another record stood in the way of.
+#[derive(Debug, Default)]
+struct Blocked {
+    ops: Vec<Op>,
+    records: Batch,
+    reasons: Vec<String>,
+}
+
+/// The right to write, and what is needed to get it back after a broken connection.
+pub(crate) struct Applier<'a> {
+    target: &'a mut dyn Endpoint,
+    writer: Box<dyn Writer>,
+    claim: Claim,
+    store: &'a mut Store,
+    link: &'a LinkId,
+    world: &'a World<'a>,
+    /// The last batch of each partition.
+    batches: BTreeMap<String, u64>,
+    position: Vec<u8>,
+}
+
+impl<'a> Applier<'a> {
+    /// Claims the target.
+    pub(crate) fn claim(
+        target: &'a mut dyn Endpoint,
+        store: &'a mut Store,
+        link: &'a LinkId,
+        position: Vec<u8>,
+        world: &'a World<'a>,
+    ) -> Result<Self> {
+        let claim = Claim {
+            link: link.durable.clone(),
+            incarnation: store.incarnation().to_owned(),
+        };
+        let writer = target.writer(&claim).map_err(|error| error.at("target"))?;
+        world.failpoints.pass("engine.claimed")?;
+        let batches = BTreeMap::new();
+        Ok(Self {
+            target,
+            writer,
+            claim,
+            store,
+            link,
+            world,
+            batches,
+            position,
+        })
+    }
+
+    /// Creates what is missing, then writes every plan: inserts and updates parents first, deletes children first.
+    pub(crate) fn apply(
+        &mut self,
+        compared: &mut [Compared],
+        source: &mut (dyn Snapshot + 'static),
+        notes: &mut Vec<String>,
+    ) -> Result<Vec<Written>> {
+        let mut written: Vec<Written> = compared.iter().map(|_| Written::default()).collect();
+        for one in compared.iter() {
+            self.continuity(&one.plan.target, notes)?;
+            if let Some(design) = &one.collection.create {
+                self.writer
+                    .create(design)
+                    .map_err(|error| error.at("target"))?;
+                self.world.failpoints.pass("engine.created")?;
+            }
+        }
+        for (one, done) in compared.iter_mut().zip(&mut written) {
+            if one.plan.load.is_some() {
+                self.load(one, source, done)?;
+            }
+            self.spooled(one, true, done)?;
+        }
+        for (one, done) in compared.iter_mut().zip(&mut written).rev() {
+            self.spooled(one, false, done)?;
+        }
+        self.retry_blocked(compared, &mut written)?;
+        for one in compared.iter().filter(|one| !one.plan.is_empty()) {
+            self.finish(&one.plan.target)?;
+        }
+        Ok(written)
+    }
+
+    /// Makes a collection durable and moves its checkpoint.
+    fn finish(&mut self, partition: &str) -> Result<()> {
+        self.writer
+            .finish(partition)
+            .map_err(|error| error.at("target"))?;
+        self.world.failpoints.pass("engine.finished")?;
+        match self.batches.get(partition) {
+            Some(&batch) => self.store.checkpoint(self.link, partition, batch),
+            None => Ok(()),
+        }
+    }
+
+    /// Finds where the partition's batches go on, and whether state and target still belong together. One way, a
+    /// mismatch costs nothing (everything was compared anyway), but it is said.
+    fn continuity(&mut self, partition: &str, notes: &mut Vec<String>) -> Result<()> {
+        let known = self.store.batch(self.link, partition)?;
+        let marker = self
+            .writer
+            .marker(partition)
+            .map_err(|error| error.at("target"))?;
+        let (at_target, note) = match &marker {
+            None if known > 0 && self.target.about().capabilities.marker => (
+                0,
+                Some("the target has lost its marker: it was restored or created anew"),
+            ),
+            None => (0, None),
+            Some(marker) if marker.incarnation != self.claim.incarnation => (
+                marker.batch,
+                Some("the target was last written under another state file"),
+            ),
+            Some(marker) if marker.batch < known => (
+                marker.batch,
+                Some("the target is older than the state file: it was restored from a backup"),
+            ),
+            Some(marker) if marker.batch > known + 1 => (
+                marker.batch,
+                Some("the state file is older than the target: it was restored from a backup"),
+            ),
+            Some(marker) => (marker.batch, None),
+        };
+        if let Some(note) = note {
+            notes.push(format!(
+                "collection={partition}: {note}; everything was compared"
+            ));
+        }
+        self.batches
+            .insert(partition.to_owned(), known.max(at_target));
+        Ok(())
+    }
+
+    /// Streams the whole source into an empty collection.
+    fn load(
+        &mut self,
+        one: &mut Compared,
+        source: &mut (dyn Snapshot + 'static),
+        done: &mut Written,
+    ) -> Result<()> {
+        let world = self.world;
+        let limits = world.limits;
+        let parking = Parking::new(limits.refused_max);
+        let (collection, sorted) = (&one.collection, &mut one.sorted_source);
+        let total = one.plan.load.as_ref().and_then(|load| load.records);
+        let reading = Reading {
+            role: Role::Source,
+            schema: &collection.source,
+            mapping: &collection.mapping,
+            world,
+            step: Step::Compare,
+        };
+        let (sender, mut fed) = feed(limits.batches_ahead);
+        let loaded = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let result = match sorted {
+                    Some(sorted) => {
+                        let (records, bytes) = (limits.batch_records_max, limits.batch_bytes_max);
+                        sorted.read(records, bytes, &mut |keyed| Ok(sender.send(keyed)))
+                    }
+                    None => reading.scan(source, true, &mut |piece| {
+                        parking.park(piece.parked)?;
+                        Ok(sender.send(piece.keyed))
+                    }),
+                };
+                sender.end(result);
+            });
+            let loaded = (|| {
+                let mut batch = Pending::new(collection.mapping.fields().len());
+                let mut cursor = Cursor::new("source", &mut fed)?;
+                while let Some(entry) = cursor.entry() {
+                    if matches!(entry.standing, Standing::Present(_)) {
+                        batch.push(Op::Insert, entry.record);
+                    }
+                    cursor.advance()?;
+                    if batch.is_full(world) {
+                        self.flush(collection, &mut batch, true, total, done)?;
+                    }
+                }
+                drop(cursor);
+                self.flush(collection, &mut batch, true, total, done)
+            })();
+            fed.close();
+            loaded
+        });
+        loaded?;
+        one.parked.extend(parking.into_inner());
+        Ok(())
+    }
+
+    /// Writes the spooled upserts or deletes.
+    fn spooled(&mut self, one: &mut Compared, upserts: bool, done: &mut Written) -> Result<()> {
+        let Compared {
+            collection,
+            upserts: up,
+            deletes,
+            plan,
+            ..
+        } = one;
+        let spool: &mut Spooled = if upserts { up } else { deletes };
+        if spool.len() == 0 {
+            return Ok(());
+        }
+        let total = Some(plan.counts.total());
+        let mut batch = Pending::new(collection.mapping.fields().len());
+        let mut reader = spool.read()?;
+        while let Some(entry) = reader.next()? {
+            let action = plan::decode(entry, &mut batch.records)?;
+            batch.ops.push(action.op);
+            if batch.is_full(self.world) {
+                self.flush(collection, &mut batch, false, total, done)?;
+            }
+        }
+        self.flush(collection, &mut batch, false, total, done)
+    }
+
+    fn flush(
+        &mut self,
+        collection: &crate::connect::Collection,
+        batch: &mut Pending,
+        load: bool,
+        total: Option<u64>,
+        done: &mut Written,
+    ) -> Result<()> {
+        if batch.ops.is_empty() {
+            return Ok(());
+        }
+        self.world.check_stop()?;
+        let partition = &collection.target.collection;
+        let number = self.batches.get(partition).copied().unwrap_or(0) + 1;
+        let mark = Mark {
+            partition: partition.clone(),
+            batch: number,
+            position: self.position.clone(),
+        };
+        let writes = Writes {
+            schema: &collection.target,
+            fields: collection.mapping.target_fields(),
+            key: collection.mapping.key(),
+            ops: &batch.ops,
+            records: &batch.records,
+            mark: &mark,
+            load,
+            check: None,
+        };
+        let applied = self
+            .settle(&writes)
+            .map_err(|error| error.at(format!("target collection={partition}")))?;
+        self.batches.insert(partition.clone(), number);
+        self.world.failpoints.pass("engine.applied")?;
+        if applied.durable {
+            self.store.checkpoint(self.link, partition, number)?;
+        }
+        self.world.failpoints.pass("engine.checkpointed")?;
+        self.world.progress.tick(Tick {
+            collection: partition,
+            step: Step::Apply,
+            records: batch.ops.len() as u64,
+            total,
+        });
+        self.account(collection, batch, applied.outcomes, done)?;
+        batch.clear();
+        Ok(())
+    }
+
+    /// Applies a batch and, when the answer is lost, finds out what became of it.
+    fn settle(&mut self, writes: &Writes<'_>) -> Result<Applied> {
+        let mut pause_ms = RECONNECT_PAUSE_MS;
+        let mut failures = 0;
+        let mut lost = match self.writer.apply(writes) {
+            Err(error) if error.kind() == Kind::Unavailable => error,
+            other => return other,
+        };
+        loop {
+            failures += 1;
+            if failures > RECONNECTS_MAX {
+                return Err(lost);
+            }
+            self.world
+                .progress
+                .note(&format!("the target went away ({lost}); connecting again"));
+            self.world.clock.wait_ms(pause_ms);
+            pause_ms *= 2;
+            self.world.check_stop()?;
+            match self.find_out(writes) {
+                Err(error) if error.kind() == Kind::Unavailable => lost = error,
+                other => return other,
+            }
+        }
+    }
+
+    fn find_out(&mut self, writes: &Writes<'_>) -> Result<Applied> {
+        // Raising the epoch comes first: after it, an old commit still in flight is visible or refused.
+        self.writer = self.target.writer(&self.claim)?;
+        let marker = self.writer.marker(&writes.mark.partition)?;
+        let is_ours = marker.is_some_and(|marker| {
+            marker.incarnation == self.claim.incarnation && marker.batch == writes.mark.batch
+        });
+        if is_ours {
+            // Single refusals in it are unknown now; verify finds them.
+            let outcomes = writes.ops.iter().map(|_| Outcome::Applied(None)).collect();
+            return Ok(Applied {
+                outcomes,
+                durable: true,
+            });
+        }
+        self.writer.apply(writes)
+    }
+
+    fn account(
+        &mut self,
+        collection: &crate::connect::Collection,
+        batch: &Pending,
+        outcomes: Vec<Outcome>,
+        done: &mut Written,
+    ) -> Result<()> {
+        if outcomes.len() != batch.ops.len() {
+            return Err(Error::bug("the target did not answer for every write"));
+        }
+        for (index, outcome) in outcomes.into_iter().enumerate() {
+            let (op, record) = (batch.ops[index], batch.records.record(index));
+            match outcome {
+                Outcome::Applied(_) | Outcome::Unchanged => done.counts.add(op),
+                Outcome::Rejected {
+                    reason,
+                    blocked: true,
+                } => {
+                    done.blocked.push(op, record, reason);
+                }
+                Outcome::Rejected {
+                    reason,
+                    blocked: false,
+                } => {
+                    done.parked
+                        .push(parked(collection.mapping.key(), record, reason));
+                }
+                Outcome::Stale | Outcome::Unknown => {
+                    return Err(Error::bug(
+                        "the target gave an answer that an unconditional write cannot have",
+                    ));
+                }
+            }
+        }
+        let kept = done.parked.len() + done.blocked.ops.len();
+        if kept <= self.world.limits.refused_max {
+            return Ok(());
+        }
+        let last = done
+            .parked
+            .last()
+            .map(|parked| &parked.reason)
+            .or(done.blocked.reasons.last());
+        Err(Error::new(
+            Kind::Rejected,
+            format!(
+                "the target refused more than {} records; the last one: {}",
+                self.world.limits.refused_max,
+                last.map_or("", String::as_str)
+            ),
+        )
+        .hint("the batches so far are in place; mend the cause and run again"))
+    }
+
+    /// Tries blocked writes again until a whole round changes nothing, then parks what is left.
+    fn retry_blocked(&mut self, compared: &[Compared], written: &mut [Written]) -> Result<()> {
+        loop {
+            let before: usize = written.iter().map(|done| done.blocked.ops.len()).sum();
+            if before == 0 {
+                return Ok(());
+            }
+            for (one, done) in compared.iter().zip(written.iter_mut()) {
+                let blocked = std::mem::take(&mut done.blocked);
+                let mut batch = Pending {
+                    ops: blocked.ops,
+                    records: blocked.records,
+                };
+                self.flush(&one.collection, &mut batch, false, None, done)?;
+            }
+            let after: usize = written.iter().map(|done| done.blocked.ops.len()).sum();
+            if after == before {
+                break;
+            }
+        }
+        for (one, done) in compared.iter().zip(written.iter_mut()) {
+            let blocked = std::mem::take(&mut done.blocked);
+            for (index, reason) in blocked.reasons.into_iter().enumerate() {
+                let record = blocked.records.record(index);
+                done.parked
+                    .push(parked(one.collection.mapping.key(), record, reason));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Blocked {
+    fn push(&mut self, op: Op, record: Record<'_>, reason: String) {
+        if self.ops.is_empty() {
+            self.records.reset(record.width());
+        }
+        self.ops.push(op);
+        self.records.push_record(record);
+        self.reasons.push(reason);
+    }
+}
+
+fn parked(key: &[usize], record: Record<'_>, reason: String) -> Parked {
+    let mut bytes = Vec::new();
+    for &position in key {
+        encode::key(record.value(position), &mut bytes);
+    }
+    Parked {
+        key: key_digest(&bytes),
+        field: None,
+        reason,
+    }
+}
+
+/// A batch that is filling up.
+struct Pending {
+    ops: Vec<Op>,
+    records: Batch,
+}
+
+impl Pending {
+    fn new(width: usize) -> Self {
+        Self {
+            ops: Vec::new(),
+            records: Batch::new(width),
+        }
+    }
+
+    fn push(&mut self, op: Op, record: Record<'_>) {
+        self.ops.push(op);
+        self.records.push_record(record);
+    }
+
+    fn is_full(&self, world: &World<'_>) -> bool {
+        self.ops.len() >= world.limits.batch_records_max
+            || self.records.bytes() >= world.limits.batch_bytes_max
+    }
+
+    fn clear(&mut self) {
+        self.ops.clear();
+        self.records.reset(self.records.width());
+    }
+}

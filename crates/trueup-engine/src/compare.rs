@@ -10,10 +10,11 @@ use crate::scan::{Reading, Role, feed};
 use crate::sort::Sorted;
 use crate::spool::{Spool, Spooled};
 use std::sync::Mutex;
+use trueup_core::batch::Batch;
 use trueup_core::diff::{Cursor, Difference, Flow, Totals, diff};
 use trueup_core::endpoint::{Op, Snapshot};
 use trueup_core::park::Parked;
-use trueup_core::plan::{Action, CollectionPlan, Counts, Load};
+use trueup_core::plan::{self, Action, CollectionPlan, Counts, Load};
 use trueup_core::{Error, Result};
 
 /// A collection with its plan.
@@ -52,13 +53,11 @@ pub(crate) struct Sides<'a> {
     pub(crate) target: Option<&'a mut (dyn Snapshot + 'static)>,
 }
 
-/// Compares `collection` and plans what `mode` allows. With `list` set an empty target is compared all the same, so
-/// that each difference is counted and listed.
+/// Compares `collection` and plans what `mode` allows. An empty target is compared only when all is to be counted.
 pub(crate) fn compare(
     collection: Collection,
     sides: &mut Sides<'_>,
     mode: Mode,
-    resumed: bool,
     world: &World<'_>,
 ) -> Result<Compared> {
     let parked = Parking::new(world.limits.refused_max);
@@ -85,10 +84,9 @@ pub(crate) fn compare(
         target_sorted = Some(target.sort(snapshot, &mut |_| Ok(()))?);
     }
     let mut planned = Planned::new(mode, world)?;
-    if target_empty && mode.write {
+    if target_empty && !mode.count_all {
         planned.load = Some(Load {
             records: source_sorted.as_ref().map(Sorted::len),
-            resumed: false,
         });
     } else {
         let mut source_side = Side {
@@ -102,7 +100,6 @@ pub(crate) fn compare(
             snapshot,
             sorted: target_sorted.as_mut(),
         };
-        planned.resumed = resumed;
         merge(
             &mut source_side,
             &mut target_side,
@@ -191,9 +188,30 @@ struct Planned {
     differences: Differences,
     totals: Totals,
     load: Option<Load>,
-    resumed: bool,
     left_alone: u64,
     scratch: Vec<u8>,
+}
+
+impl Compared {
+    /// Passes the plan's text to `out`, line by line.
+    pub(crate) fn print(&mut self, out: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+        let mut text = String::new();
+        self.plan.write_header(&mut text);
+        out(&text)?;
+        let mut records = Batch::new(self.plan.fields.len());
+        for spool in [&mut self.upserts, &mut self.deletes] {
+            let mut reader = spool.read()?;
+            while let Some(entry) = reader.next()? {
+                records.reset(self.plan.fields.len());
+                let action = plan::decode(entry, &mut records)?;
+                text.clear();
+                self.plan
+                    .write_action(&action, records.record(0), &mut text);
+                out(&text)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Planned {
@@ -206,7 +224,6 @@ impl Planned {
             differences: Differences::default(),
             totals: Totals::default(),
             load: None,
-            resumed: false,
             left_alone: 0,
             scratch: Vec::new(),
         })

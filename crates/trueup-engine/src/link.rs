@@ -27,6 +27,8 @@ pub struct CollectionSpec {
 pub struct Mode {
     /// Write at all; otherwise stop after compare.
     pub write: bool,
+    /// Compare even where the target is empty, so that every difference is counted.
+    pub count_all: bool,
     /// Delete what only the target has.
     pub delete: bool,
     /// Verify at the end.

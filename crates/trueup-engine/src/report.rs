@@ -46,8 +46,6 @@ pub struct Report {
     pub collections: Vec<CollectionReport>,
     /// The proof, where the run verified.
     pub certificate: Option<Certificate>,
-    /// The plan's text, of a run that writes nothing.
-    pub plan: Option<String>,
     /// What the user should know.
     pub notes: Vec<String>,
 }

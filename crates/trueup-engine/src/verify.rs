@@ -4,7 +4,7 @@ use crate::connect::Collection;
 use crate::link::World;
 use trueup_core::Result;
 use trueup_core::digest::Digest;
-use trueup_core::endpoint::{Endpoint, Snapshot};
+use trueup_core::endpoint::{Endpoint, Position, Snapshot};
 
 /// Proves one collection: the source as of `source` against the target as it is now.
 pub(crate) fn verify(
@@ -14,6 +14,6 @@ pub(crate) fn verify(
     _exact: bool,
     _refused: &[Digest],
     _world: &World<'_>,
-) -> Result<CollectionProof> {
+) -> Result<(CollectionProof, Position)> {
     Err(trueup_core::Error::bug("stub"))
 }
