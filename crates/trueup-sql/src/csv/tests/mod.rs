@@ -1,0 +1,3 @@
+//! Tests of the CSV endpoint.
+
+mod parse;
