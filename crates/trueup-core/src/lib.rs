@@ -6,6 +6,8 @@
 //! output in the same order.
 
 pub mod batch;
+pub mod calendar;
+pub mod cast;
 pub mod decimal;
 pub mod digest;
 pub mod encode;
@@ -13,7 +15,11 @@ pub mod endpoint;
 pub mod error;
 pub mod failpoint;
 pub mod json;
+pub mod lattice;
+#[cfg(test)]
+mod samples;
 pub mod schema;
+pub mod text;
 pub mod types;
 pub mod value;
 
