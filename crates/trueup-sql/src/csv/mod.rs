@@ -6,17 +6,24 @@
 //! types, `scan` reads, `apply` writes. Invariant: a file is read in one state or not at all, and is replaced whole
 //! or not at all. There is no change log to follow and no place for a marker.
 
+mod apply;
 mod config;
 mod design;
+mod disk;
 mod error;
 mod infer;
 mod place;
 mod read;
+mod replace;
 mod scan;
+mod spool;
 #[cfg(test)]
 mod tests;
+mod write;
 
+use apply::{CsvWriter, Seen};
 use config::Options;
+use disk::{Disk, Local};
 use place::{Identity, Place, Table};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -51,6 +58,8 @@ pub fn connect(
         keys: keys.iter().cloned().collect(),
         context,
         shapes: BTreeMap::new(),
+        seen: Seen::default(),
+        disk: Arc::new(Local),
     }))
 }
 
@@ -64,6 +73,9 @@ struct Csv {
     context: Context,
     /// The shapes found so far, and the state of the file they were found in.
     shapes: BTreeMap<String, (Identity, Schema)>,
+    /// The states in which the files were last read for a run.
+    seen: Seen,
+    disk: Arc<dyn Disk>,
 }
 
 impl Endpoint for Csv {
@@ -121,15 +133,25 @@ impl Endpoint for Csv {
     }
 
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {
+        let files = self.place.list()?.unwrap_or_default();
+        self.seen.lock().clone_from(&files);
         Ok(Box::new(scan::CsvSnapshot {
             place: self.place.clone(),
             options: Arc::clone(&self.options),
-            files: self.place.list()?.unwrap_or_default(),
+            files,
         }))
     }
 
     fn writer(&mut self, _claim: &Claim) -> Result<Box<dyn Writer>> {
-        Err(Error::bug("writing CSV files is not built yet"))
+        apply::sweep(self.disk.as_ref(), &self.place)?;
+        Ok(Box::new(CsvWriter {
+            place: self.place.clone(),
+            options: Arc::clone(&self.options),
+            failpoints: self.context.failpoints.clone(),
+            disk: Arc::clone(&self.disk),
+            seen: self.seen.clone(),
+            open: BTreeMap::new(),
+        }))
     }
 }
 

@@ -254,15 +254,6 @@ impl Table {
         }
         Ok(())
     }
-
-    /// Returns the permission bits of the file.
-    pub(super) fn mode(&self) -> Result<u32> {
-        let metadata = self
-            .file
-            .metadata()
-            .map_err(|error| error::io(&self.path, "look at", error))?;
-        Ok(metadata.mode() & 0o7777)
-    }
 }
 
 /// Reads the header and checks it.
