@@ -29,20 +29,39 @@ pub(super) const COLUMNS_MAX: usize = 10_000;
 /// How much is read at once. Grows only for a record that is longer.
 const BUFFER_BYTES: usize = 1 << 20;
 /// How far a field's end is looked for byte by byte before a vector search pays.
-const SHORT_FIELD_BYTES: usize = 12;
+const SHORT_FIELD_BYTES: usize = 32;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Where a field stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Span {
     /// The field as it stands in the file, quotes included, relative to the record's start.
-    raw: Range<usize>,
+    raw: (u32, u32),
     /// The content: in the scratch buffer when `undone`, else relative to the record's start.
-    text: Range<usize>,
+    text: (u32, u32),
     quoted: bool,
     undone: bool,
 }
+
+impl Span {
+    /// Offsets within a record fit 32 bits: it is at most [`RECORD_BYTES_MAX`] long.
+    fn new(raw: Range<usize>, text: Range<usize>, quoted: bool) -> Self {
+        let pack = |range: Range<usize>| (range.start as u32, range.end as u32);
+        Self {
+            raw: pack(raw),
+            text: pack(text),
+            quoted,
+            undone: false,
+        }
+    }
+
+    fn range((start, end): (u32, u32)) -> Range<usize> {
+        start as usize..end as usize
+    }
+}
+
+const _: () = assert!(RECORD_BYTES_MAX <= u32::MAX as usize);
 
 /// How a try to find the record's end went.
 enum Step {
@@ -181,6 +200,7 @@ impl<R: Read> Reader<R> {
         }
         let mut at = 0;
         loop {
+            at = self.plain(at);
             let data = &self.buffer[self.start..self.filled];
             let next = if data.get(at) == Some(&self.quote) {
                 self.quoted(at)?
@@ -195,18 +215,32 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    /// Takes over the short unquoted fields from `at` on that end at a delimiter, in one sweep, and returns where the
+    /// first field begins that needs more care. Most fields of most files never go further than this.
+    fn plain(&mut self, at: usize) -> usize {
+        let data = &self.buffer[self.start..self.filled];
+        let mut begin = at;
+        while let Some(near) = data.get(begin..) {
+            let near = &near[..near.len().min(SHORT_FIELD_BYTES)];
+            let found = near
+                .iter()
+                .position(|&byte| self.special[usize::from(byte)]);
+            let Some(end) = found.map(|found| begin + found) else {
+                break;
+            };
+            if data[end] != self.delimiter || self.spans.len() == COLUMNS_MAX {
+                break;
+            }
+            self.spans.push(Span::new(begin..end, begin..end, false));
+            begin = end + 1;
+        }
+        begin
+    }
+
     /// Reads the unquoted field at `at`.
     fn unquoted(&mut self, at: usize) -> Result<Next> {
         let data = &self.buffer[self.start..self.filled];
-        let rest = &data[at..];
-        let near = &rest[..rest.len().min(SHORT_FIELD_BYTES)];
-        let found = near
-            .iter()
-            .position(|&byte| self.special[usize::from(byte)])
-            .or_else(|| {
-                let found = memchr::memchr3(self.delimiter, self.quote, b'\n', &rest[near.len()..]);
-                found.map(|found| found + near.len())
-            });
+        let found = memchr::memchr3(self.delimiter, self.quote, b'\n', &data[at..]);
         let Some(length) = found else {
             let end = data.len();
             self.check_length(end - at)?;
@@ -332,12 +366,7 @@ impl<R: Read> Reader<R> {
                 "set ?delimiter= if it is another one",
             ));
         }
-        self.spans.push(Span {
-            raw,
-            text,
-            quoted,
-            undone: false,
-        });
+        self.spans.push(Span::new(raw, text, quoted));
         Ok(())
     }
 
@@ -445,14 +474,14 @@ impl<'r> Row<'r> {
 
     /// Returns field `index` as it stands in the file, quotes included.
     pub(super) fn raw_field(&self, index: usize) -> &'r str {
-        &self.raw[self.spans[index].raw.clone()]
+        &self.raw[Span::range(self.spans[index].raw)]
     }
 
     /// Returns the text of field `index` and whether it was quoted.
     pub(super) fn field(&self, index: usize) -> (&'r str, bool) {
         let span = &self.spans[index];
         let place = if span.undone { self.scratch } else { self.raw };
-        (&place[span.text.clone()], span.quoted)
+        (&place[Span::range(span.text)], span.quoted)
     }
 
     /// Returns the value of field `index`: text, or NULL where an unquoted field is the `null` marker.
