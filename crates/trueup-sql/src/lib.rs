@@ -3,4 +3,5 @@
 //! Each endpoint is one folder with the same files and passes the conformance suite for the capabilities it
 //! declares. None of them knows the engine.
 
+pub mod csv;
 pub mod sqlite;

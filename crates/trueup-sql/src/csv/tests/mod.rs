@@ -1,0 +1,180 @@
+//! Tests of the CSV endpoint, and what they share: a folder, and short words for reading and writing in it.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod apply;
+mod config;
+mod crash;
+mod infer;
+mod parse;
+mod scan;
+
+use super::Csv;
+use super::apply::Seen;
+use super::config as address;
+use super::disk::{Disk, Local};
+use super::place::Place;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tempfile::TempDir;
+use trueup_core::Result;
+use trueup_core::batch::Batch;
+use trueup_core::endpoint::{
+    Applied, Claim, Context, Endpoint, Mark, Op, Order, ScanRequest, Snapshot, Writer, Writes,
+};
+use trueup_core::failpoint::Failpoints;
+use trueup_core::schema::Schema;
+use trueup_core::types::Type;
+use trueup_core::value::Value;
+
+/// A folder that goes away with the test.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn with(name: &str, content: &str) -> Self {
+        let folder = Self::new();
+        folder.put(name, content);
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn put(&self, name: &str, content: &str) {
+        fs::write(self.path(name), content).unwrap();
+    }
+
+    fn get(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Every name in the folder, hidden ones too.
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.path()).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// The endpoint of the folder, or of a file in it, with options.
+    fn open(&self, rest: &str) -> Box<dyn Endpoint> {
+        let address = format!("csv:{}", self.path(rest).display());
+        super::connect(&address, &[], Context::empty()).unwrap()
+    }
+
+    /// The endpoint on a disk of the test's making.
+    fn on(&self, disk: Arc<dyn Disk>, failpoints: Failpoints) -> Csv {
+        let (path, options) = address::parse(&self.path("?key=id").display().to_string()).unwrap();
+        Csv {
+            address: "csv:test".to_owned(),
+            place: Place::new(path).unwrap(),
+            options: Arc::new(options),
+            keys: BTreeMap::new(),
+            context: Context {
+                failpoints,
+                ..Context::empty()
+            },
+            shapes: BTreeMap::new(),
+            seen: Seen::default(),
+            disk,
+        }
+    }
+
+    fn plain(&self) -> Csv {
+        self.on(Arc::new(Local), Failpoints::none())
+    }
+}
+
+fn claim(endpoint: &mut dyn Endpoint) -> Box<dyn Writer> {
+    let claim = Claim {
+        link: "link".to_owned(),
+        incarnation: "one".to_owned(),
+    };
+    endpoint.writer(&claim).unwrap()
+}
+
+/// Reads a whole collection.
+fn read(endpoint: &mut dyn Endpoint, collection: &str) -> Vec<Vec<Option<String>>> {
+    let schema = endpoint.schema(collection).unwrap().unwrap();
+    let mut snapshot = endpoint.snapshot().unwrap();
+    try_read(snapshot.as_mut(), &schema).unwrap()
+}
+
+fn try_read(snapshot: &mut dyn Snapshot, schema: &Schema) -> Result<Vec<Vec<Option<String>>>> {
+    let fields: Vec<usize> = (0..schema.fields.len()).collect();
+    let wanted: Vec<Type> = schema.fields.iter().map(|field| field.ty).collect();
+    let mut scan = snapshot.scan(&ScanRequest {
+        schema,
+        fields: &fields,
+        wanted: &wanted,
+        order: Order::Natural,
+        after: None,
+        batch_records_max: 2,
+        batch_bytes_max: 1 << 20,
+    })?;
+    let (mut batch, mut rows) = (Batch::new(fields.len()), Vec::new());
+    loop {
+        batch.reset(fields.len());
+        if !scan.next(&mut batch)? {
+            assert!(batch.is_empty());
+            return Ok(rows);
+        }
+        assert!((1..=2).contains(&batch.len()));
+        for record in batch.records() {
+            let texts = record.values().map(|value| match value {
+                Value::Null => None,
+                Value::Text(text) => Some(text.to_owned()),
+                other => panic!("a class that CSV has not: {}", other.class()),
+            });
+            rows.push(texts.collect());
+        }
+    }
+}
+
+/// Writes records; the first `key` values of each are its key.
+fn write(
+    writer: &mut dyn Writer,
+    schema: &Schema,
+    names: &[&str],
+    records: &[(Op, &[Value<'_>])],
+    batch: u64,
+    load: bool,
+) -> Result<Applied> {
+    let fields: Vec<usize> = names
+        .iter()
+        .map(|name| schema.index_of(name).unwrap())
+        .collect();
+    let key = schema
+        .key
+        .iter()
+        .map(|key| fields.iter().position(|field| field == key).unwrap());
+    let key: Vec<usize> = key.collect();
+    let mut values = Batch::new(names.len());
+    for (_, record) in records {
+        record.iter().for_each(|&value| values.push(value));
+    }
+    let ops: Vec<Op> = records.iter().map(|(op, _)| *op).collect();
+    writer.apply(&Writes {
+        schema,
+        fields: &fields,
+        key: &key,
+        ops: &ops,
+        records: &values,
+        mark: &Mark {
+            partition: schema.collection.clone(),
+            batch,
+            position: Vec::new(),
+        },
+        load,
+        check: None,
+    })
+}
