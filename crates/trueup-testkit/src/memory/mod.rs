@@ -191,7 +191,7 @@ impl Memory {
                 let place = table.place_of(record);
                 changes.extend(
                     table
-                        .put(place, record.into())
+                        .put(place.as_ref(), record.into())
                         .expect("the collection takes it"),
                 );
                 did = true;
@@ -219,7 +219,7 @@ impl Memory {
             }
             changes.extend(
                 table
-                    .put(Some(place), record.into())
+                    .put(Some(&place), record.into())
                     .expect("the collection takes it"),
             );
             true

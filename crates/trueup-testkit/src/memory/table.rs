@@ -77,28 +77,28 @@ impl Table {
     /// Stores `record` in place of the one at `old`, or as a new one. `None` when it was so already.
     pub(super) fn put(
         &mut self,
-        old: Option<Place>,
+        old: Option<&Place>,
         record: Stored,
     ) -> Result<Option<Changed>, Refused> {
-        let before = old.as_ref().map(|place| Arc::clone(&self.records[place]));
+        let before = old.map(|place| Arc::clone(&self.records[place]));
         if before.as_deref() == Some(&*record) {
             return Ok(None);
         }
         self.admit(&record)?;
-        let place = match &old {
+        let place = match old {
             Some(place) if self.schema.key.is_empty() => place.clone(),
             None if self.schema.key.is_empty() => self.next.to_be_bytes().to_vec(),
             _ => key_bytes(self.schema.key.iter().map(|&f| &record[f])),
         };
-        if old.as_ref() != Some(&place) && self.records.contains_key(&place) {
+        if old != Some(&place) && self.records.contains_key(&place) {
             let names = self.schema.key_names().join(",");
             return Err(Refused {
                 reason: format!("constraint=key({names})"),
                 blocked: true,
             });
         }
-        self.free_of_rivals(&record, old.as_ref())?;
-        if let Some(old) = &old {
+        self.free_of_rivals(&record, old)?;
+        if let Some(old) = old {
             self.forget(old);
         }
         self.next += 1;

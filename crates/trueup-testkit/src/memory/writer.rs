@@ -197,7 +197,7 @@ fn write(
         (Op::Delete, Some(place)) => Ok(table.remove(&place)),
         (Op::Insert | Op::Update, place) => {
             let record = merged(table, writes, index, place.as_ref());
-            table.put(place, record)
+            table.put(place.as_ref(), record)
         }
     };
     match changed {
