@@ -4,6 +4,7 @@
 //! Nothing here sleeps, reads a clock or draws a random number: a failing test fails again. The crate may not know
 //! the engine; the engine's own tests drive what is here.
 
+pub mod conformance;
 pub mod faults;
 pub mod memory;
 pub mod owned;

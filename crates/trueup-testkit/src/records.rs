@@ -244,6 +244,7 @@ pub fn read(endpoint: &mut dyn Endpoint, collection: &str) -> Result<Vec<Vec<Own
 #[derive(Clone, Debug)]
 pub struct Writing {
     schema: Schema,
+    key_fields: Vec<usize>,
     fields: Vec<usize>,
     key: Vec<usize>,
     ops: Vec<Op>,
@@ -254,8 +255,13 @@ pub struct Writing {
 
 impl Writing {
     /// Starts batch number `batch` of the partition named after the collection, writing all fields that are not
-    /// generated.
+    /// generated, under the schema's own key.
     pub fn new(schema: &Schema, batch: u64) -> Self {
+        Self::keyed(schema, &schema.key, batch)
+    }
+
+    /// Starts a batch under another key than the schema's own: the fields with these indices.
+    pub fn keyed(schema: &Schema, key: &[usize], batch: u64) -> Self {
         let stored = |&index: &usize| !schema.fields[index].generated;
         let fields: Vec<usize> = (0..schema.fields.len()).filter(stored).collect();
         let partition = schema.collection.clone();
@@ -266,6 +272,7 @@ impl Writing {
         };
         let empty = Self {
             schema: schema.clone(),
+            key_fields: key.to_vec(),
             fields: Vec::new(),
             key: Vec::new(),
             ops: Vec::new(),
@@ -294,10 +301,10 @@ impl Writing {
             "fields are chosen before the first record"
         );
         let place = |index: &usize| fields.iter().position(|field| field == index);
-        self.key = self.schema.key.iter().filter_map(place).collect();
+        self.key = self.key_fields.iter().filter_map(place).collect();
         assert_eq!(
             self.key.len(),
-            self.schema.key.len(),
+            self.key_fields.len(),
             "the key's fields are among the fields"
         );
         self.records = Batch::new(fields.len());

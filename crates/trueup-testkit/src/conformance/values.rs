@@ -1,0 +1,501 @@
+//! Cases about values: every class, its extremes, and what a careless format would mix up.
+
+use super::Case;
+use super::stage::Stage;
+use crate::owned::Owned;
+use crate::record;
+use crate::records::schema;
+use trueup_core::endpoint::Outcome;
+use trueup_core::types::Type;
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "extreme values come back exactly",
+        needs: &[],
+        run: extremes_come_back,
+    },
+    Case {
+        name: "values beyond the type are rejected",
+        needs: &[],
+        run: beyond_is_rejected,
+    },
+    Case {
+        name: "null is no empty text",
+        needs: &[],
+        run: null_is_no_text,
+    },
+    Case {
+        name: "long texts and bytes",
+        needs: &[],
+        run: long_values,
+    },
+    Case {
+        name: "texts that look like syntax",
+        needs: &[],
+        run: syntax_in_texts,
+    },
+    Case {
+        name: "every character",
+        needs: &[],
+        run: every_character,
+    },
+];
+
+/// The types that an endpoint may declare to hold.
+pub(super) const HELD: &[Type] = &[
+    Type::Any,
+    Type::Bool,
+    Type::INT,
+    Type::Int {
+        bits: 32,
+        signed: true,
+    },
+    Type::Int {
+        bits: 16,
+        signed: true,
+    },
+    Type::Int {
+        bits: 8,
+        signed: true,
+    },
+    Type::Int {
+        bits: 32,
+        signed: false,
+    },
+    Type::FLOAT,
+    Type::Float { bits: 32 },
+    Type::DECIMAL,
+    Type::Decimal {
+        size: Some((10, 2)),
+    },
+    Type::TEXT,
+    Type::Text { chars_max: Some(3) },
+    Type::BYTES,
+    Type::Bytes { bytes_max: Some(3) },
+    Type::Date,
+    Type::Time,
+    Type::Timestamp,
+    Type::Instant,
+    Type::Uuid,
+    Type::Json,
+];
+
+/// What any text field must bring back unharmed.
+const TEXTS: &[&str] = &[
+    "",
+    " ",
+    "  both ends  ",
+    "NULL",
+    "null",
+    "NA",
+    "\\N",
+    "\\.",
+    "\\",
+    "''",
+    "'; drop table orders; --",
+    "\"",
+    "\"\"",
+    "a,b;c\td|e",
+    "line\nline\r\nline\rline\n",
+    "\n",
+    "\u{feff}mark",
+    "=1+1",
+    "0",
+    "1.0",
+    "1e5",
+    "0x10",
+    "true",
+    "2024-02-30",
+    "{}",
+    "\\x41",
+    "$1 %s ? :name",
+];
+
+/// The first and last values of `ty`, and those in between that are often got wrong.
+pub(super) fn extremes(ty: Type) -> Vec<Owned> {
+    match ty {
+        Type::Any => vec![
+            1_i64.into(),
+            1.5.into(),
+            "1".into(),
+            Owned::Bytes(vec![0x31]),
+        ],
+        Type::Bool => vec![true.into(), false.into()],
+        Type::Int { bits, signed } => ints(bits, signed),
+        Type::Float { bits } => floats(bits),
+        Type::Decimal { size } => decimals(size.is_some()),
+        Type::Text { chars_max: None } => TEXTS.iter().map(|&text| text.into()).collect(),
+        Type::Text { .. } => vec![
+            "".into(),
+            "abc".into(),
+            "   ".into(),
+            "äöü".into(),
+            "😀😀😀".into(),
+        ],
+        Type::Bytes { bytes_max: None } => {
+            let all = (0..=255).collect();
+            vec![
+                vec![],
+                vec![0],
+                vec![0; 9],
+                b"\\x41".to_vec(),
+                vec![0xff, 0xfe],
+                all,
+            ]
+            .into_iter()
+            .map(Owned::Bytes)
+            .collect()
+        }
+        Type::Bytes { .. } => vec![Owned::Bytes(vec![]), Owned::Bytes(vec![0, 255, 0])],
+        Type::Date => [
+            0, -1, 11_016, -719_162, 2_932_896, 2_932_897, -719_163, -719_529,
+        ]
+        .into_iter()
+        .chain([i32::MIN, i32::MAX])
+        .map(Owned::Date)
+        .collect(),
+        Type::Time => [0, 1, 86_399_999_999, 86_400_000_000]
+            .into_iter()
+            .map(Owned::Time)
+            .collect(),
+        Type::Timestamp => moments().into_iter().map(Owned::Timestamp).collect(),
+        Type::Instant => moments().into_iter().map(Owned::Instant).collect(),
+        Type::Uuid => vec![
+            Owned::Uuid(vec![0; 16]),
+            Owned::Uuid(vec![0xff; 16]),
+            Owned::Uuid((0x10..0x20).collect()),
+        ],
+        Type::Json => [
+            "{}",
+            "[]",
+            "null",
+            "true",
+            "\"\"",
+            "-0.5",
+            "{\"b\": 1, \"a\": [1, 2, {\"c\": null}]}",
+            "\"quote \\\" back \\\\ line \\n 日本 😀\"",
+            "123456789012345678901234567890",
+        ]
+        .into_iter()
+        .map(|text| Owned::Json(text.to_owned()))
+        .collect(),
+    }
+}
+
+fn ints(bits: u8, signed: bool) -> Vec<Owned> {
+    let bits = u32::from(bits);
+    let (low, high) = match signed {
+        true => (i64::MIN >> (64 - bits), i64::MAX >> (64 - bits)),
+        false => (0, i64::MAX >> (63 - bits.min(63))),
+    };
+    let mut values = vec![low, low + 1, 0, 1, high - 1, high];
+    values.extend(signed.then_some(-1));
+    values.extend(
+        (bits == 64)
+            .then_some([(1 << 53) + 1, -(1 << 53) - 1])
+            .into_iter()
+            .flatten(),
+    );
+    values.into_iter().map(Owned::Int).collect()
+}
+
+fn floats(bits: u8) -> Vec<Owned> {
+    let narrow = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.5,
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+    ];
+    let mut values = narrow.to_vec();
+    if bits == 32 {
+        let own = [
+            f32::MAX,
+            f32::MIN,
+            f32::MIN_POSITIVE,
+            f32::from_bits(1),
+            0.1,
+            16_777_217.0,
+        ];
+        values.extend(own.map(f64::from));
+    } else {
+        values.extend([
+            f64::MAX,
+            f64::MIN,
+            f64::MIN_POSITIVE,
+            f64::from_bits(1),
+            0.1,
+            1e22,
+            1e-7,
+        ]);
+        values.extend([
+            9_007_199_254_740_993.0,
+            0.300_000_000_000_000_04,
+            1e15,
+            123_456_789.123,
+        ]);
+    }
+    values.into_iter().map(Owned::Float).collect()
+}
+
+fn decimals(sized: bool) -> Vec<Owned> {
+    if sized {
+        return ["0", "0.00", "99999999.99", "-99999999.99", "0.01", "-1"]
+            .map(Owned::decimal)
+            .into();
+    }
+    let long = format!("-{}.{}", "9".repeat(400), "123456789".repeat(40));
+    let small = format!("0.{}1", "0".repeat(300));
+    let mut values: Vec<Owned> = [
+        "0",
+        "1.00",
+        "1",
+        "-0.5",
+        "100",
+        "12345678901234567890.1234567890",
+    ]
+    .map(Owned::decimal)
+    .into();
+    values.extend([long, small].map(Owned::Decimal));
+    values.extend(["NaN", "Infinity", "-Infinity"].map(Owned::decimal));
+    values
+}
+
+/// The epoch and around it, the years 1 and 9999, the first of 10000, the last before 1, the infinities.
+fn moments() -> Vec<i64> {
+    let calendar = [-62_135_596_800_000_000, 253_402_300_799_999_999];
+    let beyond = [253_402_300_800_000_000, -62_135_596_800_000_001];
+    let near = [0, 1, -1, 951_782_400_123_456, -1_000_001];
+    [&near[..], &calendar, &beyond, &[i64::MIN, i64::MAX]].concat()
+}
+
+fn extremes_come_back(stage: &mut Stage<'_>) {
+    for &ty in HELD {
+        if !stage.fixture.holds(ty) {
+            continue;
+        }
+        stage.fixture.reset();
+        let wanted = schema("values")
+            .int("id")
+            .field("v", ty)
+            .key(["id"])
+            .build();
+        let mut made = stage.make(wanted.clone());
+        let values = [vec![Owned::Null], extremes(ty)].concat();
+        let records: Vec<Vec<Owned>> = (0..)
+            .map(Owned::Int)
+            .zip(values)
+            .map(|(id, value)| vec![id, value])
+            .collect();
+        let writing = made.writing(1).inserts(&records);
+        let outcomes = made.apply(&writing).outcomes;
+        let mut held = Vec::new();
+        for (record, outcome) in records.into_iter().zip(outcomes) {
+            if stage.fixture.refuses(ty, &record[1]) {
+                let rejected = matches!(outcome, Outcome::Rejected { blocked: false, .. });
+                assert!(rejected, "{ty}: {:?} is rejected: {outcome:?}", record[1]);
+            } else {
+                let applied = matches!(outcome, Outcome::Applied(_));
+                assert!(applied, "{ty}: {:?} is applied: {outcome:?}", record[1]);
+                held.push(record);
+            }
+        }
+        stage.expect(&wanted, &held);
+    }
+}
+
+/// Makes a value that does not fit.
+type Beyond = fn() -> Owned;
+
+/// A value just beyond each limited type: never cut, never rounded.
+const BEYOND: &[(Type, Beyond)] = &[
+    (Type::Text { chars_max: Some(3) }, || "abcd".into()),
+    (Type::Bytes { bytes_max: Some(3) }, || {
+        Owned::Bytes(vec![1; 4])
+    }),
+    (
+        Type::Int {
+            bits: 8,
+            signed: true,
+        },
+        || 128_i64.into(),
+    ),
+    (
+        Type::Int {
+            bits: 16,
+            signed: true,
+        },
+        || 32_768_i64.into(),
+    ),
+    (
+        Type::Int {
+            bits: 32,
+            signed: true,
+        },
+        || (-2_147_483_649_i64).into(),
+    ),
+    (
+        Type::Int {
+            bits: 32,
+            signed: false,
+        },
+        || (-1_i64).into(),
+    ),
+    (
+        Type::Decimal {
+            size: Some((10, 2)),
+        },
+        || Owned::decimal("100000000.00"),
+    ),
+    (
+        Type::Decimal {
+            size: Some((10, 2)),
+        },
+        || Owned::decimal("0.001"),
+    ),
+    (Type::Float { bits: 32 }, || 1e300.into()),
+];
+
+fn beyond_is_rejected(stage: &mut Stage<'_>) {
+    for (ty, value) in BEYOND {
+        if !stage.fixture.holds(*ty) {
+            continue;
+        }
+        stage.fixture.reset();
+        let wanted = schema("values")
+            .int("id")
+            .field("v", *ty)
+            .key(["id"])
+            .build();
+        let mut made = stage.make(wanted.clone());
+        let fits = extremes(*ty)
+            .into_iter()
+            .next()
+            .expect("every type has a value");
+        let records = [
+            record![1, fits.value()],
+            record![2, value().value()],
+            record![3, fits.value()],
+        ];
+        let writing = made.writing(1).inserts(&records);
+        let outcomes = made.apply(&writing).outcomes;
+        let rejected = matches!(outcomes[1], Outcome::Rejected { blocked: false, .. });
+        assert!(
+            rejected,
+            "{ty}: {:?} is rejected: {:?}",
+            value(),
+            outcomes[1]
+        );
+        stage.expect(&wanted, &[records[0].clone(), records[2].clone()]);
+    }
+}
+
+fn null_is_no_text(stage: &mut Stage<'_>) {
+    let wanted = schema("texts")
+        .int("id")
+        .text("a")
+        .text("b")
+        .key(["id"])
+        .build();
+    let mut made = stage.make(wanted.clone());
+    let values = [
+        Owned::Null,
+        "".into(),
+        "NULL".into(),
+        "null".into(),
+        "NA".into(),
+        "\\N".into(),
+    ];
+    let pair = |(id, index): (i64, usize)| {
+        vec![
+            id.into(),
+            values[index % 6].clone(),
+            values[index / 6].clone(),
+        ]
+    };
+    let records: Vec<Vec<Owned>> = (0..).zip(0..36).map(pair).collect();
+    made.insert(1, &records);
+    stage.expect(&wanted, &records);
+}
+
+fn long_values(stage: &mut Stage<'_>) {
+    const MIB: usize = 1 << 20;
+    let bytes = stage.fixture.holds(Type::BYTES);
+    let ty = if bytes { Type::BYTES } else { Type::TEXT };
+    let wanted = schema("long")
+        .int("id")
+        .text("text")
+        .field("b", ty)
+        .key(["id"])
+        .build();
+    let mut made = stage.make(wanted.clone());
+    let tall = "日".repeat(MIB / 3);
+    let blob = |len: usize| {
+        let content = (0..len).map(|i| if bytes { i as u8 } else { b'x' });
+        if bytes {
+            Owned::Bytes(content.collect())
+        } else {
+            "x".repeat(len).into()
+        }
+    };
+    let records = [
+        vec![1_i64.into(), "x".repeat(MIB).into(), blob(MIB)],
+        vec![2_i64.into(), tall.into(), Owned::Null],
+        vec![3_i64.into(), "\"\n,".repeat(MIB / 3).into(), blob(1)],
+        vec![4_i64.into(), "".into(), blob(0)],
+    ];
+    made.insert(1, &records);
+    stage.expect(&wanted, &records);
+}
+
+fn syntax_in_texts(stage: &mut Stage<'_>) {
+    // In every place: as a key, beside others, first and last of the record.
+    let wanted = schema("texts")
+        .text("k")
+        .int("n")
+        .text("v")
+        .key(["k"])
+        .build();
+    let mut made = stage.make(wanted.clone());
+    let record = |(index, &text): (i64, &&str)| {
+        vec![
+            text.into(),
+            index.into(),
+            TEXTS[TEXTS.len() - 1 - index as usize].into(),
+        ]
+    };
+    let mut records: Vec<Vec<Owned>> = (0..).zip(TEXTS).map(record).collect();
+    made.insert(1, &records);
+    stage.expect(&wanted, &records);
+    records
+        .iter_mut()
+        .for_each(|record| record[1] = (-1_i64).into());
+    let update = records
+        .iter()
+        .fold(made.writing(2), |writing, record| writing.update(record));
+    made.apply_all(&update);
+    stage.expect(&wanted, &records);
+    let delete = records.iter().fold(made.writing(3), |writing, record| {
+        writing.delete(&record[..1])
+    });
+    made.apply_all(&delete);
+    stage.expect(&wanted, &[]);
+}
+
+fn every_character(stage: &mut Stage<'_>) {
+    // Without U+0000, which no PostgreSQL text holds. Sampled above the basic plane.
+    let wanted = schema("texts").int("id").text("v").key(["id"]).build();
+    let mut made = stage.make(wanted.clone());
+    let basic = (1..0x1_0000).filter_map(char::from_u32);
+    let above = (0x1_0000..=0x10_ffff)
+        .step_by(97)
+        .filter_map(char::from_u32);
+    let all: Vec<char> = basic.chain(above).chain(['\u{10ffff}']).collect();
+    let record =
+        |(id, chars): (i64, &[char])| vec![id.into(), chars.iter().collect::<String>().into()];
+    let records: Vec<Vec<Owned>> = (0..).zip(all.chunks(256)).map(record).collect();
+    made.insert(1, &records);
+    stage.expect(&wanted, &records);
+}
