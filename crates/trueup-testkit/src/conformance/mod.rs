@@ -8,6 +8,7 @@
 //! does when it dies is the endpoint's own.
 
 mod conditions;
+mod extremes;
 mod markers;
 mod reads;
 mod same;

@@ -1,7 +1,7 @@
 //! Cases about snapshots and scans.
 
+use super::extremes::extremes;
 use super::stage::{Stage, assert_same};
-use super::values::extremes;
 use super::{Case, Need};
 use crate::owned::{Owned, key_bytes};
 use crate::record;

@@ -1,7 +1,7 @@
 //! Cases about names, schemas and creating collections.
 
+use super::extremes::HELD;
 use super::stage::{LINK, Stage, claim, create};
-use super::values::HELD;
 use super::{Case, Need};
 use crate::owned::Owned;
 use crate::record;

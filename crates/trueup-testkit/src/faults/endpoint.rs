@@ -82,11 +82,11 @@ impl Snapshot for FaultySnapshot {
 
     fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>> {
         self.faults.pass(Step::Scan)?;
-        let left = self.faults.take_scan(&request.schema.collection);
+        let until_break = self.faults.take_scan(&request.schema.collection);
         let inner = self.inner.scan(request)?;
         Ok(Box::new(FaultyScan {
             faults: self.faults.clone(),
-            left,
+            until_break,
             inner: Some(inner),
         }))
     }
@@ -95,7 +95,7 @@ impl Snapshot for FaultySnapshot {
 /// `inner` is gone once the scan broke.
 struct FaultyScan<'a> {
     faults: Faults,
-    left: Option<u64>,
+    until_break: Option<u64>,
     inner: Option<Box<dyn Scan + 'a>>,
 }
 
@@ -106,14 +106,14 @@ impl Scan for FaultyScan<'_> {
 
     fn next(&mut self, into: &mut Batch) -> Result<bool> {
         let passed = self.faults.pass(Step::Next);
-        if passed.is_err() || self.left == Some(0) {
+        if passed.is_err() || self.until_break == Some(0) {
             self.inner = None;
         }
         passed?;
         let Some(inner) = &mut self.inner else {
             return Err(failure(Kind::Unavailable, Step::Next));
         };
-        self.left = self.left.map(|left| left - 1);
+        self.until_break = self.until_break.map(|batches| batches - 1);
         inner.next(into)
     }
 }

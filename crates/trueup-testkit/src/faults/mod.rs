@@ -235,12 +235,12 @@ impl Faults {
     /// When a planned fault was not met.
     pub fn assert_spent(&self) {
         let script = self.lock();
-        let left = script.applies.values().map(VecDeque::len).sum::<usize>()
+        let unmet = script.applies.values().map(VecDeque::len).sum::<usize>()
             + script.scans.values().map(VecDeque::len).sum::<usize>()
             + script.steps.values().map(VecDeque::len).sum::<usize>()
             + script.late.len();
         drop(script);
-        assert_eq!(left, 0, "every planned fault happens: {self:?}");
+        assert_eq!(unmet, 0, "every planned fault happens: {self:?}");
     }
 
     fn lock(&self) -> MutexGuard<'_, Script> {
