@@ -72,7 +72,11 @@ pub struct Batch {
 impl Batch {
     /// Makes an empty batch of records with `width` fields.
     pub fn new(width: usize) -> Self {
-        Self { width, cells: Vec::new(), arena: Vec::new() }
+        Self {
+            width,
+            cells: Vec::new(),
+            arena: Vec::new(),
+        }
     }
 
     /// Returns the number of fields of each record.
@@ -152,7 +156,10 @@ impl Batch {
     /// When `index` is not below [`Batch::len`].
     pub fn record(&self, index: usize) -> Record<'_> {
         let start = index * self.width;
-        Record { cells: &self.cells[start..start + self.width], arena: &self.arena }
+        Record {
+            cells: &self.cells[start..start + self.width],
+            arena: &self.arena,
+        }
     }
 
     /// Returns the records in order.

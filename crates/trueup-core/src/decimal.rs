@@ -72,7 +72,12 @@ fn trimmed<'a>(negative: bool, whole: &'a [u8], fraction: &'a [u8]) -> Parts<'a>
         let tail = whole.iter().rev().take_while(|&&d| d == b'0').count();
         whole = &whole[..whole.len() - tail];
     }
-    Parts::Finite { negative, exponent, whole, fraction }
+    Parts::Finite {
+        negative,
+        exponent,
+        whole,
+        fraction,
+    }
 }
 
 /// Appends the order-preserving encoding: memcmp of two encodings orders as the numbers do, NaN last (as PostgreSQL
@@ -83,13 +88,23 @@ pub fn encode(parts: Parts<'_>, out: &mut Vec<u8>) {
         Parts::Zero => out.push(2),
         Parts::Infinite(false) => out.push(4),
         Parts::NaN => out.push(5),
-        Parts::Finite { negative, exponent, whole, fraction } => {
+        Parts::Finite {
+            negative,
+            exponent,
+            whole,
+            fraction,
+        } => {
             // The sign decides first, then the exponent, then the digits; all turned over for negative numbers.
             let flip = if negative { 0xff } else { 0 };
             out.push(if negative { 1 } else { 3 });
             let exponent = (i64::from(exponent) - i64::from(i32::MIN)) as u32;
             out.extend(exponent.to_be_bytes().map(|byte| byte ^ flip));
-            out.extend(whole.iter().chain(fraction).map(|digit| (digit - b'0' + 1) ^ flip));
+            out.extend(
+                whole
+                    .iter()
+                    .chain(fraction)
+                    .map(|digit| (digit - b'0' + 1) ^ flip),
+            );
             out.push(flip);
         }
     }

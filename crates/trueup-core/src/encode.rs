@@ -147,7 +147,11 @@ fn ordered_bits(v: f64) -> u64 {
         return u64::MAX;
     }
     let bits = if v == 0.0 { 0 } else { v.to_bits() };
-    if bits >> 63 == 1 { !bits } else { bits | (1 << 63) }
+    if bits >> 63 == 1 {
+        !bits
+    } else {
+        bits | (1 << 63)
+    }
 }
 
 fn prefixed(tag: u8, content: &[u8], out: &mut Vec<u8>) {

@@ -103,13 +103,18 @@ pub struct Context {
 impl Context {
     /// An empty environment in which nothing fails.
     pub fn empty() -> Self {
-        Self { env: Arc::new(|_| None), failpoints: Failpoints::none() }
+        Self {
+            env: Arc::new(|_| None),
+            failpoints: Failpoints::none(),
+        }
     }
 }
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("failpoints", &self.failpoints).finish_non_exhaustive()
+        f.debug_struct("Context")
+            .field("failpoints", &self.failpoints)
+            .finish_non_exhaustive()
     }
 }
 

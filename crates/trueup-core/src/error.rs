@@ -66,7 +66,12 @@ struct Inner {
 impl Error {
     /// Makes an error of `kind`.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), hint: None, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            hint: None,
+            source: None,
+        }))
     }
 
     /// Makes a [`Kind::Config`] error.

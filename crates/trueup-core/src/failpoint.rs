@@ -35,6 +35,10 @@ impl Failpoints {
 
 impl fmt::Debug for Failpoints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Failpoints(armed)" } else { "Failpoints(none)" })
+        f.write_str(if self.0.is_some() {
+            "Failpoints(armed)"
+        } else {
+            "Failpoints(none)"
+        })
     }
 }

@@ -73,6 +73,9 @@ impl Schema {
 
     /// Returns the names of the key's fields.
     pub fn key_names(&self) -> Vec<&str> {
-        self.key.iter().map(|&index| self.fields[index].name.as_str()).collect()
+        self.key
+            .iter()
+            .map(|&index| self.fields[index].name.as_str())
+            .collect()
     }
 }

@@ -61,7 +61,10 @@ impl Type {
     /// Bytes of any length.
     pub const BYTES: Self = Self::Bytes { bytes_max: None };
     /// A signed 64-bit integer.
-    pub const INT: Self = Self::Int { bits: 64, signed: true };
+    pub const INT: Self = Self::Int {
+        bits: 64,
+        signed: true,
+    };
     /// A double.
     pub const FLOAT: Self = Self::Float { bits: 64 };
     /// A decimal of any size.
@@ -74,7 +77,10 @@ impl fmt::Display for Type {
             Self::Any => f.write_str("any"),
             Self::Bool => f.write_str("bool"),
             Self::Int { bits, signed: true } => write!(f, "int{bits}"),
-            Self::Int { bits, signed: false } => write!(f, "uint{bits}"),
+            Self::Int {
+                bits,
+                signed: false,
+            } => write!(f, "uint{bits}"),
             Self::Float { bits } => write!(f, "float{bits}"),
             Self::Decimal { size: None } => f.write_str("decimal"),
             Self::Decimal { size: Some((p, s)) } => write!(f, "decimal({p},{s})"),
