@@ -101,8 +101,10 @@ fn function_name(line: &str) -> Option<&str> {
     (before.split_whitespace().all(qualifier) && !name.is_empty()).then_some(name)
 }
 
+/// A `tests.rs` belongs to the module beside it, and needs no doc of its own.
 fn module_doc(file: &File) -> Vec<String> {
-    if !file.path.contains("/src/") || file.text.starts_with("//! ") {
+    let product = file.path.contains("/src/") && !file.path.ends_with("/tests.rs");
+    if !product || file.text.starts_with("//! ") {
         return Vec::new();
     }
     vec![file.finding(0, "does not begin with a module doc (`//! ...`)")]
@@ -272,6 +274,7 @@ fn modules_say_why_they_exist() {
         ("crates/a/src/b.rs", "//! Says why.\n", 0),
         ("crates/a/src/b.rs", "use std::fs;\n//! late\n", 1),
         ("crates/a/src/b.rs", "", 1),
+        ("crates/a/src/b/tests.rs", "use super::*;\n", 0),
     ];
     expect_counts(module_doc, &cases);
 }
