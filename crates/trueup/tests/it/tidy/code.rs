@@ -69,12 +69,11 @@ fn function_length(file: &File, reasons: &[(&str, &str, usize, &str)]) -> Vec<St
         let Some(length) = lines[index..].iter().enumerate().position(ends) else {
             continue;
         };
-        let counts = |line: &&&str| !line.trim().is_empty() && !line.trim_start().starts_with("//");
-        let body = lines[index..index + length]
-            .iter()
-            .skip(1)
-            .filter(counts)
-            .count();
+        let function = lines[index..index + length].iter();
+        let body = function.skip_while(|line| !line.ends_with('{')).skip(1);
+        let body =
+            body.filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with("//"));
+        let body = body.count();
         let listed = reasons
             .iter()
             .find(|entry| entry.0 == file.path && entry.1 == name);
@@ -101,10 +100,11 @@ fn function_name(line: &str) -> Option<&str> {
     (before.split_whitespace().all(qualifier) && !name.is_empty()).then_some(name)
 }
 
-/// A `tests.rs` belongs to the module beside it, and needs no doc of its own.
+/// A `tests.rs` belongs to the module beside it, and needs no doc of its own. An endpoint's doc is its `docs.md`.
 fn module_doc(file: &File) -> Vec<String> {
     let product = file.path.contains("/src/") && !file.path.ends_with("/tests.rs");
-    if !product || file.text.starts_with("//! ") {
+    let documented = ["//! ", "#![doc = include_str!(\"docs.md\")]"];
+    if !product || documented.iter().any(|begin| file.text.starts_with(begin)) {
         return Vec::new();
     }
     vec![file.finding(0, "does not begin with a module doc (`//! ...`)")]
@@ -245,6 +245,11 @@ fn functions_are_short() {
             "x;\n".repeat(lines)
         )
     };
+    let parameters = format!(
+        "fn a(\n{}) {{\n{}}}\n",
+        "    x: u8,\n".repeat(9),
+        "    x;\n".repeat(70)
+    );
     let commented = format!("fn a() {{\n{}}}\n", "    // why\n\n".repeat(71));
     let apart = format!(
         "trait A {{\n    fn a();\n}}\nfn b() {{}}\n{}",
@@ -255,6 +260,7 @@ fn functions_are_short() {
         ("a.rs", body(71), 1),
         ("b.rs", body(71), 0),
         ("b.rs", body(76), 1),
+        ("a.rs", parameters, 0),
         ("a.rs", commented, 0),
         ("a.rs", apart, 0),
     ];
@@ -275,6 +281,11 @@ fn modules_say_why_they_exist() {
         ("crates/a/src/b.rs", "use std::fs;\n//! late\n", 1),
         ("crates/a/src/b.rs", "", 1),
         ("crates/a/src/b/tests.rs", "use super::*;\n", 0),
+        (
+            "crates/a/src/b/mod.rs",
+            "#![doc = include_str!(\"docs.md\")]\n",
+            0,
+        ),
     ];
     expect_counts(module_doc, &cases);
 }

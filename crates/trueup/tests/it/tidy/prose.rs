@@ -73,13 +73,17 @@ fn prose(file: &File) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
+/// A `docs.md` beside a module is the module's doc, to which rustdoc gives the title.
 fn one_title(file: &File) -> Vec<String> {
+    let titled = !file.path.ends_with("/docs.md");
     let titles: Vec<usize> = prose(file)
         .filter(|(_, line)| line.starts_with("# "))
         .map(|(index, _)| index)
         .collect();
     match titles[..] {
-        [0] => Vec::new(),
+        [0] if titled => Vec::new(),
+        [] if !titled => Vec::new(),
+        [first, ..] if !titled => vec![file.finding(first, "has a title of its own")],
         [] => vec![file.finding(0, "has no title")],
         [first] => vec![file.finding(first, "does not begin with its title")],
         [_, second, ..] => vec![file.finding(second, "has a second title")],
@@ -251,6 +255,8 @@ fn documents_have_one_title() {
         ("a.md", "# A\n\n## B\n\n```sh\n# not a title\n```\n", 0),
         ("a.md", "# A\n\n# B\n", 1),
         ("a.md", "## A\n", 1),
+        ("src/a/docs.md", "Text.\n\n## A\n", 0),
+        ("src/a/docs.md", "# A\n", 1),
         ("a.md", "text\n\n# A\n", 1),
     ];
     expect_counts(one_title, &cases);
