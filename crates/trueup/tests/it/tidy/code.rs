@@ -100,9 +100,10 @@ fn function_name(line: &str) -> Option<&str> {
     (before.split_whitespace().all(qualifier) && !name.is_empty()).then_some(name)
 }
 
-/// A `tests.rs` belongs to the module beside it, and needs no doc of its own. An endpoint's doc is its `docs.md`.
+/// A `tests.rs` or `tests/` belongs to the module beside it, and needs no doc of its own. An endpoint's doc is its `docs.md`.
 fn module_doc(file: &File) -> Vec<String> {
-    let product = file.path.contains("/src/") && !file.path.ends_with("/tests.rs");
+    let tests = file.path.ends_with("/tests.rs") || file.path.contains("/tests/");
+    let product = file.path.contains("/src/") && !tests;
     let documented = ["//! ", "#![doc = include_str!(\"docs.md\")]"];
     if !product || documented.iter().any(|begin| file.text.starts_with(begin)) {
         return Vec::new();
