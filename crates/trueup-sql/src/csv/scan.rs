@@ -13,7 +13,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 use trueup_core::batch::Batch;
 use trueup_core::digest::Digest;
-use trueup_core::endpoint::{Position, Scan, ScanRequest, Snapshot};
+use trueup_core::endpoint::{Order, Position, Scan, ScanRequest, Snapshot};
+use trueup_core::schema::Schema;
 use trueup_core::{Error, Kind, Result};
 
 /// A position longer than this is given as a digest.
@@ -51,6 +52,24 @@ impl Snapshot for CsvSnapshot {
             );
         }
         Position(text)
+    }
+
+    fn ordered(&mut self, _request: &ScanRequest<'_>) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn is_empty(&mut self, schema: &Schema) -> Result<bool> {
+        let fields = [0];
+        let mut scan = self.scan(&ScanRequest {
+            schema,
+            fields: &fields,
+            wanted: &[],
+            order: Order::Natural,
+            after: None,
+            batch_records_max: 1,
+            batch_bytes_max: usize::MAX,
+        })?;
+        scan.next(&mut Batch::new(1)).map(|any| !any)
     }
 
     fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>> {
@@ -108,10 +127,6 @@ struct CsvScan {
 }
 
 impl Scan for CsvScan {
-    fn ordered(&self) -> bool {
-        false
-    }
-
     fn next(&mut self, into: &mut Batch) -> Result<bool> {
         if self.done {
             return Ok(false);

@@ -1,1 +1,3 @@
-//! it
+//! The binary's tests: the tool from outside, and the repository itself.
+
+mod tidy;
