@@ -35,15 +35,15 @@ pub(crate) struct Compared {
 
 /// What compare found, whatever the mode makes of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Differences {
+pub(crate) struct Differences {
     /// Records that only the source has.
-    pub only_source: u64,
+    pub(crate) only_source: u64,
     /// Records that only the target has.
-    pub only_target: u64,
+    pub(crate) only_target: u64,
     /// Records that differ.
-    pub changed: u64,
+    pub(crate) changed: u64,
     /// Records that are equal.
-    pub same: u64,
+    pub(crate) same: u64,
 }
 
 /// The sides of a comparison.
@@ -163,16 +163,15 @@ fn merge(
     std::thread::scope(|scope| {
         scope.spawn(|| source.stream(source_feed, parked, world));
         scope.spawn(|| target.stream(target_feed, parked, world));
-        // Moved in, so that an early end drops the receivers and the threads stop instead of waiting for room.
-        let (mut source_fed, mut target_fed) = (&mut source_fed, &mut target_fed);
         let merged = (|| {
-            let mut source = Cursor::new("source", &mut *source_fed)?;
-            let mut target = Cursor::new("target", &mut *target_fed)?;
+            let mut source = Cursor::new("source", &mut source_fed)?;
+            let mut target = Cursor::new("target", &mut target_fed)?;
             planned.totals = diff(&mut source, &mut target, &mut |difference| {
                 planned.take(difference)
             })?;
             Ok(())
         })();
+        // After an early end the threads must stop instead of waiting for room for ever.
         source_fed.close();
         target_fed.close();
         merged

@@ -192,10 +192,13 @@ fn decode(bytes: &[u8], width: usize, into: &mut Keyed) -> Result<()> {
     Ok(())
 }
 
+/// The next entry of a run: its key, the run's number, the whole entry.
+type Head = (Vec<u8>, usize, Vec<u8>);
+
 /// Merges runs: the smallest key first, of equal keys the earlier run's.
 struct Merge<'a> {
     readers: Vec<SpoolReader<'a>>,
-    heap: BinaryHeap<Reverse<(Vec<u8>, usize, Vec<u8>)>>,
+    heap: BinaryHeap<Reverse<Head>>,
     current: Vec<u8>,
 }
 

@@ -43,10 +43,6 @@ impl Spool {
         Ok(())
     }
 
-    pub(crate) fn len(&self) -> u64 {
-        self.entries
-    }
-
     /// Ends writing.
     pub(crate) fn finish(self) -> Result<Spooled> {
         let entries = self.entries;

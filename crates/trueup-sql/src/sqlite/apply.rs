@@ -10,7 +10,7 @@ use super::decl::Affinity;
 use super::error::{refusal, translate};
 use super::scan::value_of;
 use super::{quote, schema};
-use rusqlite::{Connection, Statement, ToSql};
+use rusqlite::{Connection, Statement};
 use trueup_core::batch::{Batch, Record};
 use trueup_core::endpoint::{Applied, Claim, Context, Design, Marker, Op, Outcome, Writer, Writes};
 use trueup_core::failpoint::Failpoints;
@@ -144,7 +144,8 @@ fn position(writes: &Writes<'_>, outcomes: &[Outcome]) -> Vec<u8> {
     check.position(&stale)
 }
 
-/// The prepared statements of one batch.
+/// The prepared statements of one batch. Parameters are numbered by the field's position among the written ones, so
+/// that one binding of a record serves every statement.
 struct Statements<'c> {
     insert: Statement<'c>,
     /// `None` when every field belongs to the key.
@@ -152,8 +153,14 @@ struct Statements<'c> {
     delete: Statement<'c>,
     select: Statement<'c>,
     affinities: Vec<Affinity>,
-    others: Vec<usize>,
-    texts: Vec<String>,
+    text: String,
+}
+
+/// Which of a record's values a statement takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Take {
+    All,
+    Key,
 }
 
 impl<'c> Statements<'c> {
@@ -165,54 +172,38 @@ impl<'c> Statements<'c> {
             .collect();
         let names: Vec<String> = fields.iter().map(|field| quote(&field.name)).collect();
         let table = quote(&writes.schema.collection);
-        let others: Vec<usize> = (0..names.len())
-            .filter(|position| !writes.key.contains(position))
-            .collect();
-        let marks = vec!["?"; names.len()].join(", ");
         let list = names.join(", ");
-        let set: Vec<String> = others
-            .iter()
-            .map(|&p| format!("{} = ?", names[p]))
+        let marks: Vec<String> = (1..=names.len()).map(|n| format!("?{n}")).collect();
+        let set: Vec<String> = (0..names.len())
+            .filter(|position| !writes.key.contains(position))
+            .map(|position| format!("{} = {}", names[position], marks[position]))
             .collect();
-        let matches: Vec<String> = writes
+        let key: Vec<String> = writes
             .key
             .iter()
-            .enumerate()
             // The first term finds the record by its index, the second tells 'a' from 'A' under NOCASE (trap 28).
-            .map(|(n, &p)| {
-                let (name, mark) = (&names[p], others.len() + n + 1);
-                format!("{name} IS ?{mark} AND {name} COLLATE BINARY IS ?{mark}")
-            })
-            .collect();
-        let matches = matches.join(" AND ");
-        let key_only: Vec<String> = writes
-            .key
-            .iter()
-            .enumerate()
-            .map(|(n, &p)| {
+            .map(|&p| {
                 format!(
-                    "{0} IS ?{1} AND {0} COLLATE BINARY IS ?{1}",
-                    names[p],
-                    n + 1
+                    "{0} IS {1} AND {0} COLLATE BINARY IS {1}",
+                    names[p], marks[p]
                 )
             })
             .collect();
-        let key_only = key_only.join(" AND ");
+        let key = key.join(" AND ");
         let update = if set.is_empty() {
             None
         } else {
-            let sql = format!("UPDATE {table} SET {} WHERE {matches}", set.join(", "));
+            let sql = format!("UPDATE {table} SET {} WHERE {key}", set.join(", "));
             Some(connection.prepare(&sql)?)
         };
+        let insert = format!("INSERT INTO {table} ({list}) VALUES ({})", marks.join(", "));
         Ok(Self {
-            insert: connection
-                .prepare(&format!("INSERT INTO {table} ({list}) VALUES ({marks})"))?,
+            insert: connection.prepare(&insert)?,
             update,
-            delete: connection.prepare(&format!("DELETE FROM {table} WHERE {key_only}"))?,
-            select: connection.prepare(&format!("SELECT {list} FROM {table} WHERE {key_only}"))?,
+            delete: connection.prepare(&format!("DELETE FROM {table} WHERE {key}"))?,
+            select: connection.prepare(&format!("SELECT {list} FROM {table} WHERE {key}"))?,
             affinities: fields.iter().map(|field| affinity_of(field)).collect(),
-            others,
-            texts: vec![String::new(); names.len()],
+            text: String::new(),
         })
     }
 
@@ -223,103 +214,122 @@ impl<'c> Statements<'c> {
         op: Op,
         record: Record<'_>,
     ) -> rusqlite::Result<Outcome> {
-        let all: Vec<usize> = match op {
-            Op::Delete => writes.key.to_vec(),
-            Op::Insert | Op::Update => (0..record.width()).collect(),
-        };
-        let mut bound: Vec<Option<rusqlite::types::ToSqlOutput<'_>>> =
-            (0..record.width()).map(|_| None).collect();
-        let mut refused = None;
-        for (position, text) in self.texts.iter_mut().enumerate() {
-            if !all.contains(&position) {
-                continue;
-            }
-            match bind(record.value(position), self.affinities[position], text) {
-                Ok(value) => bound[position] = Some(value),
-                Err(reason) => refused = Some((position, reason)),
-            }
-        }
-        if let Some((position, reason)) = refused {
-            let name = &writes.schema.fields[writes.fields[position]].name;
-            return Ok(rejected(format!("field {name}: {reason}"), false));
-        }
-        let null = rusqlite::types::ToSqlOutput::Borrowed(rusqlite::types::ValueRef::Null);
-        let value = |position: usize| bound[position].as_ref().unwrap_or(&null);
-        let key: Vec<&dyn ToSql> = writes.key.iter().map(|&p| value(p) as &dyn ToSql).collect();
         if let Some(check) = writes.check {
-            let current = current(&mut self.select, &key, record.width())?;
+            let current = self.current(writes, record)?;
             if !check.holds(index, current.as_ref().map(|batch| batch.record(0))) {
                 return Ok(Outcome::Stale);
             }
         }
-        if op == Op::Delete {
-            return settle(self.delete.execute(&*key).map(|_| true));
-        }
-        let row: Vec<&dyn ToSql> = (0..record.width())
-            .map(|p| value(p) as &dyn ToSql)
-            .collect();
-        let mut set: Vec<&dyn ToSql> = self
-            .others
-            .iter()
-            .map(|&p| value(p) as &dyn ToSql)
-            .collect();
-        set.extend(&key);
-        let update = &mut self.update;
-        let mut replace = || match update {
-            Some(update) => update.execute(&*set).map(|changed| changed > 0),
-            None => Ok(false),
-        };
-        if op == Op::Update {
-            match settle(replace())? {
-                Outcome::Unchanged => return settle(self.insert.execute(&*row).map(|_| true)),
-                done => return Ok(done),
-            }
-        }
-        match settle(self.insert.execute(&*row).map(|_| true))? {
-            // Either our own key stands there already, and is replaced, or another record is in the way.
-            Outcome::Rejected {
-                reason,
-                blocked: true,
-            } => match settle(replace())? {
-                Outcome::Unchanged => match current(&mut self.select, &key, record.width())? {
-                    Some(_) => Ok(Outcome::Unchanged),
-                    None => Ok(rejected(reason, true)),
+        match op {
+            Op::Delete => self.execute(writes, record, Op::Delete),
+            Op::Update => match self.replace(writes, record)? {
+                Outcome::Unchanged => self.execute(writes, record, Op::Insert),
+                done => Ok(done),
+            },
+            Op::Insert => match self.execute(writes, record, Op::Insert)? {
+                // Either our own key stands there already, and is replaced, or another record is in the way.
+                Outcome::Rejected {
+                    reason,
+                    blocked: true,
+                } => match self.replace(writes, record)? {
+                    Outcome::Unchanged if self.current(writes, record)?.is_none() => {
+                        Ok(rejected(reason, true))
+                    }
+                    done => Ok(done),
                 },
                 done => Ok(done),
             },
-            done => Ok(done),
         }
     }
+
+    /// Updates the record with this key; `Unchanged` when there is none, or nothing but the key to write.
+    fn replace(&mut self, writes: &Writes<'_>, record: Record<'_>) -> rusqlite::Result<Outcome> {
+        if self.update.is_none() {
+            Ok(Outcome::Unchanged)
+        } else {
+            self.execute(writes, record, Op::Update)
+        }
+    }
+
+    fn execute(
+        &mut self,
+        writes: &Writes<'_>,
+        record: Record<'_>,
+        op: Op,
+    ) -> rusqlite::Result<Outcome> {
+        let (statement, take) = match (op, &mut self.update) {
+            (Op::Update, Some(update)) => (update, Take::All),
+            (Op::Insert, _) | (Op::Update, None) => (&mut self.insert, Take::All),
+            (Op::Delete, _) => (&mut self.delete, Take::Key),
+        };
+        let bound = bind_record(
+            statement,
+            writes,
+            record,
+            take,
+            &self.affinities,
+            &mut self.text,
+        )?;
+        if let Err(reason) = bound {
+            return Ok(rejected(reason, false));
+        }
+        match statement.raw_execute() {
+            Ok(0) => Ok(Outcome::Unchanged),
+            Ok(_) => Ok(Outcome::Applied(None)),
+            // An error that concerns more than its record stays an error.
+            Err(cause) => refusal(&cause).map_or(Err(cause), |(reason, blocked)| {
+                Ok(rejected(reason, blocked))
+            }),
+        }
+    }
+
+    /// Reads the record that stands there now.
+    fn current(
+        &mut self,
+        writes: &Writes<'_>,
+        record: Record<'_>,
+    ) -> rusqlite::Result<Option<Batch>> {
+        let (select, text) = (&mut self.select, &mut self.text);
+        let bound = bind_record(select, writes, record, Take::Key, &self.affinities, text)?;
+        if bound.is_err() {
+            return Ok(None);
+        }
+        let mut rows = select.raw_query();
+        let Some(row) = rows.next()? else {
+            return Ok(None);
+        };
+        let mut batch = Batch::new(record.width());
+        for column in 0..record.width() {
+            batch.push(value_of(row.get_ref(column)?));
+        }
+        Ok(Some(batch))
+    }
+}
+
+/// Binds a record's values; the inner error says why one cannot be held.
+fn bind_record(
+    statement: &mut Statement<'_>,
+    writes: &Writes<'_>,
+    record: Record<'_>,
+    take: Take,
+    affinities: &[Affinity],
+    text: &mut String,
+) -> rusqlite::Result<Result<(), String>> {
+    for (position, &affinity) in affinities.iter().enumerate() {
+        if take == Take::Key && !writes.key.contains(&position) {
+            continue;
+        }
+        match bind(record.value(position), affinity, text) {
+            Ok(value) => statement.raw_bind_parameter(position + 1, value)?,
+            Err(reason) => {
+                let name = &writes.schema.fields[writes.fields[position]].name;
+                return Ok(Err(format!("field {name}: {reason}")));
+            }
+        }
+    }
+    Ok(Ok(()))
 }
 
 fn rejected(reason: String, blocked: bool) -> Outcome {
     Outcome::Rejected { reason, blocked }
-}
-
-/// Turns the result of one statement into an outcome; errors that concern more than its record stay errors.
-fn settle(done: rusqlite::Result<bool>) -> rusqlite::Result<Outcome> {
-    match done {
-        Ok(true) => Ok(Outcome::Applied(None)),
-        Ok(false) => Ok(Outcome::Unchanged),
-        Err(cause) => match refusal(&cause) {
-            Some((reason, blocked)) => Ok(rejected(reason, blocked)),
-            None => Err(cause),
-        },
-    }
-}
-
-fn current(
-    select: &mut Statement<'_>,
-    key: &[&dyn ToSql],
-    width: usize,
-) -> rusqlite::Result<Option<Batch>> {
-    let mut rows = select.query(key)?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
-    let mut batch = Batch::new(width);
-    for column in 0..width {
-        batch.push(value_of(row.get_ref(column)?));
-    }
-    Ok(Some(batch))
 }

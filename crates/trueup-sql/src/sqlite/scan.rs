@@ -10,7 +10,7 @@ use super::quote;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use std::io::{Read, Seek, SeekFrom};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{Order, Position, Scan, ScanRequest, Snapshot};
@@ -27,7 +27,7 @@ pub(super) fn snapshot(place: &Place) -> Result<Box<dyn Snapshot>> {
     let connection = place.read()?;
     begin(&connection).map_err(|cause| translate(cause, "begin a read"))?;
     let position = position(place);
-    let (requests, inbox) = channel();
+    let (requests, inbox) = sync_channel(1);
     let worker = std::thread::Builder::new()
         .name("sqlite-scan".into())
         .spawn(move || serve(&connection, &inbox))
@@ -65,7 +65,7 @@ fn position(place: &Place) -> Position {
 
 struct SqliteSnapshot {
     position: Position,
-    requests: Option<Sender<Request>>,
+    requests: Option<SyncSender<Request>>,
     worker: Option<JoinHandle<()>>,
 }
 
