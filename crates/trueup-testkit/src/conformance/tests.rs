@@ -1,0 +1,105 @@
+use super::{Fixture, Report, attempt, cases, run};
+use crate::memory::{Memory, Sabotage};
+use trueup_core::endpoint::Endpoint;
+use trueup_core::types::Type;
+
+struct InMemory {
+    memory: Memory,
+    sabotage: Sabotage,
+}
+
+impl InMemory {
+    fn new(sabotage: Sabotage) -> Self {
+        Self {
+            memory: Memory::new("conformance"),
+            sabotage,
+        }
+    }
+}
+
+impl Fixture for InMemory {
+    fn name(&self) -> &str {
+        "memory"
+    }
+
+    fn reset(&mut self) {
+        self.memory = Memory::new("conformance");
+        self.memory.sabotage(self.sabotage);
+    }
+
+    fn open(&mut self) -> Box<dyn Endpoint> {
+        self.memory.boxed()
+    }
+
+    fn holds(&self, _ty: Type) -> bool {
+        true
+    }
+
+    fn canary(&self) -> Option<&str> {
+        Some("no such secret")
+    }
+}
+
+fn failed(report: &Report) -> Vec<&'static str> {
+    report.failed.iter().map(|(name, _)| *name).collect()
+}
+
+#[test]
+fn memory_passes_every_case() {
+    let report = run(&mut InMemory::new(Sabotage::default()));
+    assert_eq!(report.passed.len(), cases().len(), "{report}");
+}
+
+#[test]
+fn names_of_cases_are_unique() {
+    let mut names: Vec<_> = cases().iter().map(|case| case.name).collect();
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
+
+#[test]
+fn suite_notices_a_missing_marker() {
+    let sabotage = Sabotage {
+        no_marker: true,
+        ..Sabotage::default()
+    };
+    let report = attempt(&mut InMemory::new(sabotage));
+    let expected = [
+        "every record rejected still is a batch",
+        "marker comes back exactly",
+        "marker per partition and link",
+        "empty batch writes its marker",
+        "marker survives the connection",
+        "second claim fences the first",
+        "marker holds the stale list",
+    ];
+    assert_eq!(failed(&report), expected);
+}
+
+#[test]
+fn suite_notices_a_missing_epoch_check() {
+    let sabotage = Sabotage {
+        no_epoch_check: true,
+        ..Sabotage::default()
+    };
+    let report = attempt(&mut InMemory::new(sabotage));
+    assert_eq!(
+        failed(&report),
+        [
+            "second claim fences the first",
+            "fenced writer creates nothing"
+        ]
+    );
+}
+
+#[test]
+fn suite_notices_a_missing_condition() {
+    let sabotage = Sabotage {
+        no_check: true,
+        ..Sabotage::default()
+    };
+    let report = attempt(&mut InMemory::new(sabotage));
+    assert_eq!(failed(&report), ["stale writes are left out"]);
+}

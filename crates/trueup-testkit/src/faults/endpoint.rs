@@ -1,0 +1,221 @@
+//! The endpoint, snapshot, scan and writer under a script.
+
+use super::subset::{OwnedWrites, apply_without, key_of};
+use super::{Fault, Faults, Late, Step, failure};
+use trueup_core::batch::Batch;
+use trueup_core::endpoint::{
+    About, Applied, Claim, Design, Endpoint, Marker, Position, Scan, ScanRequest, Snapshot, Writer,
+    Writes,
+};
+use trueup_core::error::{Error, Kind, Result};
+use trueup_core::schema::Schema;
+
+/// An endpoint under a script. Made by [`Faults::wrap`] and [`Faults::connect`].
+pub struct Faulty {
+    faults: Faults,
+    inner: Box<dyn Endpoint>,
+}
+
+impl std::fmt::Debug for Faulty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Faulty")
+            .field("faults", &self.faults)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Faulty {
+    pub(super) fn new(faults: Faults, inner: Box<dyn Endpoint>) -> Self {
+        Self { faults, inner }
+    }
+}
+
+impl Endpoint for Faulty {
+    fn about(&self) -> About {
+        self.inner.about()
+    }
+
+    fn collections(&mut self) -> Result<Vec<String>> {
+        self.faults.pass(Step::Collections)?;
+        self.inner.collections()
+    }
+
+    fn schema(&mut self, collection: &str) -> Result<Option<Schema>> {
+        self.faults.pass(Step::Schema)?;
+        self.inner.schema(collection)
+    }
+
+    fn design(&self, wanted: &Schema) -> Result<Design> {
+        self.inner.design(wanted)
+    }
+
+    fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {
+        self.faults.pass(Step::Snapshot)?;
+        let inner = self.inner.snapshot()?;
+        Ok(Box::new(FaultySnapshot {
+            faults: self.faults.clone(),
+            inner,
+        }))
+    }
+
+    fn writer(&mut self, claim: &Claim) -> Result<Box<dyn Writer>> {
+        self.faults.pass(Step::Writer)?;
+        let inner = self.inner.writer(claim)?;
+        let epoch = inner.epoch();
+        Ok(Box::new(FaultyWriter {
+            faults: self.faults.clone(),
+            epoch,
+            inner: Some(inner),
+        }))
+    }
+}
+
+struct FaultySnapshot {
+    faults: Faults,
+    inner: Box<dyn Snapshot>,
+}
+
+impl Snapshot for FaultySnapshot {
+    fn position(&self) -> Position {
+        self.inner.position()
+    }
+
+    fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>> {
+        self.faults.pass(Step::Scan)?;
+        let until_break = self.faults.take_scan(&request.schema.collection);
+        let inner = self.inner.scan(request)?;
+        Ok(Box::new(FaultyScan {
+            faults: self.faults.clone(),
+            until_break,
+            inner: Some(inner),
+        }))
+    }
+}
+
+/// `inner` is gone once the scan broke.
+struct FaultyScan<'a> {
+    faults: Faults,
+    until_break: Option<u64>,
+    inner: Option<Box<dyn Scan + 'a>>,
+}
+
+impl Scan for FaultyScan<'_> {
+    fn ordered(&self) -> bool {
+        self.inner.as_ref().is_some_and(|inner| inner.ordered())
+    }
+
+    fn next(&mut self, into: &mut Batch) -> Result<bool> {
+        let passed = self.faults.pass(Step::Next);
+        if passed.is_err() || self.until_break == Some(0) {
+            self.inner = None;
+        }
+        passed?;
+        let Some(inner) = &mut self.inner else {
+            return Err(failure(Kind::Unavailable, Step::Next));
+        };
+        self.until_break = self.until_break.map(|batches| batches - 1);
+        inner.next(into)
+    }
+}
+
+/// `inner` is gone once the connection broke.
+struct FaultyWriter {
+    faults: Faults,
+    epoch: u64,
+    inner: Option<Box<dyn Writer>>,
+}
+
+impl FaultyWriter {
+    /// Passes a step and returns the call's number; an `Unavailable` there breaks the connection.
+    fn pass(&mut self, step: Step) -> Result<(u64, &mut dyn Writer)> {
+        let passed = self.faults.pass(step);
+        if passed
+            .as_ref()
+            .is_err_and(|error| error.kind() == Kind::Unavailable)
+        {
+            self.inner = None;
+        }
+        let call = passed?;
+        match self.inner.as_mut() {
+            Some(inner) => Ok((call, inner.as_mut())),
+            None => Err(failure(Kind::Unavailable, step)),
+        }
+    }
+
+    /// Which writes the script refuses by their key.
+    fn refused(&self, writes: &Writes<'_>) -> Vec<(usize, bool)> {
+        let script = self.faults.lock();
+        let refused = |index: &usize| {
+            let key = key_of(writes, *index);
+            script
+                .refused
+                .iter()
+                .any(|(c, k)| *c == writes.schema.collection && *k == key)
+        };
+        (0..writes.ops.len())
+            .filter(refused)
+            .map(|index| (index, false))
+            .collect()
+    }
+
+    fn broken(&mut self) -> Result<Applied> {
+        self.inner = None;
+        Err(failure(Kind::Unavailable, Step::Apply))
+    }
+
+    fn late(&mut self, writes: &Writes<'_>) -> Result<Applied> {
+        if writes.check.is_some() {
+            return Err(Error::bug(
+                "a conditional batch cannot be late: it borrows its condition",
+            ));
+        }
+        if let Some(writer) = self.inner.take() {
+            let writes = OwnedWrites::of(writes);
+            self.faults.lock().late.push(Late { writer, writes });
+        }
+        self.broken()
+    }
+}
+
+impl Writer for FaultyWriter {
+    fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    fn marker(&mut self, partition: &str) -> Result<Option<Marker>> {
+        self.pass(Step::Marker)?.1.marker(partition)
+    }
+
+    fn create(&mut self, design: &Design) -> Result<()> {
+        self.pass(Step::Create)?.1.create(design)
+    }
+
+    fn apply(&mut self, writes: &Writes<'_>) -> Result<Applied> {
+        let (call, _) = self.pass(Step::Apply)?;
+        let fault = self
+            .faults
+            .take(call, &writes.mark.partition, writes.mark.batch);
+        let mut rejected = self.refused(writes);
+        match fault {
+            Some(Fault::FailBefore) => return self.broken(),
+            Some(Fault::Late) => return self.late(writes),
+            Some(Fault::Refuse(kind)) => return Err(failure(kind, Step::Apply)),
+            Some(Fault::Hold) => self.faults.hold(),
+            Some(Fault::Reject { index, blocked }) => rejected.push((index, blocked)),
+            Some(Fault::FailAfterWrite) | None => {}
+        }
+        let Some(inner) = &mut self.inner else {
+            return self.broken();
+        };
+        let applied = apply_without(inner.as_mut(), writes, &rejected)?;
+        if fault == Some(Fault::FailAfterWrite) {
+            // Where durability comes with finish, the crash takes the writes along.
+            return self.broken();
+        }
+        Ok(applied)
+    }
+
+    fn finish(&mut self, collection: &str) -> Result<()> {
+        self.pass(Step::Finish)?.1.finish(collection)
+    }
+}

@@ -1,0 +1,130 @@
+//! Reading a world in memory as it was.
+
+use super::table::{Stored, Table};
+use crate::owned::{Owned, key_bytes};
+use std::collections::BTreeMap;
+use std::mem::discriminant;
+use std::sync::Arc;
+use trueup_core::batch::Batch;
+use trueup_core::digest::Digest;
+use trueup_core::endpoint::{Order, Position, Scan, ScanRequest, Snapshot};
+use trueup_core::error::{Error, Kind, Result};
+use trueup_core::types::Type;
+
+/// The tables as they were; a writer that comes later clones what it changes.
+#[derive(Debug)]
+pub(super) struct MemorySnapshot {
+    position: Position,
+    tables: BTreeMap<String, Arc<Table>>,
+}
+
+impl MemorySnapshot {
+    pub(super) fn new(position: Position, tables: BTreeMap<String, Arc<Table>>) -> Self {
+        Self { position, tables }
+    }
+}
+
+impl Snapshot for MemorySnapshot {
+    fn position(&self) -> Position {
+        self.position.clone()
+    }
+
+    fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>> {
+        let collection = &request.schema.collection;
+        let table = self
+            .tables
+            .get(collection)
+            .filter(|table| table.schema == *request.schema);
+        let Some(table) = table else {
+            let message = format!("collection={collection}: not there in the shape that was asked");
+            return Err(Error::new(Kind::Stale, message).hint("read the schema again"));
+        };
+        let (ordered, records) = match request.order {
+            Order::Natural => (false, natural(table)),
+            Order::Key(places) => {
+                let fields: Vec<usize> = places.iter().map(|&p| request.fields[p]).collect();
+                let uncast = |&p: &usize| {
+                    let stored = table.schema.fields[request.fields[p]].ty;
+                    keeps_order(stored, request.wanted[p])
+                };
+                (places.iter().all(uncast), in_order(table, &fields, request))
+            }
+        };
+        Ok(Box::new(MemoryScan {
+            ordered,
+            records: records.into_iter(),
+            fields: request.fields.to_vec(),
+            batch_records_max: request.batch_records_max.max(1),
+            batch_bytes_max: request.batch_bytes_max,
+        }))
+    }
+}
+
+/// Whether values stored as `stored` keep their canonical order when they are cast to `wanted`.
+fn keeps_order(stored: Type, wanted: Type) -> bool {
+    discriminant(&stored) == discriminant(&wanted)
+}
+
+/// A stable order that is not the key's.
+fn natural(table: &Table) -> Vec<Stored> {
+    let mut records: Vec<_> = table.records.iter().collect();
+    records.sort_by_cached_key(|(place, _)| Digest::of(place));
+    if records.is_sorted_by_key(|(place, _)| *place) {
+        records.reverse();
+    }
+    records
+        .into_iter()
+        .map(|(_, record)| Arc::clone(record))
+        .collect()
+}
+
+fn in_order(table: &Table, fields: &[usize], request: &ScanRequest<'_>) -> Vec<Stored> {
+    let after = request
+        .after
+        .map(|record| key_bytes(&Owned::record(record)));
+    let key_of = |record: &Stored| key_bytes(fields.iter().map(|&field| &record[field]));
+    let mut records: Vec<_> = table
+        .records
+        .values()
+        .map(|r| (key_of(r), Arc::clone(r)))
+        .collect();
+    if let Some(after) = after {
+        records.retain(|(key, _)| *key > after);
+    }
+    records.sort_by(|a, b| a.0.cmp(&b.0));
+    records.into_iter().map(|(_, record)| record).collect()
+}
+
+#[derive(Debug)]
+struct MemoryScan {
+    ordered: bool,
+    records: std::vec::IntoIter<Stored>,
+    fields: Vec<usize>,
+    batch_records_max: usize,
+    batch_bytes_max: usize,
+}
+
+impl Scan for MemoryScan {
+    fn ordered(&self) -> bool {
+        self.ordered
+    }
+
+    fn next(&mut self, into: &mut Batch) -> Result<bool> {
+        if into.width() != self.fields.len() {
+            return Err(Error::bug(
+                "the batch was not reset to the width of the scan",
+            ));
+        }
+        let mut any = false;
+        while into.len() < self.batch_records_max && into.bytes() < self.batch_bytes_max {
+            let Some(record) = self.records.next() else {
+                break;
+            };
+            self.fields
+                .iter()
+                .for_each(|&field| into.push(record[field].value()));
+            any = true;
+        }
+        Ok(any)
+    }
+}
