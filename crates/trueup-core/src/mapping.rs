@@ -115,6 +115,16 @@ impl Mapping {
             .collect()
     }
 
+    /// Returns the field of the source's schema that supplies the mapped field at `position`, and the type its values
+    /// are taken as first where a rule says so; `None` when a constant supplies it.
+    pub fn supply(&self, position: usize) -> Option<(usize, Option<Type>)> {
+        let field = &self.fields[position];
+        match field.origin {
+            Origin::Field(scanned) => Some((self.source_fields[scanned], field.via)),
+            Origin::Constant(_) => None,
+        }
+    }
+
     /// Returns the target fields to scan and write, as indices into its schema.
     pub fn target_fields(&self) -> &[usize] {
         &self.target_fields

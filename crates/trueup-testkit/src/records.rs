@@ -223,8 +223,8 @@ pub fn collect(
         batch_records_max: ask.batch_records_max,
         batch_bytes_max: BATCH_BYTES_MAX,
     };
+    let ordered = snapshot.ordered(&request)?;
     let mut scan = snapshot.scan(&request)?;
-    let ordered = scan.ordered();
     Ok((ordered, drain(scan.as_mut(), ask.fields.len())?))
 }
 

@@ -80,6 +80,16 @@ impl Snapshot for FaultySnapshot {
         self.inner.position()
     }
 
+    fn ordered(&mut self, request: &ScanRequest<'_>) -> Result<bool> {
+        self.faults.pass(Step::Ordered)?;
+        self.inner.ordered(request)
+    }
+
+    fn is_empty(&mut self, schema: &Schema) -> Result<bool> {
+        self.faults.pass(Step::IsEmpty)?;
+        self.inner.is_empty(schema)
+    }
+
     fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>> {
         self.faults.pass(Step::Scan)?;
         let until_break = self.faults.take_scan(&request.schema.collection);
@@ -100,10 +110,6 @@ struct FaultyScan<'a> {
 }
 
 impl Scan for FaultyScan<'_> {
-    fn ordered(&self) -> bool {
-        self.inner.as_ref().is_some_and(|inner| inner.ordered())
-    }
-
     fn next(&mut self, into: &mut Batch) -> Result<bool> {
         let passed = self.faults.pass(Step::Next);
         if passed.is_err() || self.until_break == Some(0) {

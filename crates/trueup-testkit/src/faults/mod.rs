@@ -31,6 +31,8 @@ pub enum Step {
     Collections,
     Schema,
     Snapshot,
+    Ordered,
+    IsEmpty,
     Scan,
     Next,
     Writer,

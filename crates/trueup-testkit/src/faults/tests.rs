@@ -197,7 +197,7 @@ fn hook_sees_every_call_before_it_happens() {
     assert_eq!(found, [record![9, "z"]]);
     assert_eq!(
         seen.load(Ordering::SeqCst),
-        5,
+        6,
         "schema, snapshot, scan, next, next"
     );
 }

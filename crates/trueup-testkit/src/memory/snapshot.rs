@@ -9,6 +9,7 @@ use trueup_core::batch::Batch;
 use trueup_core::digest::Digest;
 use trueup_core::endpoint::{Order, Position, Scan, ScanRequest, Snapshot};
 use trueup_core::error::{Error, Kind, Result};
+use trueup_core::schema::Schema;
 use trueup_core::types::Type;
 
 /// The tables as they were; a writer that comes later clones what it changes.
@@ -22,6 +23,18 @@ impl MemorySnapshot {
     pub(super) fn new(position: Position, tables: BTreeMap<String, Arc<Table>>) -> Self {
         Self { position, tables }
     }
+
+    fn table(&self, schema: &Schema) -> Result<&Table> {
+        let collection = &schema.collection;
+        let table = self
+            .tables
+            .get(collection)
+            .filter(|table| table.schema == *schema);
+        table.map(Arc::as_ref).ok_or_else(|| {
+            let message = format!("collection={collection}: not there in the shape that was asked");
+            Error::new(Kind::Stale, message).hint("read the schema again")
+        })
+    }
 }
 
 impl Snapshot for MemorySnapshot {
@@ -29,29 +42,31 @@ impl Snapshot for MemorySnapshot {
         self.position.clone()
     }
 
+    fn ordered(&mut self, request: &ScanRequest<'_>) -> Result<bool> {
+        let table = self.table(request.schema)?;
+        Ok(match request.order {
+            Order::Natural => false,
+            Order::Key(places) => places.iter().all(|&place| {
+                let stored = table.schema.fields[request.fields[place]].ty;
+                keeps_order(stored, request.wanted[place])
+            }),
+        })
+    }
+
+    fn is_empty(&mut self, schema: &Schema) -> Result<bool> {
+        Ok(self.table(schema)?.records.is_empty())
+    }
+
     fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>> {
-        let collection = &request.schema.collection;
-        let table = self
-            .tables
-            .get(collection)
-            .filter(|table| table.schema == *request.schema);
-        let Some(table) = table else {
-            let message = format!("collection={collection}: not there in the shape that was asked");
-            return Err(Error::new(Kind::Stale, message).hint("read the schema again"));
-        };
-        let (ordered, records) = match request.order {
-            Order::Natural => (false, natural(table)),
+        let table = self.table(request.schema)?;
+        let records = match request.order {
+            Order::Natural => natural(table),
             Order::Key(places) => {
                 let fields: Vec<usize> = places.iter().map(|&p| request.fields[p]).collect();
-                let uncast = |&p: &usize| {
-                    let stored = table.schema.fields[request.fields[p]].ty;
-                    keeps_order(stored, request.wanted[p])
-                };
-                (places.iter().all(uncast), in_order(table, &fields, request))
+                in_order(table, &fields, request)
             }
         };
         Ok(Box::new(MemoryScan {
-            ordered,
             records: records.into_iter(),
             fields: request.fields.to_vec(),
             batch_records_max: request.batch_records_max.max(1),
@@ -97,7 +112,6 @@ fn in_order(table: &Table, fields: &[usize], request: &ScanRequest<'_>) -> Vec<S
 
 #[derive(Debug)]
 struct MemoryScan {
-    ordered: bool,
     records: std::vec::IntoIter<Stored>,
     fields: Vec<usize>,
     batch_records_max: usize,
@@ -105,10 +119,6 @@ struct MemoryScan {
 }
 
 impl Scan for MemoryScan {
-    fn ordered(&self) -> bool {
-        self.ordered
-    }
-
     fn next(&mut self, into: &mut Batch) -> Result<bool> {
         if into.width() != self.fields.len() {
             return Err(Error::bug(
