@@ -14,6 +14,7 @@ use rusqlite::{Connection, Statement};
 use trueup_core::batch::{Batch, Record};
 use trueup_core::endpoint::{Applied, Claim, Context, Design, Marker, Op, Outcome, Writer, Writes};
 use trueup_core::failpoint::Failpoints;
+use trueup_core::schema::Schema;
 use trueup_core::{Error, Kind, Result};
 
 /// Claims the file for `claim.link`.
@@ -46,37 +47,14 @@ impl Writer for SqliteWriter {
     }
 
     fn create(&mut self, design: &Design) -> Result<()> {
-        let name = &design.schema.collection;
-        let Some(found) = schema::read(&self.connection, name)? else {
-            return self
-                .connection
-                .execute_batch(&design.statement)
-                .map_err(|cause| translate(cause, &format!("create table {}", quote(name))));
-        };
-        let shape = |schema: &trueup_core::schema::Schema| {
-            let fields: Vec<(String, String)> = schema
-                .fields
-                .iter()
-                .map(|f| (f.name.clone(), f.native.clone()))
-                .collect();
-            (fields, schema.key.clone())
-        };
-        if shape(&found) == shape(&design.schema) {
-            return Ok(());
-        }
-        Err(Error::new(
-            Kind::Stale,
-            format!("collection={name} was created by somebody else meanwhile"),
-        )
-        .hint("run again: its present shape is then used as it is"))
+        let created = self.create_table(design);
+        self.roll_back_unless(created.is_ok());
+        created
     }
 
     fn apply(&mut self, writes: &Writes<'_>) -> Result<Applied> {
         let applied = self.transaction(writes);
-        if applied.is_err() && !self.connection.is_autocommit() {
-            // The batch is void either way; a failed rollback leaves an open transaction that the next one meets.
-            drop(self.connection.execute_batch("ROLLBACK"));
-        }
+        self.roll_back_unless(applied.is_ok());
         applied
     }
 
@@ -86,15 +64,45 @@ impl Writer for SqliteWriter {
 }
 
 impl SqliteWriter {
+    fn run(&self, sql: &str, doing: &str) -> Result<()> {
+        self.connection
+            .execute_batch(sql)
+            .map_err(|cause| translate(cause, doing))
+    }
+
+    /// Takes the file's write lock and checks under it that nobody has claimed the link since.
+    fn begin(&self) -> Result<()> {
+        self.run("BEGIN IMMEDIATE", "begin a batch")?;
+        control::check_epoch(&self.connection, &self.claim.link, self.epoch)
+    }
+
+    fn roll_back_unless(&self, done: bool) {
+        if !done && !self.connection.is_autocommit() {
+            // The work is void either way; if this fails too, the next begin says so.
+            drop(self.connection.execute_batch("ROLLBACK"));
+        }
+    }
+
+    fn create_table(&self, design: &Design) -> Result<()> {
+        let name = &design.schema.collection;
+        self.begin()?;
+        match schema::read(&self.connection, name)? {
+            None => self.run(&design.statement, &format!("create table {}", quote(name)))?,
+            Some(found) if shape(&found) == shape(&design.schema) => {}
+            Some(_) => {
+                return Err(Error::new(
+                    Kind::Stale,
+                    format!("collection={name} was created by somebody else meanwhile"),
+                )
+                .hint("run again: its present shape is then used as it is"));
+            }
+        }
+        self.run("COMMIT", "create a table")
+    }
+
     fn transaction(&mut self, writes: &Writes<'_>) -> Result<Applied> {
-        let run = |sql: &str, doing: &str| {
-            self.connection
-                .execute_batch(sql)
-                .map_err(|cause| translate(cause, doing))
-        };
         self.failpoints.pass("sqlite.before_write")?;
-        run("BEGIN IMMEDIATE", "begin a batch")?;
-        control::check_epoch(&self.connection, &self.claim.link, self.epoch)?;
+        self.begin()?;
         let outcomes = self.write_all(writes)?;
         let position = position(writes, &outcomes);
         control::put_marker(
@@ -106,7 +114,7 @@ impl SqliteWriter {
         )
         .map_err(|cause| translate(cause, "write the marker"))?;
         self.failpoints.pass("sqlite.before_commit")?;
-        run("COMMIT", "commit a batch")?;
+        self.run("COMMIT", "commit a batch")?;
         self.failpoints.pass("sqlite.after_commit")?;
         Ok(Applied {
             outcomes,
@@ -128,6 +136,15 @@ impl SqliteWriter {
         }
         Ok(outcomes)
     }
+}
+
+/// What makes two tables the same shape: fields, declared types, key.
+fn shape(schema: &Schema) -> (Vec<(&str, &str)>, &[usize]) {
+    let fields = schema
+        .fields
+        .iter()
+        .map(|field| (field.name.as_str(), field.native.as_str()));
+    (fields.collect(), &schema.key)
 }
 
 /// What the marker stores: the stale list, where writes were conditional.

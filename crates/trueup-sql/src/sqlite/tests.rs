@@ -1,1 +1,352 @@
-//! The traps that SQLite alone has.
+//! The conformance suite, and the traps that SQLite alone has.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use rusqlite::Connection;
+use std::path::PathBuf;
+use trueup_core::Kind;
+use trueup_core::batch::Batch;
+use trueup_core::endpoint::{Mark, Op, Order, Outcome, ScanRequest, Writes};
+use trueup_core::types::Type;
+use trueup_core::value::Value;
+use trueup_testkit::Owned;
+use trueup_testkit::conformance::{Fixture, run};
+
+struct InFile {
+    folder: tempfile::TempDir,
+    number: u32,
+}
+
+impl InFile {
+    fn path(&self) -> PathBuf {
+        self.folder.path().join(format!("{}.db", self.number))
+    }
+}
+
+impl Fixture for InFile {
+    fn name(&self) -> &str {
+        "sqlite"
+    }
+
+    fn reset(&mut self) {
+        self.number += 1;
+        // With a rollback journal an open snapshot makes a writer wait; with a write-ahead log it does not.
+        let raw = Connection::open(self.path()).unwrap();
+        raw.pragma_update(None, "journal_mode", "wal").unwrap();
+    }
+
+    fn open(&mut self) -> Box<dyn Endpoint> {
+        connect(
+            &format!("sqlite:{}", self.path().display()),
+            Context::empty(),
+        )
+        .unwrap()
+    }
+
+    fn holds(&self, ty: Type) -> bool {
+        // Declared back as a wider type: every integer is 64 bits wide in a file, a text has no limit.
+        !matches!(
+            ty,
+            Type::Int {
+                bits: 8 | 16 | 24 | 32,
+                ..
+            } | Type::Int { signed: false, .. }
+                | Type::Float { bits: 32 }
+                | Type::Text { chars_max: Some(_) }
+                | Type::Bytes { bytes_max: Some(_) }
+        )
+    }
+
+    fn refuses(&self, _ty: Type, value: &Owned) -> bool {
+        matches!(value, Owned::Float(v) if v.is_nan())
+    }
+
+    fn skips(&self) -> &[(&str, &str)] {
+        &[(
+            "values beyond the type are rejected",
+            "declared sizes mean nothing to SQLite; the mapping keeps them",
+        )]
+    }
+}
+
+#[test]
+fn conforms() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = run(&mut InFile { folder, number: 0 });
+    assert_eq!(report.skipped.len(), 1, "{report}");
+}
+
+/// A file with the given schema, its endpoint, and a second connection to look with.
+fn file(sql: &str) -> (tempfile::TempDir, Box<dyn Endpoint>, Connection) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.db");
+    let raw = Connection::open(&path).unwrap();
+    raw.execute_batch(sql).unwrap();
+    let endpoint = connect(&path.display().to_string(), Context::empty()).unwrap();
+    (folder, endpoint, raw)
+}
+
+fn claim() -> Claim {
+    Claim {
+        link: "link".into(),
+        incarnation: "one".into(),
+    }
+}
+
+/// Writes one record of all fields, key first, to table t.
+fn write(endpoint: &mut dyn Endpoint, op: Op, values: &[Value<'_>]) -> Outcome {
+    let schema = endpoint.schema("t").unwrap().unwrap();
+    let mut records = Batch::new(values.len());
+    for &value in values {
+        records.push(value);
+    }
+    let fields: Vec<usize> = (0..values.len()).collect();
+    let mark = Mark {
+        partition: "t".into(),
+        batch: 1,
+        position: Vec::new(),
+    };
+    let writes = Writes {
+        schema: &schema,
+        fields: &fields,
+        key: &[0],
+        ops: &[op],
+        records: &records,
+        mark: &mark,
+        load: false,
+        check: None,
+    };
+    endpoint
+        .writer(&claim())
+        .unwrap()
+        .apply(&writes)
+        .unwrap()
+        .outcomes
+        .remove(0)
+}
+
+fn read(endpoint: &mut dyn Endpoint, wanted: Type) -> (bool, Vec<Vec<Owned>>) {
+    let schema = endpoint.schema("t").unwrap().unwrap();
+    let fields: Vec<usize> = (0..schema.fields.len()).collect();
+    let request = ScanRequest {
+        schema: &schema,
+        fields: &fields,
+        wanted: &vec![wanted; fields.len()],
+        order: Order::Key(&[0]),
+        after: None,
+        batch_records_max: 2,
+        batch_bytes_max: 1 << 20,
+    };
+    let mut snapshot = endpoint.snapshot().unwrap();
+    let ordered = snapshot.ordered(&request).unwrap();
+    let mut scan = snapshot.scan(&request).unwrap();
+    let (mut records, mut batch) = (Vec::new(), Batch::new(0));
+    loop {
+        batch.reset(fields.len());
+        if !scan.next(&mut batch).unwrap() {
+            return (ordered, records);
+        }
+        for record in batch.records() {
+            records.push(record.values().map(Owned::from).collect());
+        }
+    }
+}
+
+#[test]
+fn trap_45_any_value_in_any_column_is_read_as_it_is() {
+    let (_folder, mut endpoint, _) = file(
+        "CREATE TABLE t (k INTEGER PRIMARY KEY, v INTEGER);
+         INSERT INTO t VALUES (1, 'text'), (2, 1e400), (3, x'00ff'), (4, 9223372036854775807);",
+    );
+    let (ordered, records) = read(endpoint.as_mut(), Type::Any);
+    assert!(ordered);
+    let values: Vec<Owned> = records
+        .into_iter()
+        .map(|mut record| record.remove(1))
+        .collect();
+    let expected = [
+        Owned::from(Value::Text("text")),
+        Owned::from(Value::Float(f64::INFINITY)),
+        Owned::from(Value::Bytes(&[0, 255])),
+        Owned::from(Value::Int(i64::MAX)),
+    ];
+    assert_eq!(values, expected);
+}
+
+#[test]
+fn trap_45_a_text_that_the_column_would_turn_into_another_number_is_refused() {
+    for (declared, value, kept) in [
+        ("NUMERIC", Value::Text("007"), false),
+        ("NUMERIC", Value::Text("7"), true),
+        ("NUMERIC", Value::Text("1.50"), false),
+        ("NUMERIC", Value::Text("seven"), true),
+        ("NUMERIC", Value::Decimal("1.50"), true),
+        ("NUMERIC", Value::Decimal("0.1234567890123456789"), false),
+        ("TEXT", Value::Text("007"), true),
+        (
+            "DECIMAL_TEXT(30,19)",
+            Value::Decimal("0.1234567890123456789"),
+            true,
+        ),
+        ("REAL", Value::Float(f64::NAN), false),
+        ("REAL", Value::Float(f64::NEG_INFINITY), true),
+    ] {
+        let sql = format!("CREATE TABLE t (k INTEGER PRIMARY KEY, v {declared})");
+        let (_folder, mut endpoint, _) = file(&sql);
+        let outcome = write(endpoint.as_mut(), Op::Insert, &[Value::Int(1), value]);
+        assert_eq!(
+            outcome == Outcome::Applied(None),
+            kept,
+            "{declared} {}: {outcome:?}",
+            value.class()
+        );
+    }
+}
+
+#[test]
+fn trap_46_a_created_key_allows_no_null() {
+    let mut wanted = Schema {
+        collection: "t".into(),
+        ..Default::default()
+    };
+    wanted
+        .fields
+        .push(trueup_core::schema::Field::new("k", Type::TEXT, "x:text"));
+    wanted.key = vec![0];
+    let design = design::design(&wanted).unwrap();
+    assert!(
+        design.statement.contains("\"k\" TEXT NOT NULL"),
+        "{}",
+        design.statement
+    );
+}
+
+#[test]
+fn trap_48_a_second_unique_key_refuses_and_removes_nothing() {
+    let (_folder, mut endpoint, raw) = file(
+        "CREATE TABLE t (k INTEGER PRIMARY KEY, mail TEXT UNIQUE);
+         INSERT INTO t VALUES (1, 'a@x'), (2, 'b@x');",
+    );
+    for op in [Op::Insert, Op::Update] {
+        let outcome = write(endpoint.as_mut(), op, &[Value::Int(3), Value::Text("a@x")]);
+        assert!(
+            matches!(outcome, Outcome::Rejected { blocked: true, .. }),
+            "{outcome:?}"
+        );
+    }
+    let count: i64 = raw
+        .query_row("SELECT count(*) FROM t", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(count, 2);
+}
+
+#[test]
+fn trap_49_a_nocase_key_merges_no_two_records() {
+    let (_folder, mut endpoint, raw) = file(
+        "CREATE TABLE t (k TEXT COLLATE NOCASE PRIMARY KEY, v TEXT); INSERT INTO t VALUES ('a', 'first');",
+    );
+    let outcome = write(
+        endpoint.as_mut(),
+        Op::Insert,
+        &[Value::Text("A"), Value::Text("second")],
+    );
+    assert!(
+        matches!(outcome, Outcome::Rejected { blocked: true, .. }),
+        "{outcome:?}"
+    );
+    write(
+        endpoint.as_mut(),
+        Op::Delete,
+        &[Value::Text("A"), Value::Null],
+    );
+    let v: String = raw
+        .query_row("SELECT v FROM t", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(v, "first");
+}
+
+#[test]
+fn trap_49_text_with_zero_bytes_and_invalid_utf8_is_read_whole() {
+    let (_folder, mut endpoint, _) = file(
+        "CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT);
+         INSERT INTO t VALUES (1, CAST(x'610062' AS TEXT)), (2, CAST(x'ff61' AS TEXT));",
+    );
+    let (_, records) = read(endpoint.as_mut(), Type::Any);
+    assert_eq!(records[0][1], Owned::from(Value::Text("a\0b")));
+    assert_eq!(
+        records[1][1],
+        Owned::from(Value::InvalidText(&[0xff, b'a']))
+    );
+}
+
+#[test]
+fn trap_50_foreign_keys_hold_for_our_writes_too() {
+    let (_folder, mut endpoint, _) = file(
+        "CREATE TABLE p (k INTEGER PRIMARY KEY);
+         CREATE TABLE t (k INTEGER PRIMARY KEY, parent INTEGER REFERENCES p);",
+    );
+    let outcome = write(
+        endpoint.as_mut(),
+        Op::Insert,
+        &[Value::Int(1), Value::Int(9)],
+    );
+    assert!(
+        matches!(outcome, Outcome::Rejected { blocked: true, .. }),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_key_of_mixed_classes_is_not_called_ordered() {
+    let (_folder, mut endpoint, _) = file(
+        "CREATE TABLE t (k TEXT PRIMARY KEY, v TEXT); INSERT INTO t VALUES ('b', ''), ('a', '');",
+    );
+    assert!(read(endpoint.as_mut(), Type::TEXT).0);
+    let (_folder, mut endpoint, _) = file(
+        "CREATE TABLE t (k BLOB PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, ''), (1.5, ''), ('a', '');",
+    );
+    assert!(!read(endpoint.as_mut(), Type::Any).0);
+}
+
+#[test]
+fn generated_columns_triggers_and_references_are_reported() {
+    let (_folder, mut endpoint, _) = file(
+        "CREATE TABLE p (k INTEGER PRIMARY KEY);
+         CREATE TABLE t (k INTEGER PRIMARY KEY, a INT, b INT GENERATED ALWAYS AS (a + 1),
+                         p INT REFERENCES p (k) ON DELETE CASCADE);
+         CREATE TRIGGER loud AFTER INSERT ON t BEGIN SELECT 1; END;
+         CREATE VIEW v AS SELECT 1;",
+    );
+    assert_eq!(endpoint.collections().unwrap(), ["p", "t"]);
+    let schema = endpoint.schema("t").unwrap().unwrap();
+    assert!(schema.fields[2].generated);
+    assert_eq!(schema.references[0].collection, "p");
+    assert!(schema.references[0].cascades);
+    assert!(schema.notes[0].contains("loud"), "{:?}", schema.notes);
+}
+
+#[test]
+fn what_cannot_be_opened_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("text.db");
+    std::fs::write(
+        &text,
+        "this is not a database, and it is long enough to have a header",
+    )
+    .unwrap();
+    let open =
+        |path: &std::path::Path| connect(&path.display().to_string(), Context::empty()).unwrap();
+    let error = open(&text).collections().unwrap_err();
+    assert_eq!(error.kind(), Kind::Corrupt);
+    let error = open(&folder.path().join("missing.db"))
+        .snapshot()
+        .map(drop)
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::Config);
+    let error = open(&folder.path().join("no/such/folder.db"))
+        .writer(&claim())
+        .map(drop)
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::Auth);
+    assert!(connect("sqlite:", Context::empty()).is_err());
+}

@@ -205,8 +205,8 @@ fn a_file_that_changes_is_stale() {
             batch_records_max: 1,
             batch_bytes_max: 100,
         };
+        assert!(!snapshot.ordered(&request).unwrap());
         let mut scan = snapshot.scan(&request).unwrap();
-        assert!(!scan.ordered());
         let mut batch = trueup_core::batch::Batch::new(1);
         assert!(scan.next(&mut batch).unwrap());
         change(&folder);
