@@ -205,8 +205,10 @@ fn both<'a>(
     answers: &Answers<'a>,
 ) -> Decision<'a> {
     let changed = record.as_ref().map(|known| known.changed);
-    if !changed.source && !changed.target {
-        // Known: both sides hold what they agreed on. At most a version token moved.
+    if !changed.source && !changed.target && !rules.counters() {
+        // Known: both sides hold what they agreed on. At most a version token moved. Of a counter this is not known: its
+        // number may have gone down and up again while an exchange died before the base moved, and a version that
+        // is made of the content (an ETag may be) shows no trace of it.
         return settled(&record);
     }
     // A side that rewrites what it is given must not have its spelling carried to the other side, and a counter's equal

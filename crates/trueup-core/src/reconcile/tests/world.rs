@@ -93,7 +93,12 @@ impl Row {
         let digest = encode::digest(batch.record(0), &mut scratch);
         let version = Version(digest.0.to_be_bytes().into());
         let digest = (!rec.contains(&Val::Unchanged)).then_some(digest);
-        Some(Self { batch, digests, digest, version })
+        Some(Self {
+            batch,
+            digests,
+            digest,
+            version,
+        })
     }
 }
 
@@ -131,7 +136,11 @@ impl World {
 
     pub(super) fn base(&self) -> Base {
         let Memory::Present(recs) = &self.base else {
-            return if self.base == Memory::Absent { Base::Absent } else { Base::Unknown };
+            return if self.base == Memory::Absent {
+                Base::Absent
+            } else {
+                Base::Unknown
+            };
         };
         let rows = recs.as_ref().map(|rec| Row::new(rec, None).unwrap());
         let held = rows.as_ref().map(|row| Held {
@@ -189,7 +198,11 @@ impl World {
                 Write::Nothing => {}
                 Write::Delete => next.look[side] = Look::Absent,
                 Write::Insert | Write::Update => {
-                    let width = self.rec(Side::Source).or(self.rec(Side::Target)).unwrap().len();
+                    let width = self
+                        .rec(Side::Source)
+                        .or(self.rec(Side::Target))
+                        .unwrap()
+                        .len();
                     let value = |field| match Val::of(decision.value(side, field, seen).unwrap()) {
                         Val::Unchanged => self.rec(side).unwrap()[field].clone(),
                         val => val,
@@ -202,7 +215,16 @@ impl World {
                 next.totals[side].push((*field, totals[side]));
             }
         }
-        let held = |side: Side| next.rec(side).unwrap().clone();
+        // A value that did not travel is what the base says.
+        let held = |side: Side| {
+            let mut rec = next.rec(side).unwrap().clone();
+            for (field, val) in rec.iter_mut().enumerate() {
+                if let (Val::Unchanged, Memory::Present(recs)) = (&*val, &self.base) {
+                    *val = recs[side][field].clone();
+                }
+            }
+            rec
+        };
         next.base = match base {
             BaseMove::Keep => next.base,
             BaseMove::Absent => Memory::Absent,
