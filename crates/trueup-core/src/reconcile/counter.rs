@@ -28,11 +28,12 @@ pub(super) enum Exchange<'a> {
     },
 }
 
-/// Works out a counter that is on both sides.
+/// Works out a counter that is on both sides; `first` where no base speaks of the record.
 pub(super) fn exchange<'a>(
     field: usize,
     record: &Sides<Known<'a>>,
     changed: Sides<bool>,
+    first: bool,
 ) -> Exchange<'a> {
     let value = |side: Side| {
         record[side]
@@ -50,8 +51,6 @@ pub(super) fn exchange<'a>(
     let Some(totals) = enrolled(kept) else {
         // Not enrolled. Equal values that nobody changed since the base, or that meet for the first time, are the
         // number to start from; anything else is a guess about who counted what.
-        let first =
-            record.source.changed && record.target.changed && changed.source && changed.target;
         let quiet = !changed.source && !changed.target;
         return if source == target && (quiet || (first && kept == Sides::default())) {
             Exchange::Done {

@@ -78,7 +78,7 @@ impl<'a> Merge<'a> {
         let changed = Sides::by(|side| changed(base, record, side, field, now[side]));
         let policy = rules.of(field);
         if policy == Policy::Counter {
-            match counter::exchange(field, record, changed) {
+            match counter::exchange(field, record, changed, base.present().is_none()) {
                 counter::Exchange::Not => {}
                 counter::Exchange::Open => {
                     return self.conflict(open(field, Some(policy)), Pick::Same);

@@ -2,7 +2,7 @@
 
 use super::world::{Look, Memory, World};
 use crate::base::FieldDigest;
-use crate::conflict::ConflictKind;
+use crate::conflict::{ConflictKind, Ruling};
 use crate::observation::field_digest;
 use crate::policy::{Answer, Answers, Policy, Rules};
 use crate::reconcile::{BaseMove, Decision, Wait, Write};
@@ -41,10 +41,7 @@ pub(super) fn check(world: &World, rules: &Rules, answers: &Answers<'_>, decides
         conservative(world, decision, &context);
         let next = world.after(decision, seen, &Side::BOTH, decision.base);
         nothing_lost(world, &next, decision, rules, &context);
-        let open = decision
-            .conflict
-            .as_ref()
-            .is_some_and(|ruling| ruling.is_open());
+        let open = decision.conflict.as_ref().is_some_and(Ruling::is_open);
         if open {
             assert!(!decides, "left open: {}", context());
             assert!(
@@ -91,7 +88,7 @@ pub(super) fn check(world: &World, rules: &Rules, answers: &Answers<'_>, decides
                         assert_eq!(digests(&end, side), digests(&next, side), "{}", context());
                     }
                     end.decide(rules, answers, |again, _| {
-                        assert!(!again.writes(), "{}", context())
+                        assert!(!again.writes(), "{}", context());
                     });
                 });
             }
@@ -192,11 +189,8 @@ fn nothing_lost(
             );
         }
         let gone = Side::BOTH.iter().all(|&on| next.rec(on).is_none());
-        if gone && decision.conflict.is_some() {
-            assert_eq!(
-                decision.conflict.as_ref().unwrap().kind,
-                ConflictKind::DeleteUpdate
-            );
+        if let (true, Some(ruling)) = (gone, &decision.conflict) {
+            assert_eq!(ruling.kind, ConflictKind::DeleteUpdate);
         }
     }
 }
@@ -252,7 +246,7 @@ fn unread_is_unchanged(
         world.decide(rules, answers, |light, _| {
             if light.wait.is_none() {
                 full.decide(rules, answers, |read, _| {
-                    assert_eq!(read, light, "{}", context())
+                    assert_eq!(read, light, "{}", context());
                 });
             }
         });

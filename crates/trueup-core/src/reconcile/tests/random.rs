@@ -110,8 +110,11 @@ proptest! {
             let side = if on_source { Side::Source } else { Side::Target };
             match kind {
                 0 | 1 => {
-                    if let Look::Is(rec) = &mut world.look[side] {
-                        if let Val::Int(value) = &mut rec[0] { *value += amount; expected += amount; }
+                    if let Look::Is(rec) = &mut world.look[side]
+                        && let Val::Int(value) = &mut rec[0]
+                    {
+                        *value += amount;
+                        expected += amount;
                     }
                 }
                 2 => world = exchange(&world, &rules, &[side], Some(BaseMove::Keep)),
