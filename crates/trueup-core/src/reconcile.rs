@@ -99,7 +99,8 @@ fn known<'a>(
         (None, None) if seen.version.is_some() && !moved => false,
         (None, None) => return Err(Wait::Read(side)),
     };
-    let own = present.fields(side);
+    // The record's own come first: they fit its values, whatever was stored.
+    let own = Some(present.fields(side)).filter(|own| !changed && !own.is_empty());
     Ok(Some(Known {
         seen,
         changed,
@@ -109,11 +110,7 @@ fn known<'a>(
         } else {
             Some(present.digest(side))
         },
-        digests: if changed || own.is_empty() {
-            digests
-        } else {
-            Some(own)
-        },
+        digests: digests.or(own),
     }))
 }
 
