@@ -1,14 +1,16 @@
 //! The pure core of trueup: values in, values out.
 //!
-//! Everything that decides lives here: what equal means ([`encode`]), what to do about it
-//! , and the contract that endpoints keep ([`endpoint`]). The crate does no I/O,
-//! reads no clock, draws no random number, spawns nothing and iterates no hash map: the same input gives the same
-//! output in the same order.
+//! Everything that decides lives here: what equal means ([`encode`]), what differs ([`mod@diff`]), what to do about it
+//! ([`mod@reconcile`], [`plan`], [`guard`]), and the contract that endpoints keep ([`endpoint`]). The crate does no
+//! I/O, reads no clock, draws no random number, spawns nothing and iterates no hash map: the same input gives the
+//! same output in the same order.
 
+pub mod base;
 pub mod batch;
 pub mod calendar;
 pub mod cast;
 pub mod codec;
+pub mod conflict;
 pub mod decimal;
 pub mod diff;
 pub mod digest;
@@ -22,11 +24,15 @@ pub mod json;
 pub mod keyed;
 pub mod lattice;
 pub mod mapping;
+pub mod observation;
 pub mod park;
 pub mod plan;
+pub mod policy;
+pub mod reconcile;
 #[cfg(test)]
 mod samples;
 pub mod schema;
+pub mod side;
 pub mod text;
 pub mod types;
 pub mod value;
