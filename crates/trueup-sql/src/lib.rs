@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Endpoints that hold records in tables.
+
+pub mod postgres;
