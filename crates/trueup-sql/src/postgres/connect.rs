@@ -119,6 +119,8 @@ impl Connection {
     }
 
     fn settle(&self) -> Result<()> {
+        // First of all: the user's own limit may be short.
+        self.execute("SET statement_timeout = 0")?;
         let version: i32 = column(
             &self.one("SELECT current_setting('server_version_num')::int4")?,
             0,

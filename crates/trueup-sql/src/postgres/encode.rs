@@ -50,10 +50,7 @@ pub(super) fn value(column: &Column, value: Value<'_>, out: &mut Vec<u8>) -> Res
     }
     let start = out.len();
     out.extend([0; 4]);
-    let why = match content(column, value, out) {
-        Ok(()) => None,
-        Err(why) => Some(why),
-    };
+    let why = content(column, value, out).err();
     let len = out.len() - start - 4;
     match (why, i32::try_from(len)) {
         (None, Ok(len)) if len <= 1 << 30 => {
@@ -80,21 +77,21 @@ fn content(column: &Column, value: Value<'_>, out: &mut Vec<u8>) -> Result<(), &
     match (column.wire, value) {
         (Wire::Bool, Value::Bool(v)) => out.push(u8::from(v)),
         (Wire::Int2, Value::Int(v)) => {
-            out.extend(i16::try_from(v).map_err(|_| RANGE)?.to_be_bytes())
+            out.extend(i16::try_from(v).map_err(|_| RANGE)?.to_be_bytes());
         }
         (Wire::Int4, Value::Int(v)) => {
-            out.extend(i32::try_from(v).map_err(|_| RANGE)?.to_be_bytes())
+            out.extend(i32::try_from(v).map_err(|_| RANGE)?.to_be_bytes());
         }
         (Wire::Int8, Value::Int(v)) => out.extend(v.to_be_bytes()),
         (Wire::Oid, Value::Int(v)) => {
-            out.extend(u32::try_from(v).map_err(|_| RANGE)?.to_be_bytes())
+            out.extend(u32::try_from(v).map_err(|_| RANGE)?.to_be_bytes());
         }
         (Wire::Float4, Value::Float(v)) => out.extend(single(v)?.to_be_bytes()),
         (Wire::Float8, Value::Float(v)) => out.extend(v.to_be_bytes()),
         (Wire::Numeric, Value::Decimal(v)) => decimal(column.limit, v, out)?,
         (Wire::Numeric, Value::Int(v)) => decimal(column.limit, &v.to_string(), out)?,
         (Wire::Text | Wire::Padded | Wire::Char | Wire::Cast, Value::Text(v)) => {
-            text(column, v, out)?
+            text(column, v, out)?;
         }
         (Wire::Bytes, Value::Bytes(v)) => out.extend_from_slice(v),
         (Wire::Date, Value::Date(v)) => out.extend(date(v)?.to_be_bytes()),

@@ -4,7 +4,7 @@
 //! SQLSTATE, our own words for it, and the names of constraints, columns and tables are kept. The server's own
 //! words are shown only while connecting, when no record has been seen yet.
 
-use tokio_postgres::error::DbError;
+use tokio_postgres::error::{DbError, Severity};
 use trueup_core::{Error, Kind};
 
 type Foreign = tokio_postgres::Error;
@@ -12,6 +12,10 @@ type Foreign = tokio_postgres::Error;
 /// Translates an error of a statement.
 pub(super) fn translate(foreign: &Foreign) -> Error {
     match foreign.as_db_error() {
+        // The server ended the session with it. During a commit, nobody knows how that ended.
+        Some(db) if !matches!(db.parsed_severity(), None | Some(Severity::Error)) => {
+            unavailable(&format!("the server ended the session: {}", reason(db)))
+        }
         Some(db) => from_server(db),
         // No answer from the server: the connection broke, in one way or another.
         None => unavailable(&transport(foreign)),
@@ -77,7 +81,7 @@ fn verdict(code: &str) -> (Kind, &'static str) {
         ),
         "42501" => (
             Kind::Auth,
-            "grant what is missing: SELECT on a source; SELECT, INSERT, UPDATE, DELETE on a target; CREATE on the database, or USAGE on schema trueup and all rights on its tables",
+            "grant what is missing: SELECT on a source; SELECT, INSERT, UPDATE, DELETE on a target, and TEMPORARY on its database; CREATE on the database, or USAGE on schema trueup and all rights on its tables",
         ),
         "3D000" => (
             Kind::Config,

@@ -23,6 +23,7 @@ mod stage;
 mod tests;
 mod tls;
 mod types;
+mod write;
 
 use self::apply::PostgresWriter;
 use self::config::{Settings, SslMode};
@@ -42,15 +43,16 @@ use trueup_core::{Error, Kind, Result};
 /// `Config` when the URL makes no sense, `Auth` when the server refuses the user, `Unavailable` when it cannot be
 /// reached. No error holds the password.
 pub fn connect(url: &str, context: Context) -> Result<Box<dyn Endpoint>> {
-    let Context { failpoints, .. } = context.clone();
     let settings = Settings::parse(url, &context)?;
     let connection = Connection::open(&settings).map_err(|error| error.at(settings.address()))?;
     let about = probe(&connection, &settings)?;
+    let Context { failpoints, .. } = context;
+    let catalogue = RefCell::new(Some(connection));
     Ok(Box::new(Postgres {
         settings,
         about,
         failpoints,
-        catalogue: RefCell::new(Some(connection)),
+        catalogue,
     }))
 }
 

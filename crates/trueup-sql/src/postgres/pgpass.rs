@@ -99,7 +99,21 @@ fn fits(line: &str, wanted: [&str; 4]) -> Option<Secret> {
         }
         rest = after?;
     }
-    Some(Secret(field(&rest.replace(':', "\\:"))?.0))
+    Some(Secret(unescaped(rest)))
+}
+
+/// The rest of a line is the password, colons and all.
+fn unescaped(text: &str) -> String {
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        out.push(if c == '\\' {
+            chars.next().unwrap_or('\\')
+        } else {
+            c
+        });
+    }
+    out
 }
 
 /// Takes one field off a line, undoing backslashes; the rest is `None` at the line's end.

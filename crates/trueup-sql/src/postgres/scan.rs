@@ -61,18 +61,17 @@ impl Snapshot for PostgresSnapshot {
         table.agree(request.schema)?;
         let query = Query::new(&table, request)?;
         query.set_bounds(&self.connection)?;
-        let slots = query.slots.clone();
-        let (stream, ordered) = (open_copy(&self.connection, &query.sql)?, query.ordered);
         let room = Room {
             records_max: request.batch_records_max.max(1),
             bytes_max: request.batch_bytes_max.max(1),
         };
-        let source = CopySource {
-            connection: &self.connection,
-            stream,
-            reader: Reader::new(slots),
-            rest: Bytes::new(),
-        };
+        let Query {
+            sql,
+            slots,
+            ordered,
+            ..
+        } = query;
+        let source = CopySource::open(&self.connection, &sql, slots)?;
         Ok(Box::new(PostgresScan {
             source,
             ordered,
@@ -88,15 +87,6 @@ pub(super) fn described(connection: &Connection, collection: &str) -> Result<Tab
         Error::config(format!("no such collection: collection={name}"))
             .hint("check its name, and that this user may use its schema")
     })
-}
-
-/// Starts `COPY ... TO STDOUT`.
-pub(super) fn open_copy(connection: &Connection, query: &str) -> Result<Pin<Box<CopyOutStream>>> {
-    let sql = format!("COPY ({query}) TO STDOUT (FORMAT binary)");
-    let stream = connection.wait(|client| client.copy_out(&sql))?;
-    Ok(Box::pin(
-        stream.map_err(|foreign| error::translate(&foreign))?,
-    ))
 }
 
 /// A query and what it delivers.
@@ -263,22 +253,46 @@ fn hex(bytes: &[u8]) -> String {
 
 /// A COPY being read, record by record.
 pub(super) struct CopySource<'a> {
-    pub(super) connection: &'a Connection,
-    pub(super) stream: Pin<Box<CopyOutStream>>,
-    pub(super) reader: Reader,
-    pub(super) rest: Bytes,
+    connection: &'a Connection,
+    stream: Pin<Box<CopyOutStream>>,
+    reader: Reader,
+    rest: Bytes,
+    /// Whether the server said that there is no more; asking again is not allowed.
+    done: bool,
 }
 
-impl CopySource<'_> {
+impl<'a> CopySource<'a> {
+    /// Starts `COPY ... TO STDOUT` of what `query` returns.
+    pub(super) fn open(connection: &'a Connection, query: &str, slots: Vec<Slot>) -> Result<Self> {
+        let sql = format!("COPY ({query}) TO STDOUT (FORMAT binary)");
+        let stream = connection.wait(|client| client.copy_out(&sql))?;
+        let stream = Box::pin(stream.map_err(|foreign| error::translate(&foreign))?);
+        let reader = Reader::new(slots);
+        Ok(Self {
+            connection,
+            stream,
+            reader,
+            rest: Bytes::new(),
+            done: false,
+        })
+    }
+
     /// Appends records until there is no room, and tells whether more may come.
     pub(super) fn fill(&mut self, into: &mut Batch, room: Room) -> Result<bool> {
+        if self.done {
+            return Ok(false);
+        }
         let Self {
             connection,
             stream,
             reader,
             rest,
+            ..
         } = self;
-        connection.block_on(fill(stream, reader, rest, into, room))
+        let more = connection.block_on(fill(stream, reader, rest, into, room));
+        // After an error the stream is over, too.
+        self.done = !matches!(more, Ok(true));
+        more
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Column {
     pub(super) nullable: bool,
     /// Whether the server fills it when an insert leaves it out.
     pub(super) filled: bool,
+    /// Travels as text, and its type has a modifier of its own.
+    pub(super) modified: bool,
     /// `GENERATED ALWAYS AS IDENTITY`.
     pub(super) always: bool,
 }
@@ -252,6 +254,7 @@ fn read_columns(connection: &Connection, table: &mut Table) -> Result<Vec<i16>> 
         table.columns.push(Column {
             name,
             wire: types::wire(oid),
+            modified: types::wire(oid) == Wire::Cast && typmod != -1,
             limit: types::limit(oid, typmod),
             cast: column(&row, 10)?,
             nullable,

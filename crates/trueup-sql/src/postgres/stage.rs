@@ -51,6 +51,8 @@ pub(super) struct Statements {
     pub(super) current: String,
     /// Removes, then replaces, then inserts. Each reports how many records it touched.
     pub(super) write: [Option<String>; 3],
+    /// Finds records whose value the field's own modifier changed; `None` where no field can.
+    pub(super) changed: Option<String>,
     /// Whether `write` touches each put record exactly once or fails, unless something suppresses it.
     pub(super) counts: bool,
     /// The unique index behind the key, where there is one.
@@ -97,6 +99,7 @@ impl Statements {
                 parts.replace(arbiter.is_some()),
                 Some(parts.insert(arbiter.is_some())),
             ],
+            changed: parts.changed(),
             counts,
             key_index: index.map(|unique| unique.name.clone()),
             columns: columns.clone(),
@@ -170,6 +173,24 @@ impl Parts<'_> {
     fn delete(&self) -> String {
         let (target, matched) = (self.table.sql_only(), &self.matched);
         format!("DELETE FROM {target} AS t USING {STAGE} s WHERE s.act = 3 AND {matched}")
+    }
+
+    /// Types that travel as text may have modifiers that round without a word: `interval(0)`, `numeric(5,2)[]`.
+    fn changed(&self) -> Option<String> {
+        let modified = self
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| column.modified);
+        let differs = modified.map(|(at, column)| {
+            let (name, value) = (ident(&column.name), staged(at, column));
+            format!("t.{name}::text IS DISTINCT FROM ({value})::text")
+        });
+        let differs = differs.collect::<Vec<_>>().join(" OR ");
+        let (target, matched) = (self.table.sql_only(), &self.matched);
+        (!differs.is_empty()).then(|| {
+            format!("SELECT 1 FROM {STAGE} s JOIN {target} AS t ON {matched} WHERE s.act <> 3 AND ({differs}) LIMIT 1")
+        })
     }
 
     /// `None` where there is nothing but the key.

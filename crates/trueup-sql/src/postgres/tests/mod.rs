@@ -10,6 +10,7 @@ use trueup_core::endpoint::{
     Applied, Check, Claim, Context, Endpoint, Mark, Op, Order, ScanRequest, Writer, Writes,
 };
 use trueup_core::schema::Schema;
+use trueup_core::types::Type;
 use trueup_core::value::Value;
 use trueup_testkit::servers::postgres::{Database, shared};
 
