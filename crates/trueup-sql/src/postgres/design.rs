@@ -151,7 +151,7 @@ fn known(connection: &Connection, name: &str) -> Result<bool> {
     if name.contains("--") || name.contains("/*") || name.contains('\0') || name.contains(';') {
         return Ok(false);
     }
-    let found = connection.query("SELECT to_regtype($1::text::cstring) IS NOT NULL", &[&name]);
+    let found = connection.query("SELECT to_regtype($1) IS NOT NULL", &[&name]);
     match found {
         Ok(rows) => rows.first().map_or(Ok(false), |row| column(row, 0)),
         // Older servers refuse a text that is no type's name instead of finding nothing.

@@ -1,7 +1,10 @@
 //! The endpoint against a real server, started by the test kit.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod access;
 mod apply;
+mod bytes;
+mod design;
 mod scan;
 
 use super::connect;
