@@ -356,6 +356,7 @@ fn a_key_without_an_index_and_with_null_works() {
 
 #[test]
 fn what_the_server_would_change_is_refused() {
+    let (database, mut endpoint) = fresh("CREATE TYPE mood AS ENUM ('ok')");
     for (ty, value) in [
         ("numeric(5,2)", Value::Decimal("1.005")),
         ("numeric(5,-2)", Value::Decimal("150")),
@@ -379,9 +380,11 @@ fn what_the_server_would_change_is_refused() {
         ("json", Value::Json("{")),
         ("mood", text("angry")),
     ] {
-        let (database, mut endpoint) = fresh(&format!(
-            "CREATE TYPE mood AS ENUM ('ok'); CREATE TABLE t (id int PRIMARY KEY, v {ty})"
-        ));
+        database
+            .sql(&format!(
+                "DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, v {ty})"
+            ))
+            .unwrap();
         let records = vec![
             (Op::Insert, vec![int(1), value]),
             (Op::Insert, vec![int(2), Value::Null]),

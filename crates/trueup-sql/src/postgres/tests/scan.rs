@@ -187,6 +187,7 @@ fn trap_19_json_keeps_its_text() {
 
 #[test]
 fn trap_29_the_order_is_canonical_whatever_the_collation() {
+    let (database, mut endpoint) = fresh("");
     for (ty, rows) in [
         (
             "text COLLATE \"en-x-icu\"",
@@ -208,9 +209,9 @@ fn trap_29_the_order_is_canonical_whatever_the_collation() {
         ("bool", "(true), (false)"),
         ("int8[]", "('{10}'), ('{9}')"),
     ] {
-        let (_database, mut endpoint) = fresh(&format!(
-            "CREATE TABLE t (k {ty} PRIMARY KEY); INSERT INTO t VALUES {rows}"
-        ));
+        database
+            .sql(&format!("DROP TABLE IF EXISTS t; CREATE TABLE t (k {ty} PRIMARY KEY); INSERT INTO t VALUES {rows}"))
+            .unwrap();
         let (records, ordered) = scan(endpoint.as_mut(), "t");
         assert!(ordered, "{ty}");
         let mut keys = Vec::new();
