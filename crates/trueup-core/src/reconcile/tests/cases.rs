@@ -1,6 +1,6 @@
 //! The case files in `cases/reconcile`: each block is a sentence, what was given, and what was decided.
 //!
-//! `UPDATE_CASES=1 cargo test -p trueup-core` rewrites what stands below each `=>`. Fields are called a, b, c; a record
+//! `TRUEUP_UPDATE_CASES=1 cargo test -p trueup-core` rewrites what stands below each `=>`. Fields are called a, b, c; a record
 //! is its values in that order; `_` is a value that did not travel; `x / y` is a base that each side spells its own way.
 #![expect(
     clippy::disallowed_methods,
