@@ -2,8 +2,10 @@
 //!
 //! The notation is a class and a body: `int 5`, `decimal 1.50`, `text "a|b"` (a JSON string), `bytes 00ff`,
 //! `date 0044-03-15 BC`, `json {"a":1}`, `null`.
-
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "case files are read and rewritten here"
+)]
 
 use crate::batch::{Batch, Record};
 use crate::calendar;

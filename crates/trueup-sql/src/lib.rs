@@ -4,4 +4,5 @@
 //! declares. None of them knows the engine.
 
 pub mod csv;
+pub mod postgres;
 pub mod sqlite;

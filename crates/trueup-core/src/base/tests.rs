@@ -1,7 +1,5 @@
 //! The base's meaning of a missing entry, and its stored bytes.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use super::*;
 use crate::error::Kind;
 use proptest::collection::vec;

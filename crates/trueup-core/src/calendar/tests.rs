@@ -1,7 +1,5 @@
 //! The calendar against counted days, known days, and itself.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use super::*;
 use crate::samples::CASES;
 use proptest::prelude::*;

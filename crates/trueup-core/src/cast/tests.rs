@@ -1,7 +1,5 @@
 //! Casts: a case file, and what must hold for every value and type.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use super::*;
 use crate::samples::{self, CASES, Owned, encoded};
 use proptest::prelude::*;

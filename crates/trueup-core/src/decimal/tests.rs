@@ -1,7 +1,5 @@
 //! Decimals against a naive comparison of padded digits.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use super::*;
 use crate::samples::{self, CASES};
 use proptest::prelude::*;

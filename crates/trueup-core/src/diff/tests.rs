@@ -1,5 +1,4 @@
 //! Diff against a naive model, and its refusals.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
 use crate::digest::Digest;

@@ -1,7 +1,5 @@
 //! The two encodings against an independent comparison of values, and their bytes against a golden file.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use super::*;
 use crate::decimal::tests::naive;
 use crate::samples::{self, CASES, Owned, encoded, hex};

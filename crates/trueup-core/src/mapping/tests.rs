@@ -1,5 +1,4 @@
 //! Building a mapping: what pairs, what is refused, and what happens to a record that does not fit.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
 use crate::filter::{Compare, Term};

@@ -1,5 +1,4 @@
 //! Spooled actions come back as they were, and torn ones are refused.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
 use crate::error::Kind;

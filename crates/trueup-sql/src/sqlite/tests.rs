@@ -1,5 +1,4 @@
 //! The conformance suite, and the traps that SQLite alone has.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
 use rusqlite::Connection;

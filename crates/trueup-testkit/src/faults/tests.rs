@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use super::{Fault, Faults, Step, When};
 use crate::memory::Memory;
 use crate::record;

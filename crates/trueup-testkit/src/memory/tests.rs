@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use super::{By, Memory, Sabotage};
 use crate::owned::Owned;
 use crate::record;

@@ -1,7 +1,11 @@
 //! The case files in `cases/reconcile`: each block is a sentence, what was given, and what was decided.
 //!
-//! `UPDATE_CASES=1 cargo test -p trueup-core` rewrites what stands below each `=>`. Fields are called a, b, c; a record
+//! `TRUEUP_UPDATE_CASES=1 cargo test -p trueup-core` rewrites what stands below each `=>`. Fields are called a, b, c; a record
 //! is its values in that order; `_` is a value that did not travel; `x / y` is a base that each side spells its own way.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "case files are read and rewritten here"
+)]
 
 use super::world::{Look, Memory, Rec, Val, World};
 use crate::observation::{Observation, Stamp, Total};
@@ -22,7 +26,7 @@ fn case_files() {
         .map(|entry| entry.unwrap().path())
         .collect();
     files.sort();
-    let update = std::env::var_os("UPDATE_CASES").is_some();
+    let update = std::env::var_os("TRUEUP_UPDATE_CASES").is_some();
     let (mut cases, mut wrong) = (0, Vec::new());
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();

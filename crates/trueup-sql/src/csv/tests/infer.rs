@@ -16,6 +16,7 @@ fn ty(values: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table of cases")]
 fn a_type_is_what_every_value_fits_exactly() {
     let cases = [
         ("1|-5|0|9223372036854775807|-9223372036854775808", "int64"),

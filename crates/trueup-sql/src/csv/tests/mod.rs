@@ -1,7 +1,5 @@
 //! Tests of the CSV endpoint, and what they share: a folder, and short words for reading and writing in it.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod apply;
 mod config;
 mod crash;

@@ -1,0 +1,219 @@
+//! Applies batches: one transaction each, with the epoch checked and the marker written inside it.
+//!
+//! Invariant: after `Ok` every record has its outcome and the applied ones are durable; after any error but
+//! `Unavailable` nothing was written. How the records are written, and what happens to refused ones, is
+//! [`write`](super::write)'s business.
+
+use super::connect::Connection;
+use super::control;
+use super::design::same_shape;
+use super::scan::described;
+use super::stage::Statements;
+use super::write;
+use trueup_core::endpoint::{Applied, Claim, Design, Marker, Outcome, Writer, Writes};
+use trueup_core::failpoint::Failpoints;
+use trueup_core::{Error, Kind, Result};
+
+/// The right to write to a database.
+#[derive(Debug)]
+pub(super) struct PostgresWriter {
+    connection: Connection,
+    claim: Claim,
+    epoch: u64,
+    /// Whether there are control tables: class T.
+    control: bool,
+    failpoints: Failpoints,
+    shape: Option<Shape>,
+    broken: bool,
+}
+
+/// What is prepared for the shape of the last batch.
+#[derive(Debug)]
+struct Shape {
+    collection: String,
+    natives: Vec<String>,
+    fields: Vec<usize>,
+    key: Vec<usize>,
+    statements: Statements,
+}
+
+impl PostgresWriter {
+    /// Claims the right to write.
+    pub(super) fn claim(
+        connection: Connection,
+        claim: &Claim,
+        control: bool,
+        failpoints: Failpoints,
+    ) -> Result<Self> {
+        // A batch whose engine fell silent must not block its successor for ever.
+        connection.execute("SET idle_in_transaction_session_timeout = '5min'")?;
+        let epoch = if control {
+            control::ensure(&connection)?;
+            control::raise(&connection, claim)?
+        } else {
+            0
+        };
+        Ok(Self {
+            connection,
+            claim: claim.clone(),
+            epoch,
+            control,
+            failpoints,
+            shape: None,
+            broken: false,
+        })
+    }
+
+    fn usable(&self) -> Result<()> {
+        if !self.broken && !self.connection.is_closed() {
+            return Ok(());
+        }
+        Err(
+            Error::new(Kind::Unavailable, "the writer's connection broke earlier")
+                .hint("claim the right to write again, then read the marker"),
+        )
+    }
+
+    /// Prepares the statements and the temporary table for a batch, unless they are those of the last one.
+    fn prepare(&mut self, writes: &Writes<'_>) -> Result<()> {
+        let natives = || {
+            writes
+                .schema
+                .fields
+                .iter()
+                .map(|field| field.native.clone())
+        };
+        let same = self.shape.as_ref().is_some_and(|shape| {
+            shape.collection == writes.schema.collection
+                && shape.fields == writes.fields
+                && shape.key == writes.key
+                && natives().eq(shape.natives.iter().cloned())
+        });
+        if same {
+            return Ok(());
+        }
+        self.shape = None;
+        let table = described(&self.connection, &writes.schema.collection)?;
+        table.agree(writes.schema)?;
+        let statements = Statements::new(&table, writes.fields, writes.key)?;
+        self.connection.execute(&statements.create)?;
+        self.shape = Some(Shape {
+            collection: writes.schema.collection.clone(),
+            natives: natives().collect(),
+            fields: writes.fields.to_vec(),
+            key: writes.key.to_vec(),
+            statements,
+        });
+        Ok(())
+    }
+
+    /// Everything up to, and without, the commit.
+    fn transact(&self, shape: &Shape, writes: &Writes<'_>) -> Result<Vec<Outcome>> {
+        let mode = if self.control {
+            "; SET LOCAL synchronous_commit = on"
+        } else {
+            ""
+        };
+        self.connection.execute(&format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE{mode}"
+        ))?;
+        if self.control {
+            control::hold(&self.connection, &self.claim.link, self.epoch)?;
+        }
+        self.failpoints.pass("postgres.before_write")?;
+        let outcomes = write::records(&self.connection, &shape.statements, writes)?;
+        if self.control {
+            let stale = outcomes
+                .iter()
+                .enumerate()
+                .filter(|(_, outcome)| **outcome == Outcome::Stale);
+            let stale = stale.map(|(index, _)| index).collect::<Vec<_>>();
+            let position = writes.check.map(|check| check.position(&stale));
+            let position = position.as_deref().unwrap_or(&writes.mark.position);
+            control::set_marker(
+                &self.connection,
+                &self.claim,
+                self.epoch,
+                writes.mark,
+                position,
+            )?;
+        }
+        Ok(outcomes)
+    }
+
+    /// Commits. An error that the server reports means that nothing was written; silence means that nobody knows.
+    fn commit(&self) -> Result<()> {
+        self.failpoints.pass("postgres.before_commit")?;
+        self.connection.execute("COMMIT")?;
+        self.failpoints
+            .pass("postgres.after_commit")
+            .map_err(|error| {
+                Error::new(Kind::Unavailable, "the answer to the commit was lost").cause(error)
+            })
+    }
+}
+
+impl Writer for PostgresWriter {
+    fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    fn marker(&mut self, partition: &str) -> Result<Option<Marker>> {
+        self.usable()?;
+        if !self.control {
+            return Ok(None);
+        }
+        control::marker(&self.connection, &self.claim.link, partition)
+    }
+
+    fn create(&mut self, design: &Design) -> Result<()> {
+        self.usable()?;
+        let place = format!("collection={}", design.schema.collection.escape_debug());
+        if self.control {
+            // Under the epoch's lock, as every write.
+            self.connection.execute("BEGIN READ WRITE")?;
+            let created = control::hold(&self.connection, &self.claim.link, self.epoch)
+                .and_then(|()| self.connection.execute(&design.statement))
+                .and_then(|()| self.connection.execute("COMMIT"));
+            if let Err(error) = created {
+                self.broken = self.connection.execute("ROLLBACK").is_err();
+                return Err(error.at(place));
+            }
+        } else {
+            self.connection
+                .execute(&design.statement)
+                .map_err(|error| error.at(&place))?;
+        }
+        let table = described(&self.connection, &design.schema.collection)?;
+        same_shape(&design.schema, &table.schema)
+    }
+
+    fn apply(&mut self, writes: &Writes<'_>) -> Result<Applied> {
+        self.usable()?;
+        let place = format!("collection={}", writes.schema.collection.escape_debug());
+        self.prepare(writes).map_err(|error| error.at(&place))?;
+        let Some(shape) = self.shape.take() else {
+            return Err(Error::bug("a batch has no statements"));
+        };
+        let done = self
+            .transact(&shape, writes)
+            .and_then(|outcomes| self.commit().map(|()| outcomes));
+        self.shape = Some(shape);
+        match done {
+            Ok(outcomes) => Ok(Applied {
+                outcomes,
+                durable: true,
+            }),
+            Err(error) => {
+                // Ends the transaction in every case; where that fails, the connection's end does it.
+                self.broken = self.connection.execute("ROLLBACK").is_err()
+                    || error.kind() == Kind::Unavailable;
+                Err(error.at(&place))
+            }
+        }
+    }
+
+    fn finish(&mut self, _collection: &str) -> Result<()> {
+        self.usable()
+    }
+}

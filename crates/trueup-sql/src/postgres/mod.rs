@@ -1,0 +1,226 @@
+//! The PostgreSQL endpoint: exact reads by binary COPY, batches by COPY and set-based statements.
+//!
+//! Invariant: what is read is of one snapshot and exact; what is written is one transaction with its marker, under
+//! an epoch. It deliberately does not retry, sort or decide: it says what happened, and the engine knows what to do.
+#![doc = ""]
+#![doc = include_str!("docs.md")]
+
+mod apply;
+mod config;
+mod connect;
+mod control;
+mod decode;
+mod design;
+mod encode;
+mod error;
+mod numeric;
+mod pgpass;
+mod quote;
+mod scan;
+mod schema;
+mod stage;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod types;
+mod write;
+
+use self::apply::PostgresWriter;
+use self::config::{Settings, SslMode};
+use self::connect::{Connection, column};
+use self::scan::PostgresSnapshot;
+use std::cell::RefCell;
+use trueup_core::endpoint::{
+    About, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,
+};
+use trueup_core::failpoint::Failpoints;
+use trueup_core::schema::Schema;
+use trueup_core::{Error, Kind, Result};
+
+/// Connects to the server and database that `url` names. Creates nothing there.
+///
+/// # Errors
+/// `Config` when the URL makes no sense, `Auth` when the server refuses the user, `Unavailable` when it cannot be
+/// reached. No error holds the password.
+pub fn connect(url: &str, context: Context) -> Result<Box<dyn Endpoint>> {
+    let settings = Settings::parse(url, &context)?;
+    let connection = Connection::open(&settings).map_err(|error| error.at(settings.address()))?;
+    let about = probe(&connection, &settings)?;
+    let Context { failpoints, .. } = context;
+    let catalogue = RefCell::new(Some(connection));
+    Ok(Box::new(Postgres {
+        settings,
+        about,
+        failpoints,
+        catalogue,
+    }))
+}
+
+/// A connected database.
+#[derive(Debug)]
+struct Postgres {
+    settings: Settings,
+    about: About,
+    failpoints: Failpoints,
+    /// The connection for questions about shapes; reads and writes have their own. Emptied when it breaks.
+    catalogue: RefCell<Option<Connection>>,
+}
+
+impl Postgres {
+    /// Opens another connection, and makes sure that it leads to the same database.
+    fn open(&self) -> Result<Connection> {
+        let connection =
+            Connection::open(&self.settings).map_err(|error| error.at(self.settings.address()))?;
+        let identity = facts(&connection, &self.settings)?.identity;
+        if identity == self.about.identity {
+            return Ok(connection);
+        }
+        let (was, is) = (&self.about.identity, identity);
+        Err(Error::new(
+            Kind::Stale,
+            format!("the address leads to another server now: was={was} is={is}"),
+        )
+        .hint("nothing was done there; check DNS, failover and the URL, then run again"))
+    }
+
+    fn ask<T>(&self, question: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let mut slot = self.catalogue.borrow_mut();
+        let connection = match slot.take().filter(|connection| !connection.is_closed()) {
+            Some(connection) => connection,
+            None => self.open()?,
+        };
+        let answer = question(&connection);
+        *slot = Some(connection);
+        answer
+    }
+}
+
+impl Endpoint for Postgres {
+    fn about(&self) -> About {
+        self.about.clone()
+    }
+
+    fn collections(&mut self) -> Result<Vec<String>> {
+        self.ask(schema::collections)
+    }
+
+    fn schema(&mut self, collection: &str) -> Result<Option<Schema>> {
+        let table = self.ask(|connection| schema::describe(connection, collection))?;
+        Ok(table.map(|table| table.schema))
+    }
+
+    fn design(&self, wanted: &Schema) -> Result<Design> {
+        self.ask(|connection| design::design(connection, wanted))
+    }
+
+    fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {
+        Ok(Box::new(PostgresSnapshot::open(
+            self.open()?,
+            &self.about.identity,
+        )?))
+    }
+
+    fn writer(&mut self, claim: &Claim) -> Result<Box<dyn Writer>> {
+        let control = self.about.class == Class::Transactional;
+        let writer = PostgresWriter::claim(self.open()?, claim, control, self.failpoints.clone());
+        Ok(Box::new(
+            writer.map_err(|error| error.at(&self.about.address))?,
+        ))
+    }
+}
+
+/// What the server says about itself.
+struct Facts {
+    version: String,
+    identity: String,
+    standby: bool,
+    read_only: bool,
+}
+
+fn facts(connection: &Connection, settings: &Settings) -> Result<Facts> {
+    let row = connection.one(
+        "SELECT current_setting('server_version'), current_database()::text, pg_is_in_recovery(), \
+         current_setting('default_transaction_read_only')::bool, \
+         has_function_privilege('pg_control_system()', 'EXECUTE')",
+    )?;
+    let database: String = column(&row, 1)?;
+    let server = if column(&row, 4)? {
+        let row = connection.one("SELECT system_identifier::text FROM pg_control_system()")?;
+        format!("system={}", column::<String>(&row, 0)?)
+    } else {
+        format!("host={} port={}", settings.host, settings.port)
+    };
+    let identity = format!("postgres {server} database={}", database.escape_debug());
+    let (standby, read_only) = (column(&row, 2)?, column(&row, 3)?);
+    Ok(Facts {
+        version: column(&row, 0)?,
+        identity,
+        standby,
+        read_only,
+    })
+}
+
+fn probe(connection: &Connection, settings: &Settings) -> Result<About> {
+    let Facts {
+        version,
+        identity,
+        standby,
+        read_only,
+    } = facts(connection, settings)?;
+    let mut notes = settings.notes.clone();
+    let control = !standby && control::possible(connection)?;
+    if standby {
+        notes.push("a standby: it can be read, not written".to_owned());
+    } else if !control {
+        notes.push(
+            "class B: schema trueup can neither be created nor used by this user, so that no marker is kept; \
+             grant CREATE on the database to raise it to class T"
+                .to_owned(),
+        );
+    }
+    if read_only {
+        notes.push("the user's transactions are read-only by default; batches ask for writing all the same".to_owned());
+    }
+    notes.extend(protection_note(connection.encrypted, settings));
+    Ok(About {
+        engine: "postgres",
+        version,
+        address: settings.address(),
+        identity,
+        class: if control {
+            Class::Transactional
+        } else {
+            Class::Blind
+        },
+        capabilities: Capabilities {
+            write: !standby,
+            create: !standby,
+            marker: control,
+            check: !standby,
+            ordered: true,
+            typed: true,
+        },
+        notes,
+    })
+}
+
+/// Says when a network could read along, or nobody proved who the server is.
+fn protection_note(encrypted: bool, settings: &Settings) -> Option<String> {
+    let loopback = settings
+        .host
+        .parse()
+        .is_ok_and(|address: std::net::IpAddr| address.is_loopback());
+    if settings.is_socket() || loopback || settings.host == "localhost" {
+        return None;
+    }
+    match settings.ssl_mode {
+        _ if !encrypted => {
+            Some("the connection is not encrypted; use sslmode=verify-full".to_owned())
+        }
+        SslMode::VerifyCa | SslMode::VerifyFull => None,
+        _ => Some(
+            "the connection is encrypted, but the server is not verified; use sslmode=verify-full"
+                .to_owned(),
+        ),
+    }
+}

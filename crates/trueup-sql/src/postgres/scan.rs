@@ -1,0 +1,355 @@
+//! Reads a collection: binary COPY inside one read-only snapshot.
+//!
+//! Invariant: everything read through one [`PostgresSnapshot`] is of one moment, and the position was taken in it.
+//! The snapshot takes no lock that a writer waits for; what it costs the server is that old row versions stay until
+//! it is dropped.
+
+use super::connect::{Connection, column};
+use super::decode::{Reader, Room, Slot};
+use super::error;
+use super::quote::ident;
+use super::schema::{self, Column, Table};
+use super::types::{self, Wire};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use std::pin::Pin;
+use tokio_postgres::CopyOutStream;
+use trueup_core::batch::{Batch, Record};
+use trueup_core::endpoint::{Order, Position, Scan, ScanRequest, Snapshot};
+use trueup_core::schema::Schema;
+use trueup_core::types::Type;
+use trueup_core::value::Value;
+use trueup_core::{Error, Kind, Result};
+
+/// The most bytes of an unfinished record that are kept: the server's own limit for one, with room.
+const CARRY_BYTES_MAX: usize = 2 << 30;
+
+/// A consistent view of a database.
+#[derive(Debug)]
+pub(super) struct PostgresSnapshot {
+    connection: Connection,
+    position: Position,
+}
+
+impl PostgresSnapshot {
+    /// Begins the transaction and takes its position.
+    pub(super) fn open(connection: Connection, identity: &str) -> Result<Self> {
+        connection.execute(
+            "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY, NOT DEFERRABLE",
+        )?;
+        // The first query fixes what is seen: position and content are of the same moment.
+        let row = connection.one(
+            "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END::text, \
+             pg_current_snapshot()::text",
+        )?;
+        let (lsn, seen): (Option<String>, String) = (column(&row, 0)?, column(&row, 1)?);
+        let lsn = lsn.unwrap_or_default();
+        let position = Position(format!("{identity} lsn={lsn} snapshot={seen}"));
+        Ok(Self {
+            connection,
+            position,
+        })
+    }
+}
+
+impl Snapshot for PostgresSnapshot {
+    fn position(&self) -> Position {
+        self.position.clone()
+    }
+
+    fn ordered(&mut self, request: &ScanRequest<'_>) -> Result<bool> {
+        let table = described(&self.connection, &request.schema.collection)?;
+        Ok(Query::new(&table, request)?.ordered)
+    }
+
+    fn is_empty(&mut self, schema: &Schema) -> Result<bool> {
+        let table = described(&self.connection, &schema.collection)?;
+        let sql = format!("SELECT NOT EXISTS (SELECT FROM {})", table.sql_only());
+        column(&self.connection.one(&sql)?, 0)
+    }
+
+    fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>> {
+        let table = described(&self.connection, &request.schema.collection)?;
+        table.agree(request.schema)?;
+        let query = Query::new(&table, request)?;
+        query.set_bounds(&self.connection)?;
+        let room = Room {
+            records_max: request.batch_records_max.max(1),
+            bytes_max: request.batch_bytes_max.max(1),
+        };
+        let Query { sql, slots, .. } = query;
+        let source = CopySource::open(&self.connection, &sql, slots)?;
+        Ok(Box::new(PostgresScan { source, room }))
+    }
+}
+
+/// Finds a collection that was there a moment ago.
+pub(super) fn described(connection: &Connection, collection: &str) -> Result<Table> {
+    schema::describe(connection, collection)?.ok_or_else(|| {
+        let name = collection.escape_debug();
+        Error::config(format!("no such collection: collection={name}"))
+            .hint("check its name, and that this user may use its schema")
+    })
+}
+
+/// A query and what it delivers.
+struct Query {
+    sql: String,
+    slots: Vec<Slot>,
+    ordered: bool,
+    /// The key of the last record already read, as text for [`BOUND`].
+    bounds: Vec<String>,
+}
+
+/// Where the bounds of a scan are kept: COPY takes no parameters, and values never become part of a statement.
+const BOUND: &str = "trueup.bound_";
+
+impl Query {
+    fn new(table: &Table, request: &ScanRequest<'_>) -> Result<Self> {
+        let columns = request
+            .fields
+            .iter()
+            .map(|&at| table.columns.get(at))
+            .collect::<Option<Vec<_>>>();
+        let columns = columns
+            .ok_or_else(|| Error::bug("a scan asks for a field that the schema does not have"))?;
+        let mut sql = select(&columns, table);
+        let slots = columns
+            .iter()
+            .map(|c| Slot {
+                name: c.name.clone(),
+                wire: c.wire,
+            })
+            .collect();
+        let Order::Key(key) = request.order else {
+            return Ok(Self {
+                sql,
+                slots,
+                ordered: false,
+                bounds: Vec::new(),
+            });
+        };
+        let keyed = key.iter().map(|&at| {
+            Some((
+                *columns.get(at)?,
+                request.wanted.get(at).copied().unwrap_or(Type::Any),
+            ))
+        });
+        let keyed: Option<Vec<(&Column, Type)>> = keyed.collect();
+        let keyed = keyed
+            .ok_or_else(|| Error::bug("a scan's order names a field that it does not deliver"))?;
+        let ordered = !keyed.is_empty()
+            && keyed
+                .iter()
+                .all(|(column, wanted)| types::ordered(column.wire, *wanted));
+        let mut bounds = Vec::new();
+        if ordered {
+            let names = keyed
+                .iter()
+                .map(|(column, _)| sort_key(column))
+                .collect::<Vec<_>>();
+            if let Some(found) = request.after.and_then(|after| bound(&keyed, after)) {
+                let limits = keyed
+                    .iter()
+                    .enumerate()
+                    .map(|(n, (column, _))| bound_sql(n, column));
+                let limits = limits.collect::<Vec<_>>().join(", ");
+                sql.push_str(&format!(" WHERE ({}) > ({limits})", names.join(", ")));
+                bounds = found;
+            }
+            let order = keyed.iter().zip(&names).map(|((column, _), name)| {
+                // The canonical order has NULL first; where there is none, saying so would cost the index.
+                if column.nullable {
+                    format!("{name} NULLS FIRST")
+                } else {
+                    name.clone()
+                }
+            });
+            sql.push_str(&format!(
+                " ORDER BY {}",
+                order.collect::<Vec<_>>().join(", ")
+            ));
+        }
+        Ok(Self {
+            sql,
+            slots,
+            ordered,
+            bounds,
+        })
+    }
+
+    fn set_bounds(&self, connection: &Connection) -> Result<()> {
+        for (n, bound) in self.bounds.iter().enumerate() {
+            connection.query(
+                "SELECT set_config($1, $2, true)",
+                &[&format!("{BOUND}{n}"), bound],
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn select(columns: &[&Column], table: &Table) -> String {
+    let list = columns
+        .iter()
+        .map(|column| delivered("", column))
+        .collect::<Vec<_>>()
+        .join(", ");
+    format!("SELECT {list} FROM {}", table.sql_only())
+}
+
+/// How a column is read; `prefix` names its table.
+pub(super) fn delivered(prefix: &str, column: &Column) -> String {
+    let name = ident(&column.name);
+    match column.wire {
+        // The cast also strips the blanks that pad a char(n).
+        Wire::Cast | Wire::Padded => format!("{prefix}{name}::text"),
+        _ => format!("{prefix}{name}"),
+    }
+}
+
+/// What a key column is sorted by.
+fn sort_key(column: &Column) -> String {
+    let read = delivered("", column);
+    match column.wire {
+        Wire::Text | Wire::Padded | Wire::Cast => format!("{read} COLLATE \"C\""),
+        _ => read,
+    }
+}
+
+fn bound_sql(n: usize, column: &Column) -> String {
+    let cast = match column.wire {
+        Wire::Cast | Wire::Padded => "text",
+        _ => &column.cast,
+    };
+    format!("current_setting('{BOUND}{n}')::{cast}")
+}
+
+/// The bound as texts the server reads back exactly; `None` where that is not easy, and the caller drops the rest.
+fn bound(keyed: &[(&Column, Type)], after: Record<'_>) -> Option<Vec<String>> {
+    if after.width() != keyed.len() || keyed.iter().any(|(column, _)| column.nullable) {
+        return None;
+    }
+    keyed
+        .iter()
+        .zip(after.values())
+        .map(|((column, _), value)| bound_text(column.wire, value))
+        .collect()
+}
+
+fn bound_text(wire: Wire, value: Value<'_>) -> Option<String> {
+    match (wire, value) {
+        (Wire::Int2 | Wire::Int4 | Wire::Int8 | Wire::Oid, Value::Int(v)) => Some(v.to_string()),
+        (Wire::Numeric, Value::Decimal(v)) => Some(v.to_owned()),
+        (Wire::Text | Wire::Padded | Wire::Cast, Value::Text(v)) => {
+            (!v.contains('\0')).then(|| v.to_owned())
+        }
+        (Wire::Uuid, Value::Uuid(v)) => Some(hex(v)),
+        (Wire::Bytes, Value::Bytes(v)) => Some(format!("\\x{}", hex(v))),
+        _ => None,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A COPY being read, record by record.
+pub(super) struct CopySource<'a> {
+    connection: &'a Connection,
+    stream: Pin<Box<CopyOutStream>>,
+    reader: Reader,
+    rest: Bytes,
+    /// Whether the server said that there is no more; asking again is not allowed.
+    done: bool,
+}
+
+impl<'a> CopySource<'a> {
+    /// Starts `COPY ... TO STDOUT` of what `query` returns.
+    pub(super) fn open(connection: &'a Connection, query: &str, slots: Vec<Slot>) -> Result<Self> {
+        let sql = format!("COPY ({query}) TO STDOUT (FORMAT binary)");
+        let stream = connection.wait(|client| client.copy_out(&sql))?;
+        let stream = Box::pin(stream.map_err(|foreign| error::translate(&foreign))?);
+        let reader = Reader::new(slots);
+        Ok(Self {
+            connection,
+            stream,
+            reader,
+            rest: Bytes::new(),
+            done: false,
+        })
+    }
+
+    /// Appends records until there is no room, and tells whether more may come.
+    pub(super) fn fill(&mut self, into: &mut Batch, room: Room) -> Result<bool> {
+        if self.done {
+            return Ok(false);
+        }
+        let Self {
+            connection,
+            stream,
+            reader,
+            rest,
+            ..
+        } = self;
+        let more = connection.block_on(fill(stream, reader, rest, into, room));
+        // After an error the stream is over, too.
+        self.done = !matches!(more, Ok(true));
+        more
+    }
+}
+
+async fn fill(
+    stream: &mut Pin<Box<CopyOutStream>>,
+    reader: &mut Reader,
+    rest: &mut Bytes,
+    into: &mut Batch,
+    room: Room,
+) -> Result<bool> {
+    loop {
+        let used = reader.read(rest, into, room)?;
+        bytes::Buf::advance(rest, used);
+        if !reader.ended() && (into.len() >= room.records_max || into.bytes() >= room.bytes_max) {
+            return Ok(true);
+        }
+        match stream.next().await {
+            Some(Ok(chunk)) if reader.ended() && !chunk.is_empty() => {
+                return Err(Error::corrupt(
+                    "the server sends more after the end of a binary COPY",
+                ));
+            }
+            Some(Ok(chunk)) if rest.is_empty() => *rest = chunk,
+            Some(Ok(chunk)) => {
+                if rest.len() + chunk.len() > CARRY_BYTES_MAX {
+                    return Err(Error::corrupt(
+                        "a record is longer than the server can hold",
+                    ));
+                }
+                let mut joined = BytesMut::with_capacity(rest.len() + chunk.len());
+                joined.extend_from_slice(rest);
+                joined.extend_from_slice(&chunk);
+                *rest = joined.freeze();
+            }
+            Some(Err(foreign)) => return Err(error::translate(&foreign)),
+            None if reader.ended() && rest.is_empty() => return Ok(false),
+            None => {
+                return Err(Error::new(
+                    Kind::Unavailable,
+                    "the server's data ended in the middle of a record",
+                ));
+            }
+        }
+    }
+}
+
+struct PostgresScan<'a> {
+    source: CopySource<'a>,
+    room: Room,
+}
+
+impl Scan for PostgresScan<'_> {
+    fn next(&mut self, into: &mut Batch) -> Result<bool> {
+        self.source.fill(into, self.room)?;
+        Ok(!into.is_empty())
+    }
+}

@@ -1,0 +1,362 @@
+//! The statements of a batch, and the bytes that go with them.
+//!
+//! Records travel by COPY into a temporary table, and from there in a few set-based statements into the target. The
+//! statements depend on the shape only and are made once. Pure: nothing here talks to a server.
+
+use super::encode::{self, Refusal};
+use super::quote::{ident, idents};
+use super::scan::delivered;
+use super::schema::{Column, Table};
+use super::types::Wire;
+use std::ops::Range;
+use trueup_core::endpoint::{Op, Writes};
+use trueup_core::value::Value;
+use trueup_core::{Error, Result};
+
+/// The temporary table, in full: no table of the user can be meant.
+const STAGE: &str = "pg_temp.trueup_stage";
+
+/// What to do with a staged record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    /// Replace it, or insert it where it is missing.
+    Put = 0,
+    /// Insert it; it was seen to be missing.
+    Insert = 1,
+    /// Replace it; it is locked.
+    Replace = 2,
+    /// Remove it.
+    Delete = 3,
+}
+
+impl From<Op> for Act {
+    fn from(op: Op) -> Self {
+        match op {
+            Op::Insert | Op::Update => Self::Put,
+            Op::Delete => Self::Delete,
+        }
+    }
+}
+
+/// The statements for one shape of batch.
+#[derive(Debug)]
+pub(super) struct Statements {
+    /// Makes the temporary table.
+    pub(super) create: String,
+    /// Loads the temporary table.
+    pub(super) copy_stage: String,
+    /// Loads the target itself; `None` when a field has no binary form.
+    pub(super) copy_target: Option<String>,
+    /// Locks and reads the records that stand at the target, with their number in the batch first.
+    pub(super) current: String,
+    /// Removes, then replaces, then inserts. Each reports how many records it touched.
+    pub(super) write: [Option<String>; 3],
+    /// Finds records whose value the field's own modifier changed; `None` where no field can.
+    pub(super) changed: Option<String>,
+    /// Whether `write` touches each put record exactly once or fails, unless something suppresses it.
+    pub(super) counts: bool,
+    /// The unique index behind the key, where there is one.
+    pub(super) key_index: Option<String>,
+    pub(super) columns: Vec<Column>,
+}
+
+impl Statements {
+    pub(super) fn new(table: &Table, fields: &[usize], key: &[usize]) -> Result<Self> {
+        let columns: Option<Vec<Column>> = fields
+            .iter()
+            .map(|&at| table.columns.get(at).cloned())
+            .collect();
+        let columns = columns
+            .ok_or_else(|| Error::bug("a batch names a field that the schema does not have"))?;
+        let key_columns: Option<Vec<(usize, &Column)>> =
+            key.iter().map(|&at| Some((at, columns.get(at)?))).collect();
+        let key_columns = key_columns.filter(|key| !key.is_empty());
+        let key_columns =
+            key_columns.ok_or_else(|| Error::bug("a batch has no key among its fields"))?;
+        let parts = Parts {
+            table,
+            columns: &columns,
+            matched: matched(&key_columns),
+            key,
+        };
+        let index = parts.key_index(fields);
+        // With an index to rely on, one statement inserts or replaces; but it refuses records that leave out a
+        // field which only an insert needs, even where they exist.
+        let complete = table
+            .columns
+            .iter()
+            .enumerate()
+            .all(|(at, c)| c.filled || fields.contains(&at));
+        let arbiter = index.filter(|unique| unique.immediate && complete);
+        let counts = columns.len() > key.len();
+        Ok(Self {
+            create: create(&columns),
+            copy_stage: format!("COPY {STAGE} FROM STDIN (FORMAT binary)"),
+            copy_target: parts.copy_target(),
+            current: parts.current(),
+            write: [
+                Some(parts.delete()),
+                parts.replace(arbiter.is_some()),
+                Some(parts.insert(arbiter.is_some())),
+            ],
+            changed: parts.changed(),
+            counts,
+            key_index: index.map(|unique| unique.name.clone()),
+            columns: columns.clone(),
+        })
+    }
+}
+
+struct Parts<'a> {
+    table: &'a Table,
+    columns: &'a [Column],
+    matched: String,
+    key: &'a [usize],
+}
+
+impl Parts<'_> {
+    /// The unique index on exactly the key's columns.
+    fn key_index(&self, fields: &[usize]) -> Option<&super::schema::Unique> {
+        let mut wanted: Vec<usize> = self
+            .key
+            .iter()
+            .filter_map(|&at| fields.get(at).copied())
+            .collect();
+        wanted.sort_unstable();
+        let fits = |columns: &[usize]| {
+            let mut columns = columns.to_vec();
+            columns.sort_unstable();
+            columns == wanted
+        };
+        self.table
+            .uniques
+            .iter()
+            .filter(|unique| fits(&unique.columns))
+            .max_by_key(|unique| unique.immediate)
+    }
+
+    fn names(&self) -> String {
+        idents(self.columns.iter().map(|column| column.name.as_str()))
+    }
+
+    fn others(&self) -> impl Iterator<Item = (usize, &Column)> {
+        self.columns
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| !self.key.contains(at))
+    }
+
+    fn copy_target(&self) -> Option<String> {
+        let binary = self.columns.iter().all(|column| column.wire != Wire::Cast);
+        binary.then(|| {
+            format!(
+                "COPY {} ({}) FROM STDIN (FORMAT binary)",
+                self.table.sql(),
+                self.names()
+            )
+        })
+    }
+
+    fn current(&self) -> String {
+        let list = self
+            .columns
+            .iter()
+            .map(|column| delivered("t.", column))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let (target, matched) = (self.table.sql_only(), &self.matched);
+        format!(
+            "SELECT s.n, {list} FROM {STAGE} s JOIN {target} AS t ON {matched} ORDER BY s.n FOR UPDATE OF t"
+        )
+    }
+
+    fn delete(&self) -> String {
+        let (target, matched) = (self.table.sql_only(), &self.matched);
+        format!("DELETE FROM {target} AS t USING {STAGE} s WHERE s.act = 3 AND {matched}")
+    }
+
+    /// Types that travel as text may have modifiers that round without a word: `interval(0)`, `numeric(5,2)[]`.
+    fn changed(&self) -> Option<String> {
+        let modified = self
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| column.modified);
+        let differs = modified.map(|(at, column)| {
+            let (name, value) = (ident(&column.name), staged(at, column));
+            format!("t.{name}::text IS DISTINCT FROM ({value})::text")
+        });
+        let differs = differs.collect::<Vec<_>>().join(" OR ");
+        let (target, matched) = (self.table.sql_only(), &self.matched);
+        (!differs.is_empty()).then(|| {
+            format!("SELECT 1 FROM {STAGE} s JOIN {target} AS t ON {matched} WHERE s.act <> 3 AND ({differs}) LIMIT 1")
+        })
+    }
+
+    /// `None` where there is nothing but the key.
+    fn replace(&self, arbiter: bool) -> Option<String> {
+        let sets = self
+            .others()
+            .map(|(at, column)| format!("{} = {}", ident(&column.name), staged(at, column)));
+        let sets = sets.collect::<Vec<_>>().join(", ");
+        let (target, matched) = (self.table.sql_only(), &self.matched);
+        let acts = if arbiter {
+            "s.act = 2"
+        } else {
+            "s.act IN (0, 2)"
+        };
+        (!sets.is_empty()).then(|| {
+            format!("UPDATE {target} AS t SET {sets} FROM {STAGE} s WHERE {acts} AND {matched}")
+        })
+    }
+
+    fn insert(&self, arbiter: bool) -> String {
+        let values = self
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(at, column)| staged(at, column));
+        let values = values.collect::<Vec<_>>().join(", ");
+        let overriding = self.columns.iter().any(|column| column.always);
+        let overriding = if overriding {
+            "OVERRIDING SYSTEM VALUE "
+        } else {
+            ""
+        };
+        let (table, names) = (self.table.sql(), self.names());
+        let head =
+            format!("INSERT INTO {table} ({names}) {overriding}SELECT {values} FROM {STAGE} s");
+        if !arbiter {
+            let (target, matched) = (self.table.sql_only(), &self.matched);
+            return format!(
+                "{head} WHERE s.act = 1 OR s.act = 0 AND NOT EXISTS (SELECT FROM {target} AS t WHERE {matched}) \
+                 ORDER BY s.n"
+            );
+        }
+        let key = idents(
+            self.key
+                .iter()
+                .filter_map(|&at| Some(self.columns.get(at)?.name.as_str())),
+        );
+        let sets = self.others().map(|(_, column)| {
+            let name = ident(&column.name);
+            format!("{name} = excluded.{name}")
+        });
+        let sets = sets.collect::<Vec<_>>().join(", ");
+        let action = if sets.is_empty() {
+            "NOTHING".to_owned()
+        } else {
+            format!("UPDATE SET {sets}")
+        };
+        format!("{head} WHERE s.act IN (0, 1) ORDER BY s.n ON CONFLICT ({key}) DO {action}")
+    }
+}
+
+fn create(columns: &[Column]) -> String {
+    let list = columns.iter().enumerate().map(|(at, column)| {
+        let ty = if column.wire == Wire::Cast {
+            "text"
+        } else {
+            &column.cast
+        };
+        format!(", c{at} {ty}")
+    });
+    let list = list.collect::<String>();
+    format!(
+        "DROP TABLE IF EXISTS {STAGE}; \
+         CREATE TEMPORARY TABLE trueup_stage (n int4 NOT NULL, act int4 NOT NULL{list}) ON COMMIT DELETE ROWS"
+    )
+}
+
+/// A staged value in its column's type. Modifiers and domains are left to the assignment, which refuses what does
+/// not fit, where an explicit cast would cut it.
+fn staged(at: usize, column: &Column) -> String {
+    if column.wire == Wire::Cast {
+        format!("s.c{at}::{}", column.cast)
+    } else {
+        format!("s.c{at}")
+    }
+}
+
+fn matched(key: &[(usize, &Column)]) -> String {
+    let conditions = key.iter().map(|(at, column)| {
+        let (name, value) = (ident(&column.name), staged(*at, column));
+        if column.nullable {
+            format!("t.{name} IS NOT DISTINCT FROM {value}")
+        } else {
+            format!("t.{name} = {value}")
+        }
+    });
+    conditions.collect::<Vec<_>>().join(" AND ")
+}
+
+/// The records of a batch in binary form, or why one has none.
+#[derive(Debug, Default)]
+pub(super) struct Encoded {
+    bytes: Vec<u8>,
+    records: Vec<std::result::Result<Range<usize>, Refusal>>,
+    width: usize,
+}
+
+impl Encoded {
+    pub(super) fn new(writes: &Writes<'_>, columns: &[Column]) -> Self {
+        let mut encoded = Self {
+            width: columns.len(),
+            ..Self::default()
+        };
+        for (record, op) in writes.records.records().zip(writes.ops) {
+            let start = encoded.bytes.len();
+            let values = columns.iter().zip(record.values()).enumerate();
+            let written = values.into_iter().try_for_each(|(at, (column, value))| {
+                // Of a delete only the key travels.
+                let kept = *op != Op::Delete || writes.key.contains(&at);
+                encode::value(
+                    column,
+                    if kept { value } else { Value::Null },
+                    &mut encoded.bytes,
+                )
+            });
+            let range = start..encoded.bytes.len();
+            if written.is_err() {
+                encoded.bytes.truncate(start);
+            }
+            encoded.records.push(written.map(|()| range));
+        }
+        encoded
+    }
+
+    /// Why the record cannot be written at all.
+    pub(super) fn refusal(&self, index: usize) -> Option<&Refusal> {
+        self.records
+            .get(index)
+            .and_then(|record| record.as_ref().err())
+    }
+
+    /// The COPY data of some records for the temporary table.
+    pub(super) fn staged(&self, part: &[(usize, Act)]) -> Vec<u8> {
+        self.copy(part, true)
+    }
+
+    /// The COPY data of some records for the target itself.
+    pub(super) fn plain(&self, part: &[(usize, Act)]) -> Vec<u8> {
+        self.copy(part, false)
+    }
+
+    fn copy(&self, part: &[(usize, Act)], staged: bool) -> Vec<u8> {
+        let mut out = Vec::with_capacity(64 + part.len() * 18 + self.bytes.len());
+        encode::begin(&mut out);
+        for &(index, act) in part {
+            let Some(Ok(range)) = self.records.get(index) else {
+                continue;
+            };
+            encode::record(self.width + if staged { 2 } else { 0 }, &mut out);
+            if staged {
+                encode::int4(i32::try_from(index).unwrap_or(i32::MAX), &mut out);
+                encode::int4(act as i32, &mut out);
+            }
+            out.extend_from_slice(self.bytes.get(range.clone()).unwrap_or(&[]));
+        }
+        encode::end(&mut out);
+        out
+    }
+}

@@ -1,0 +1,423 @@
+//! Writes the records of one batch, inside the batch's transaction.
+//!
+//! Invariant: every record ends with an outcome, and a refused one leaves no trace: each attempt is a savepoint,
+//! and a part that fails is halved until the refused records stand alone. Order within the batch is kept, and
+//! records that others stood in the way of are tried again once those are written.
+
+use super::connect::Connection;
+use super::decode::{Room, Slot};
+use super::error;
+use super::scan::CopySource;
+use super::stage::{Act, Encoded, Statements};
+use super::types::Wire;
+use bytes::Bytes;
+use futures_util::SinkExt;
+use std::cell::RefCell;
+use tokio_postgres::SimpleQueryMessage;
+use trueup_core::batch::Batch;
+use trueup_core::endpoint::{Check, Outcome, Writes};
+use trueup_core::value::Value;
+use trueup_core::{Error, Result};
+
+/// How often records that others stood in the way of are tried again within their batch.
+const BLOCKED_ROUNDS_MAX: usize = 8;
+/// How many bytes go into one message of a COPY.
+const COPY_BYTES: usize = 256 << 10;
+
+/// Why some records could not be written together.
+#[derive(Debug)]
+struct Failure {
+    reason: String,
+    blocked: bool,
+    /// The violated constraint.
+    constraint: Option<String>,
+}
+
+type Attempt = std::result::Result<(), Failure>;
+
+/// Writes the records of a batch and returns their outcomes. A refused record is an outcome, not an error.
+pub(super) fn records(
+    connection: &Connection,
+    statements: &Statements,
+    writes: &Writes<'_>,
+) -> Result<Vec<Outcome>> {
+    let mut work = Work {
+        connection,
+        statements,
+        encoded: Encoded::new(writes, &statements.columns),
+        outcomes: vec![Outcome::Unknown; writes.ops.len()],
+        dirty: false,
+        checked: writes.check.is_some(),
+    };
+    work.run(writes)?;
+    Ok(work.outcomes)
+}
+
+/// One batch being written.
+struct Work<'a> {
+    connection: &'a Connection,
+    statements: &'a Statements,
+    encoded: Encoded,
+    outcomes: Vec<Outcome>,
+    /// Whether the temporary table holds records of an earlier attempt.
+    dirty: bool,
+    checked: bool,
+}
+
+impl Work<'_> {
+    fn run(&mut self, writes: &Writes<'_>) -> Result<()> {
+        let mut part = Vec::with_capacity(writes.ops.len());
+        for (index, &op) in writes.ops.iter().enumerate() {
+            match self.encoded.refusal(index) {
+                Some(refusal) => {
+                    self.settle(
+                        index,
+                        Outcome::Rejected {
+                            reason: refusal.0.clone(),
+                            blocked: false,
+                        },
+                    );
+                }
+                None => part.push((index, Act::from(op))),
+            }
+        }
+        if let Some(check) = writes.check {
+            part = self.check(&part, check)?;
+        } else if writes.load && self.load(&part)? {
+            return Ok(());
+        }
+        let blocked = self.halve(part, Self::write)?;
+        self.unblock(blocked)
+    }
+
+    fn settle(&mut self, index: usize, outcome: Outcome) {
+        if let Some(slot) = self.outcomes.get_mut(index) {
+            *slot = outcome;
+        }
+    }
+
+    /// Tries a part; halves it while it fails; settles what stands alone. Returns the records that others block.
+    fn halve(
+        &mut self,
+        part: Vec<(usize, Act)>,
+        attempt: impl Fn(&mut Self, &[(usize, Act)]) -> Result<Attempt>,
+    ) -> Result<Vec<(usize, Act)>> {
+        let mut blocked = Vec::new();
+        let mut waiting = vec![part];
+        while let Some(mut part) = waiting.pop() {
+            if part.is_empty() {
+                continue;
+            }
+            match (attempt(self, &part)?, part.as_slice()) {
+                (Ok(()), _) => part
+                    .iter()
+                    .for_each(|&(index, _)| self.settle(index, Outcome::Applied(None))),
+                (Err(failure), &[(index, act)]) => {
+                    if failure.blocked {
+                        blocked.push((index, act));
+                    }
+                    let outcome = self.refused(act, failure);
+                    self.settle(index, outcome);
+                }
+                (Err(_), _) => {
+                    let second = part.split_off(part.len() / 2);
+                    // The first half goes first: order may matter.
+                    waiting.push(second);
+                    waiting.push(part);
+                }
+            }
+        }
+        Ok(blocked)
+    }
+
+    fn refused(&self, act: Act, failure: Failure) -> Outcome {
+        // The record was missing when it was checked, and is there now.
+        let overtaken =
+            self.checked && act == Act::Insert && failure.constraint == self.statements.key_index;
+        if overtaken && failure.constraint.is_some() {
+            return Outcome::Stale;
+        }
+        Outcome::Rejected {
+            reason: failure.reason,
+            blocked: failure.blocked,
+        }
+    }
+
+    /// Tries blocked records again, now that others are written, from either end in turn: a chain of values handed
+    /// from record to record resolves in one round in one of the two orders.
+    fn unblock(&mut self, mut blocked: Vec<(usize, Act)>) -> Result<()> {
+        let mut idle = 0;
+        for _ in 0..BLOCKED_ROUNDS_MAX {
+            if blocked.is_empty() || idle == 2 {
+                break;
+            }
+            let before = blocked.len();
+            blocked.reverse();
+            blocked = self.halve(blocked, Self::write)?;
+            idle = if blocked.len() == before { idle + 1 } else { 0 };
+        }
+        Ok(())
+    }
+
+    /// Runs `statements` inside a savepoint; a refusal of the data undoes them and is returned.
+    fn guarded(
+        &mut self,
+        statements: impl FnOnce(&mut Self) -> std::result::Result<Attempt, Refused>,
+    ) -> Result<Attempt> {
+        self.connection
+            .execute("SAVEPOINT trueup; SET CONSTRAINTS ALL DEFERRED")?;
+        let was_dirty = self.dirty;
+        let failure = match statements(self) {
+            Ok(Ok(())) => {
+                self.connection.execute("RELEASE trueup")?;
+                return Ok(Ok(()));
+            }
+            Ok(Err(failure)) => failure,
+            Err(Refused::Other(error)) => return Err(error),
+            Err(Refused::Server(foreign)) => match error::data(&foreign) {
+                Some(db) => Failure {
+                    reason: error::reason(db),
+                    blocked: error::blocked(db),
+                    constraint: db.constraint().map(str::to_owned),
+                },
+                None => return Err(error::translate(&foreign)),
+            },
+        };
+        self.connection
+            .execute("ROLLBACK TO trueup; RELEASE trueup")?;
+        self.dirty = was_dirty;
+        Ok(Err(failure))
+    }
+
+    fn copy(&self, sql: &str, data: Vec<u8>) -> std::result::Result<u64, Refused> {
+        let data = Bytes::from(data);
+        let copied = self.connection.wait(async |client| {
+            let mut sink = Box::pin(client.copy_in::<_, Bytes>(sql).await?);
+            let mut rest = data;
+            while !rest.is_empty() {
+                let chunk = rest.split_to(rest.len().min(COPY_BYTES));
+                sink.feed(chunk).await?;
+            }
+            sink.as_mut().finish().await
+        })?;
+        copied.map_err(Refused::Server)
+    }
+
+    /// Fills the temporary table with these records and no others.
+    fn stage(&mut self, part: &[(usize, Act)]) -> std::result::Result<(), Refused> {
+        if self.dirty {
+            self.connection.execute("TRUNCATE pg_temp.trueup_stage")?;
+        }
+        self.dirty = true;
+        self.copy(&self.statements.copy_stage, self.encoded.staged(part))?;
+        Ok(())
+    }
+
+    /// Writes some records, all or none.
+    fn write(&mut self, part: &[(usize, Act)]) -> Result<Attempt> {
+        self.guarded(|work| {
+            work.stage(part)?;
+            let mut sql = work
+                .statements
+                .write
+                .iter()
+                .flatten()
+                .map(|sql| format!("{sql}; "))
+                .collect::<String>();
+            sql.extend(work.statements.changed.iter().map(|sql| format!("{sql}; ")));
+            // Deferred constraints speak now, while the savepoint can still take the blame.
+            sql.push_str("SET CONSTRAINTS ALL IMMEDIATE");
+            let answers = work
+                .connection
+                .wait(|client| client.simple_query(&sql))?
+                .map_err(Refused::Server)?;
+            if answers
+                .iter()
+                .any(|answer| matches!(answer, SimpleQueryMessage::Row(_)))
+            {
+                return Ok(Err(changed()));
+            }
+            let counts = answers.iter().filter_map(|answer| match answer {
+                SimpleQueryMessage::CommandComplete(count) => Some(*count),
+                _ => None,
+            });
+            // The first statement deletes, and what it finds missing is no loss; the last sets constraints.
+            let touched = counts.skip(1).sum::<u64>();
+            let expected = part.iter().filter(|(_, act)| *act != Act::Delete).count() as u64;
+            if work.statements.counts && touched < expected {
+                return Ok(Err(suppressed()));
+            }
+            Ok(Ok(()))
+        })
+    }
+
+    /// Loads new records straight into the target; `false` when it has to be done the other way.
+    fn load(&mut self, part: &[(usize, Act)]) -> Result<bool> {
+        let Some(sql) = self.statements.copy_target.as_deref() else {
+            return Ok(false);
+        };
+        if part.is_empty() || part.iter().any(|(_, act)| *act != Act::Put) {
+            return Ok(false);
+        }
+        self.connection
+            .execute("SAVEPOINT trueup; SET CONSTRAINTS ALL DEFERRED")?;
+        let loaded = self.copy(sql, self.encoded.plain(part)).and_then(|count| {
+            let whole = count == part.len() as u64;
+            if whole {
+                self.connection
+                    .execute("SET CONSTRAINTS ALL IMMEDIATE; RELEASE trueup")?;
+            }
+            Ok(whole)
+        });
+        match loaded {
+            Ok(true) => {
+                part.iter()
+                    .for_each(|&(index, _)| self.settle(index, Outcome::Applied(None)));
+                return Ok(true);
+            }
+            Ok(false) => {}
+            // Refused for one record or for all: the staged way finds out, and says why.
+            Err(_) if !self.connection.is_closed() => {}
+            Err(refused) => return Err(refused.into()),
+        }
+        self.connection
+            .execute("ROLLBACK TO trueup; RELEASE trueup")?;
+        Ok(false)
+    }
+
+    /// Locks what stands at the target, asks whether each record still holds, and returns what is to be done.
+    fn check(&mut self, part: &[(usize, Act)], check: &dyn Check) -> Result<Vec<(usize, Act)>> {
+        let standing = RefCell::new(Standing::new(self.statements.columns.len()));
+        let unlocked = self.halve(part.to_vec(), |work, part| {
+            work.guarded(|work| {
+                work.stage(part)?;
+                work.read_standing(&mut standing.borrow_mut())?;
+                Ok(Ok(()))
+            })
+        })?;
+        debug_assert!(unlocked.is_empty(), "reading violates no constraint");
+        let standing = standing.into_inner();
+        let mut acts = Vec::with_capacity(part.len());
+        for &(index, act) in part {
+            if matches!(self.outcomes.get(index), Some(Outcome::Rejected { .. })) {
+                continue;
+            }
+            let holds = match standing.find(index) {
+                Found::Missing => check.holds(index, None),
+                Found::One(at) => check.holds(index, Some(standing.records.record(at))),
+                // Not a key after all; nothing can be said about "the" record.
+                Found::Several => false,
+            };
+            match (holds, act, standing.find(index)) {
+                (false, ..) => self.settle(index, Outcome::Stale),
+                (true, Act::Delete, Found::Missing) => self.settle(index, Outcome::Applied(None)),
+                (true, Act::Delete, _) => acts.push((index, Act::Delete)),
+                (true, _, Found::Missing) => acts.push((index, Act::Insert)),
+                (true, ..) => acts.push((index, Act::Replace)),
+            }
+        }
+        Ok(acts)
+    }
+
+    /// Reads and locks the records at the target that have the keys of the staged ones.
+    fn read_standing(&self, standing: &mut Standing) -> std::result::Result<(), Refused> {
+        let columns = &self.statements.columns;
+        let mut slots = vec![Slot {
+            name: "n".to_owned(),
+            wire: Wire::Int4,
+        }];
+        slots.extend(columns.iter().map(|column| Slot {
+            name: column.name.clone(),
+            wire: column.wire,
+        }));
+        let mut read = Batch::new(slots.len());
+        let mut source = CopySource::open(self.connection, &self.statements.current, slots)?;
+        let room = Room {
+            records_max: usize::MAX,
+            bytes_max: usize::MAX,
+        };
+        while source.fill(&mut read, room)? {}
+        for record in read.records() {
+            let mut values = record.values();
+            let Some(Value::Int(index)) = values.next() else {
+                continue;
+            };
+            standing
+                .numbers
+                .push(usize::try_from(index).unwrap_or(usize::MAX));
+            values.for_each(|value| standing.records.push(value));
+        }
+        Ok(())
+    }
+}
+
+/// What stands at the target, by number in the batch, ascending within each part read.
+struct Standing {
+    numbers: Vec<usize>,
+    records: Batch,
+}
+
+enum Found {
+    Missing,
+    One(usize),
+    Several,
+}
+
+impl Standing {
+    fn new(width: usize) -> Self {
+        Self {
+            numbers: Vec::new(),
+            records: Batch::new(width),
+        }
+    }
+
+    /// The parts of a batch are read first half first, so that the numbers ascend over all of them.
+    fn find(&self, index: usize) -> Found {
+        let from = self.numbers.partition_point(|&number| number < index);
+        let to = self.numbers.partition_point(|&number| number <= index);
+        match to - from {
+            0 => Found::Missing,
+            1 => Found::One(from),
+            _ => Found::Several,
+        }
+    }
+}
+
+/// Why statements ended early.
+enum Refused {
+    Server(tokio_postgres::Error),
+    Other(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Server(foreign) => error::translate(&foreign),
+            Refused::Other(error) => error,
+        }
+    }
+}
+
+fn changed() -> Failure {
+    let reason = "the field's type would change the value".to_owned();
+    Failure {
+        reason,
+        blocked: false,
+        constraint: None,
+    }
+}
+
+fn suppressed() -> Failure {
+    let reason = "a trigger or rule of the target suppressed the write".to_owned();
+    Failure {
+        reason,
+        blocked: false,
+        constraint: None,
+    }
+}
