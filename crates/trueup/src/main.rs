@@ -1,2 +1,44 @@
-//! trueup
-fn main() {}
+//! The command line of trueup: reads arguments, connects endpoints, calls the engine, prints.
+//!
+//! Invariant: whatever happens becomes one of the exit codes of the contract, and only [`output`] prints. It decides
+//! nothing about data: that is the engine's business.
+
+mod args;
+mod diff;
+mod history;
+mod link;
+mod output;
+mod progress;
+mod registry;
+mod sync;
+mod world;
+
+use args::{Command, Parsed};
+use std::process::ExitCode;
+use trueup_core::{Error, Result};
+use trueup_engine::run::exit_code;
+
+fn main() -> ExitCode {
+    output::hide_panics();
+    let command = match args::parse(&world::arguments()) {
+        Parsed::Command(command) => command,
+        Parsed::Told(code) => return ExitCode::from(code),
+    };
+    let json = command.json();
+    // A panic is a defect; it ends with that exit code, not with a number that the contract does not know.
+    let done = std::panic::catch_unwind(|| carry_out(&command));
+    let done =
+        done.unwrap_or_else(|_| Err(Error::bug("the program stopped at a broken invariant")));
+    ExitCode::from(done.unwrap_or_else(|error| {
+        output::failure(&error, json);
+        exit_code(error.kind())
+    }))
+}
+
+fn carry_out(command: &Command) -> Result<u8> {
+    match command {
+        Command::Sync(args) => sync::sync(args),
+        Command::Diff(args) => diff::diff(args),
+        Command::History(args) => history::history(args),
+    }
+}

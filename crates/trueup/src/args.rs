@@ -1,0 +1,199 @@
+//! The arguments: what may be said, and how the small languages in it (keys, collections, limits) are read.
+//!
+//! Invariant: an option that is accepted has an effect. Each command's own options stand beside the command; what
+//! `sync` and `diff` share stands here.
+
+use crate::{diff, history, output, sync};
+use clap::Parser;
+use std::ffi::OsString;
+use std::str::FromStr;
+use trueup_core::guard::Guard;
+
+/// The exit code of wrong usage.
+const USAGE: u8 = 2;
+
+const EXAMPLES: &str = "\
+Examples:
+  trueup sync csv:shop sqlite:shop.db --key customers=id --key orders=id
+  trueup sync sqlite:shop.db sqlite:copy.db --dry-run
+  trueup sync sqlite:shop.db sqlite:copy.db --collections orders --delete
+  trueup diff sqlite:shop.db#orders sqlite:copy.db#orders --json
+  trueup history
+
+Exit codes:
+  0 equal   1 differences or parked records remain   2 wrong usage or configuration
+  3 an endpoint failed, or the run was interrupted   4 a guard stopped the plan
+  5 verification failed, or a defect in trueup";
+
+/// Makes two places hold the same data, and proves it.
+#[derive(Debug, Parser)]
+#[command(name = "trueup", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Makes the target agree with the source, then verifies
+    Sync(sync::Args),
+    /// Compares; writes nothing
+    Diff(diff::Args),
+    /// Lists past runs and their certificates
+    History(history::Args),
+}
+
+impl Command {
+    /// Tells whether the result is wanted as JSON.
+    pub(crate) fn json(&self) -> bool {
+        match self {
+            Self::Sync(args) => args.json,
+            Self::Diff(args) => args.json,
+            Self::History(args) => args.json,
+        }
+    }
+}
+
+/// What became of the arguments.
+#[derive(Debug)]
+pub(crate) enum Parsed {
+    /// They name a command.
+    Command(Command),
+    /// The user was told something (help, the version, what is wrong); this is the exit code.
+    Told(u8),
+}
+
+/// Reads the arguments. Help and complaints are printed here.
+pub(crate) fn parse(arguments: &[OsString]) -> Parsed {
+    match Cli::try_parse_from(arguments) {
+        Ok(cli) => Parsed::Command(cli.command),
+        Err(told) if told.use_stderr() => {
+            let json = arguments.iter().any(|argument| argument == "--json");
+            output::usage(&told.render().to_string(), json);
+            Parsed::Told(USAGE)
+        }
+        Err(told) => {
+            output::help(&told.render().to_string());
+            Parsed::Told(0)
+        }
+    }
+}
+
+/// The two sides, and which collections of them.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Sides {
+    /// Where the records come from; never written [csv:DIR, csv:FILE.csv, sqlite:FILE, ...]
+    pub(crate) source: String,
+
+    /// Where they go
+    pub(crate) target: String,
+
+    /// Only these collections, otherwise all that the source has; `a=b` where the target calls it `b`
+    #[arg(long, value_name = "a,b", value_delimiter = ',')]
+    pub(crate) collections: Vec<CollectionRule>,
+
+    /// Collection `c` has the key `f,g`; may be repeated; `f,g` suffices for a single collection
+    #[arg(long = "key", value_name = "c=f,g")]
+    pub(crate) keys: Vec<KeyRule>,
+}
+
+/// `name`, or `source=target`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CollectionRule {
+    /// The source's name for it.
+    pub(crate) source: String,
+    /// The target's name for it, where one was given.
+    pub(crate) target: Option<String>,
+}
+
+impl FromStr for CollectionRule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (source, target) = match text.split_once('=') {
+            Some((source, target)) => (source, Some(target)),
+            None => (text, None),
+        };
+        if source.is_empty() || target == Some("") {
+            return Err("write a collection's name, or source=target".to_owned());
+        }
+        Ok(Self {
+            source: source.to_owned(),
+            target: target.map(str::to_owned),
+        })
+    }
+}
+
+/// `collection=field,field`, or `field,field`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyRule {
+    /// The source's name for the collection; `None` means the only one there is.
+    pub(crate) collection: Option<String>,
+    /// The key's fields, in order.
+    pub(crate) fields: Vec<String>,
+}
+
+impl FromStr for KeyRule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (collection, fields) = match text.split_once('=') {
+            Some((collection, fields)) => (Some(collection), fields),
+            None => (None, text),
+        };
+        let fields: Vec<String> = fields.split(',').map(str::to_owned).collect();
+        if collection == Some("") || fields.iter().any(String::is_empty) {
+            return Err("write collection=field,field".to_owned());
+        }
+        Ok(Self {
+            collection: collection.map(str::to_owned),
+            fields,
+        })
+    }
+}
+
+/// How many deletes the guard lets pass: a share of the target's records, or a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DeletesMax {
+    /// `20%`: this share, and never fewer than the guard's own number.
+    Percent(u8),
+    /// `500`: this number, whatever the share.
+    Records(u64),
+}
+
+impl DeletesMax {
+    /// Returns the guard with this limit.
+    pub(crate) fn guard(self) -> Guard {
+        let usual = Guard::default();
+        match self {
+            Self::Percent(percent) => Guard {
+                deletes_percent_max: percent,
+                ..usual
+            },
+            Self::Records(records) => Guard {
+                deletes_max: records,
+                deletes_percent_max: 0,
+                ..usual
+            },
+        }
+    }
+}
+
+impl FromStr for DeletesMax {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "write a share such as 20%, or a number of records".to_owned();
+        match text.strip_suffix('%') {
+            Some(percent) => match percent.trim_end().parse() {
+                Ok(percent @ 0..=100) => Ok(Self::Percent(percent)),
+                Ok(_) | Err(_) => Err(wrong()),
+            },
+            None => text.parse().map(Self::Records).map_err(|_| wrong()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! `trueup diff`: compares, and writes nothing but temporary files.
+
+use crate::args::Sides;
+use crate::link;
+use crate::output;
+use crate::progress::Listener;
+use crate::world::Machine;
+use trueup_core::Result;
+use trueup_core::guard::Guard;
+use trueup_engine::{Mode, run};
+
+const EXAMPLES: &str = "\
+Examples:
+  trueup diff csv:shop sqlite:shop.db --key customers=id --key orders=id
+  trueup diff sqlite:shop.db#orders sqlite:copy.db#orders --json
+
+Output:
+  collection  +only at the source  -only at the target  ~changed  =same";
+
+/// What `diff` is told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    sides: Sides,
+
+    /// Print one JSON object instead of lines
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Show no progress
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Runs the command and returns the exit code.
+pub(crate) fn diff(args: &Args) -> Result<u8> {
+    let machine = Machine::new()?;
+    let mode = Mode {
+        write: false,
+        count_all: true,
+        delete: false,
+        verify: false,
+        lift_guard: false,
+    };
+    let mut link = link::open(&args.sides, mode, Guard::default(), &machine.context())?;
+    let listener = Listener::new(args.quiet);
+    let result = run::diff(&mut link, &machine.world(&listener));
+    listener.finish();
+    let report = result?;
+    output::compared(&report, args.json)?;
+    Ok(report.exit_code())
+}

@@ -1,0 +1,205 @@
+//! The only place that prints: results to standard output, errors and progress to standard error.
+//!
+//! Invariant: whatever comes from outside (names, messages, plans) is escaped before it reaches a terminal; JSON
+//! escapes it by its own rules. A reader that went away (`trueup diff ... | head`) is not an error: the rest is
+//! dropped and the exit code stays what it was. What is said is composed in [`text`] and [`json`].
+
+mod escape;
+mod json;
+mod text;
+
+use std::error::Error as _;
+use std::io::{self, ErrorKind, Write};
+use trueup_core::{Error, Kind, Result};
+use trueup_engine::state::PastRun;
+use trueup_engine::{Certificate, Report};
+
+/// How much of a plan is gathered before it is written.
+const PLAN_BYTES: usize = 64 << 10;
+/// How many causes of an error are shown.
+const CAUSES_MAX: usize = 8;
+
+/// Prints what a sync did.
+pub(crate) fn synced(report: &Report, as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::report(report, None)?)
+    } else {
+        stdout(&text::synced(report))
+    }
+}
+
+/// Prints what a compare found.
+pub(crate) fn compared(report: &Report, as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::report(report, None)?)
+    } else {
+        stdout(&text::compared(report))
+    }
+}
+
+/// Prints what a dry run found. For people the plan is out already: standard output stays the plan and nothing else.
+pub(crate) fn planned(report: &Report, plan: Option<&str>) -> Result<()> {
+    match plan {
+        Some(plan) => stdout(&json::report(report, Some(plan))?),
+        None => {
+            stderr(&text::planned(report));
+            Ok(())
+        }
+    }
+}
+
+/// Prints past runs.
+pub(crate) fn runs(runs: &[PastRun], as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::runs(runs)?)
+    } else {
+        stdout(&text::runs(runs))
+    }
+}
+
+/// Prints one certificate.
+pub(crate) fn certificate(certificate: &Certificate, as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::certificate(certificate)?)
+    } else {
+        stdout(&text::certificate(certificate))
+    }
+}
+
+/// Prints an error: for people always, and as an object where JSON is wanted.
+pub(crate) fn failure(error: &Error, as_json: bool) {
+    stderr(&describe(error));
+    if as_json {
+        // Standard output may be what failed.
+        drop(stdout(&json::failure(
+            error.kind().name(),
+            error.message(),
+            error.advice(),
+        )));
+    }
+}
+
+/// Prints what is wrong with the arguments.
+pub(crate) fn usage(complaint: &str, as_json: bool) {
+    stderr(&escape::lines(complaint));
+    if as_json {
+        let first = complaint.lines().next().unwrap_or_default();
+        let message = first.strip_prefix("error: ").unwrap_or(first);
+        let object = json::failure(Kind::Config.name(), message, Some("trueup --help"));
+        drop(stdout(&object));
+    }
+}
+
+/// Prints help or the version.
+pub(crate) fn help(text: &str) {
+    drop(stdout(text));
+}
+
+/// Prints one line of progress.
+pub(crate) fn progress(line: &str) {
+    stderr(&format!("{}\n", escape::line(line)));
+}
+
+/// Escapes what a bar shows.
+pub(crate) fn safe(text: &str) -> String {
+    escape::line(text)
+}
+
+/// Makes panics say where, and not what: a message could hold a value.
+pub(crate) fn hide_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let place = place.unwrap_or_else(|| "an unknown place".to_owned());
+        stderr(&format!("error[bug]: panic at {}\n", escape::line(&place)));
+    }));
+}
+
+/// A plan on its way out: printed piece by piece, because it can be larger than memory, or gathered for JSON.
+#[derive(Debug)]
+pub(crate) struct PlanText {
+    gather: bool,
+    text: String,
+}
+
+impl PlanText {
+    /// Starts a plan; `gather` keeps all of it.
+    pub(crate) fn new(gather: bool) -> Self {
+        Self {
+            gather,
+            text: String::new(),
+        }
+    }
+
+    /// Takes some lines.
+    ///
+    /// # Errors
+    /// `Unavailable` when they cannot be written.
+    pub(crate) fn push(&mut self, lines: &str) -> Result<()> {
+        self.text.push_str(lines);
+        if !self.gather && self.text.len() >= PLAN_BYTES {
+            stdout(&escape::lines(&self.text))?;
+            self.text.clear();
+        }
+        Ok(())
+    }
+
+    /// Writes the rest, or returns the whole.
+    ///
+    /// # Errors
+    /// As [`PlanText::push`].
+    pub(crate) fn finish(self) -> Result<Option<String>> {
+        if self.gather {
+            return Ok(Some(self.text));
+        }
+        stdout(&escape::lines(&self.text))?;
+        Ok(None)
+    }
+}
+
+/// An error for people: the message, its causes, and what to do.
+fn describe(error: &Error) -> String {
+    let mut lines = format!(
+        "error[{}]: {}\n",
+        error.kind().name(),
+        escape::line(error.message())
+    );
+    let mut cause = error.source();
+    for _ in 0..CAUSES_MAX {
+        let Some(shown) = cause else { break };
+        lines.push_str(&format!(
+            "  because: {}\n",
+            escape::line(&shown.to_string())
+        ));
+        cause = shown.source();
+    }
+    if let Some(hint) = error.advice() {
+        lines.push_str(&format!("  hint: {}\n", escape::line(hint)));
+    }
+    lines
+}
+
+fn stdout(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    write(&mut out, text)
+}
+
+/// Writes all of `text`, unless nobody reads any more.
+fn write(out: &mut dyn Write, text: &str) -> Result<()> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::new(
+            Kind::Unavailable,
+            "cannot write to standard output",
+        )
+        .hint("what the run did stands in the history; the rest of the output is lost")
+        .cause(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Writes to standard error. A failure there can be told to nobody.
+fn stderr(text: &str) {
+    drop(io::stderr().lock().write_all(text.as_bytes()));
+}
+
+#[cfg(test)]
+mod tests;

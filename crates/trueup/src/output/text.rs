@@ -1,0 +1,338 @@
+//! What people read: tables, parked records, the certificate, the history.
+//!
+//! The text is stable, so that it can be compared in tests and quoted in documents. Every name in it was escaped.
+
+use super::escape;
+use std::fmt::Write as _;
+use trueup_core::calendar;
+use trueup_core::digest::Fold;
+use trueup_engine::state::PastRun;
+use trueup_engine::{Certificate, CollectionProof, CollectionReport, Report};
+
+/// How many parked records are listed.
+const PARKED_SHOWN_MAX: usize = 10;
+/// How many notes are listed.
+const NOTES_SHOWN_MAX: usize = 50;
+
+/// What a sync did.
+pub(super) fn synced(report: &Report) -> String {
+    let mut out = format!("{}\n\n", escape::line(&report.link));
+    let mut rows = vec![row(&[
+        "collection",
+        "source",
+        "target",
+        "inserted",
+        "updated",
+        "deleted",
+        "unchanged",
+        "parked",
+    ])];
+    for one in &report.collections {
+        let mut cells = vec![name(&one.source, &one.target)];
+        let numbers = [
+            one.source_fold.count,
+            one.target_fold.count,
+            one.inserted,
+            one.updated,
+            one.deleted,
+            one.unchanged,
+            one.parked.len() as u64,
+        ];
+        cells.extend(numbers.iter().map(ToString::to_string));
+        rows.push(cells);
+    }
+    table(&rows, &mut out);
+    parked(report, &mut out);
+    notes(report, true, &mut out);
+    if let Some(proof) = &report.certificate {
+        out.push('\n');
+        write_certificate(proof, &mut out);
+    }
+    say(&mut out, format_args!("\n{}", verdict(report)));
+    out
+}
+
+/// What a compare found.
+pub(super) fn compared(report: &Report) -> String {
+    let mut out = String::new();
+    let rows: Vec<Vec<String>> = report
+        .collections
+        .iter()
+        .map(|one| {
+            vec![
+                name(&one.source, &one.target),
+                format!("+{}", one.only_source),
+                format!("-{}", one.only_target),
+                format!("~{}", one.changed),
+                format!("={}", one.unchanged),
+            ]
+        })
+        .collect();
+    table(&rows, &mut out);
+    parked(report, &mut out);
+    notes(report, false, &mut out);
+    let word = if report.exit_code() == 0 {
+        "equal"
+    } else {
+        "different"
+    };
+    say(&mut out, format_args!("{word}"));
+    out
+}
+
+/// What a dry run has to say besides the plan.
+pub(super) fn planned(report: &Report) -> String {
+    let mut out = String::new();
+    parked(report, &mut out);
+    notes(report, false, &mut out);
+    let word = if report.equal {
+        "nothing to write"
+    } else {
+        "nothing was written"
+    };
+    say(&mut out, format_args!("{word}"));
+    out
+}
+
+/// The certificate alone.
+pub(super) fn certificate(certificate: &Certificate) -> String {
+    let mut out = String::new();
+    write_certificate(certificate, &mut out);
+    out
+}
+
+/// The history, one run a line; what went wrong stands below its line.
+pub(super) fn runs(runs: &[PastRun]) -> String {
+    if runs.is_empty() {
+        return "no runs yet\n".to_owned();
+    }
+    let mut rows = vec![row(&[
+        "run", "started", "seconds", "exit", "result", "link",
+    ])];
+    for past in runs {
+        rows.push(vec![
+            past.run.0.to_string(),
+            moment(past.started_ms),
+            past.ended_ms
+                .map_or_else(dash, |ended| seconds(ended - past.started_ms)),
+            past.exit.map_or_else(dash, |exit| exit.to_string()),
+            outcome(past),
+            escape::line(&past.link),
+        ]);
+    }
+    let mut out = String::new();
+    table(&rows, &mut out);
+    for past in runs {
+        if let Some(error) = &past.error {
+            say(
+                &mut out,
+                format_args!("run {}: {}", past.run.0, escape::line(error)),
+            );
+        }
+    }
+    out
+}
+
+/// Spells milliseconds since 1970 as RFC 3339 does, in UTC.
+pub(super) fn moment(ms: i64) -> String {
+    let mut text = String::new();
+    calendar::format_instant(ms.saturating_mul(1000), &mut text);
+    match text.strip_suffix("+00:00") {
+        Some(utc) => format!("{}Z", utc.replacen(' ', "T", 1)),
+        None => text,
+    }
+}
+
+fn outcome(past: &PastRun) -> String {
+    let word = match (&past.report, past.ended_ms, past.exit) {
+        (_, None, _) => "running or killed",
+        (Some(report), _, _) => verdict(report),
+        (None, _, Some(4)) => "stopped by the guard",
+        (None, _, _) => "failed",
+    };
+    word.to_owned()
+}
+
+/// The last line of a sync: how it ended, in words.
+fn verdict(report: &Report) -> &'static str {
+    match report.exit_code() {
+        0 if report.certificate.is_some() => "equal",
+        0 => "written, not verified",
+        5 => "verification failed",
+        _ if report.parked() > 0 => "parked records remain",
+        _ => "different",
+    }
+}
+
+fn parked(report: &Report, out: &mut String) {
+    let total = report.parked();
+    if total == 0 {
+        return;
+    }
+    say(out, format_args!("\nparked: {total}"));
+    let all = report
+        .collections
+        .iter()
+        .flat_map(|one| one.parked.iter().map(move |parked| (one, parked)));
+    for (one, parked) in all.take(PARKED_SHOWN_MAX) {
+        let field = parked.field.as_ref();
+        let field = field.map_or_else(String::new, |field| {
+            format!(" field={}", escape::line(field))
+        });
+        say(
+            out,
+            format_args!(
+                "  {} key={}{field}: {}",
+                name(&one.source, &one.target),
+                parked.key,
+                escape::line(&parked.reason)
+            ),
+        );
+    }
+    let more = total.saturating_sub(PARKED_SHOWN_MAX as u64);
+    if more > 0 {
+        say(out, format_args!("  ... and {more} more"));
+    }
+}
+
+/// Lists what the user should know. `left` adds records that only the target has and that stayed.
+fn notes(report: &Report, left: bool, out: &mut String) {
+    let mut lines: Vec<String> = report.notes.iter().map(|note| escape::line(note)).collect();
+    for one in &report.collections {
+        let name = name(&one.source, &one.target);
+        lines.extend(
+            one.notes
+                .iter()
+                .map(|note| format!("{name}: {}", escape::line(note))),
+        );
+        let stayed = stayed(one);
+        if left && stayed > 0 {
+            lines.push(format!(
+                "{name}: {stayed} records that only the target has were left; --delete removes them"
+            ));
+        }
+    }
+    if lines.is_empty() {
+        return;
+    }
+    say(out, format_args!("\nnotes"));
+    for line in lines.iter().take(NOTES_SHOWN_MAX) {
+        say(out, format_args!("  {line}"));
+    }
+    if lines.len() > NOTES_SHOWN_MAX {
+        let more = lines.len() - NOTES_SHOWN_MAX;
+        say(out, format_args!("  ... and {more} more"));
+    }
+}
+
+fn stayed(one: &CollectionReport) -> u64 {
+    one.only_target.saturating_sub(one.deleted)
+}
+
+fn write_certificate(proof: &Certificate, out: &mut String) {
+    say(out, format_args!("certificate"));
+    let plain = |out: &mut String, label: &str, text: &str| {
+        say(out, format_args!("  {label:<9}{}", escape::line(text)));
+    };
+    plain(out, "link", &proof.link);
+    plain(out, "issued", &moment(proof.issued_ms));
+    plain(out, "version", &proof.version);
+    plain(out, "digests", &proof.algorithm);
+    for (label, side) in [("source", &proof.source), ("target", &proof.target)] {
+        plain(out, label, &side.address);
+        plain(out, "", &format!("position {}", side.position));
+    }
+    for one in &proof.collections {
+        write_proof(one, out);
+    }
+    for note in &proof.notes {
+        plain(out, "note", note);
+    }
+}
+
+fn write_proof(proof: &CollectionProof, out: &mut String) {
+    say(
+        out,
+        format_args!("  collection {}", name(&proof.source, &proof.target)),
+    );
+    let width = [proof.source_fold, proof.target_fold]
+        .map(|fold| fold.count.to_string().len())
+        .into_iter()
+        .max()
+        .unwrap_or_default();
+    let side = |out: &mut String, label: &str, fold: Fold| {
+        say(
+            out,
+            format_args!("    {label} {:>width$} records {fold}", fold.count),
+        );
+    };
+    side(out, "source", proof.source_fold);
+    side(out, "target", proof.target_fold);
+    say(
+        out,
+        format_args!(
+            "    only at the target {}, wrong {}, parked {}",
+            proof.only_target, proof.wrong, proof.parked
+        ),
+    );
+    for rule in &proof.rules {
+        say(out, format_args!("    {}", escape::line(rule)));
+    }
+}
+
+/// One name where both sides agree on it.
+fn name(source: &str, target: &str) -> String {
+    if source == target {
+        escape::line(source)
+    } else {
+        format!("{} -> {}", escape::line(source), escape::line(target))
+    }
+}
+
+/// Writes aligned columns: texts to the left, numbers to the right (a column is one of numbers if its last cell is).
+fn table(rows: &[Vec<String>], out: &mut String) {
+    let Some(last) = rows.last() else { return };
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..last.len()).map(width).collect();
+    let is_number = |cell: &String| cell.starts_with(|ch: char| ch.is_ascii_digit());
+    for row in rows {
+        let mut text = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let room = widths[column].saturating_sub(cell.chars().count());
+            let pad = " ".repeat(room);
+            if column > 0 {
+                text.push_str("  ");
+            }
+            if column > 0 && last.get(column).is_some_and(is_number) {
+                text.push_str(&pad);
+                text.push_str(cell);
+            } else {
+                text.push_str(cell);
+                text.push_str(&pad);
+            }
+        }
+        say(out, format_args!("{}", text.trim_end()));
+    }
+}
+
+fn row(cells: &[&str]) -> Vec<String> {
+    cells.iter().map(|&cell| cell.to_owned()).collect()
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+fn seconds(ms: i64) -> String {
+    format!("{}.{}", ms.max(0) / 1000, ms.max(0) % 1000 / 100)
+}
+
+fn say(out: &mut String, line: std::fmt::Arguments<'_>) {
+    writeln!(out, "{line}").expect("writing to a string cannot fail");
+}

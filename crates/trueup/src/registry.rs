@@ -1,0 +1,155 @@
+//! The one list of endpoints: which address belongs to which of them.
+//!
+//! Invariant: an address that no entry claims is an error that lists what is known, never a guess. An address may
+//! hold a password, so an error shows the scheme only. A new endpoint is one entry in [`SCHEMES`].
+
+use std::path::Path;
+use trueup_core::endpoint::{Context, Endpoint};
+use trueup_core::{Error, Result};
+
+/// The keys given on the command line: collection (as this endpoint calls it) and fields.
+pub(crate) type Keys = [(String, Vec<String>)];
+
+/// How an endpoint is reached.
+struct Scheme {
+    /// What may stand before the colon.
+    names: &'static [&'static str],
+    /// What an address looks like.
+    example: &'static str,
+    connect: fn(&str, &Keys, Context) -> Result<Box<dyn Endpoint>>,
+}
+
+const SCHEMES: &[Scheme] = &[
+    Scheme {
+        names: &["csv"],
+        example: "csv:DIR or csv:FILE.csv",
+        connect: trueup_sql::csv::connect,
+    },
+    Scheme {
+        names: &["sqlite"],
+        example: "sqlite:FILE",
+        connect: |address, _, context| trueup_sql::sqlite::connect(address, context),
+    },
+];
+
+/// An address as the user wrote it, taken apart.
+pub(crate) struct Address {
+    scheme: &'static Scheme,
+    /// What the endpoint understands: with the scheme, without the collection.
+    address: String,
+    /// The collection after `#`.
+    pub(crate) collection: Option<String>,
+    /// The only collection there can be: the name of the one file.
+    pub(crate) only: Option<String>,
+}
+
+impl Address {
+    /// Takes an address apart. Nothing is connected.
+    ///
+    /// # Errors
+    /// `Config` when no endpoint has the scheme, or when a path does not say what it is.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        let (text, collection) = split_collection(text)?;
+        let (scheme, rest) = match split_scheme(text) {
+            Some((name, rest)) => (by_name(name)?, rest),
+            None => (by_path(text)?, text),
+        };
+        let address = match split_scheme(text) {
+            Some(_) => text.to_owned(),
+            None => format!("{}:{text}", scheme.names[0]),
+        };
+        Ok(Self {
+            scheme,
+            address,
+            collection: collection.map(str::to_owned),
+            only: (scheme.names[0] == "csv")
+                .then(|| only_file(rest))
+                .flatten(),
+        })
+    }
+
+    /// Connects. `keys` goes before what the endpoint itself says.
+    ///
+    /// # Errors
+    /// What the endpoint says, with `role` (source or target) before it.
+    pub(crate) fn connect(
+        &self,
+        role: &str,
+        keys: &Keys,
+        context: Context,
+    ) -> Result<Box<dyn Endpoint>> {
+        (self.scheme.connect)(&self.address, keys, context).map_err(|error| error.at(role))
+    }
+}
+
+/// Splits `#collection` off. A `#` inside a path or a password is not one: a slash follows it, or the path exists.
+fn split_collection(text: &str) -> Result<(&str, Option<&str>)> {
+    let path = split_scheme(text).map_or(text, |(_, rest)| rest);
+    match text.rsplit_once('#') {
+        Some((_, "")) => Err(
+            Error::config("an address ends in # and names no collection")
+                .hint("write ADDRESS#collection; quote it in a shell"),
+        ),
+        Some((address, collection))
+            if !collection.contains(['/', '?', '@']) && !Path::new(path).exists() =>
+        {
+            Ok((address, Some(collection)))
+        }
+        Some(_) | None => Ok((text, None)),
+    }
+}
+
+/// Splits `scheme:` off, as in RFC 3986.
+fn split_scheme(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_once(':')?;
+    let first = scheme.chars().next()?;
+    let allowed = |ch: char| ch.is_ascii_alphanumeric() || matches!(ch, '+' | '-' | '.');
+    (first.is_ascii_alphabetic() && scheme.chars().all(allowed)).then_some((scheme, rest))
+}
+
+fn by_name(name: &str) -> Result<&'static Scheme> {
+    let found = SCHEMES.iter().find(|scheme| scheme.names.contains(&name));
+    found.ok_or_else(|| {
+        Error::config(format!("there is no kind of endpoint called {name}")).hint(known())
+    })
+}
+
+fn by_path(text: &str) -> Result<&'static Scheme> {
+    let path = text.split_once('?').map_or(text, |(path, _)| path);
+    let extension = Path::new(path).extension().and_then(|name| name.to_str());
+    if Path::new(text).is_dir() || Path::new(path).is_dir() || path.ends_with('/') {
+        return by_name("csv");
+    }
+    match extension.map(str::to_ascii_lowercase).as_deref() {
+        Some("db" | "sqlite" | "sqlite3") => by_name("sqlite"),
+        Some("csv") => by_name("csv"),
+        Some(_) | None => Err(Error::config(
+            "an address says neither by its scheme nor by its ending what kind of endpoint it is",
+        )
+        .hint(known())),
+    }
+}
+
+fn known() -> String {
+    let examples: Vec<&str> = SCHEMES.iter().map(|scheme| scheme.example).collect();
+    format!("the known addresses are: {}", examples.join(", "))
+}
+
+/// The collection of an address that is one file.
+fn only_file(rest: &str) -> Option<String> {
+    let path = match rest.split_once('?') {
+        Some((path, _)) if !Path::new(rest).exists() => path,
+        Some(_) | None => rest,
+    };
+    let path = Path::new(path);
+    let looks = || {
+        let extension = path.extension().and_then(|name| name.to_str());
+        matches!(extension, Some("csv" | "tsv" | "tab" | "txt"))
+    };
+    let is_file = path.is_file() || (!path.exists() && looks());
+    let stem = path.file_stem().filter(|_| is_file)?;
+    Some(stem.to_str()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! `trueup sync`: makes the target agree with the source, then verifies.
+
+use crate::args::{DeletesMax, Sides};
+use crate::link;
+use crate::output::{self, PlanText};
+use crate::progress::Listener;
+use crate::world::{self, Machine};
+use std::path::PathBuf;
+use trueup_core::Result;
+use trueup_core::guard::Guard;
+use trueup_engine::{Link, Mode, run};
+
+const EXAMPLES: &str = "\
+Examples:
+  trueup sync csv:shop sqlite:shop.db --key customers=id --key orders=id
+  trueup sync 'csv:orders.csv?delimiter=;' sqlite:shop.db#orders --key id
+  trueup sync sqlite:shop.db sqlite:copy.db --dry-run --delete
+  trueup sync sqlite:shop.db sqlite:copy.db --collections orders,items=order_items
+
+Without --delete, records that only the target has are left, and do not count as a difference.
+A run that was interrupted or killed is continued by the same command.";
+
+/// What `sync` is told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    sides: Sides,
+
+    /// Delete records that the source does not have
+    #[arg(long)]
+    delete: bool,
+
+    /// Print the plan and stop; nothing is written, not even a table is created
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Do not compare again afterwards; there is no certificate then
+    #[arg(long)]
+    no_verify: bool,
+
+    /// Lift the guard on deletes, and nothing else
+    #[arg(long)]
+    yes: bool,
+
+    /// The guard's limit: `20%` of the target's records (if that is more than 100), or a number of records
+    #[arg(long, value_name = "LIMIT")]
+    deletes_max: Option<DeletesMax>,
+
+    /// Where runs, positions and history are kept [default: $XDG_STATE_HOME/trueup/state.db]
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Show no progress
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Runs the command and returns the exit code.
+pub(crate) fn sync(args: &Args) -> Result<u8> {
+    let machine = Machine::new()?;
+    let mode = Mode {
+        write: true,
+        count_all: false,
+        delete: args.delete,
+        verify: !args.no_verify,
+        lift_guard: args.yes,
+    };
+    let guard = args
+        .deletes_max
+        .map_or_else(Guard::default, DeletesMax::guard);
+    let mut link = link::open(&args.sides, mode, guard, &machine.context())?;
+    if args.dry_run {
+        return dry_run(args, &mut link, &machine);
+    }
+    let mut store = world::open_store(args.state.as_deref())?;
+    let listener = Listener::new(args.quiet);
+    let result = run::run(&mut link, &mut store, &machine.world(&listener));
+    listener.finish();
+    let report = result?;
+    output::synced(&report, args.json)?;
+    Ok(report.exit_code())
+}
+
+/// Prints what a run would do. Exit code 0 means that there is nothing to do.
+fn dry_run(args: &Args, link: &mut Link, machine: &Machine) -> Result<u8> {
+    let listener = Listener::new(args.quiet);
+    let mut text = PlanText::new(args.json);
+    let result = run::plan(link, &machine.world(&listener), &mut |lines| {
+        listener.hide(|| text.push(lines))
+    });
+    listener.finish();
+    // A plan that the guard stops is shown all the same: it says why.
+    let plan = text.finish()?;
+    let report = result?;
+    output::planned(&report, plan.as_deref())?;
+    Ok(report.exit_code())
+}

@@ -1,0 +1,240 @@
+//! The only place that touches the machine besides files and sockets: clock, environment, signals, randomness.
+//!
+//! Invariant: everything below the binary gets these as parameters, so that a test can play them. Nothing here is
+//! kept in a global but the signal handlers, which the operating system wants so.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use trueup_core::endpoint::Context;
+use trueup_core::failpoint::Failpoints;
+use trueup_core::{Error, Kind, Result};
+use trueup_engine::state::Store;
+use trueup_engine::{Clock, Limits, Progress};
+
+/// How often a waiting clock looks whether the run was asked to stop.
+const WAIT_SLICE_MS: u64 = 50;
+/// The exit code after a second signal: interrupted.
+const INTERRUPTED: i32 = 3;
+/// Bytes of a new state store's id.
+const INCARNATION_BYTES: usize = 16;
+/// The variable that arms a failpoint: `name`, or `name:n` for the n-th time it is passed.
+const FAILPOINT: &str = "TRUEUP_FAILPOINT";
+
+/// What a run may use of the machine.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    clock: SystemClock,
+    stop: Arc<AtomicBool>,
+    failpoints: Failpoints,
+}
+
+impl Machine {
+    /// Takes over the signals SIGINT and SIGTERM: the first asks the run to stop at the next batch, the second ends
+    /// the process at once, which is safe too.
+    ///
+    /// # Errors
+    /// `Config` when `TRUEUP_FAILPOINT` does not read; `Bug` when the system refuses a signal handler.
+    pub(crate) fn new() -> Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            // The order matters: the handler registered first sees the flag as it was before this signal.
+            signal_hook::flag::register_conditional_shutdown(
+                signal,
+                INTERRUPTED,
+                Arc::clone(&stop),
+            )
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+            .map_err(|cause| Error::bug("a signal handler was refused").cause(cause))?;
+        }
+        Ok(Self {
+            clock: SystemClock {
+                stop: Arc::clone(&stop),
+            },
+            stop,
+            failpoints: failpoints(variable(FAILPOINT).as_deref())?,
+        })
+    }
+
+    /// Returns what endpoints may use.
+    pub(crate) fn context(&self) -> Context {
+        Context {
+            env: Arc::new(variable),
+            failpoints: self.failpoints.clone(),
+        }
+    }
+
+    /// Returns what a run may use.
+    pub(crate) fn world<'a>(&'a self, progress: &'a dyn Progress) -> trueup_engine::World<'a> {
+        trueup_engine::World {
+            clock: &self.clock,
+            progress,
+            failpoints: self.failpoints.clone(),
+            stop: &self.stop,
+            spool_folder: std::env::temp_dir(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// The machine's clock.
+#[derive(Debug)]
+struct SystemClock {
+    stop: Arc<AtomicBool>,
+}
+
+impl Clock for SystemClock {
+    fn now_ms(&self) -> i64 {
+        now_ms()
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that is passed in"
+    )]
+    fn wait_ms(&self, ms: u64) {
+        let mut left = ms;
+        while left > 0 && !self.stop.load(Ordering::Relaxed) {
+            let slice = left.min(WAIT_SLICE_MS);
+            std::thread::sleep(Duration::from_millis(slice));
+            left -= slice;
+        }
+    }
+}
+
+/// Milliseconds since 1970 UTC; 0 on a machine whose clock stands before that.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the clock that is passed in"
+)]
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
+}
+
+/// Returns the arguments, the program's name first.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the arguments"
+)]
+pub(crate) fn arguments() -> Vec<OsString> {
+    std::env::args_os().collect()
+}
+
+/// Looks up an environment variable; one that is not UTF-8 counts as missing.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Makes the failpoints that `wanted` asks for: the process kills itself there, as a power cut would.
+fn failpoints(wanted: Option<&str>) -> Result<Failpoints> {
+    let Some((armed, at)) = wanted.map(parse_failpoint).transpose()? else {
+        return Ok(Failpoints::none());
+    };
+    let passed = AtomicU64::new(0);
+    Ok(Failpoints::new(move |name| {
+        if name == armed && passed.fetch_add(1, Ordering::Relaxed) + 1 == at {
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
+                .map_err(|cause| Error::bug("cannot kill the own process").cause(cause))?;
+        }
+        Ok(())
+    }))
+}
+
+fn parse_failpoint(text: &str) -> Result<(String, u64)> {
+    let (name, count) = text.split_once(':').unwrap_or((text, "1"));
+    match count.parse() {
+        Ok(count @ 1..) if !name.is_empty() => Ok((name.to_owned(), count)),
+        Ok(_) | Err(_) => {
+            Err(Error::config(format!("{FAILPOINT} does not read")).hint("write name or name:n"))
+        }
+    }
+}
+
+/// Opens the state store, a new one if there is none.
+///
+/// # Errors
+/// `Config` when nothing says where it is; what the store says.
+pub(crate) fn open_store(given: Option<&Path>) -> Result<Store> {
+    let path = state_path(given, &variable)?;
+    if given.is_none()
+        && let Some(folder) = path.parent()
+    {
+        create_private(folder)?;
+    }
+    Store::open(&path, &incarnation()?)
+}
+
+/// Opens the state store if there is one. A file that was named must be there.
+///
+/// # Errors
+/// As [`open_store`].
+pub(crate) fn open_store_if_present(given: Option<&Path>) -> Result<Option<Store>> {
+    let path = state_path(given, &variable)?;
+    if path.exists() {
+        return Store::open(&path, &incarnation()?).map(Some);
+    }
+    match given {
+        None => Ok(None),
+        Some(_) => Err(
+            Error::config(format!("there is no state file={}", path.display()))
+                .hint("check --state; the first sync creates the file"),
+        ),
+    }
+}
+
+/// Where the state is kept: as given, else as the XDG base directories say. Relative variables do not count there.
+fn state_path(given: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf> {
+    if let Some(path) = given {
+        return Ok(path.to_owned());
+    }
+    let absolute = |name: &str| {
+        env(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let folder = absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
+        .ok_or_else(|| {
+            Error::config("neither XDG_STATE_HOME nor HOME says where the state is kept")
+                .hint("name a file with --state")
+        })?;
+    Ok(folder.join("trueup/state.db"))
+}
+
+fn create_private(folder: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder.create(folder).map_err(|cause| {
+        Error::config(format!("cannot create folder={}", folder.display()))
+            .hint("name a file elsewhere with --state")
+            .cause(cause)
+    })
+}
+
+/// 128 random bits in hexadecimal: the id of a new state store.
+fn incarnation() -> Result<String> {
+    let mut bytes = [0_u8; INCARNATION_BYTES];
+    File::open("/dev/urandom")
+        .and_then(|mut random| random.read_exact(&mut bytes))
+        .map_err(|cause| {
+            Error::new(Kind::Unavailable, "cannot read /dev/urandom")
+                .hint("a new state store needs random bits")
+                .cause(cause)
+        })?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
+#[cfg(test)]
+mod tests;
