@@ -41,7 +41,6 @@ pub(super) fn decode(document: &str) -> Option<Report> {
         equal: document.get("equal")?.as_bool()?,
         collections: list(&document, "collections", collection_from_json)?,
         certificate,
-        plan: None,
         notes: texts(&document, "notes")?,
     })
 }
