@@ -199,7 +199,9 @@ impl<'a> Proving<'a> {
             step: Step::Verify,
         };
         let mut take = |piece: Piece| {
-            parked += piece.parked.len() as u64;
+            // A record may be parked here and refused by the target before: it is one record.
+            let parked_here = piece.parked.iter().filter(|p| !self.is_refused(p.key));
+            parked += parked_here.count() as u64;
             self.take(&piece, marks, &mut buckets, &mut sorter)?;
             Ok(!abandoned.load(Ordering::Relaxed))
         };
@@ -224,7 +226,7 @@ impl<'a> Proving<'a> {
     ) -> Result<()> {
         for entry in piece.keyed.entries() {
             let key = key_digest(entry.key);
-            if self.refused.binary_search(&key).is_ok() {
+            if self.is_refused(key) {
                 continue;
             }
             if let Standing::Present(digest) = entry.standing {
@@ -235,6 +237,10 @@ impl<'a> Proving<'a> {
             }
         }
         Ok(())
+    }
+
+    fn is_refused(&self, key: Digest) -> bool {
+        self.refused.binary_search(&key).is_ok()
     }
 
     fn proof(&self, read: &Read, verdict: Option<&Verdict>) -> CollectionProof {

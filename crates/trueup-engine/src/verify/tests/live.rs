@@ -4,8 +4,8 @@ use super::super::buckets::bucket_of;
 use super::*;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use trueup_core::Error;
 use trueup_core::endpoint::{Position, Scan, ScanRequest};
-use trueup_core::{Error, Kind};
 
 /// Calls `change` with the number of the snapshot, before each snapshot of the target.
 fn moving(
