@@ -15,9 +15,9 @@ const USAGE: u8 = 2;
 const EXAMPLES: &str = "\
 Examples:
   trueup sync csv:shop sqlite:shop.db --key customers=id --key orders=id
-  trueup sync sqlite:shop.db sqlite:copy.db --dry-run
-  trueup sync sqlite:shop.db sqlite:copy.db --collections orders --delete
-  trueup diff sqlite:shop.db#orders sqlite:copy.db#orders --json
+  trueup sync sqlite:shop.db postgres://app@db1/shop --dry-run
+  trueup sync sqlite:shop.db postgres://app@db1/shop --collections orders --delete
+  trueup diff sqlite:shop.db#orders postgres://app@db1/shop#orders --json
   trueup history
 
 Exit codes:
@@ -83,7 +83,7 @@ pub(crate) fn parse(arguments: &[OsString]) -> Parsed {
 /// The two sides, and which collections of them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sides {
-    /// Where the records come from; never written [csv:DIR, csv:FILE.csv, sqlite:FILE, ...]
+    /// Where the records come from; never written [csv:DIR, csv:FILE.csv, sqlite:FILE, postgres://USER@HOST/DATABASE]
     pub(crate) source: String,
 
     /// Where they go
