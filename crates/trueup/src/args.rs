@@ -3,14 +3,11 @@
 //! Invariant: an option that is accepted has an effect. Each command's own options stand beside the command; what
 //! `sync` and `diff` share stands here.
 
-use crate::{diff, history, output, sync};
+use crate::{diff, history, sync};
 use clap::Parser;
 use std::ffi::OsString;
 use std::str::FromStr;
 use trueup_core::guard::Guard;
-
-/// The exit code of wrong usage.
-const USAGE: u8 = 2;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,23 +57,26 @@ impl Command {
 pub(crate) enum Parsed {
     /// They name a command.
     Command(Command),
-    /// The user was told something (help, the version, what is wrong); this is the exit code.
-    Told(u8),
+    /// The user wants to read this: help, or the version.
+    Help(String),
+    /// They do not read, and this says why.
+    Wrong {
+        /// For people.
+        complaint: String,
+        /// Whether JSON was asked for, as far as one can tell.
+        json: bool,
+    },
 }
 
-/// Reads the arguments. Help and complaints are printed here.
+/// Reads the arguments, the program's name first.
 pub(crate) fn parse(arguments: &[OsString]) -> Parsed {
     match Cli::try_parse_from(arguments) {
         Ok(cli) => Parsed::Command(cli.command),
-        Err(told) if told.use_stderr() => {
-            let json = arguments.iter().any(|argument| argument == "--json");
-            output::usage(&told.render().to_string(), json);
-            Parsed::Told(USAGE)
-        }
-        Err(told) => {
-            output::help(&told.render().to_string());
-            Parsed::Told(0)
-        }
+        Err(told) if told.use_stderr() => Parsed::Wrong {
+            complaint: told.render().to_string(),
+            json: arguments.iter().any(|argument| argument == "--json"),
+        },
+        Err(told) => Parsed::Help(told.render().to_string()),
     }
 }
 

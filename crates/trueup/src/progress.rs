@@ -41,7 +41,7 @@ impl Listener {
         match self {
             Self::Quiet => {}
             Self::Bars(bars) => bars.clear(),
-            Self::Lines(lines) => lock(lines).end(world::now_ms()).iter().for_each(print),
+            Self::Lines(lines) => print(&lock(lines).end(world::now_ms())),
         }
     }
 
@@ -61,7 +61,7 @@ impl Progress for Listener {
             Self::Bars(bars) => bars.tick(tick),
             Self::Lines(lines) => {
                 let said = lock(lines).tick(tick, world::now_ms());
-                said.iter().for_each(print);
+                print(&said);
             }
         }
     }
@@ -75,8 +75,8 @@ impl Progress for Listener {
     }
 }
 
-fn print(line: &String) {
-    output::progress(line);
+fn print(lines: &[String]) {
+    lines.iter().for_each(|line| output::progress(line));
 }
 
 /// A listener that panicked has nothing to spoil but a line.

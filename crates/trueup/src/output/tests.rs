@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use super::*;
 use trueup_core::digest::{Digest, Fold};
 use trueup_core::park::Parked;
@@ -262,9 +260,9 @@ fn the_history_is_a_table_with_errors_below() {
     ];
     let expected = "\
 run  started               seconds  exit  result             link
-12   2023-11-14T22:13:20Z        -     -  running or killed  a -> b
-11   2023-11-14T22:13:20Z      1.2     3  failed             a -> b
-9    2023-11-14T22:13:20Z      1.2     0  equal              a -> b
+ 12  2023-11-14T22:13:20Z        -     -  running or killed  a -> b
+ 11  2023-11-14T22:13:20Z      1.2     3  failed             a -> b
+  9  2023-11-14T22:13:20Z      1.2     0  equal              a -> b
 run 11: unavailable: no\\u{7}
 ";
     assert_eq!(text::runs(&runs), expected);

@@ -41,7 +41,7 @@ pub(super) fn synced(report: &Report) -> String {
         cells.extend(numbers.iter().map(ToString::to_string));
         rows.push(cells);
     }
-    table(&rows, &mut out);
+    table(&rows, &[1, 2, 3, 4, 5, 6, 7], &mut out);
     parked(report, &mut out);
     notes(report, true, &mut out);
     if let Some(proof) = &report.certificate {
@@ -68,7 +68,7 @@ pub(super) fn compared(report: &Report) -> String {
             ]
         })
         .collect();
-    table(&rows, &mut out);
+    table(&rows, &[], &mut out);
     parked(report, &mut out);
     notes(report, false, &mut out);
     let word = if report.exit_code() == 0 {
@@ -121,7 +121,7 @@ pub(super) fn runs(runs: &[PastRun]) -> String {
         ]);
     }
     let mut out = String::new();
-    table(&rows, &mut out);
+    table(&rows, &[0, 2, 3], &mut out);
     for past in runs {
         if let Some(error) = &past.error {
             say(
@@ -289,33 +289,26 @@ fn name(source: &str, target: &str) -> String {
     }
 }
 
-/// Writes aligned columns: texts to the left, numbers to the right (a column is one of numbers if its last cell is).
-fn table(rows: &[Vec<String>], out: &mut String) {
-    let Some(last) = rows.last() else { return };
+/// Writes aligned columns: texts to the left, the columns of `numbers` to the right.
+fn table(rows: &[Vec<String>], numbers: &[usize], out: &mut String) {
+    let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
-        cells
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or_default()
+        let widths = cells.map(|cell| cell.chars().count());
+        widths.max().unwrap_or_default()
     };
-    let widths: Vec<usize> = (0..last.len()).map(width).collect();
-    let is_number = |cell: &String| cell.starts_with(|ch: char| ch.is_ascii_digit());
+    let widths: Vec<usize> = (0..columns).map(width).collect();
     for row in rows {
         let mut text = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let room = widths[column].saturating_sub(cell.chars().count());
-            let pad = " ".repeat(room);
-            if column > 0 {
-                text.push_str("  ");
-            }
-            if column > 0 && last.get(column).is_some_and(is_number) {
-                text.push_str(&pad);
-                text.push_str(cell);
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let pad = " ".repeat(width.saturating_sub(cell.chars().count()));
+            let gap = if column == 0 { "" } else { "  " };
+            let (before, after) = if numbers.contains(&column) {
+                (pad.as_str(), "")
             } else {
-                text.push_str(cell);
-                text.push_str(&pad);
-            }
+                ("", pad.as_str())
+            };
+            text.extend([gap, before, cell, after]);
         }
         say(out, format_args!("{}", text.trim_end()));
     }
