@@ -17,6 +17,8 @@ mod scan;
 mod sort;
 mod spool;
 pub mod state;
+#[cfg(test)]
+mod testing;
 mod verify;
 
 pub use certificate::{Certificate, CollectionProof, SideProof};

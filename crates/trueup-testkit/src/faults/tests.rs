@@ -196,7 +196,7 @@ fn hook_sees_every_call_before_it_happens() {
     assert_eq!(
         seen.load(Ordering::SeqCst),
         6,
-        "schema, snapshot, scan, next, next"
+        "schema, snapshot, ordered, scan, next, next"
     );
 }
 

@@ -1,5 +1,14 @@
 //! The certificate: what was proven, about which data, by what means.
+//!
+//! Verify issues it at the end of a run; it is printed, and kept in the history. It holds counts, digests, positions
+//! and type rules, and no record's value. It is not signed: it proves something to who trusts the machine it was
+//! issued on.
 
+mod codec;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub(crate) use codec::{count, digest_from, fold, list, text, texts};
 use trueup_core::digest::Fold;
 
 /// One side of a proof.

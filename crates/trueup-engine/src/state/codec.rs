@@ -1,0 +1,105 @@
+//! A report as the history keeps it: JSON without the plan, which is long and shows keys.
+//!
+//! `format` grows with every change that an old reader would misread. A document of another version, or one that is
+//! damaged, reads as none: the history then shows the run without its report. `golden.json` is the contract.
+
+use crate::certificate::{Certificate, count, digest_from, fold, list, text, texts};
+use crate::report::{CollectionReport, Report};
+use serde_json::{Value, json};
+use trueup_core::digest::Digest;
+use trueup_core::park::Parked;
+
+/// The version of the document.
+const FORMAT: u64 = 1;
+
+/// Returns the report as JSON text.
+pub(super) fn encode(report: &Report) -> String {
+    let collections: Vec<Value> = report.collections.iter().map(collection_to_json).collect();
+    json!({
+        "format": FORMAT,
+        "link": report.link,
+        "equal": report.equal,
+        "collections": collections,
+        "certificate": report.certificate.as_ref().map(Certificate::to_json),
+        "notes": report.notes,
+    })
+    .to_string()
+}
+
+/// Reads a report back.
+pub(super) fn decode(document: &str) -> Option<Report> {
+    let document: Value = serde_json::from_str(document).ok()?;
+    if count(&document, "format")? != FORMAT {
+        return None;
+    }
+    let certificate = match document.get("certificate")? {
+        Value::Null => None,
+        found => Some(Certificate::from_json(found)?),
+    };
+    Some(Report {
+        link: text(&document, "link")?,
+        equal: document.get("equal")?.as_bool()?,
+        collections: list(&document, "collections", collection_from_json)?,
+        certificate,
+        notes: texts(&document, "notes")?,
+    })
+}
+
+fn collection_to_json(collection: &CollectionReport) -> Value {
+    let parked: Vec<Value> = collection.parked.iter().map(parked_to_json).collect();
+    json!({
+        "source": collection.source,
+        "target": collection.target,
+        "source_records": collection.source_fold.count,
+        "target_records": collection.target_fold.count,
+        "digest_source": collection.source_fold.to_string(),
+        "digest_target": collection.target_fold.to_string(),
+        "inserted": collection.inserted,
+        "updated": collection.updated,
+        "deleted": collection.deleted,
+        "unchanged": collection.unchanged,
+        "only_source": collection.only_source,
+        "only_target": collection.only_target,
+        "changed": collection.changed,
+        "parked": parked,
+        "notes": collection.notes,
+    })
+}
+
+fn collection_from_json(document: &Value) -> Option<CollectionReport> {
+    Some(CollectionReport {
+        source: text(document, "source")?,
+        target: text(document, "target")?,
+        source_fold: fold(document, "source_records", "digest_source")?,
+        target_fold: fold(document, "target_records", "digest_target")?,
+        inserted: count(document, "inserted")?,
+        updated: count(document, "updated")?,
+        deleted: count(document, "deleted")?,
+        unchanged: count(document, "unchanged")?,
+        only_source: count(document, "only_source")?,
+        only_target: count(document, "only_target")?,
+        changed: count(document, "changed")?,
+        parked: list(document, "parked", parked_from_json)?,
+        notes: texts(document, "notes")?,
+    })
+}
+
+fn parked_to_json(parked: &Parked) -> Value {
+    json!({
+        "key": parked.key.to_string(),
+        "field": parked.field,
+        "reason": parked.reason,
+    })
+}
+
+fn parked_from_json(document: &Value) -> Option<Parked> {
+    let field = match document.get("field")? {
+        Value::Null => None,
+        found => Some(found.as_str()?.to_owned()),
+    };
+    Some(Parked {
+        key: Digest(digest_from(document.get("key")?.as_str()?)?),
+        field,
+        reason: text(document, "reason")?,
+    })
+}

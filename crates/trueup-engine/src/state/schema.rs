@@ -1,0 +1,214 @@
+//! The tables of the state file, and how older files come to have them.
+//!
+//! Invariant: a file is changed only after it was recognised, as empty or as ours in a version this program knows.
+//! The version is SQLite's `user_version`; it and the tables change in one transaction. A newer version is refused,
+//! never guessed at; there is no way back to an older one.
+
+use super::error;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use std::path::Path;
+use std::time::Duration;
+use trueup_core::{Error, Result};
+
+/// `TRUE` in ASCII: marks the file as ours.
+pub(super) const APPLICATION_ID: i32 = 0x5452_5545;
+
+/// How long a statement waits for another process's transaction. Ours take milliseconds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often switching to the write-ahead log is tried while other processes open the same file.
+const SWITCHES_MAX: usize = 100;
+
+/// Step `n` leads from version `n` to `n + 1`. Released steps never change; new ones are appended.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE meta (
+        name TEXT PRIMARY KEY NOT NULL,
+        value TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE link (
+        id INTEGER PRIMARY KEY,
+        durable TEXT UNIQUE NOT NULL,
+        name TEXT NOT NULL
+    ) STRICT;
+    -- Numbers are never used twice, not even after old runs were dropped.
+    CREATE TABLE run (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        link INTEGER NOT NULL REFERENCES link (id),
+        started_ms INTEGER NOT NULL,
+        ended_ms INTEGER,
+        exit INTEGER,
+        error TEXT,
+        report TEXT
+    ) STRICT;
+    CREATE INDEX run_of_link ON run (link, id);
+    CREATE TABLE progress (
+        link INTEGER NOT NULL REFERENCES link (id),
+        partition TEXT NOT NULL,
+        batch INTEGER NOT NULL,
+        PRIMARY KEY (link, partition)
+    ) STRICT, WITHOUT ROWID;
+    -- The run may have been dropped since; a parked record outlives it.
+    CREATE TABLE parked (
+        id INTEGER PRIMARY KEY,
+        link INTEGER NOT NULL REFERENCES link (id),
+        collection TEXT NOT NULL,
+        run INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        field TEXT,
+        reason TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX parked_of_collection ON parked (link, collection, id);
+"];
+
+/// What a file turned out to be.
+enum Standing {
+    /// An SQLite database without any content.
+    Empty,
+    /// A state file in this version.
+    Ours(usize),
+}
+
+/// Opens the file at `path`, brings it to the newest version, and returns it with its incarnation id: `incarnation`
+/// when the file was empty, else the one it was born with.
+pub(super) fn open(path: &Path, incarnation: &str) -> Result<(Connection, String)> {
+    let failed = |cause| error::sqlite(cause, path, "open it");
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    prepare(&connection).map_err(failed)?;
+    recognise(&connection, path)?;
+    migrate(&mut connection, path, incarnation)?;
+    switch_to_log(&connection).map_err(failed)?;
+    let found = connection
+        .query_row(
+            "SELECT value FROM meta WHERE name = 'incarnation'",
+            [],
+            |row| row.get(0),
+        )
+        .optional()
+        .map_err(failed)?;
+    let found = found.ok_or_else(|| {
+        Error::corrupt(format!(
+            "state={}: it has no incarnation id",
+            path.display()
+        ))
+        .hint("restore the file from a backup, or begin a new one with --state")
+    })?;
+    Ok((connection, found))
+}
+
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // Until the file is known to be ours, closing it must not tidy up somebody else's log.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "synchronous", "FULL")
+}
+
+/// Finds out what the file is, in one read transaction: another process may be filling it.
+fn recognise(connection: &Connection, path: &Path) -> Result<Standing> {
+    let failed = |cause| error::sqlite(cause, path, "read it");
+    let found = connection
+        .query_row(
+            "SELECT (SELECT application_id FROM pragma_application_id), \
+             (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)",
+            [],
+            |row| {
+                Ok((
+                    row.get::<_, i32>(0)?,
+                    row.get::<_, i32>(1)?,
+                    row.get::<_, i64>(2)?,
+                ))
+            },
+        )
+        .map_err(failed)?;
+    let known = MIGRATIONS.len();
+    match found {
+        (0, 0, 0) => Ok(Standing::Empty),
+        (APPLICATION_ID, version, _) => match usize::try_from(version) {
+            Ok(version) if (1..=known).contains(&version) => Ok(Standing::Ours(version)),
+            _ => Err(unknown_version(path, version)),
+        },
+        _ => Err(Error::config(format!(
+            "state={}: an SQLite database, but not a trueup state",
+            path.display()
+        ))
+        .hint("it was left as it was; name another file with --state")),
+    }
+}
+
+fn unknown_version(path: &Path, version: i32) -> Error {
+    let known = MIGRATIONS.len();
+    Error::config(format!(
+        "state={}: its version={version} is unknown to this trueup",
+        path.display()
+    ))
+    .hint(format!(
+        "the file has version {version}, this trueup knows versions 1 to {known}: use the newer trueup that wrote \
+         it, or another file with --state; the file was left as it was"
+    ))
+}
+
+/// Carries out the missing steps, all or none. Whoever comes second finds nothing left to do.
+fn migrate(connection: &mut Connection, path: &Path, incarnation: &str) -> Result<()> {
+    let failed = |cause| error::sqlite(cause, path, "bring it to the present version");
+    if let Standing::Ours(version) = recognise(connection, path)?
+        && version == MIGRATIONS.len()
+    {
+        return Ok(());
+    }
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(failed)?;
+    let version = match recognise(&transaction, path)? {
+        Standing::Empty => 0,
+        Standing::Ours(version) => version,
+    };
+    let steps = || -> rusqlite::Result<()> {
+        for step in &MIGRATIONS[version..] {
+            transaction.execute_batch(step)?;
+        }
+        if version == 0 {
+            transaction.execute(
+                "INSERT INTO meta (name, value) VALUES ('incarnation', ?1)",
+                [incarnation],
+            )?;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)
+    };
+    steps().map_err(failed)?;
+    transaction.commit().map_err(failed)
+}
+
+/// Switches to the write-ahead log, where a commit is one append and a reader never waits.
+fn switch_to_log(connection: &Connection) -> rusqlite::Result<()> {
+    let mut mode = String::new();
+    for attempt in 1..=SWITCHES_MAX {
+        let switched =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0));
+        match switched {
+            Ok(found) => {
+                mode = found;
+                break;
+            }
+            // Others hold the file just now. Two that wait for each other are told at once, without the timeout:
+            // so wait for a turn to write, then try again.
+            Err(cause)
+                if attempt < SWITCHES_MAX
+                    && cause.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) =>
+            {
+                connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;
+            }
+            Err(cause) => return Err(cause),
+        }
+    }
+    // Some file systems have no shared memory and keep the rollback journal; it is sound only when fully synced.
+    let synchronous = if mode == "wal" { "NORMAL" } else { "FULL" };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    Ok(())
+}

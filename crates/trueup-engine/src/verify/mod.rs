@@ -1,0 +1,302 @@
+//! Proves that two sides hold the same records, by another path than the one that made them so.
+//!
+//! Shared with compare is how a record is read and put into canonical bytes, and no more: no key order, no merge of
+//! keys, no plan. Both sides are read in whatever order is fastest, and each record is summed into a bucket chosen by
+//! its key's digest. When all buckets agree, the sides agree. Otherwise both sides are read again and the records of
+//! the buckets that differ are compared digest by digest.
+//!
+//! The source is read as of the run's snapshot, so what changed there since is not seen. The target is read as it is
+//! now, each time through a new snapshot, and may be in use: only a difference that two reads in a row agree on
+//! counts. Nothing is repaired here; which records are wrong is compare's to say.
+
+mod buckets;
+mod entries;
+mod settle;
+#[cfg(test)]
+mod tests;
+
+use crate::certificate::CollectionProof;
+use crate::connect::Collection;
+use crate::link::World;
+use crate::progress::Step;
+use crate::scan::{Piece, Reading, Role};
+use buckets::{Buckets, Marks};
+use entries::{Entry, Sorted, Sorter};
+use settle::{Before, Verdict, settle};
+use std::sync::atomic::{AtomicBool, Ordering};
+use trueup_core::digest::{Digest, Fold};
+use trueup_core::endpoint::{Endpoint, Position, Snapshot};
+use trueup_core::keyed::Standing;
+use trueup_core::mapping::key_digest;
+use trueup_core::{Error, Kind, Result};
+
+/// How often both sides are read again at most, while the target moves.
+const REREADS_MAX: usize = 5;
+
+/// The part of the run's sort budget that each side's entries may take.
+const SORT_SHARE: usize = 4;
+
+/// Proves one collection: the source as of `source` against the target as it is now.
+///
+/// Source records that are unknown (parked, filtered) and keys whose digest is in `refused` take part on neither
+/// side. With `exact`, records that only the target has are wrong; otherwise they are counted and no more. The counts
+/// and folds are those of the last read, whose position at the target comes with them.
+///
+/// # Errors
+/// Those of the endpoints; `Stale` when the target changed too fast for any difference to be seen twice, or when the
+/// source's snapshot gave other records the second time.
+pub(crate) fn verify(
+    collection: &Collection,
+    source: &mut dyn Snapshot,
+    target: &mut dyn Endpoint,
+    exact: bool,
+    refused: &[Digest],
+    world: &World<'_>,
+) -> Result<(CollectionProof, Position)> {
+    let proving = Proving::new(collection, refused, world);
+    let mut marks = Marks::none();
+    let mut before = proving.read(source, target, &marks)?;
+    if !marks.join(&before.differing()) {
+        return Ok((proving.proof(&before, None), before.position));
+    }
+    let mut last: Option<Verdict> = None;
+    for reread in 1..=REREADS_MAX {
+        let mut now = proving.read(source, target, &marks)?;
+        if now.source.buckets != before.source.buckets {
+            return Err(proving.source_moved());
+        }
+        let moved = now.target.buckets.differing(&before.target.buckets);
+        let seen = Before {
+            moved: &moved,
+            found: last.as_mut().map(|verdict| &mut verdict.found),
+        };
+        let verdict = settle(
+            &mut now.source.entries,
+            &mut now.target.entries,
+            seen,
+            exact,
+            world,
+        )?;
+        // A bucket that began to differ only now has not been looked into. The target is in use, then, and the next
+        // read looks into everything: it would begin to differ somewhere else each time.
+        let fresh = marks.join(&now.differing());
+        if fresh {
+            marks = Marks::all();
+        }
+        let settled = verdict.moving == 0 && !fresh;
+        if settled || (reread == REREADS_MAX && verdict.wrong > 0) {
+            return Ok((proving.proof(&now, Some(&verdict)), now.position));
+        }
+        before = now;
+        last = Some(verdict);
+    }
+    Err(proving.never_still())
+}
+
+/// What all reads of one verification share.
+struct Proving<'a> {
+    collection: &'a Collection,
+    /// Sorted, each once.
+    refused: Vec<Digest>,
+    world: &'a World<'a>,
+}
+
+/// One side, read once.
+struct Side {
+    buckets: Buckets,
+    /// The records of the marked buckets.
+    entries: Sorted,
+    parked: u64,
+}
+
+/// Both sides, read once and at the same time.
+struct Read {
+    source: Side,
+    target: Side,
+    /// Where in its history the target was read.
+    position: Position,
+}
+
+impl Read {
+    fn differing(&self) -> Marks {
+        self.source.buckets.differing(&self.target.buckets)
+    }
+}
+
+impl<'a> Proving<'a> {
+    fn new(collection: &'a Collection, refused: &[Digest], world: &'a World<'a>) -> Self {
+        let mut refused = refused.to_vec();
+        refused.sort_unstable();
+        refused.dedup();
+        Self {
+            collection,
+            refused,
+            world,
+        }
+    }
+
+    /// Reads both sides at the same time, the target through a new snapshot.
+    fn read(
+        &self,
+        source: &mut dyn Snapshot,
+        target: &mut dyn Endpoint,
+        marks: &Marks,
+    ) -> Result<Read> {
+        let mut opened = self.open(target).map_err(|error| error.at("target"))?;
+        let position = opened.as_ref().map(|opened| opened.position());
+        let abandoned = &AtomicBool::new(false);
+        let (source, target) = std::thread::scope(|scope| {
+            let source =
+                scope.spawn(|| self.read_side(Role::Source, Some(source), marks, abandoned));
+            let target = scope.spawn(|| {
+                let snapshot = opened
+                    .as_mut()
+                    .map(|opened| -> &mut dyn Snapshot { opened.as_mut() });
+                self.read_side(Role::Target, snapshot, marks, abandoned)
+            });
+            (source.join(), target.join())
+        });
+        let ended = |side: std::thread::Result<Result<Side>>| {
+            side.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        // Either side that failed is looked at before the other is used: that one may have been cut short.
+        let (source, target) = (ended(source), ended(target));
+        Ok(Read {
+            source: source?,
+            target: target?,
+            position: position.unwrap_or_else(|| Position(String::from("absent"))),
+        })
+    }
+
+    /// Opens the target; `None` when the collection was to be created and is not there.
+    fn open(&self, target: &mut dyn Endpoint) -> Result<Option<Box<dyn Snapshot>>> {
+        let name = &self.collection.target.collection;
+        if self.collection.create.is_some() && target.schema(name)?.is_none() {
+            return Ok(None);
+        }
+        target.snapshot().map(Some)
+    }
+
+    fn read_side(
+        &self,
+        role: Role,
+        snapshot: Option<&mut dyn Snapshot>,
+        marks: &Marks,
+        abandoned: &AtomicBool,
+    ) -> Result<Side> {
+        let world = self.world;
+        let bytes_max = world.limits.sort_bytes_max / SORT_SHARE;
+        let mut sorter = Sorter::new(world.spool_folder.clone(), bytes_max);
+        let (mut buckets, mut parked) = (Buckets::new(), 0);
+        let reading = Reading {
+            role,
+            schema: match role {
+                Role::Source => &self.collection.source,
+                Role::Target => &self.collection.target,
+            },
+            mapping: &self.collection.mapping,
+            world,
+            step: Step::Verify,
+        };
+        let mut take = |piece: Piece| {
+            parked += piece.parked.len() as u64;
+            self.take(&piece, marks, &mut buckets, &mut sorter)?;
+            Ok(!abandoned.load(Ordering::Relaxed))
+        };
+        if let Some(snapshot) = snapshot {
+            reading
+                .scan(snapshot, false, &mut take)
+                .inspect_err(|_| abandoned.store(true, Ordering::Relaxed))?;
+        }
+        Ok(Side {
+            buckets,
+            entries: sorter.finish(),
+            parked,
+        })
+    }
+
+    fn take(
+        &self,
+        piece: &Piece,
+        marks: &Marks,
+        buckets: &mut Buckets,
+        sorter: &mut Sorter,
+    ) -> Result<()> {
+        for entry in piece.keyed.entries() {
+            let key = key_digest(entry.key);
+            if self.refused.binary_search(&key).is_ok() {
+                continue;
+            }
+            if let Standing::Present(digest) = entry.standing {
+                buckets.add(key, digest);
+            }
+            if marks.holds(key) {
+                sorter.push(Entry::new(key, entry.standing))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn proof(&self, read: &Read, verdict: Option<&Verdict>) -> CollectionProof {
+        let collection = self.collection;
+        let hidden = verdict.map_or(Fold::default(), |verdict| verdict.hidden);
+        let mut target_fold = read.target.buckets.total();
+        target_fold.sum = target_fold.sum.wrapping_sub(hidden.sum);
+        target_fold.count -= hidden.count;
+        CollectionProof {
+            source: collection.source.collection.clone(),
+            target: collection.target.collection.clone(),
+            source_fold: read.source.buckets.total(),
+            target_fold,
+            only_target: verdict.map_or(0, |verdict| verdict.only_target),
+            wrong: verdict.map_or(0, |verdict| verdict.wrong),
+            parked: read.source.parked + self.refused.len() as u64,
+            rules: rules(collection),
+        }
+    }
+
+    fn source_moved(&self) -> Error {
+        Error::new(
+            Kind::Stale,
+            format!(
+                "source collection={}: two reads of one snapshot gave different records",
+                self.collection.source.collection
+            ),
+        )
+        .hint("nothing was proven; let the source rest and verify again")
+    }
+
+    fn never_still(&self) -> Error {
+        Error::new(
+            Kind::Stale,
+            format!(
+                "target collection={}: it differs from the source and kept changing reads={}",
+                self.collection.target.collection,
+                REREADS_MAX + 1
+            ),
+        )
+        .hint(
+            "something else writes to the target; verify again when it rests, or stop that writer",
+        )
+    }
+}
+
+/// Spells the type rules: `field: source type -> target type (fit)`.
+fn rules(collection: &Collection) -> Vec<String> {
+    let mapping = &collection.mapping;
+    let rule = |(position, field): (usize, &trueup_core::mapping::MappedField)| {
+        let from = match mapping.supply(position) {
+            None => "constant".to_owned(),
+            Some((source, None)) => collection.source.fields[source].native.clone(),
+            Some((source, Some(via))) => {
+                format!("{} as {via}", collection.source.fields[source].native)
+            }
+        };
+        let target = &collection.target.fields[mapping.target_fields()[position]];
+        format!(
+            "{}: {from} -> {} ({})",
+            field.name, target.native, field.fit
+        )
+    };
+    mapping.fields().iter().enumerate().map(rule).collect()
+}
