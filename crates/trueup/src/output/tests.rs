@@ -129,7 +129,7 @@ fn the_json_of_the_history_and_of_an_error() {
     assert_eq!(
         json::runs(&[past]).unwrap(),
         concat!(
-            r#"[{"run":7,"link":"a -> b","started":"1970-01-01T00:00:00Z","ended":null,"exit":null,"#,
+            r#"[{"run":7,"link":"a -> b","started":"1970-01-01T00:00:00.000Z","ended":null,"exit":null,"#,
             r#""error":null,"equal":null,"collections":[],"certificate":null}]"#,
             "\n"
         )
@@ -256,14 +256,17 @@ fn the_history_is_a_table_with_errors_below() {
     let runs = [
         past(12, None, None, None, None),
         past(11, end, Some(3), Some("unavailable: no\u{7}"), None),
+        past(10, end, Some(3), Some("interrupted: stopped"), None),
         past(9, end, Some(0), None, Some(report())),
     ];
     let expected = "\
-run  started               seconds  exit  result             link
- 12  2023-11-14T22:13:20Z        -     -  running or killed  a -> b
- 11  2023-11-14T22:13:20Z      1.2     3  failed             a -> b
-  9  2023-11-14T22:13:20Z      1.2     0  equal              a -> b
+run  started                   seconds  exit  result             link
+ 12  2023-11-14T22:13:20.000Z        -     -  running or killed  a -> b
+ 11  2023-11-14T22:13:20.000Z      1.2     3  failed             a -> b
+ 10  2023-11-14T22:13:20.000Z      1.2     3  interrupted        a -> b
+  9  2023-11-14T22:13:20.000Z      1.2     0  equal              a -> b
 run 11: unavailable: no\\u{7}
+run 10: interrupted: stopped
 ";
     assert_eq!(text::runs(&runs), expected);
     assert_eq!(text::runs(&[]), "no runs yet\n");
@@ -339,6 +342,19 @@ fn an_error_says_what_why_and_what_to_do() {
         "error[unavailable]: no\\nconnection\n  because: inner\n  because: innermost\n  hint: try again\n"
     );
     assert_eq!(describe(&Error::config("x")), "error[config]: x\n");
+}
+
+#[test]
+fn moments_have_one_width() {
+    for (ms, expected) in [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (1_700_000_000_120, "2023-11-14T22:13:20.120Z"),
+        (1_700_000_000_001, "2023-11-14T22:13:20.001Z"),
+        (-1, "1969-12-31T23:59:59.999Z"),
+        (i64::MAX, "infinity"),
+    ] {
+        assert_eq!(text::moment(ms), expected);
+    }
 }
 
 #[test]

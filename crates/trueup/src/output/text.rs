@@ -6,6 +6,7 @@ use super::escape;
 use std::fmt::Write as _;
 use trueup_core::calendar;
 use trueup_core::digest::Fold;
+use trueup_core::error::Kind;
 use trueup_engine::state::PastRun;
 use trueup_engine::{Certificate, CollectionProof, CollectionReport, Report};
 
@@ -116,7 +117,7 @@ pub(super) fn runs(runs: &[PastRun]) -> String {
             past.ended_ms
                 .map_or_else(dash, |ended| seconds(ended - past.started_ms)),
             past.exit.map_or_else(dash, |exit| exit.to_string()),
-            outcome(past),
+            outcome(past).to_owned(),
             escape::line(&past.link),
         ]);
     }
@@ -133,24 +134,30 @@ pub(super) fn runs(runs: &[PastRun]) -> String {
     out
 }
 
-/// Spells milliseconds since 1970 as RFC 3339 does, in UTC.
+/// Spells milliseconds since 1970 as RFC 3339 does, in UTC, always with three digits of the second's fraction.
 pub(super) fn moment(ms: i64) -> String {
     let mut text = String::new();
     calendar::format_instant(ms.saturating_mul(1000), &mut text);
-    match text.strip_suffix("+00:00") {
-        Some(utc) => format!("{}Z", utc.replacen(' ', "T", 1)),
-        None => text,
-    }
+    let Some(utc) = text.strip_suffix("+00:00") else {
+        return text;
+    };
+    let utc = utc.replacen(' ', "T", 1);
+    let (second, fraction) = utc.split_once('.').unwrap_or((&utc, ""));
+    format!("{second}.{fraction:0<3}Z")
 }
 
-fn outcome(past: &PastRun) -> String {
-    let word = match (&past.report, past.ended_ms, past.exit) {
-        (_, None, _) => "running or killed",
-        (Some(report), _, _) => verdict(report),
-        (None, _, Some(4)) => "stopped by the guard",
-        (None, _, _) => "failed",
-    };
-    word.to_owned()
+/// How a run ended, in words.
+fn outcome(past: &PastRun) -> &'static str {
+    // The text of an error begins with its kind.
+    let error = past.error.as_deref().unwrap_or_default();
+    let is = |kind: Kind| error.split(':').next() == Some(kind.name());
+    match (&past.report, past.ended_ms) {
+        (_, None) => "running or killed",
+        (Some(report), _) => verdict(report),
+        (None, _) if is(Kind::Guard) => "stopped by a guard",
+        (None, _) if is(Kind::Interrupted) => "interrupted",
+        (None, _) => "failed",
+    }
 }
 
 /// The last line of a sync: how it ended, in words.

@@ -16,18 +16,18 @@ fn lines_come_every_two_seconds_and_at_the_end_of_a_step() {
     assert_eq!(lines.tick(tick("a", Step::Compare, 1000, None), 1000), none);
     assert_eq!(
         lines.tick(tick("a", Step::Compare, 1000, None), 2000),
-        ["a: compare 2000 records, 1000/s"]
+        ["a: compare 2000 records read, 1000/s"]
     );
     assert_eq!(lines.tick(tick("a", Step::Compare, 500, None), 3000), none);
     assert_eq!(
         lines.tick(tick("a", Step::Apply, 10, Some(100)), 3500),
-        ["a: compare done, 2500 records, 833/s"]
+        ["a: compare done, 2500 records read, 833/s"]
     );
     assert_eq!(
         lines.tick(tick("a", Step::Apply, 10, Some(100)), 5000),
-        ["a: apply 20 of 100 records, 10/s, 8 s left"]
+        ["a: apply 20 of 100 records written, 10/s, 8 s left"]
     );
-    assert_eq!(lines.end(7000), ["a: apply done, 20 records, 5/s"]);
+    assert_eq!(lines.end(7000), ["a: apply done, 20 records written, 5/s"]);
     assert_eq!(lines.end(7000), none);
 }
 
