@@ -12,7 +12,7 @@ use trueup_engine::{Mode, run};
 const EXAMPLES: &str = "\
 Examples:
   trueup diff csv:shop sqlite:shop.db --key customers=id --key orders=id
-  trueup diff sqlite:shop.db#orders sqlite:copy.db#orders --json
+  trueup diff sqlite:shop.db#orders postgres://app@db1/shop#orders --json
 
 Output:
   collection  +only at the source  -only at the target  ~changed  =same";

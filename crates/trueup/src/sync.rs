@@ -14,8 +14,8 @@ const EXAMPLES: &str = "\
 Examples:
   trueup sync csv:shop sqlite:shop.db --key customers=id --key orders=id
   trueup sync 'csv:orders.csv?delimiter=;' sqlite:shop.db#orders --key id
-  trueup sync sqlite:shop.db sqlite:copy.db --dry-run --delete
-  trueup sync sqlite:shop.db sqlite:copy.db --collections orders,items=order_items
+  trueup sync sqlite:shop.db postgres://app@db1/shop --dry-run --delete
+  trueup sync sqlite:shop.db postgres://app@db1/shop --collections orders,items=order_items
 
 Without --delete, records that only the target has are left, and do not count as a difference.
 A run that was interrupted or killed is continued by the same command.";
