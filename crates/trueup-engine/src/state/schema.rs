@@ -78,7 +78,6 @@ pub(super) fn open(path: &Path, incarnation: &str) -> Result<(Connection, String
         | OpenFlags::SQLITE_OPEN_EXRESCODE;
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     prepare(&connection).map_err(failed)?;
-    recognise(&connection, path)?;
     migrate(&mut connection, path, incarnation)?;
     switch_to_log(&connection).map_err(failed)?;
     let found = connection
