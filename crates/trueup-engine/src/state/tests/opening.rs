@@ -230,3 +230,30 @@ fn the_kinds_of_foreign_errors() {
         assert!(error.advice().unwrap_or_default().contains("--state"));
     }
 }
+
+#[test]
+fn a_foreign_log_is_not_tidied_up() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    let connection = Connection::open(at("theirs")).expect("a database");
+    connection
+        .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (x)")
+        .expect("a log");
+    fs::copy(at("theirs"), at("state.db")).expect("copied");
+    fs::copy(at("theirs-wal"), at("state.db-wal")).expect("copied");
+    let before = ["state.db", "state.db-wal"].map(|name| fs::read(at(name)).expect("bytes"));
+    assert!(before[1].len() > 1_000, "the table is in the log");
+    assert_eq!(refusal(&at("state.db")).kind(), Kind::Config);
+    let after = ["state.db", "state.db-wal"].map(|name| fs::read(at(name)).expect("bytes"));
+    assert!(before == after);
+}
+
+#[test]
+fn an_error_at_birth_names_the_file_that_was_asked_for() {
+    let folder = folder();
+    let path = folder.path().join("state.db");
+    let fresh = folder.path().join("fresh");
+    let error = schema::open(&fresh, &path, "ours").expect_err("there is no file");
+    assert_eq!(error.kind(), Kind::Auth);
+    assert!(error.message().contains("state.db"), "{error:?}");
+}
