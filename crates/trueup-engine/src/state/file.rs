@@ -1,16 +1,17 @@
 //! The state file's place: its folder, its birth, its rights.
 //!
-//! Invariant: a state file appears whole or not at all. It is built under another name and then given its own, which
+//! Invariant: a state file appears whole or not at all. It is built elsewhere and then given its name, which
 //! fails if a file stands there already; so two processes that create it at once agree on one, a process that dies
-//! half-way leaves only a nameless stray, and nothing is ever overwritten. The rejected alternative, creating the
+//! half-way leaves only a stray `.trueup-state-*`, and nothing is ever overwritten. The rejected alternative, creating the
 //! file and letting SQLite fill it, has two flaws: others see it half-made, and closing our own descriptor of a
 //! database file drops the locks of every SQLite connection this process has to it (POSIX).
 
 use super::error;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use tempfile::TempPath;
 use trueup_core::{Error, Kind, Result};
 
 const FOLDER_MODE: u32 = 0o700;
@@ -54,13 +55,21 @@ fn no_file(path: &Path) -> Error {
 
 fn create(path: &Path, folder: &Path, build: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let failed = |cause| error::io(cause, path, "create it");
-    let fresh = tempfile::Builder::new()
+    // A folder of its own, so that the files SQLite puts beside a database vanish with it when building fails.
+    let workshop = tempfile::Builder::new()
         .prefix(".trueup-state-")
-        .permissions(Permissions::from_mode(FILE_MODE))
-        .tempfile_in(folder)
-        .map_err(failed)?
-        .into_temp_path();
+        .permissions(Permissions::from_mode(FOLDER_MODE))
+        .tempdir_in(folder)
+        .map_err(failed)?;
+    let fresh = workshop.path().join("state.db");
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(FILE_MODE)
+        .open(&fresh)
+        .map_err(failed)?;
     build(&fresh)?;
+    let fresh = TempPath::try_from_path(fresh).map_err(failed)?;
     match fresh.persist_noclobber(path) {
         // The name itself must survive a power loss: a target may soon hold this store's id in its markers.
         Ok(()) => File::open(folder)

@@ -103,12 +103,12 @@ impl Store {
             return Err(Error::bug("a state store needs an incarnation id"));
         }
         let path = file::ensure(path, |fresh| {
-            let (connection, _) = schema::open(fresh, incarnation)?;
+            let (connection, _) = schema::open(fresh, path, incarnation)?;
             connection
                 .close()
                 .map_err(|(_, cause)| error::sqlite(cause, path, "create it"))
         })?;
-        let (connection, incarnation) = schema::open(&path, incarnation)?;
+        let (connection, incarnation) = schema::open(&path, &path, incarnation)?;
         file::tighten(&path)?;
         Ok(Self {
             connection,
