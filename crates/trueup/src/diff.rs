@@ -5,6 +5,7 @@ use crate::link;
 use crate::output;
 use crate::progress::Listener;
 use crate::world::Machine;
+use std::path::PathBuf;
 use trueup_core::Result;
 use trueup_core::guard::Guard;
 use trueup_engine::{Mode, run};
@@ -28,6 +29,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) json: bool,
 
+    /// Put temporary files beside this state file, which itself is not read [default: as for sync]
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+
     /// Show no progress
     #[arg(long)]
     quiet: bool,
@@ -45,7 +50,7 @@ pub(crate) fn diff(args: &Args) -> Result<u8> {
     };
     let mut link = link::open(&args.sides, mode, Guard::default(), &machine.context())?;
     let listener = Listener::new(args.quiet);
-    let result = run::diff(&mut link, &machine.world(&listener));
+    let result = run::diff(&mut link, &machine.world(&listener, args.state.as_deref()));
     listener.finish();
     let report = result?;
     output::compared(&report, args.json)?;

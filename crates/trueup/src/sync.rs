@@ -79,7 +79,11 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     }
     let mut store = world::open_store(args.state.as_deref())?;
     let listener = Listener::new(args.quiet);
-    let result = run::run(&mut link, &mut store, &machine.world(&listener));
+    let result = run::run(
+        &mut link,
+        &mut store,
+        &machine.world(&listener, args.state.as_deref()),
+    );
     listener.finish();
     let report = result?;
     output::synced(&report, args.json)?;
@@ -90,9 +94,11 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
 fn dry_run(args: &Args, link: &mut Link, machine: &Machine) -> Result<u8> {
     let listener = Listener::new(args.quiet);
     let mut text = PlanText::new(args.json);
-    let result = run::plan(link, &machine.world(&listener), &mut |lines| {
-        listener.hide(|| text.push(lines))
-    });
+    let result = run::plan(
+        link,
+        &machine.world(&listener, args.state.as_deref()),
+        &mut |lines| listener.hide(|| text.push(lines)),
+    );
     listener.finish();
     // A plan that the guard stops is shown all the same: it says why.
     let plan = text.finish()?;
