@@ -159,6 +159,8 @@ fn wanted_field(source: &Schema, index: usize, spec: &CollectionSpec) -> Field {
         field.name.clone_from(to);
     }
     field.generated = false;
+    // That no NULL was seen so far is no promise of the source's.
+    field.nullable |= field.inferred;
     field
 }
 
