@@ -103,6 +103,8 @@ impl Store {
             return Err(Error::bug("a state store needs an incarnation id"));
         }
         let path = file::ensure(path, |fresh| {
+            // The tables are in the main file, synced, before the log is switched on: nothing is left in the log,
+            // which does not move with the file.
             let (connection, _) = schema::open(fresh, path, incarnation)?;
             connection
                 .close()

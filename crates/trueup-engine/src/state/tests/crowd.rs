@@ -285,7 +285,12 @@ fn threads_that_fill_or_create_one_file_at_once_get_one_store() {
             });
             ids.dedup();
             assert_eq!(ids.len(), 1, "prepared={prepared} {ids:?}");
-            assert_eq!(names(folder.path()), ["state.db"]);
+            // When the last two close at once, neither is the last and the (empty) log may stay.
+            let strays = names(folder.path());
+            assert!(
+                strays.iter().all(|name| name.starts_with("state.db")),
+                "{strays:?}"
+            );
         }
     }
 }
