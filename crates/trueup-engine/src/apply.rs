@@ -185,7 +185,7 @@ impl<'a> Applier<'a> {
             schema: &collection.source,
             mapping: &collection.mapping,
             world,
-            step: Step::Compare,
+            step: None,
         };
         let (sender, mut fed) = feed(limits.batches_ahead);
         let loaded = std::thread::scope(|scope| {

@@ -121,7 +121,7 @@ fn reading<'a>(role: Role, collection: &'a Collection, world: &'a World<'a>) -> 
         schema,
         mapping: &collection.mapping,
         world,
-        step: Step::Compare,
+        step: Some(Step::Compare),
     }
 }
 

@@ -36,7 +36,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) schema: &'a Schema,
     pub(crate) mapping: &'a Mapping,
     pub(crate) world: &'a World<'a>,
-    pub(crate) step: Step,
+    /// The step that is told of progress; `None` when what becomes of the records is told instead.
+    pub(crate) step: Option<Step>,
 }
 
 /// Keyed batches and the records parked on the way.
@@ -134,9 +135,10 @@ impl Reading<'_> {
     }
 
     fn tick(&self, records: usize) {
+        let Some(step) = self.step else { return };
         self.world.progress.tick(Tick {
             collection: &self.schema.collection,
-            step: self.step,
+            step,
             records: records as u64,
             total: None,
         });
