@@ -1,4 +1,4 @@
-//! A report as the history keeps it: JSON without the plan, which is long and shows keys.
+//! A report as the history keeps it: JSON.
 //!
 //! `format` grows with every change that an old reader would misread. A document of another version, or one that is
 //! damaged, reads as none: the history then shows the run without its report. `codec/golden.json` is the contract.

@@ -65,7 +65,7 @@ pub struct PastRun {
     pub exit: Option<u8>,
     /// The error it ended with: kind and message, no values.
     pub error: Option<String>,
-    /// Its report without the plan, where it has one; certificate included. `None` too when another version of
+    /// Its report, where it has one; certificate included. `None` too when another version of
     /// trueup wrote it in a form unknown to this one.
     pub report: Option<Report>,
 }
@@ -277,7 +277,7 @@ impl Store {
 
     /// Records how a run ended, and releases the link's lock.
     ///
-    /// The report is kept without its plan, which is long and shows keys. When recording fails, the lock is kept
+    /// When recording fails, the lock is kept
     /// and `finish` may be tried again. Old runs of the link are dropped.
     ///
     /// # Errors
