@@ -58,7 +58,7 @@ fn what_is_said_is_a_command_or_help_or_wrong() {
         ("sync a b --two-way", "wrong"),
         ("diff a b --delete", "wrong"),
         ("diff a --json", "wrong"),
-        ("diff a b --state s.db", "wrong"),
+        ("diff a b --state s.db", "command"),
         ("sync a b --key =f", "wrong"),
         ("sync a b --collections a,,b", "wrong"),
         ("sync a b --deletes-max lots", "wrong"),
