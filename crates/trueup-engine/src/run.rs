@@ -16,10 +16,7 @@ use trueup_core::endpoint::Snapshot;
 /// # Errors
 /// Every kind. After an error the target holds a consistent part of the plan; the next run goes on.
 pub fn run(link: &mut Link, store: &mut Store, world: &World<'_>) -> Result<Report> {
-    let id = LinkId {
-        durable: link.durable_name(),
-        name: link.name(),
-    };
+    let id = link.id();
     let run = store.begin(&id, world.clock.now_ms())?;
     let result = journey(link, store, &id, world);
     let result = result.and_then(|report| park(store, &id, run, report));
@@ -77,6 +74,8 @@ pub fn plan(
 
 fn journey(link: &mut Link, store: &mut Store, id: &LinkId, world: &World<'_>) -> Result<Report> {
     let mut compared = Vec::new();
+    let seen = link.target.epoch(&id.durable);
+    let seen = seen.map_err(|error| error.at("target"))?;
     let (collections, mut source) = open(link)?;
     read_all(link, collections, source.as_mut(), &mut compared, world)?;
     guard(link, &compared)?;
@@ -86,7 +85,8 @@ fn journey(link: &mut Link, store: &mut Store, id: &LinkId, world: &World<'_>) -
     let mut written = None;
     if compared.iter().any(|one| !one.plan.is_empty()) {
         let position = source.position().0.into_bytes();
-        let mut applier = Applier::claim(link.target.as_mut(), store, id, position, world)?;
+        let target = link.target.as_mut();
+        let mut applier = Applier::claim(target, store, id, position, seen, world)?;
         written = Some(applier.apply(&mut compared, source.as_mut(), &mut notes)?);
     }
     let mut report = report(link, &compared, written.as_deref());

@@ -49,12 +49,14 @@ pub(crate) struct Applier<'a> {
 }
 
 impl<'a> Applier<'a> {
-    /// Claims the target.
+    /// Claims the target. `seen` is the link's epoch before anything was read: whoever claimed it since may have
+    /// written what the plan does not know, so the plan is void.
     pub(crate) fn claim(
         target: &'a mut dyn Endpoint,
         store: &'a mut Store,
         link: &'a LinkId,
         position: Vec<u8>,
+        seen: Option<u64>,
         world: &'a World<'a>,
     ) -> Result<Self> {
         let claim = Claim {
@@ -63,6 +65,9 @@ impl<'a> Applier<'a> {
         };
         let writer = target.writer(&claim).map_err(|error| error.at("target"))?;
         world.failpoints.pass("engine.claimed")?;
+        if let Some(seen) = seen {
+            settle::only_we_claimed(seen, writer.epoch()).map_err(|error| error.at("target"))?;
+        }
         Ok(Self {
             target,
             writer,

@@ -5,6 +5,9 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod basics;
+mod crash;
+mod engines;
+mod unknown;
 
 use crate::link::{CollectionSpec, Link, Mode};
 use crate::report::{CollectionReport, Report};
@@ -108,11 +111,7 @@ impl Pair {
     }
 
     pub(super) fn id(&self) -> LinkId {
-        let link = self.link();
-        LinkId {
-            durable: link.durable_name(),
-            name: link.name(),
-        }
+        self.link().id()
     }
 
     /// The last batch the state file knows of.
