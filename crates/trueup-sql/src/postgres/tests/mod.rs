@@ -3,6 +3,7 @@
 mod access;
 mod apply;
 mod bytes;
+mod conformance;
 mod design;
 mod scan;
 
