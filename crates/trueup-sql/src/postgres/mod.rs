@@ -189,7 +189,7 @@ fn probe(connection: &Connection, settings: &Settings) -> Result<About> {
     if read_only {
         notes.push("the user's transactions are read-only by default; batches ask for writing all the same".to_owned());
     }
-    notes.extend(protection_note(connection.encrypted, settings));
+    notes.extend(protection_note(connection.is_encrypted(), settings));
     Ok(About {
         engine: "postgres",
         version,
