@@ -203,6 +203,38 @@ fn trap_45_a_text_that_the_column_would_turn_into_another_number_is_refused() {
 }
 
 #[test]
+fn trap_45_what_sqlite_takes_for_a_number_is_known_and_a_date_is_none() {
+    let database = Connection::open_in_memory().unwrap();
+    database.execute_batch("CREATE TABLE t (a DATE)").unwrap();
+    let dates = [
+        "2024-03-01",
+        "12:30:00",
+        "1e",
+        "e5",
+        "12e3-4",
+        "1-2",
+        "-",
+        "",
+        ".",
+    ];
+    let numbers = [
+        "1", "-1", "+1", " 1 ", "\t1\x0b", "1.", ".5", "1e5", "1E+5", "-1.5e-3", "007", "9e999",
+    ];
+    for text in dates.into_iter().chain(numbers) {
+        database.execute("DELETE FROM t", []).unwrap();
+        database
+            .execute("INSERT INTO t VALUES (?1)", [text])
+            .unwrap();
+        let stored: String = database
+            .query_row("SELECT typeof(a) FROM t", [], |row| row.get(0))
+            .unwrap();
+        let taken = super::bind::looks_numeric(text);
+        assert!(stored == "text" || taken, "{text:?} becomes {stored}");
+        assert!(!(taken && dates.contains(&text)), "{text:?} is no number");
+    }
+}
+
+#[test]
 fn trap_46_a_created_key_allows_no_null() {
     let mut wanted = Schema {
         collection: "t".into(),

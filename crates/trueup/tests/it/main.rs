@@ -1,3 +1,6 @@
 //! The binary's tests: the tool from outside, and the repository itself.
 
+mod changes;
+mod nycflights;
+mod support;
 mod tidy;
