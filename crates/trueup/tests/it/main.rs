@@ -1,4 +1,5 @@
 //! The binary's tests: the tool from outside, and the repository itself.
 
+mod kills;
 mod support;
 mod tidy;
