@@ -1,5 +1,7 @@
 //! The binary's tests: the tool from outside, and the repository itself.
 
+mod faults;
 mod kills;
+mod nycflights;
 mod support;
 mod tidy;
