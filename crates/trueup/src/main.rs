@@ -5,6 +5,7 @@
 
 mod args;
 mod diff;
+mod failpoint;
 mod history;
 mod link;
 mod output;
