@@ -39,30 +39,6 @@ fn the_state_is_where_the_contract_says() {
 }
 
 #[test]
-fn failpoints_read() {
-    for (text, expected) in [
-        ("engine.applied", Some(("engine.applied", 1))),
-        ("engine.applied:3", Some(("engine.applied", 3))),
-        ("engine.applied:0", None),
-        ("engine.applied:", None),
-        (":3", None),
-        ("", None),
-    ] {
-        let found = parse_failpoint(text).ok();
-        let expected = expected.map(|(name, count)| (name.to_owned(), count));
-        assert_eq!(found, expected, "{text}");
-    }
-}
-
-#[test]
-fn a_failpoint_elsewhere_does_nothing() {
-    let armed = failpoints(Some("engine.applied:2")).unwrap();
-    armed.pass("engine.claimed").unwrap();
-    armed.pass("engine.applied").unwrap();
-    failpoints(None).unwrap().pass("engine.applied").unwrap();
-}
-
-#[test]
 fn an_incarnation_is_128_bits_and_never_the_same() {
     let (one, other) = (incarnation().unwrap(), incarnation().unwrap());
     assert_eq!(one.len(), 32);
