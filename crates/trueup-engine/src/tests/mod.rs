@@ -7,7 +7,14 @@
 mod basics;
 mod crash;
 mod engines;
+mod guarded;
+mod limits;
+mod reading;
+mod refused;
+mod restored;
+mod twisted;
 mod unknown;
+mod verified;
 
 use crate::link::{CollectionSpec, Link, Mode};
 use crate::report::{CollectionReport, Report};
