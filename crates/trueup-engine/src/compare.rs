@@ -220,8 +220,8 @@ impl Planned {
     fn new(mode: Mode, world: &World<'_>) -> Result<Self> {
         Ok(Self {
             mode,
-            upserts: Spool::new(&world.spool_folder)?,
-            deletes: Spool::new(&world.spool_folder)?,
+            upserts: Spool::new(&world.spool_folder),
+            deletes: Spool::new(&world.spool_folder),
             counts: Counts::default(),
             differences: Differences::default(),
             totals: Totals::default(),

@@ -2,8 +2,6 @@
 //!
 //! Each run gets fresh endpoints and a freshly opened state file, as a new process would have them.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod basics;
 mod crash;
 mod engines;

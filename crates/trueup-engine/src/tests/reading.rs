@@ -81,7 +81,10 @@ fn scan_that_breaks_while_loading_leaves_whole_batches_and_the_next_run_goes_on(
         assert_eq!(error.kind(), Kind::Unavailable);
         pair.source_faults.assert_spent();
         let loaded = pair.target.records("planes").len();
-        assert!(loaded % 2 == 0 && loaded as u64 <= batches * 2, "{loaded}");
+        assert!(
+            loaded.is_multiple_of(2) && loaded as u64 <= batches * 2,
+            "{loaded}"
+        );
         pair.assert_converges();
     }
 }

@@ -11,8 +11,11 @@ use trueup_testkit::Owned;
 use trueup_testkit::faults::{Fault, When};
 use trueup_testkit::record;
 
+type Make<'a> = &'a dyn Fn() -> Pair;
+type Lie = fn(Op) -> Fate;
+
 /// Runs against a target that does with the write of plane 5 what `lie` says.
-fn lied(pair: &Pair, lie: fn(Op) -> Fate) -> Report {
+fn lied(pair: &Pair, lie: Lie) -> Report {
     let target = Twisted::new(pair.target.boxed()).judged(move |_, op, record| {
         if record[0] == Owned::Int(5) {
             lie(op)
@@ -26,9 +29,9 @@ fn lied(pair: &Pair, lie: fn(Op) -> Fate) -> Report {
 
 #[test]
 fn one_write_that_was_dropped_or_altered_fails_the_verification() {
-    let dropped: fn(Op) -> Fate = |_| Fate::Drop;
-    let altered: fn(Op) -> Fate = |_| Fate::Alter(record![5, "altered"]);
-    let elsewhere: fn(Op) -> Fate = |_| Fate::Alter(record![50, "model 5"]);
+    let dropped: Lie = |_| Fate::Drop;
+    let altered: Lie = |_| Fate::Alter(record![5, "altered"]);
+    let elsewhere: Lie = |_| Fate::Alter(record![50, "model 5"]);
     let insert = || Pair::planes(&fleet(0, 9), &fleet(0, 2));
     let load = || Pair::planes(&fleet(0, 9), &[]);
     let update = || Pair::planes(&fleet(0, 9), &[record![5, "old"]]);
@@ -37,7 +40,7 @@ fn one_write_that_was_dropped_or_altered_fails_the_verification() {
         pair.mode.delete = true;
         pair
     };
-    let cases: [(&str, &dyn Fn() -> Pair, fn(Op) -> Fate); 10] = [
+    let cases: [(&str, Make, Lie); 10] = [
         ("insert dropped", &insert, dropped),
         ("insert altered", &insert, altered),
         ("insert elsewhere", &insert, elsewhere),
