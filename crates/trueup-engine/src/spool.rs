@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use trueup_core::codec::{Reader, put_len};
 use trueup_core::digest::Digest;
 use trueup_core::{Error, Kind, Result};
@@ -18,6 +18,7 @@ const ENTRY_BYTES_MAX: usize = 3 << 30;
 #[derive(Debug)]
 pub(crate) struct Spool {
     file: BufWriter<File>,
+    folder: PathBuf,
     entries: u64,
 }
 
@@ -26,6 +27,7 @@ impl Spool {
         let file = tempfile::tempfile_in(folder).map_err(|cause| failed(cause, folder))?;
         Ok(Self {
             file: BufWriter::with_capacity(BUFFER_BYTES, file),
+            folder: folder.to_owned(),
             entries: 0,
         })
     }
@@ -38,19 +40,26 @@ impl Spool {
             .file
             .write_all(&head)
             .and_then(|()| self.file.write_all(entry));
-        written.map_err(|cause| failed(cause, Path::new("")))?;
+        written.map_err(|cause| failed(cause, &self.folder))?;
         self.entries += 1;
         Ok(())
     }
 
     /// Ends writing.
     pub(crate) fn finish(self) -> Result<Spooled> {
-        let entries = self.entries;
-        let file = self
-            .file
+        let Self {
+            file,
+            folder,
+            entries,
+        } = self;
+        let file = file
             .into_inner()
-            .map_err(|error| failed(error.into_error(), Path::new("")))?;
-        Ok(Spooled { file, entries })
+            .map_err(|error| failed(error.into_error(), &folder))?;
+        Ok(Spooled {
+            file,
+            folder,
+            entries,
+        })
     }
 }
 
@@ -58,6 +67,7 @@ impl Spool {
 #[derive(Debug)]
 pub(crate) struct Spooled {
     file: File,
+    folder: PathBuf,
     entries: u64,
 }
 
@@ -71,10 +81,11 @@ impl Spooled {
     pub(crate) fn read(&mut self) -> Result<SpoolReader<'_>> {
         self.file
             .rewind()
-            .map_err(|cause| failed(cause, Path::new("")))?;
+            .map_err(|cause| failed(cause, &self.folder))?;
         let file = BufReader::with_capacity(BUFFER_BYTES, &self.file);
         Ok(SpoolReader {
             file,
+            folder: &self.folder,
             left: self.entries,
             entry: Vec::new(),
         })
@@ -85,6 +96,7 @@ impl Spooled {
 #[derive(Debug)]
 pub(crate) struct SpoolReader<'a> {
     file: BufReader<&'a File>,
+    folder: &'a Path,
     left: u64,
     entry: Vec<u8>,
 }
@@ -133,7 +145,7 @@ impl SpoolReader<'_> {
             .read_exact(into)
             .map_err(|cause| match cause.kind() {
                 ErrorKind::UnexpectedEof => torn(),
-                _ => failed(cause, Path::new("")),
+                _ => failed(cause, self.folder),
             })
     }
 }
@@ -151,12 +163,12 @@ pub(crate) fn failed(cause: std::io::Error, folder: &Path) -> Error {
     let (kind, hint) = if full {
         (
             Kind::Rejected,
-            "the disk of the state file is full; free some room, or point --state elsewhere",
+            "the disk for temporary files is full; free some room, or point TMPDIR elsewhere; then run again",
         )
     } else {
         (
             Kind::Unavailable,
-            "check the folder of the state file, or point --state elsewhere",
+            "check the folder for temporary files, or point TMPDIR elsewhere; then run again",
         )
     };
     Error::new(
