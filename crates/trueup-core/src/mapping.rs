@@ -197,13 +197,10 @@ impl Mapping {
             let refused = if value.is_null() && self.key.contains(&position) {
                 Some("the key is null".to_owned())
             } else {
-                field.push(value, out.open().0).err().map(|misfit| {
-                    format!(
-                        "a value of class {} {misfit} in {}",
-                        value.class(),
-                        field.ty
-                    )
-                })
+                field
+                    .push(value, out.open().0)
+                    .err()
+                    .map(|misfit| format!("{misfit} type={}", field.ty))
             };
             if let Some(reason) = refused {
                 out.open().0.drop_partial();

@@ -69,9 +69,12 @@ pub(crate) fn compare(
         _ => None,
     };
     let target_empty = match target_snapshot.as_deref_mut() {
-        Some(snapshot) => snapshot
-            .is_empty(&collection.target)
-            .map_err(|e| e.at("target"))?,
+        Some(snapshot) => snapshot.is_empty(&collection.target).map_err(|e| {
+            e.at(format!(
+                "target collection={}",
+                collection.target.collection
+            ))
+        })?,
         None => true,
     };
     if !source.is_ordered(sides.source)? {

@@ -177,6 +177,7 @@ fn specs(
         return Ok(pairs.into_iter().map(|pair| spec(pair, keys)).collect());
     }
     match (known.as_slice(), only_target) {
+        ([], _) => Err(Error::config("source: there is no collection to read").hint(list(&known))),
         ([one], to) => {
             let mut spec = spec((one.clone(), to.unwrap_or(one).clone()), keys);
             if let Some(fields) = &keys.bare {

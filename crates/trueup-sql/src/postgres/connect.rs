@@ -8,6 +8,7 @@ use super::config::{Settings, SslMode};
 use super::error;
 use super::tls;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
@@ -57,6 +58,8 @@ pub(super) struct Connection {
     client: Option<Client>,
     driver: Option<JoinHandle<()>>,
     runtime: Runtime,
+    /// Whether answers may no longer belong to what was asked.
+    given_up: AtomicBool,
     /// How to reach the server in the same way once more; `None` when it is not protected by TLS.
     tls: Option<MakeRustlsConnect>,
 }
@@ -81,6 +84,7 @@ impl Connection {
             client: Some(client),
             driver: Some(driver),
             runtime,
+            given_up: AtomicBool::new(false),
             tls,
         };
         connection.settle()?;
@@ -142,7 +146,12 @@ impl Connection {
 
     /// Whether the connection is known to be broken.
     pub(super) fn is_closed(&self) -> bool {
-        self.client.as_ref().is_none_or(Client::is_closed)
+        self.given_up.load(Ordering::Relaxed) || self.client.as_ref().is_none_or(Client::is_closed)
+    }
+
+    /// Declares the connection broken: its next answer may be that to an earlier question.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
     }
 
     fn settle(&self) -> Result<()> {

@@ -66,6 +66,8 @@ pub(super) struct Table {
     name: String,
     /// Whether other tables inherit from it, so that it must be addressed alone.
     only: bool,
+    /// Whether policies decide which records this user sees and writes; COPY refuses to write such a table.
+    pub(super) row_security: bool,
     pub(super) schema: Schema,
     pub(super) columns: Vec<Column>,
     pub(super) uniques: Vec<Unique>,
@@ -217,7 +219,8 @@ fn find(connection: &Connection, namespace: Option<&str>, name: &str) -> Result<
             "other tables inherit from it: only its own records are read and written".to_owned(),
         );
     }
-    if column::<bool>(row, 6)? {
+    let row_security = column(row, 6)?;
+    if row_security {
         schema.notes.push(
             "WARNING: row level security is active for this user: records may be hidden, so a missing record \
              proves nothing; use a user with BYPASSRLS"
@@ -237,6 +240,7 @@ fn find(connection: &Connection, namespace: Option<&str>, name: &str) -> Result<
         namespace,
         name,
         only,
+        row_security,
         schema,
         columns: Vec::new(),
         uniques: Vec::new(),

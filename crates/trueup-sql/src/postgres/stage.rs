@@ -45,7 +45,7 @@ pub(super) struct Statements {
     pub(super) create: String,
     /// Loads the temporary table.
     pub(super) copy_stage: String,
-    /// Loads the target itself; `None` when a field has no binary form.
+    /// Loads the target itself; `None` when a field has no binary form, or the table's policies do not let COPY in.
     pub(super) copy_target: Option<String>,
     /// Locks and reads the records that stand at the target, with their number in the batch first.
     pub(super) current: String,
@@ -164,7 +164,7 @@ impl Parts<'_> {
 
     fn copy_target(&self) -> Option<String> {
         let binary = self.columns.iter().all(|column| column.wire != Wire::Cast);
-        binary.then(|| {
+        (binary && !self.table.row_security).then(|| {
             format!(
                 "COPY {} ({}) FROM STDIN (FORMAT binary)",
                 self.table.sql(),

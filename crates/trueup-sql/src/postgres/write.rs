@@ -240,7 +240,10 @@ impl Work<'_> {
     fn copy(&self, sql: &str, data: Vec<u8>) -> std::result::Result<u64, Refused> {
         let data = Bytes::from(data);
         let copied = self.connection.wait(async |client| {
-            let mut sink = Box::pin(client.copy_in::<_, Bytes>(sql).await?);
+            let sink = client.copy_in::<_, Bytes>(sql).await;
+            // When the server refuses a COPY before it begins, the driver asks for one answer more than it reads,
+            // and everything later would get the answer to what was asked before it.
+            let mut sink = Box::pin(sink.inspect_err(|_| self.connection.give_up())?);
             let mut rest = data;
             while !rest.is_empty() {
                 let chunk = rest.split_to(rest.len().min(COPY_BYTES));

@@ -342,3 +342,56 @@ fn row_security_that_hides_records_is_a_loud_note() {
         .sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
         .unwrap();
 }
+
+/// A role that may do `rights` on the table `t`, and its URL.
+fn role(database: &Database, rights: &str) -> (String, String) {
+    let (name, port) = (database.name(), database.server().port());
+    let role = format!("role_{name}");
+    database
+        .sql(&format!(
+            "CREATE ROLE {role} LOGIN PASSWORD 'pw'; GRANT {rights} ON t TO {role}"
+        ))
+        .unwrap();
+    let url = format!("postgres://{role}:pw@127.0.0.1:{port}/{name}");
+    (role, url)
+}
+
+#[test]
+fn a_load_that_may_not_insert_says_so_and_not_that_the_server_went_away() {
+    let (database, _) = fresh("CREATE TABLE t (id int PRIMARY KEY)");
+    let (role, url) = role(&database, "SELECT");
+    let mut endpoint = connect(&url, Context::empty()).unwrap();
+    let given = Given {
+        load: true,
+        ..Given::new("t", &["id"])
+    };
+    let mut writer = endpoint.writer(&claim()).unwrap();
+    let records = vec![(Op::Insert, vec![Value::Int(2)])];
+    let error = given
+        .apply(endpoint.as_mut(), writer.as_mut(), &records)
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::Auth, "{error:?}");
+    assert!(error.advice().unwrap().contains("INSERT"), "{error:?}");
+    drop((writer, endpoint));
+    let tidy = format!("DROP OWNED BY {role}; DROP ROLE {role}");
+    database.sql(&tidy).unwrap();
+}
+
+#[test]
+fn a_load_under_row_security_goes_the_other_way() {
+    let (database, _) = fresh(
+        "CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t ENABLE ROW LEVEL SECURITY; \
+         CREATE POLICY small ON t USING (id < 10)",
+    );
+    let (role, url) = role(&database, "SELECT, INSERT, UPDATE, DELETE");
+    let mut endpoint = connect(&url, Context::empty()).unwrap();
+    let given = Given {
+        load: true,
+        ..Given::new("t", &["id"])
+    };
+    let records = vec![(Op::Insert, vec![Value::Int(2)])];
+    assert_eq!(given.outcomes(endpoint.as_mut(), &records), [APPLIED]);
+    drop(endpoint);
+    let tidy = format!("DROP OWNED BY {role}; DROP ROLE {role}");
+    database.sql(&tidy).unwrap();
+}

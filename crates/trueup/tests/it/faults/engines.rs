@@ -1,0 +1,182 @@
+//! Two engines at once, one that was stopped and goes on, one that is asked to stop.
+
+use super::*;
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use std::process::Child;
+use trueup_testkit::servers::postgres::Database;
+
+/// A run that stopped itself at a failpoint. Killed at the end, whatever the test says.
+struct Stopped(Option<Child>);
+
+impl Stopped {
+    #[track_caller]
+    fn at(failpoint: &str, run: Trueup) -> Self {
+        let child = run
+            .env("TRUEUP_FAILPOINT", format!("{failpoint}:stop"))
+            .spawn();
+        let stopped = Self(Some(child));
+        let (_, status) = waitpid(Some(stopped.pid()), WaitOptions::UNTRACED)
+            .unwrap()
+            .unwrap();
+        assert!(status.stopped(), "it ended before {failpoint}: {status:?}");
+        stopped
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(self.0.as_ref().unwrap())
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Lets it go on, to its end.
+    fn go_on(mut self) -> Output {
+        self.signal(Signal::CONT);
+        let output = self.0.take().unwrap().wait_with_output().unwrap();
+        Output {
+            shown: "the run that was stopped".to_owned(),
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
+
+/// A database with 900 records, the source of all runs here: what was read stays readable while it changes.
+fn source() -> Database {
+    let source = support::database();
+    source
+        .sql("CREATE TABLE people AS SELECT id, 'first' AS name FROM generate_series(1, 900) id; ALTER TABLE people ADD PRIMARY KEY (id)")
+        .unwrap();
+    source
+}
+
+fn run(folder: &Path, source: &Database, target: &str, state: &str) -> Trueup {
+    let run = Trueup::new(folder).arguments(["sync", &source.url(), target, "--state", state]);
+    run.arguments(["--batch-records", "100", "--quiet"])
+}
+
+#[test]
+fn the_second_engine_on_one_state_file_is_refused() {
+    let (folder, source) = (support::folder(), source());
+    let folder = folder.path();
+    let target = "sqlite:target.db";
+    let first = Stopped::at("engine.applied:3", run(folder, &source, target, "state.db"));
+    let before = fs::read(folder.join("target.db")).unwrap();
+    let second = run(folder, &source, target, "state.db").run();
+    refused(
+        second,
+        3,
+        &[
+            "another run of this link is under way",
+            "wait for it to end",
+        ],
+    );
+    assert_eq!(
+        fs::read(folder.join("target.db")).unwrap(),
+        before,
+        "nothing was written"
+    );
+    first.go_on().expect(0);
+    support::expect_same(folder, &format!("postgres:{}", source.name()), target);
+}
+
+/// Lets an engine plan, stops it between two batches, lets another one with a state file of its own write something
+/// newer, and lets the first go on: what it still has in hand is old.
+fn an_old_engine_is_refused(folder: &Path, target: &str, place: &str) {
+    let source = source();
+    run(folder, &source, target, "first.db").run().expect(0);
+    source.sql("UPDATE people SET name = 'second'").unwrap();
+    let first = Stopped::at("engine.applied:3", run(folder, &source, target, "first.db"));
+    source.sql("UPDATE people SET name = 'third'").unwrap();
+    run(folder, &source, target, "second.db").run().expect(0);
+    let refusal = first.go_on();
+    refused(
+        refusal,
+        3,
+        &["error[stale]", "another engine", "nothing was written"],
+    );
+    let name = format!("postgres:{}", source.name());
+    support::expect_same(folder, &name, place);
+    // And the first is not locked out for good.
+    source
+        .sql("UPDATE people SET name = 'fourth' WHERE id < 500")
+        .unwrap();
+    run(folder, &source, target, "first.db").run().expect(0);
+    support::expect_same(folder, &name, place);
+}
+
+#[test]
+fn an_old_engine_is_refused_by_sqlite() {
+    let folder = support::folder();
+    an_old_engine_is_refused(folder.path(), "sqlite:target.db", "sqlite:target.db");
+}
+
+#[test]
+fn an_old_engine_is_refused_by_postgresql() {
+    let (folder, target) = (support::folder(), support::database());
+    let place = format!("postgres:{}", target.name());
+    an_old_engine_is_refused(folder.path(), &target.url(), &place);
+}
+
+#[test]
+fn an_old_engine_replaces_no_file_that_it_did_not_read() {
+    let (folder, source) = (support::folder(), source());
+    let folder = folder.path();
+    let sync = |state: &str| {
+        let run = Trueup::new(folder).arguments(["sync", &source.url(), "csv:target"]);
+        run.arguments(["--state", state, "--key", "people=id", "--quiet"])
+    };
+    sync("first.db").run().expect(0);
+    source.sql("UPDATE people SET name = 'second'").unwrap();
+    let first = Stopped::at("csv.before_sync:1", sync("first.db"));
+    source.sql("UPDATE people SET name = 'third'").unwrap();
+    // The first holds its own new file, so the second cannot even begin one.
+    refused(
+        sync("second.db").run(),
+        3,
+        &["another run is writing the file", "wait until"],
+    );
+    fs::remove_file(folder.join("target/.trueup-people.csv.tmp")).unwrap();
+    sync("second.db").run().expect(0);
+    refused(
+        first.go_on(),
+        3,
+        &["error[stale]", "file changed", "run again"],
+    );
+    support::expect_same(folder, &format!("postgres:{}", source.name()), "csv:target");
+}
+
+#[test]
+fn a_run_that_is_asked_to_stop_stops_between_two_batches() {
+    let (folder, source) = (support::folder(), source());
+    let folder = folder.path();
+    let target = "sqlite:target.db";
+    for signal in [Signal::INT, Signal::TERM] {
+        let stopped = Stopped::at("engine.applied:2", run(folder, &source, target, "state.db"));
+        stopped.signal(signal);
+        let words = [
+            "error[interrupted]",
+            "between two batches",
+            "run the same command again",
+        ];
+        refused(stopped.go_on(), 3, &words);
+        let database = rusqlite::Connection::open(folder.join("target.db")).unwrap();
+        let count = "SELECT count(*) FROM people";
+        let records: i64 = database.query_row(count, [], |row| row.get(0)).unwrap();
+        assert_eq!(records % 200, 0, "whole batches: {records}");
+        assert_ne!(records, 900, "it stopped");
+    }
+    run(folder, &source, target, "state.db").run().expect(0);
+    support::expect_same(folder, &format!("postgres:{}", source.name()), target);
+}
