@@ -2,5 +2,6 @@
 
 mod changes;
 mod nycflights;
+mod secrets;
 mod support;
 mod tidy;
