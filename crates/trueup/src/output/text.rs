@@ -134,12 +134,13 @@ pub(super) fn runs(runs: &[PastRun]) -> String {
     out
 }
 
-/// Spells milliseconds since 1970 as RFC 3339 does, in UTC.
+/// Spells milliseconds since 1970 as RFC 3339 does, in UTC and always in the same width.
 pub(super) fn moment(ms: i64) -> String {
+    let seconds = ms.div_euclid(1000).saturating_mul(1_000_000);
     let mut text = String::new();
-    calendar::format_instant(ms.saturating_mul(1000), &mut text);
+    calendar::format_instant(seconds, &mut text);
     match text.strip_suffix("+00:00") {
-        Some(utc) => format!("{}Z", utc.replacen(' ', "T", 1)),
+        Some(utc) => format!("{}.{:03}Z", utc.replacen(' ', "T", 1), ms.rem_euclid(1000)),
         None => text,
     }
 }
@@ -209,8 +210,9 @@ fn notes(report: &Report, left: bool, out: &mut String) {
         let stayed = stayed(one);
         if left && stayed > 0 {
             lines.push(format!(
-                "{name}: {} that only the target has left in place; --delete removes such",
-                records(stayed)
+                "{name}: {} only at the target {} left there; --delete removes such records",
+                records(stayed),
+                if stayed == 1 { "was" } else { "were" }
             ));
         }
     }
@@ -301,22 +303,34 @@ fn write_rules(rules: &[String], out: &mut String) {
     let mut exact = 0_usize;
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
     for rule in rules {
-        let (field, how) = rule.split_once(": ").unwrap_or(("", rule));
-        if how.ends_with(" (exact)") {
+        let (field, types) = rule.split_once(": ").unwrap_or(("", rule));
+        let target = types.split_once(" -> ").map_or(types, |(_, target)| target);
+        let fit = target.split_once(" (").map_or(target, |(_, fit)| fit);
+        let fit = fit.strip_suffix(')').unwrap_or(fit);
+        if fit == "exact" {
             exact += 1;
-        } else if let Some((_, fields)) = groups.iter_mut().find(|(known, _)| *known == how) {
+        } else if let Some((_, fields)) = groups.iter_mut().find(|(known, _)| *known == fit) {
             fields.push(field);
         } else {
-            groups.push((how, vec![field]));
+            groups.push((fit, vec![field]));
         }
     }
+    let count = |count: usize| {
+        if count == 1 {
+            "1 field".to_owned()
+        } else {
+            format!("{count} fields")
+        }
+    };
     if exact > 0 {
-        let fields = if exact == 1 { "field" } else { "fields" };
-        say(out, format_args!("    {exact} {fields} exact"));
+        say(out, format_args!("    {} exact", count(exact)));
     }
-    for (how, fields) in groups {
-        let fields = escape::line(&fields.join(", "));
-        say(out, format_args!("    {}: {fields}", escape::line(how)));
+    for (fit, fields) in groups {
+        let names = escape::line(&fields.join(", "));
+        say(
+            out,
+            format_args!("    {} {}: {names}", count(fields.len()), escape::line(fit)),
+        );
     }
 }
 

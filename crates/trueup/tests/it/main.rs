@@ -1,6 +1,7 @@
 //! The binary's tests: the tool from outside, and the repository itself.
 
 mod changes;
+mod cli;
 mod nycflights;
 mod secrets;
 mod support;
