@@ -8,17 +8,20 @@ use crate::world::{self, Machine};
 use std::path::PathBuf;
 use trueup_core::Result;
 use trueup_core::guard::Guard;
-use trueup_engine::{Link, Mode, run};
+use trueup_engine::{Limits, Link, Mode, run};
 
 const EXAMPLES: &str = "\
 Examples:
   trueup sync csv:shop sqlite:shop.db --key customers=id --key orders=id
   trueup sync 'csv:orders.csv?delimiter=;' sqlite:shop.db#orders --key id
-  trueup sync sqlite:shop.db sqlite:copy.db --dry-run --delete
-  trueup sync sqlite:shop.db sqlite:copy.db --collections orders,items=order_items
+  trueup sync sqlite:shop.db postgres://app@db1/shop --dry-run --delete
+  trueup sync sqlite:shop.db postgres://app@db1/shop --collections orders,items=order_items
 
 Without --delete, records that only the target has are left, and do not count as a difference.
 A run that was interrupted or killed is continued by the same command.";
+
+/// What `--batch-records` may be at most.
+const BATCH_RECORDS_MAX: usize = 100_000;
 
 /// What `sync` is told.
 #[derive(Debug, clap::Args)]
@@ -47,6 +50,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LIMIT")]
     deletes_max: Option<DeletesMax>,
 
+    /// At most this many records move together: what is held in memory, and what is repeated after a kill
+    #[arg(long, value_name = "N", default_value_t = Limits::default().batch_records_max, value_parser = batch_records)]
+    batch_records: usize,
+
     /// Where runs, positions and history are kept [default: $XDG_STATE_HOME/trueup/state.db]
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
@@ -58,6 +65,12 @@ pub(crate) struct Args {
     /// Show no progress
     #[arg(long)]
     quiet: bool,
+}
+
+fn batch_records(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok();
+    let number = number.filter(|number| (1..=BATCH_RECORDS_MAX).contains(number));
+    number.ok_or_else(|| format!("write a number from 1 to {BATCH_RECORDS_MAX}"))
 }
 
 /// Runs the command and returns the exit code.
@@ -79,7 +92,9 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     }
     let mut store = world::open_store(args.state.as_deref())?;
     let listener = Listener::new(args.quiet);
-    let result = run::run(&mut link, &mut store, &machine.world(&listener));
+    let mut world = machine.world(&listener, args.state.as_deref());
+    world.limits.batch_records_max = args.batch_records;
+    let result = run::run(&mut link, &mut store, &world);
     listener.finish();
     let report = result?;
     output::synced(&report, args.json)?;
@@ -90,7 +105,9 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
 fn dry_run(args: &Args, link: &mut Link, machine: &Machine) -> Result<u8> {
     let listener = Listener::new(args.quiet);
     let mut text = PlanText::new(args.json);
-    let result = run::plan(link, &machine.world(&listener), &mut |lines| {
+    let mut world = machine.world(&listener, args.state.as_deref());
+    world.limits.batch_records_max = args.batch_records;
+    let result = run::plan(link, &world, &mut |lines| {
         listener.hide(|| text.push(lines))
     });
     listener.finish();

@@ -3,12 +3,13 @@
 //! Invariant: everything below the binary gets these as parameters, so that a test can play them. Nothing here is
 //! kept in a global but the signal handlers, which the operating system wants so.
 
+use crate::failpoint;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use trueup_core::endpoint::Context;
 use trueup_core::failpoint::Failpoints;
@@ -22,8 +23,6 @@ const WAIT_SLICE_MS: u64 = 50;
 const INTERRUPTED: i32 = 3;
 /// Bytes of a new state store's id.
 const INCARNATION_BYTES: usize = 16;
-/// The variable that arms a failpoint: `name`, or `name:n` for the n-th time it is passed.
-const FAILPOINT: &str = "TRUEUP_FAILPOINT";
 
 /// What a run may use of the machine.
 #[derive(Debug)]
@@ -56,7 +55,7 @@ impl Machine {
                 stop: Arc::clone(&stop),
             },
             stop,
-            failpoints: failpoints(variable(FAILPOINT).as_deref())?,
+            failpoints: failpoint::armed(variable(failpoint::VARIABLE).as_deref())?,
         })
     }
 
@@ -68,14 +67,18 @@ impl Machine {
         }
     }
 
-    /// Returns what a run may use.
-    pub(crate) fn world<'a>(&'a self, progress: &'a dyn Progress) -> trueup_engine::World<'a> {
+    /// Returns what a run may use. Temporary files go beside the state file, which has room for more than memory.
+    pub(crate) fn world<'a>(
+        &'a self,
+        progress: &'a dyn Progress,
+        state: Option<&Path>,
+    ) -> trueup_engine::World<'a> {
         trueup_engine::World {
             clock: &self.clock,
             progress,
             failpoints: self.failpoints.clone(),
             stop: &self.stop,
-            spool_folder: std::env::temp_dir(),
+            spool_folder: spool_folder(state),
             limits: Limits::default(),
         }
     }
@@ -136,31 +139,6 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Makes the failpoints that `wanted` asks for: the process kills itself there, as a power cut would.
-fn failpoints(wanted: Option<&str>) -> Result<Failpoints> {
-    let Some((armed, at)) = wanted.map(parse_failpoint).transpose()? else {
-        return Ok(Failpoints::none());
-    };
-    let passed = AtomicU64::new(0);
-    Ok(Failpoints::new(move |name| {
-        if name == armed && passed.fetch_add(1, Ordering::Relaxed) + 1 == at {
-            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
-                .map_err(|cause| Error::bug("cannot kill the own process").cause(cause))?;
-        }
-        Ok(())
-    }))
-}
-
-fn parse_failpoint(text: &str) -> Result<(String, u64)> {
-    let (name, count) = text.split_once(':').unwrap_or((text, "1"));
-    match count.parse() {
-        Ok(count @ 1..) if !name.is_empty() => Ok((name.to_owned(), count)),
-        Ok(_) | Err(_) => {
-            Err(Error::config(format!("{FAILPOINT} does not read")).hint("write name or name:n"))
-        }
-    }
-}
-
 /// Opens the state store, a new one if there is none.
 ///
 /// # Errors
@@ -173,6 +151,21 @@ pub(crate) fn open_store(given: Option<&Path>) -> Result<Store> {
         create_private(folder)?;
     }
     Store::open(&path, &incarnation()?)
+}
+
+/// Where temporary files go: the state file's folder where there is one, else the system's.
+fn spool_folder(given: Option<&Path>) -> PathBuf {
+    let beside = state_path(given, &variable).ok().and_then(|path| {
+        let parent = path.parent()?;
+        Some(if parent.as_os_str().is_empty() {
+            PathBuf::from(".")
+        } else {
+            parent.to_owned()
+        })
+    });
+    beside
+        .filter(|folder| folder.is_dir())
+        .unwrap_or_else(std::env::temp_dir)
 }
 
 /// Opens the state store if there is one. A file that was named must be there.

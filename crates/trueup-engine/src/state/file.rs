@@ -1,18 +1,23 @@
 //! The state file's place: its folder, its birth, its rights.
 //!
-//! Invariant: a state file appears whole or not at all. It is built under another name and then given its own, which
+//! Invariant: a state file appears whole or not at all. It is built elsewhere and then given its name, which
 //! fails if a file stands there already; so two processes that create it at once agree on one, a process that dies
-//! half-way leaves only a nameless stray, and nothing is ever overwritten. The rejected alternative, creating the
+//! half-way leaves only a folder that the next one sweeps up, and nothing is ever overwritten. The rejected alternative, creating the
 //! file and letting SQLite fill it, has two flaws: others see it half-made, and closing our own descriptor of a
 //! database file drops the locks of every SQLite connection this process has to it (POSIX).
 
 use super::error;
 use std::fs::{self, File, Permissions};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use tempfile::{TempDir, TempPath};
 use trueup_core::{Error, Kind, Result};
 
+/// What the name of a folder begins with in which a state file comes to be.
+const WORKSHOP: &str = ".trueup-state-";
+/// How often such a folder may be swept away under us.
+const ATTEMPTS_MAX: usize = 64;
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 
@@ -54,12 +59,9 @@ fn no_file(path: &Path) -> Error {
 
 fn create(path: &Path, folder: &Path, build: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let failed = |cause| error::io(cause, path, "create it");
-    let fresh = tempfile::Builder::new()
-        .prefix(".trueup-state-")
-        .permissions(Permissions::from_mode(FILE_MODE))
-        .tempfile_in(folder)
-        .map_err(failed)?
-        .into_temp_path();
+    sweep(folder);
+    let workshop = Workshop::new(folder).map_err(failed)?;
+    let fresh = workshop.file().map_err(failed)?;
     build(&fresh)?;
     match fresh.persist_noclobber(path) {
         // The name itself must survive a power loss: a target may soon hold this store's id in its markers.
@@ -69,6 +71,61 @@ fn create(path: &Path, folder: &Path, build: impl FnOnce(&Path) -> Result<()>) -
         // Another process was first. Its store is the store; ours vanishes.
         Err(lost) if lost.error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(lost) => Err(failed(lost.error)),
+    }
+}
+
+/// A folder in which a state file and SQLite's side files come to be. It is locked as long as its process lives, so
+/// that what a killed one left can be told from what is in use; and the lock is on the folder, because a descriptor
+/// of our own on a database file may never be closed (see above).
+struct Workshop {
+    folder: TempDir,
+    _lock: File,
+}
+
+impl Workshop {
+    fn new(parent: &Path) -> io::Result<Self> {
+        for _ in 0..ATTEMPTS_MAX {
+            let folder = tempfile::Builder::new()
+                .prefix(WORKSHOP)
+                .permissions(Permissions::from_mode(FOLDER_MODE))
+                .tempdir_in(parent)?;
+            // Another process may sweep it up before it is locked; then it is made again.
+            let Ok(lock) = File::open(folder.path()) else {
+                continue;
+            };
+            if lock.try_lock().is_ok() && folder.path().exists() {
+                return Ok(Self {
+                    folder,
+                    _lock: lock,
+                });
+            }
+        }
+        Err(ErrorKind::ResourceBusy.into())
+    }
+
+    fn file(&self) -> io::Result<TempPath> {
+        let file = tempfile::Builder::new()
+            .permissions(Permissions::from_mode(FILE_MODE))
+            .tempfile_in(self.folder.path())?;
+        Ok(file.into_temp_path())
+    }
+}
+
+/// Removes what killed processes left of state files they were creating. What cannot be removed does no harm.
+fn sweep(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let ours = entry.file_name().to_string_lossy().starts_with(WORKSHOP);
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if ours
+            && is_folder
+            && let Ok(left) = File::open(entry.path())
+            && left.try_lock().is_ok()
+        {
+            drop(fs::remove_dir_all(entry.path()));
+        }
     }
 }
 
@@ -95,3 +152,6 @@ pub(super) fn tighten(path: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
 use trueup_core::{Error, Kind, Result};
 
 /// How long a dead peer can go unnoticed.
@@ -22,6 +23,8 @@ const KEEPALIVE_RETRIES: u32 = 3;
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long to wait for the goodbye to be sent.
 const GOODBYE: Duration = Duration::from_millis(200);
+/// How long to wait until a cancellation is sent.
+const CANCEL: Duration = Duration::from_secs(5);
 /// The oldest server whose catalogue is understood.
 const VERSION_MIN: i32 = 120_000;
 
@@ -54,8 +57,8 @@ pub(super) struct Connection {
     client: Option<Client>,
     driver: Option<JoinHandle<()>>,
     runtime: Runtime,
-    /// Whether TLS protects it.
-    pub(super) encrypted: bool,
+    /// How to reach the server in the same way once more; `None` when it is not protected by TLS.
+    tls: Option<MakeRustlsConnect>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -73,12 +76,12 @@ impl Connection {
         let runtime = runtime.map_err(|error| {
             Error::new(Kind::Unavailable, "cannot start a runtime").cause(error)
         })?;
-        let (client, driver, encrypted) = runtime.block_on(dial(settings))?;
+        let (client, driver, tls) = runtime.block_on(dial(settings))?;
         let connection = Self {
             client: Some(client),
             driver: Some(driver),
             runtime,
-            encrypted,
+            tls,
         };
         connection.settle()?;
         Ok(connection)
@@ -111,6 +114,30 @@ impl Connection {
     pub(super) fn query(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
         self.wait(|client| client.query(sql, parameters))?
             .map_err(|foreign| error::translate(&foreign))
+    }
+
+    /// Whether TLS protects it.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Asks the server to cancel the statement under way; `false` when it could not be asked.
+    pub(super) fn cancel(&self) -> bool {
+        let Some(token) = self.client.as_ref().map(Client::cancel_token) else {
+            return false;
+        };
+        let tls = self.tls.clone();
+        let ask = async {
+            match tls {
+                Some(tls) => token.cancel_query(tls).await,
+                None => token.cancel_query(NoTls).await,
+            }
+        };
+        // The timer needs the runtime, and so is made inside it.
+        let asked = self
+            .runtime
+            .block_on(async { tokio::time::timeout(CANCEL, ask).await });
+        matches!(asked, Ok(Ok(())))
     }
 
     /// Whether the connection is known to be broken.
@@ -173,7 +200,10 @@ pub(super) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
     })
 }
 
-async fn dial(settings: &Settings) -> Result<(Client, JoinHandle<()>, bool)> {
+/// A client, its driver, and the TLS they speak.
+type Dialled = (Client, JoinHandle<()>, Option<MakeRustlsConnect>);
+
+async fn dial(settings: &Settings) -> Result<Dialled> {
     if settings.is_socket() || settings.ssl_mode == SslMode::Disable {
         return plain(settings).await;
     }
@@ -221,7 +251,7 @@ fn driver_settings(settings: &Settings) -> tokio_postgres::Config {
     config
 }
 
-async fn plain(settings: &Settings) -> Result<(Client, JoinHandle<()>, bool)> {
+async fn plain(settings: &Settings) -> Result<Dialled> {
     let mut config = driver_settings(settings);
     config.ssl_mode(tokio_postgres::config::SslMode::Disable);
     let dialled = Box::pin(tokio::time::timeout(
@@ -233,23 +263,23 @@ async fn plain(settings: &Settings) -> Result<(Client, JoinHandle<()>, bool)> {
         .map_err(|_| timed_out())?
         .map_err(|foreign| error::connecting(&foreign))?;
     let driver = tokio::spawn(async { connection.await.unwrap_or_default() });
-    Ok((client, driver, false))
+    Ok((client, driver, None))
 }
 
-async fn secured(settings: &Settings) -> Result<(Client, JoinHandle<()>, bool)> {
+async fn secured(settings: &Settings) -> Result<Dialled> {
     let mut config = driver_settings(settings);
     config.ssl_mode(tokio_postgres::config::SslMode::Require);
     let tls = tls::connector(settings)?;
     let dialled = Box::pin(tokio::time::timeout(
         settings.connect_timeout,
-        config.connect(tls),
+        config.connect(tls.clone()),
     ))
     .await;
     let (client, connection) = dialled
         .map_err(|_| timed_out())?
         .map_err(|foreign| error::connecting(&foreign))?;
     let driver = tokio::spawn(async { connection.await.unwrap_or_default() });
-    Ok((client, driver, true))
+    Ok((client, driver, Some(tls)))
 }
 
 fn timed_out() -> Error {

@@ -6,7 +6,7 @@
 use super::encode::{self, Refusal};
 use super::quote::{ident, idents};
 use super::scan::delivered;
-use super::schema::{Column, Table};
+use super::schema::{Column, Equality, Table};
 use super::types::Wire;
 use std::ops::Range;
 use trueup_core::endpoint::{Op, Writes};
@@ -55,7 +55,7 @@ pub(super) struct Statements {
     pub(super) changed: Option<String>,
     /// Whether `write` touches each put record exactly once or fails, unless something suppresses it.
     pub(super) counts: bool,
-    /// The unique index behind the key, where there is one.
+    /// The unique index that says the same about the key as we do, where there is one.
     pub(super) key_index: Option<String>,
     pub(super) columns: Vec<Column>,
 }
@@ -79,7 +79,12 @@ impl Statements {
             matched: matched(&key_columns),
             key,
         };
-        let index = parts.key_index(fields);
+        // The index behind a key whose own `=` is not ours would make one record of two: an upsert through it would
+        // replace another record than the one that is meant.
+        let exact = key_columns
+            .iter()
+            .all(|(_, column)| column.equality == Equality::Exact);
+        let index = parts.key_index(fields).filter(|_| exact);
         // With an index to rely on, one statement inserts or replaces; but it refuses records that leave out a
         // field which only an insert needs, even where they exist.
         let complete = table
@@ -278,13 +283,22 @@ fn staged(at: usize, column: &Column) -> String {
     }
 }
 
+/// Finds the record with the staged key. Where the column's own `=` is loose, it finds the record by its index, and
+/// the texts' bytes decide.
 fn matched(key: &[(usize, &Column)]) -> String {
     let conditions = key.iter().map(|(at, column)| {
         let (name, value) = (ident(&column.name), staged(*at, column));
-        if column.nullable {
-            format!("t.{name} IS NOT DISTINCT FROM {value}")
+        let equals = if column.nullable {
+            "IS NOT DISTINCT FROM"
         } else {
-            format!("t.{name} = {value}")
+            "="
+        };
+        let own = format!("t.{name} {equals} {value}");
+        match column.equality {
+            Equality::Exact => own,
+            Equality::Spelling | Equality::Folding => {
+                format!("{own} AND t.{name}::text {equals} ({value})::text COLLATE \"C\"")
+            }
         }
     });
     conditions.collect::<Vec<_>>().join(" AND ")

@@ -228,7 +228,7 @@ fn trap_45_what_sqlite_takes_for_a_number_is_known_and_a_date_is_none() {
         let stored: String = database
             .query_row("SELECT typeof(a) FROM t", [], |row| row.get(0))
             .unwrap();
-        let taken = super::bind::looks_numeric(text);
+        let taken = bind::looks_numeric(text);
         assert!(stored == "text" || taken, "{text:?} becomes {stored}");
         assert!(!(taken && dates.contains(&text)), "{text:?} is no number");
     }

@@ -5,6 +5,7 @@
 use super::escape;
 use std::fmt::Write as _;
 use trueup_core::calendar;
+use trueup_core::error::Kind;
 use trueup_engine::state::PastRun;
 use trueup_engine::{Certificate, CollectionProof, CollectionReport, Report};
 
@@ -42,7 +43,7 @@ pub(super) fn synced(report: &Report) -> String {
         cells.extend(numbers.iter().map(ToString::to_string));
         rows.push(cells);
     }
-    table(&rows, &mut out);
+    table(&rows, &[1, 2, 3, 4, 5, 6, 7], &mut out);
     parked(report, &mut out);
     notes(report, true, &mut out);
     if let Some(proof) = &report.certificate {
@@ -69,7 +70,7 @@ pub(super) fn compared(report: &Report) -> String {
             ]
         })
         .collect();
-    table(&rows, &mut out);
+    table(&rows, &[], &mut out);
     parked(report, &mut out);
     notes(report, false, &mut out);
     let word = if report.exit_code() == 0 {
@@ -117,12 +118,12 @@ pub(super) fn runs(runs: &[PastRun]) -> String {
             past.ended_ms
                 .map_or_else(dash, |ended| seconds(ended - past.started_ms)),
             past.exit.map_or_else(dash, |exit| exit.to_string()),
-            outcome(past),
+            outcome(past).to_owned(),
             escape::line(&past.link),
         ]);
     }
     let mut out = String::new();
-    table(&rows, &mut out);
+    table(&rows, &[0, 2, 3], &mut out);
     for past in runs {
         if let Some(error) = &past.error {
             say(
@@ -134,25 +135,30 @@ pub(super) fn runs(runs: &[PastRun]) -> String {
     out
 }
 
-/// Spells milliseconds since 1970 as RFC 3339 does, in UTC and always in the same width.
+/// Spells milliseconds since 1970 as RFC 3339 does, in UTC, always with three digits of the second's fraction.
 pub(super) fn moment(ms: i64) -> String {
-    let seconds = ms.div_euclid(1000).saturating_mul(1_000_000);
     let mut text = String::new();
-    calendar::format_instant(seconds, &mut text);
-    match text.strip_suffix("+00:00") {
-        Some(utc) => format!("{}.{:03}Z", utc.replacen(' ', "T", 1), ms.rem_euclid(1000)),
-        None => text,
-    }
+    calendar::format_instant(ms.saturating_mul(1000), &mut text);
+    let Some(utc) = text.strip_suffix("+00:00") else {
+        return text;
+    };
+    let utc = utc.replacen(' ', "T", 1);
+    let (second, fraction) = utc.split_once('.').unwrap_or((&utc, ""));
+    format!("{second}.{fraction:0<3}Z")
 }
 
-fn outcome(past: &PastRun) -> String {
-    let word = match (&past.report, past.ended_ms, past.exit) {
-        (_, None, _) => "running or killed",
-        (Some(report), _, _) => verdict(report),
-        (None, _, Some(4)) => "stopped by the guard",
-        (None, _, _) => "failed",
-    };
-    word.to_owned()
+/// How a run ended, in words.
+fn outcome(past: &PastRun) -> &'static str {
+    // The text of an error begins with its kind.
+    let error = past.error.as_deref().unwrap_or_default();
+    let is = |kind: Kind| error.split(':').next() == Some(kind.name());
+    match (&past.report, past.ended_ms) {
+        (_, None) => "running or killed",
+        (Some(report), _) => verdict(report),
+        (None, _) if is(Kind::Guard) => "stopped by a guard",
+        (None, _) if is(Kind::Interrupted) => "interrupted",
+        (None, _) => "failed",
+    }
 }
 
 /// The last line of a sync: how it ended, in words.
@@ -209,10 +215,14 @@ fn notes(report: &Report, left: bool, out: &mut String) {
         );
         let stayed = stayed(one);
         if left && stayed > 0 {
+            let (was, them) = if stayed == 1 {
+                ("was", "it")
+            } else {
+                ("were", "them")
+            };
             lines.push(format!(
-                "{name}: {} only at the target {} left there; --delete removes such records",
-                records(stayed),
-                if stayed == 1 { "was" } else { "were" }
+                "{name}: {} that only the target has {was} left; --delete removes {them}",
+                records(stayed)
             ));
         }
     }
@@ -343,33 +353,26 @@ fn name(source: &str, target: &str) -> String {
     }
 }
 
-/// Writes aligned columns: texts to the left, numbers to the right (a column is one of numbers if its last cell is).
-fn table(rows: &[Vec<String>], out: &mut String) {
-    let Some(last) = rows.last() else { return };
+/// Writes aligned columns: texts to the left, the columns of `numbers` to the right.
+fn table(rows: &[Vec<String>], numbers: &[usize], out: &mut String) {
+    let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
-        cells
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or_default()
+        let widths = cells.map(|cell| cell.chars().count());
+        widths.max().unwrap_or_default()
     };
-    let widths: Vec<usize> = (0..last.len()).map(width).collect();
-    let is_number = |cell: &String| cell.starts_with(|ch: char| ch.is_ascii_digit());
+    let widths: Vec<usize> = (0..columns).map(width).collect();
     for row in rows {
         let mut text = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let room = widths[column].saturating_sub(cell.chars().count());
-            let pad = " ".repeat(room);
-            if column > 0 {
-                text.push_str("  ");
-            }
-            if column > 0 && last.get(column).is_some_and(is_number) {
-                text.push_str(&pad);
-                text.push_str(cell);
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let pad = " ".repeat(width.saturating_sub(cell.chars().count()));
+            let gap = if column == 0 { "" } else { "  " };
+            let (before, after) = if numbers.contains(&column) {
+                (pad.as_str(), "")
             } else {
-                text.push_str(cell);
-                text.push_str(&pad);
-            }
+                ("", pad.as_str())
+            };
+            text.extend([gap, before, cell, after]);
         }
         say(out, format_args!("{}", text.trim_end()));
     }

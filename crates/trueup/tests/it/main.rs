@@ -2,6 +2,7 @@
 
 mod changes;
 mod cli;
+mod kills;
 mod nycflights;
 mod secrets;
 mod support;

@@ -2,6 +2,7 @@
 
 mod apply;
 mod config;
+mod conformance;
 mod crash;
 mod infer;
 mod parse;
