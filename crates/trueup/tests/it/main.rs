@@ -2,6 +2,7 @@
 
 mod changes;
 mod cli;
+mod docs_commands;
 mod kills;
 mod nycflights;
 mod secrets;
