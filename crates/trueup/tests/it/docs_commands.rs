@@ -164,3 +164,37 @@ fn docs_commands_print_what_the_readme_shows() {
         );
     }
 }
+
+#[test]
+fn guarantees_name_tests_that_exist() {
+    let root = support::root();
+    let text = fs::read_to_string(root.join("docs/guarantees.md")).expect("the document is there");
+    let mut code = String::new();
+    read_code(&root.join("crates"), &mut code);
+    let quoted = text.split('`').skip(1).step_by(2);
+    let tests = quoted.filter(|name| name.contains('_') && !name.starts_with('-'));
+    let tests: Vec<&str> = tests.collect();
+    assert!(tests.len() > 20, "the tests are found: {tests:?}");
+    for name in tests {
+        let test = format!("#[test]\nfn {name}(");
+        assert!(
+            code.contains(&test),
+            "docs/guarantees.md names a test that does not exist: {name}"
+        );
+    }
+}
+
+fn read_code(folder: &Path, code: &mut String) {
+    for entry in fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("the folder can be read").path();
+        if path.is_dir() {
+            read_code(&path, code);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).expect("the file can be read");
+            for line in text.lines() {
+                code.push_str(line.trim_start());
+                code.push('\n');
+            }
+        }
+    }
+}
