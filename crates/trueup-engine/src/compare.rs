@@ -83,8 +83,13 @@ pub(crate) fn compare(
     {
         target_sorted = Some(target.sort(snapshot, &mut |_| Ok(()))?);
     }
+    // Nothing to load is no plan at all: the target is not claimed for it.
+    let source_empty = sides
+        .source
+        .is_empty(&collection.source)
+        .map_err(|e| e.at("source"))?;
     let mut planned = Planned::new(mode, world)?;
-    if target_empty && !mode.count_all {
+    if target_empty && !mode.count_all && !source_empty {
         planned.load = Some(Load {
             records: source_sorted.as_ref().map(Sorted::len),
         });
@@ -215,8 +220,8 @@ impl Planned {
     fn new(mode: Mode, world: &World<'_>) -> Result<Self> {
         Ok(Self {
             mode,
-            upserts: Spool::new(&world.spool_folder)?,
-            deletes: Spool::new(&world.spool_folder)?,
+            upserts: Spool::new(&world.spool_folder),
+            deletes: Spool::new(&world.spool_folder),
             counts: Counts::default(),
             differences: Differences::default(),
             totals: Totals::default(),

@@ -44,7 +44,7 @@ impl Blocked {
         action.encode(&mut bytes);
         let spool = match &mut self.records {
             Some(spool) => spool,
-            none => none.insert(Spool::new(&world.spool_folder)?),
+            none => none.insert(Spool::new(&world.spool_folder)),
         };
         spool.push(&bytes)?;
         self.reasons.push(reason);

@@ -239,7 +239,7 @@ impl<'a> Applier<'a> {
             ..
         } = one;
         let spool = if upserts { up } else { deletes };
-        self.replay(collection, spool, Some(plan.counts.total()), done)
+        self.replay(collection, spool, false, Some(plan.counts.total()), done)
     }
 
     fn flush(
@@ -332,10 +332,13 @@ impl<'a> Applier<'a> {
     fn retry_blocked(&mut self, compared: &[Compared], written: &mut [Written]) -> Result<()> {
         let waiting = |written: &[Written]| written.iter().map(|done| done.blocked.len()).sum();
         let mut before: usize = waiting(written);
+        let mut backwards = false;
         while before > 0 {
+            // Backwards every second time: a chain in which each waits for the next one then falls in one round.
+            backwards = !backwards;
             for (one, done) in compared.iter().zip(written.iter_mut()) {
                 if let (Some(mut records), _) = done.blocked.take()? {
-                    self.replay(&one.collection, &mut records, None, done)?;
+                    self.replay(&one.collection, &mut records, backwards, None, done)?;
                 }
             }
             let after = waiting(written);
@@ -363,11 +366,12 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
-    /// Writes spooled actions in their order.
+    /// Writes spooled actions in their order, or each batch of them backwards.
     fn replay(
         &mut self,
         collection: &Collection,
         actions: &mut Spooled,
+        backwards: bool,
         total: Option<u64>,
         done: &mut Written,
     ) -> Result<()> {
@@ -377,9 +381,11 @@ impl<'a> Applier<'a> {
             let action = plan::decode(entry, &mut batch.records)?;
             batch.ops.push(action.op);
             if batch.is_full(self.world) {
+                batch.turn(backwards);
                 self.flush(collection, &mut batch, false, total, done)?;
             }
         }
+        batch.turn(backwards);
         self.flush(collection, &mut batch, false, total, done)
     }
 }
@@ -413,6 +419,19 @@ impl Pending {
     fn push(&mut self, op: Op, record: Record<'_>) {
         self.ops.push(op);
         self.records.push_record(record);
+    }
+
+    /// Puts the writes in the opposite order, if `backwards`.
+    fn turn(&mut self, backwards: bool) {
+        if !backwards {
+            return;
+        }
+        self.ops.reverse();
+        let mut records = Batch::new(self.records.width());
+        for index in (0..self.records.len()).rev() {
+            records.push_record(self.records.record(index));
+        }
+        self.records = records;
     }
 
     fn is_full(&self, world: &World<'_>) -> bool {

@@ -2,12 +2,17 @@
 //!
 //! Each run gets fresh endpoints and a freshly opened state file, as a new process would have them.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod basics;
 mod crash;
 mod engines;
+mod guarded;
+mod limits;
+mod reading;
+mod refused;
+mod restored;
+mod twisted;
 mod unknown;
+mod verified;
 
 use crate::link::{CollectionSpec, Link, Mode};
 use crate::report::{CollectionReport, Report};

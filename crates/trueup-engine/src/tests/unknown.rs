@@ -27,7 +27,10 @@ fn most_applied(pair: &Pair) -> u64 {
         .unwrap_or_default()
 }
 
-fn check(case: &str, pair: &Pair, faults: &dyn Fn(&Faults)) {
+/// Plans what is lost.
+type Loss<'a> = &'a dyn Fn(&Faults);
+
+fn check(case: &str, pair: &Pair, faults: Loss<'_>) {
     faults(&pair.target_faults);
     let report = pair.run().unwrap();
     pair.target_faults.assert_spent();
@@ -41,7 +44,7 @@ fn check(case: &str, pair: &Pair, faults: &dyn Fn(&Faults)) {
 
 #[test]
 fn every_batch_is_applied_once_whatever_is_lost() {
-    let plans: [(&str, &dyn Fn(&Faults)); 9] = [
+    let plans: [(&str, Loss); 9] = [
         ("before", &|f| {
             f.plan(When::Batch(1), Fault::FailBefore);
         }),

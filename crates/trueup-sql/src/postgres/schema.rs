@@ -86,6 +86,21 @@ impl Table {
         }
     }
 
+    /// Locks the table against new triggers and references, and asks whether a record of it (or of its partitions)
+    /// can be removed without anything else happening.
+    pub(super) fn rewrite(&self) -> (String, String) {
+        let oid = self.oid;
+        let lock = format!("LOCK TABLE {} IN ROW EXCLUSIVE MODE", self.sql_only());
+        let question = format!(
+            "WITH rel AS (SELECT {oid}::oid AS oid UNION SELECT relid::oid FROM pg_partition_tree({oid}::oid::regclass)) \
+             SELECT NOT EXISTS (SELECT FROM pg_trigger g JOIN rel ON g.tgrelid = rel.oid WHERE NOT g.tgisinternal) \
+             AND NOT EXISTS (SELECT FROM pg_rewrite w JOIN rel ON w.ev_class = rel.oid) \
+             AND NOT EXISTS (SELECT FROM pg_constraint r JOIN rel ON r.confrelid = rel.oid \
+               WHERE r.contype = 'f' AND r.confdeltype IN ('c', 'n', 'd'))"
+        );
+        (lock, question)
+    }
+
     /// Makes sure that `seen` is still this table's shape.
     ///
     /// # Errors

@@ -53,6 +53,9 @@ pub(super) struct Statements {
     pub(super) write: [Option<String>; 3],
     /// Finds records whose value the field's own modifier changed; `None` where no field can.
     pub(super) changed: Option<String>,
+    /// Locks the table, and asks whether records may be removed and inserted anew without a trace; `None` where a
+    /// batch does not write them whole, or a key may stand for several.
+    pub(super) rewrite: Option<(String, String)>,
     /// Whether `write` touches each put record exactly once or fails, unless something suppresses it.
     pub(super) counts: bool,
     /// The unique index that says the same about the key as we do, where there is one.
@@ -94,6 +97,13 @@ impl Statements {
             .all(|(at, c)| c.filled || fields.contains(&at));
         let arbiter = index.filter(|unique| unique.immediate && complete);
         let counts = columns.len() > key.len();
+        let whole = table
+            .schema
+            .fields
+            .iter()
+            .enumerate()
+            .all(|(at, field)| field.generated || fields.contains(&at));
+        let single = index.is_some() && key_columns.iter().all(|(_, column)| !column.nullable);
         Ok(Self {
             create: create(&columns),
             copy_stage: format!("COPY {STAGE} FROM STDIN (FORMAT binary)"),
@@ -105,6 +115,7 @@ impl Statements {
                 Some(parts.insert(arbiter.is_some())),
             ],
             changed: parts.changed(),
+            rewrite: (whole && single).then(|| table.rewrite()),
             counts,
             key_index: index.map(|unique| unique.name.clone()),
             columns: columns.clone(),

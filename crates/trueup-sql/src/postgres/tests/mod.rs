@@ -7,6 +7,7 @@ mod conformance;
 mod design;
 mod keys;
 mod scan;
+mod swap;
 
 use super::connect;
 use trueup_core::batch::Batch;
