@@ -33,7 +33,7 @@ fn sorted(lines: &[Line], bytes_max: usize, folder: &TempDir) -> Result<Sorted> 
         sorter.push(&keyed(piece))?;
         assert!(sorter.levels.iter().all(|runs| runs.len() < FAN_IN));
     }
-    let sorted = sorter.finish("source")?;
+    let sorted = sorter.finish()?;
     assert!(sorted.runs.len() <= RUNS_KEPT_MAX);
     Ok(sorted)
 }
