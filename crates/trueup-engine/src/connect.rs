@@ -54,6 +54,8 @@ fn specs(link: &mut Link) -> Result<Vec<CollectionSpec>> {
         .collections()
         .map_err(|error| error.at("source"))?;
     if names.is_empty() {
+        // A place that does not exist has no collections either; reading it says so.
+        drop(link.source.snapshot().map_err(|error| error.at("source"))?);
         return Err(Error::config("source: there is no collection to read")
             .hint("check the address; name one with --collections"));
     }

@@ -121,9 +121,7 @@ impl Reading<'_> {
             sorter.push(&piece.keyed)?;
             Ok(true)
         })?;
-        sorter
-            .finish(self.role.name())
-            .map_err(|error| self.place(error))
+        sorter.finish().map_err(|error| self.place(error))
     }
 
     /// Names the side and the collection in an error.

@@ -69,8 +69,8 @@ impl Sorter {
         Ok(())
     }
 
-    /// Ends collecting and checks that no key occurs twice; `side` is named in the error.
-    pub(crate) fn finish(mut self, side: &str) -> Result<Sorted> {
+    /// Ends collecting and checks that no key occurs twice.
+    pub(crate) fn finish(mut self) -> Result<Sorted> {
         if !self.index.is_empty() {
             self.spill()?;
         }
@@ -81,7 +81,7 @@ impl Sorter {
         while let Some(entry) = merge.next()? {
             let key = Reader::new(entry).bytes()?;
             if last.as_deref() == Some(key) {
-                return Err(not_unique(side, key));
+                return Err(not_unique(key));
             }
             let kept = last.get_or_insert_default();
             kept.clear();

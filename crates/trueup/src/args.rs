@@ -73,11 +73,33 @@ pub(crate) fn parse(arguments: &[OsString]) -> Parsed {
     match Cli::try_parse_from(arguments) {
         Ok(cli) => Parsed::Command(cli.command),
         Err(told) if told.use_stderr() => Parsed::Wrong {
-            complaint: told.render().to_string(),
+            complaint: without_passwords(told.render().to_string(), arguments),
             json: arguments.iter().any(|argument| argument == "--json"),
         },
         Err(told) => Parsed::Help(told.render().to_string()),
     }
+}
+
+/// Takes the passwords of all addresses out of a complaint, which may quote any argument.
+fn without_passwords(mut complaint: String, arguments: &[OsString]) -> String {
+    for argument in arguments {
+        let argument = argument.to_string_lossy();
+        let user = argument
+            .split_once("://")
+            .and_then(|(_, rest)| rest.rsplit_once('@'));
+        let in_user = user.and_then(|(user, _)| user.split_once(':'));
+        let option = argument.split_once("password=");
+        let in_option = option.and_then(|(_, rest)| rest.split('&').next());
+        for secret in [in_user.map(|(_, password)| password), in_option]
+            .into_iter()
+            .flatten()
+        {
+            if !secret.is_empty() {
+                complaint = complaint.replace(secret, "***");
+            }
+        }
+    }
+    complaint
 }
 
 /// The two sides, and which collections of them.

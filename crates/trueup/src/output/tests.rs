@@ -163,15 +163,44 @@ certificate
   target   sqlite:shop.db
            position p2
   collection orders -> purchases
-    source  25 records 000000000000000000000000000000ab
-    target 128 records 000000000000000000000000000000cd
+    source 25 records, digest 000000000000000000000000000000ab
+    target 128 records, digest 000000000000000000000000000000cd
     only at the target 3, wrong 0, parked 0
-    id: csv:text -> sqlite:INTEGER (exact)
+    1 field exact
   note     a note
 
 equal
 ";
     assert_eq!(text::synced(&report()), expected);
+}
+
+#[test]
+fn a_proof_is_short_and_names_only_the_fields_that_may_refuse_a_value() {
+    let mut found = certificate_of();
+    let proof = &mut found.collections[0];
+    proof.target_fold = proof.source_fold;
+    proof.only_target = 0;
+    proof.rules = [
+        "a: x:int8 -> y:INTEGER (exact)",
+        "b: x:text -> y:DECIMAL(10,2) (exact within range: why (or not))",
+        "c: x:text -> y:DATE (exact within range: why (or not))",
+        "d: x:float -> y:INTEGER (lossy: rounds)",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    found.source.position = "p".repeat(200);
+    let shown = text::certificate(&found);
+    let expected = "
+    25 records on both sides, digest 000000000000000000000000000000ab
+    1 field exact
+    2 fields exact within range: why (or not): b, c
+    1 field lossy: rounds: d
+";
+    assert!(shown.contains(expected), "{shown}");
+    assert!(
+        shown.contains("position pppp") && shown.contains("pp ...\n"),
+        "{shown}"
+    );
 }
 
 #[test]

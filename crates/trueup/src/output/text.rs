@@ -5,7 +5,6 @@
 use super::escape;
 use std::fmt::Write as _;
 use trueup_core::calendar;
-use trueup_core::digest::Fold;
 use trueup_core::error::Kind;
 use trueup_engine::state::PastRun;
 use trueup_engine::{Certificate, CollectionProof, CollectionReport, Report};
@@ -14,6 +13,8 @@ use trueup_engine::{Certificate, CollectionProof, CollectionReport, Report};
 const PARKED_SHOWN_MAX: usize = 10;
 /// How many notes are listed.
 const NOTES_SHOWN_MAX: usize = 50;
+/// How many characters of a position are shown.
+const POSITION_SHOWN_MAX: usize = 80;
 
 /// What a sync did.
 pub(super) fn synced(report: &Report) -> String {
@@ -214,8 +215,14 @@ fn notes(report: &Report, left: bool, out: &mut String) {
         );
         let stayed = stayed(one);
         if left && stayed > 0 {
+            let (was, them) = if stayed == 1 {
+                ("was", "it")
+            } else {
+                ("were", "them")
+            };
             lines.push(format!(
-                "{name}: {stayed} records that only the target has were left; --delete removes them"
+                "{name}: {} that only the target has {was} left; --delete removes {them}",
+                records(stayed)
             ));
         }
     }
@@ -247,7 +254,7 @@ fn write_certificate(proof: &Certificate, out: &mut String) {
     plain(out, "digests", &proof.algorithm);
     for (label, side) in [("source", &proof.source), ("target", &proof.target)] {
         plain(out, label, &side.address);
-        plain(out, "", &format!("position {}", side.position));
+        plain(out, "", &format!("position {}", shortened(&side.position)));
     }
     for one in &proof.collections {
         write_proof(one, out);
@@ -262,28 +269,78 @@ fn write_proof(proof: &CollectionProof, out: &mut String) {
         out,
         format_args!("  collection {}", name(&proof.source, &proof.target)),
     );
-    let width = [proof.source_fold, proof.target_fold]
-        .map(|fold| fold.count.to_string().len())
-        .into_iter()
-        .max()
-        .unwrap_or_default();
-    let side = |out: &mut String, label: &str, fold: Fold| {
+    let (source, target) = (proof.source_fold, proof.target_fold);
+    if source == target {
+        let records = records(source.count);
         say(
             out,
-            format_args!("    {label} {:>width$} records {fold}", fold.count),
+            format_args!("    {records} on both sides, digest {source}"),
         );
+    } else {
+        for (label, fold) in [("source", source), ("target", target)] {
+            let records = records(fold.count);
+            say(out, format_args!("    {label} {records}, digest {fold}"));
+        }
+    }
+    if proof.only_target + proof.wrong + proof.parked > 0 {
+        say(
+            out,
+            format_args!(
+                "    only at the target {}, wrong {}, parked {}",
+                proof.only_target, proof.wrong, proof.parked
+            ),
+        );
+    }
+    write_rules(&proof.rules, out);
+}
+
+/// A folder's position names each file: the whole stands in the JSON form.
+fn shortened(position: &str) -> String {
+    match position.char_indices().nth(POSITION_SHOWN_MAX) {
+        Some((end, _)) => format!("{} ...", &position[..end]),
+        None => position.to_owned(),
+    }
+}
+
+fn records(count: u64) -> String {
+    let noun = if count == 1 { "record" } else { "records" };
+    format!("{count} {noun}")
+}
+
+/// Counts the fields whose every value fits, and names the others, those of one rule together. All of them stand in
+/// the JSON form.
+fn write_rules(rules: &[String], out: &mut String) {
+    let mut exact = 0_usize;
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for rule in rules {
+        let (field, types) = rule.split_once(": ").unwrap_or(("", rule));
+        let target = types.split_once(" -> ").map_or(types, |(_, target)| target);
+        let fit = target.split_once(" (").map_or(target, |(_, fit)| fit);
+        let fit = fit.strip_suffix(')').unwrap_or(fit);
+        if fit == "exact" {
+            exact += 1;
+        } else if let Some((_, fields)) = groups.iter_mut().find(|(known, _)| *known == fit) {
+            fields.push(field);
+        } else {
+            groups.push((fit, vec![field]));
+        }
+    }
+    let count = |count: usize| {
+        if count == 1 {
+            "1 field".to_owned()
+        } else {
+            format!("{count} fields")
+        }
     };
-    side(out, "source", proof.source_fold);
-    side(out, "target", proof.target_fold);
-    say(
-        out,
-        format_args!(
-            "    only at the target {}, wrong {}, parked {}",
-            proof.only_target, proof.wrong, proof.parked
-        ),
-    );
-    for rule in &proof.rules {
-        say(out, format_args!("    {}", escape::line(rule)));
+    if exact > 0 {
+        say(out, format_args!("    {} exact", count(exact)));
+    }
+    for (fit, fields) in groups {
+        let names = escape::line(&fields.join(", "));
+        say(
+            out,
+            format_args!("    {} {}: {names}", count(fields.len()), escape::line(fit)),
+        );
     }
 }
 

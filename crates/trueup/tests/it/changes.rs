@@ -109,7 +109,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn record(id: u64, price: u64) -> String {
-    let seen = if id % 4 == 0 {
+    let seen = if id.is_multiple_of(4) {
         "NULL".to_owned()
     } else {
         format!("'2024-03-{:02}'", id % 28 + 1)
