@@ -1,0 +1,457 @@
+//! The engine's steps: raise, recover, read, seal, decide, apply, finalise. Each is atomic; it can die between any two.
+//!
+//! A run: (1) the state store gives out a run number; both endpoints' epochs are raised to it and their markers read;
+//! (2) recover: an intent whose batch is in the marker is finalised, another is dropped; a marker that does not belong to
+//! this state makes the base unknown; (3) read both sides; (4) **seal**: a fresh number goes into each endpoint before
+//! the base may move on what was read, so that putting back any copy older than the reading is noticed; (5) decide,
+//! recording the conflict and the intent in one transaction; (6) apply, with the epoch and the expectation checked and
+//! the marker written in one transaction (class T), or conditional on the version (class V); (7) finalise the base.
+
+use super::decide::{Known, Look, Plan};
+use super::model::{Class, Flaw, Protocol};
+use super::world::{At, Engine, Held, Rec, Work, World};
+use crate::conflict::ConflictKind;
+use crate::reconcile::{BaseMove, Decision};
+use crate::side::{Side, Sides};
+
+/// What ends a run early: it is shut out by another, or by a copy that was put back.
+struct ShutOut;
+
+impl Protocol {
+    /// Takes one step of engine `index`.
+    pub(super) fn step(&mut self, world: &mut World, index: usize) {
+        loop {
+            let mut engine = world.engine[index];
+            if self.atomic(world, &mut engine).is_err() || engine.at == At::Idle {
+                engine = Engine::default();
+            }
+            world.engine[index] = engine;
+            let between = matches!(
+                engine.at,
+                At::Raise(_) | At::Recover | At::Seal(_) | At::Decide
+            );
+            if !(between && self.setting.coarse()) {
+                break;
+            }
+        }
+    }
+
+    fn atomic(&mut self, world: &mut World, engine: &mut Engine) -> Result<(), ShutOut> {
+        engine.at = match engine.at {
+            At::Idle => {
+                engine.run = world.fresh();
+                world.state.run = engine.run;
+                At::Raise(Side::Source)
+            }
+            At::Raise(side) => {
+                self.raise(world, engine, side);
+                other_first(side, At::Raise(Side::Target), At::Recover)
+            }
+            At::Recover => {
+                self.own_state(world, engine)?;
+                self.recover(world, engine);
+                At::Read(Side::Source)
+            }
+            At::Read(side) => {
+                engine.read[side] = world.store[side].held;
+                other_first(side, At::Read(Side::Target), At::Seal(Side::Source))
+            }
+            At::Seal(side) => {
+                self.own_store(world, engine, side)?;
+                if self.setting.flaw != Flaw::NoSeal {
+                    world.store[side].marker.seal = engine.seal;
+                }
+                other_first(side, At::Seal(Side::Target), At::Decide)
+            }
+            At::Decide => {
+                self.own_state(world, engine)?;
+                self.decide(world, engine)
+            }
+            At::Peek => {
+                if world.store[engine.work.side()].epoch != engine.run {
+                    return Err(ShutOut);
+                }
+                At::Apply
+            }
+            At::Apply => {
+                let side = engine.work.side();
+                if self.setting.class == Class::Transactional
+                    && self.setting.flaw != Flaw::EpochPlainRead
+                {
+                    self.own_store(world, engine, side)?;
+                }
+                self.apply(world, engine, side, engine.work.expected, engine.work.new);
+                if self.both(engine) {
+                    At::ApplyOther
+                } else {
+                    At::Finalise
+                }
+            }
+            At::ApplyOther => {
+                let side = engine.work.side().other();
+                self.own_store(world, engine, side)?;
+                let stale = engine.stale;
+                self.apply(world, engine, side, engine.read[side].rec, engine.work.then);
+                engine.stale |= stale;
+                At::Finalise
+            }
+            At::Finalise => {
+                self.own_state(world, engine)?;
+                self.finalise(world, engine)
+            }
+            At::Then => {
+                self.own_state(world, engine)?;
+                self.then(world, engine)
+            }
+        };
+        Ok(())
+    }
+
+    /// Every transaction of a run on the state store checks that the run is still the last.
+    fn own_state(&self, world: &World, engine: &Engine) -> Result<(), ShutOut> {
+        if world.state.run == engine.run || self.setting.flaw == Flaw::NoEpoch {
+            Ok(())
+        } else {
+            Err(ShutOut)
+        }
+    }
+
+    /// Every transaction of a run on an endpoint locks and checks the epoch.
+    fn own_store(&self, world: &World, engine: &Engine, side: Side) -> Result<(), ShutOut> {
+        if world.store[side].epoch == engine.run || self.setting.flaw == Flaw::NoEpoch {
+            Ok(())
+        } else {
+            Err(ShutOut)
+        }
+    }
+
+    fn both(&self, engine: &Engine) -> bool {
+        self.setting.flaw == Flaw::BothAtOnce && !engine.work.then.is_absent()
+    }
+
+    fn raise(&self, world: &mut World, engine: &mut Engine, side: Side) {
+        let store = &mut world.store[side];
+        if self.setting.flaw == Flaw::StaleOverwritten {
+            store.marker.stale = false;
+        }
+        store.epoch = engine.run;
+        engine.found[side] = store.marker;
+        engine.read[side] = store.held;
+    }
+
+    /// Finishes what an earlier run left behind, and compares the markers with what they must be.
+    fn recover(&self, world: &mut World, engine: &mut Engine) {
+        let intent = world.state.intent;
+        let side = intent.side();
+        if intent.batch != 0 {
+            match self.setting.class {
+                Class::Transactional => self.recover_marked(world, engine, &intent),
+                Class::Versioned => recover_versioned(world, engine.read[side], &intent),
+            }
+        }
+        world.state.intent = Work::default();
+        for side in Side::BOTH {
+            let (found, known) = (engine.found[side], world.state.marker[side]);
+            let sealed = found.seal == known.seal || found.seal == world.state.pending;
+            let batch = self.setting.flaw == Flaw::ValuesOnly || found.batch == known.batch;
+            if !sealed || !batch {
+                world.state.base = Known::Unknown;
+            }
+            world.state.marker[side].seal = found.seal;
+            world.state.marker[side].batch = found.batch;
+        }
+        engine.seal = world.fresh();
+        world.state.pending = engine.seal;
+        engine.read = Sides::default();
+        engine.found = Sides::default();
+    }
+
+    fn recover_marked(&self, world: &mut World, engine: &Engine, intent: &Work) {
+        let side = intent.side();
+        let found = engine.found[side];
+        let (applied, stale) = match self.setting.flaw {
+            Flaw::ValuesOnly => (engine.read[side].rec == intent.new, false),
+            Flaw::NoIncarnation => (found.batch >= intent.batch, found.stale),
+            _ => (found.batch == intent.batch, found.stale),
+        };
+        if self.setting.flaw == Flaw::BothAtOnce && !intent.then.is_absent() {
+            // Nothing says how far it came but two markers: where the first is there, it is taken for done.
+            let other = engine.found[side.other()];
+            if other.batch == intent.batch {
+                world.state.marker[side.other()].batch = other.batch;
+            }
+            if applied && !stale && !(other.batch == intent.batch && other.stale) {
+                world.state.base = intent.base;
+            }
+        } else if applied && !stale {
+            world.state.base = intent.base;
+        }
+        if applied {
+            world.state.marker[side].batch = found.batch;
+        }
+    }
+
+    /// Decides with the shipped function; the conflict and the intent are durable afterwards.
+    fn decide(&mut self, world: &mut World, engine: &mut Engine) -> At {
+        for side in Side::BOTH {
+            world.state.marker[side].seal = engine.seal;
+        }
+        let plan = self.ask(world, &engine.read);
+        if plan.waits {
+            return At::Idle;
+        }
+        let read = engine.read;
+        let (rec, known) = (read.map(|held| held.rec), read.map(|held| held.known));
+        let lww = self.setting.flaw == Flaw::NewestWithoutBase;
+        if world.state.base == Known::Unknown && !lww {
+            // A join: it is announced that what one side lacks is copied there.
+            world.lineage.excuse_deletes(rec, known);
+        }
+        if let Some((kind, fields, _)) = plan.conflict
+            && !lww
+        {
+            if self.setting.flaw == Flaw::LogAfterApply && plan.write != Sides::default() {
+                engine.owed = owe(kind, fields);
+            } else {
+                world.lineage.conflict(kind, fields, rec, known);
+            }
+        }
+        if plan.write == Sides::default() {
+            let base = moved(plan.base, &read, plan.after).unwrap_or(world.state.base);
+            if plan.base != BaseMove::Keep && !lww {
+                world.state.base = base;
+                world.state.version = read.map(|held| held.version);
+            }
+            return At::Idle;
+        }
+        engine.work = self.work(world, engine, &plan);
+        self.intend(world, engine)
+    }
+
+    /// Makes the first write of a decision.
+    fn work(&self, world: &mut World, engine: &Engine, plan: &Plan) -> Work {
+        let both = plan.write.source && plan.write.target;
+        let side = match (both, plan.write.target) {
+            (true, _) => self.setting.first,
+            (false, true) => Side::Target,
+            (false, false) => Side::Source,
+        };
+        let base = if both && self.setting.flaw != Flaw::BothAtOnce {
+            Decision::base_between(side)
+        } else {
+            plan.base
+        };
+        let read = &engine.read;
+        Work {
+            at_target: side == Side::Target,
+            batch: self.batch(world),
+            expected: read[side].rec,
+            expected_version: read[side].version,
+            new: plan.after[side],
+            base: moved(base, read, plan.after).unwrap_or(world.state.base),
+            other_version: read[side.other()].version,
+            agreed: !matches!(base, BaseMove::Observed(_)),
+            then: if both {
+                plan.after[side.other()]
+            } else {
+                Rec::ABSENT
+            },
+            known: read.source.known | read.target.known,
+        }
+    }
+
+    fn batch(&self, world: &mut World) -> u8 {
+        if self.setting.flaw == Flaw::NoIncarnation {
+            world.state.count += 1;
+            return world.state.count;
+        }
+        world.fresh()
+    }
+
+    fn intend(&self, world: &mut World, engine: &Engine) -> At {
+        if self.setting.flaw != Flaw::BaseAfterApply {
+            world.state.intent = engine.work;
+        }
+        if self.setting.flaw == Flaw::EpochPlainRead {
+            At::Peek
+        } else {
+            At::Apply
+        }
+    }
+
+    /// Asks `reconcile` about what was read.
+    pub(super) fn ask(&mut self, world: &World, read: &Sides<Held>) -> Plan {
+        let base = if self.setting.flaw == Flaw::NewestWithoutBase {
+            Known::Unknown
+        } else {
+            world.state.base
+        };
+        let look = Sides::by(|side| {
+            let held = read[side];
+            let same_version = self.setting.class == Class::Versioned
+                && matches!(base, Known::Present(_))
+                && !held.rec.is_absent()
+                && held.version == world.state.version[side];
+            match (held.hidden, self.setting.flaw) {
+                (true, Flaw::FilterAsDelete) => Look::At(Rec::ABSENT),
+                (true, _) => Look::Hidden,
+                (false, _) if same_version => Look::Cheap(held.rec),
+                (false, _) => Look::At(held.rec),
+            }
+        });
+        self.decider.ask(base, look)
+    }
+
+    /// The endpoint's part: one transaction, or one conditional write.
+    fn apply(&self, world: &mut World, engine: &mut Engine, side: Side, expected: Rec, new: Rec) {
+        let version = world.fresh();
+        let store = &mut world.store[side];
+        let holds = match self.setting.class {
+            Class::Transactional => self.expected(store.held.rec, expected),
+            Class::Versioned => store.held.version == engine.work.expected_version,
+        };
+        engine.stale = !holds;
+        if holds {
+            store.held.rec = new;
+            store.held.hidden &= !new.is_absent();
+            store.held.known |= engine.work.known;
+            store.held.version = self.version(new, version);
+            engine.made = store.held.version;
+        }
+        if self.setting.class == Class::Transactional && self.setting.flaw != Flaw::ValuesOnly {
+            store.marker.batch = engine.work.batch;
+            store.marker.stale = engine.stale;
+        }
+    }
+
+    /// Returns the version of a record that was just written.
+    pub(super) fn version(&self, rec: Rec, fresh: u8) -> u8 {
+        if rec.is_absent() && self.setting.flaw == Flaw::AbsentHasNoVersion {
+            0
+        } else {
+            fresh
+        }
+    }
+
+    /// Moves the base by what became of the write.
+    fn finalise(&self, world: &mut World, engine: &mut Engine) -> At {
+        let work = engine.work;
+        let side = work.side();
+        if engine.owed != 0 {
+            let rec = engine.read.map(|held| held.rec);
+            let known = engine.read.map(|held| held.known);
+            let (kind, fields) = owed(engine.owed);
+            world.lineage.conflict(kind, fields, rec, known);
+            engine.owed = 0;
+        }
+        if self.setting.class == Class::Transactional && self.setting.flaw != Flaw::ValuesOnly {
+            world.state.marker[side].batch = work.batch;
+            if self.both(engine) {
+                world.state.marker[side.other()].batch = work.batch;
+            }
+        }
+        world.state.intent = Work::default();
+        if engine.stale || self.setting.flaw == Flaw::NewestWithoutBase {
+            return At::Idle;
+        }
+        settle(world, &work, engine.made);
+        if self.setting.flaw == Flaw::BaseReread {
+            let now = world.store.source.held.rec;
+            world.state.base = if now.is_absent() {
+                Known::Absent
+            } else {
+                Known::Present(now)
+            };
+        }
+        if work.then.is_absent() || self.both(engine) {
+            At::Idle
+        } else {
+            At::Then
+        }
+    }
+
+    /// Makes the second write of a decision.
+    fn then(&self, world: &mut World, engine: &mut Engine) -> At {
+        let (first, side) = (engine.work, engine.work.side().other());
+        engine.work = Work {
+            at_target: side == Side::Target,
+            batch: self.batch(world),
+            expected: engine.read[side].rec,
+            expected_version: engine.read[side].version,
+            new: first.then,
+            base: Known::Present(first.then),
+            other_version: engine.made,
+            agreed: true,
+            then: Rec::ABSENT,
+            known: first.known,
+        };
+        self.intend(world, engine)
+    }
+}
+
+/// Moves the base to what it is when `work` is done, and the written side has the version `made`.
+fn settle(world: &mut World, work: &Work, made: u8) {
+    let side = work.side();
+    world.state.base = work.base;
+    world.state.version[side.other()] = work.other_version;
+    // Between two steps the base speaks of what the first side held before: its version now is no news of that.
+    world.state.version[side] = if work.agreed { made } else { 0 };
+}
+
+/// Class V after a crash: same version, not written; same content, written; anything else, ours goes on record and
+/// theirs is kept.
+fn recover_versioned(world: &mut World, now: Held, intent: &Work) {
+    if now.version == intent.expected_version {
+        return;
+    }
+    if now.rec == intent.new {
+        return settle(world, intent, now.version);
+    }
+    for field in 0..2 {
+        world.lineage.logged[field] |= intent.new.0[field];
+    }
+    if intent.new.is_absent() {
+        world.lineage.forgiven |= world.lineage.deletes & intent.known;
+    }
+    settle(world, intent, 0);
+}
+
+/// Returns the base after a move; `None` where it stays.
+fn moved(base: BaseMove, read: &Sides<Held>, after: Sides<Rec>) -> Option<Known> {
+    match base {
+        BaseMove::Keep => None,
+        BaseMove::Absent => Some(Known::Absent),
+        BaseMove::Agreed => {
+            assert_eq!(after.source, after.target, "sides agree that do not");
+            Some(Known::Present(after.source))
+        }
+        BaseMove::Observed(side) => Some(Known::Present(read[side].rec)),
+    }
+}
+
+fn other_first(side: Side, other: At, next: At) -> At {
+    match side {
+        Side::Source => other,
+        Side::Target => next,
+    }
+}
+
+fn owe(kind: ConflictKind, fields: [bool; 2]) -> u8 {
+    let kind = match kind {
+        ConflictKind::UpdateUpdate => 0,
+        ConflictKind::InsertInsert => 1,
+        ConflictKind::DeleteUpdate => 2,
+        ConflictKind::Join => 3,
+    };
+    u8::from(fields[0]) | u8::from(fields[1]) << 1 | 1 << 2 | kind << 3
+}
+
+fn owed(owed: u8) -> (ConflictKind, [bool; 2]) {
+    let kind = match owed >> 3 {
+        0 => ConflictKind::UpdateUpdate,
+        1 => ConflictKind::InsertInsert,
+        2 => ConflictKind::DeleteUpdate,
+        _ => ConflictKind::Join,
+    };
+    (kind, [owed & 1 != 0, owed & 2 != 0])
+}
