@@ -153,7 +153,7 @@ impl Protocol {
         for side in Side::BOTH {
             let (found, known) = (engine.found[side], world.state.marker[side]);
             let sealed = found.seal == known.seal || found.seal == world.state.pending;
-            let batch = self.setting.flaw == Flaw::ValuesOnly || found.batch == known.batch;
+            let batch = !self.setting.marked() || found.batch == known.batch;
             if !sealed || !batch {
                 world.state.base = Known::Unknown;
             }
@@ -193,8 +193,10 @@ impl Protocol {
 
     /// Decides with the shipped function; the conflict and the intent are durable afterwards.
     fn decide(&mut self, world: &mut World, engine: &mut Engine) -> At {
-        for side in Side::BOTH {
-            world.state.marker[side].seal = engine.seal;
+        if self.setting.flaw != Flaw::NoSeal {
+            for side in Side::BOTH {
+                world.state.marker[side].seal = engine.seal;
+            }
         }
         let plan = self.ask(world, &engine.read);
         if plan.waits {
@@ -219,6 +221,7 @@ impl Protocol {
         if plan.write == Sides::default() {
             let base = moved(plan.base, &read, plan.after).unwrap_or(world.state.base);
             if plan.base != BaseMove::Keep && !lww {
+                world.lineage.doubtful = false;
                 world.state.base = base;
                 world.state.version = read.map(|held| held.version);
             }
@@ -257,6 +260,7 @@ impl Protocol {
                 Rec::ABSENT
             },
             known: read.source.known | read.target.known,
+            live: read.source.live | read.target.live,
         }
     }
 
@@ -315,10 +319,14 @@ impl Protocol {
             store.held.rec = new;
             store.held.hidden &= !new.is_absent();
             store.held.known |= engine.work.known;
+            store.held.live |= engine.work.live;
+            if new.is_absent() {
+                store.held.live = 0;
+            }
             store.held.version = self.version(new, version);
             engine.made = store.held.version;
         }
-        if self.setting.class == Class::Transactional && self.setting.flaw != Flaw::ValuesOnly {
+        if self.setting.marked() {
             store.marker.batch = engine.work.batch;
             store.marker.stale = engine.stale;
         }
@@ -344,7 +352,7 @@ impl Protocol {
             world.lineage.conflict(kind, fields, rec, known);
             engine.owed = 0;
         }
-        if self.setting.class == Class::Transactional && self.setting.flaw != Flaw::ValuesOnly {
+        if self.setting.marked() {
             world.state.marker[side].batch = work.batch;
             if self.both(engine) {
                 world.state.marker[side.other()].batch = work.batch;
@@ -384,6 +392,7 @@ impl Protocol {
             agreed: true,
             then: Rec::ABSENT,
             known: first.known,
+            live: first.live,
         };
         self.intend(world, engine)
     }
@@ -392,6 +401,7 @@ impl Protocol {
 /// Moves the base to what it is when `work` is done, and the written side has the version `made`.
 fn settle(world: &mut World, work: &Work, made: u8) {
     let side = work.side();
+    world.lineage.doubtful = false;
     world.state.base = work.base;
     world.state.version[side.other()] = work.other_version;
     // Between two steps the base speaks of what the first side held before: its version now is no news of that.
@@ -414,6 +424,7 @@ fn recover_versioned(world: &mut World, now: Held, intent: &Work) {
         world.lineage.forgiven |= world.lineage.deletes & intent.known;
     }
     settle(world, intent, 0);
+    world.lineage.doubtful = true;
 }
 
 /// Returns the base after a move; `None` where it stays.

@@ -5,7 +5,7 @@ use super::model::{Flaw, Protocol, Setting};
 use super::outside::Action;
 use super::search::{Model, Verdict};
 use super::world::{At, Rec, World};
-use crate::side::Side;
+use crate::side::{Side, Sides};
 
 /// An engine that writes this often is taken for one that never stops.
 const PASSES_MAX: u8 = 6;
@@ -14,17 +14,19 @@ impl Model for Protocol {
     type State = World;
     type Action = Action;
 
-    fn starts(&mut self) -> Vec<World> {
+    fn starts(&mut self) -> Vec<(Action, World)> {
         let there = Rec([1, 1]);
-        let mut starts = vec![
-            World::new(Known::Absent, Rec::ABSENT, Rec::ABSENT),
-            World::new(Known::Present(there), there, there),
-            World::new(Known::Unknown, there, Rec::ABSENT),
+        let starts = [
+            (Known::Absent, Sides::new(Rec::ABSENT, Rec::ABSENT)),
+            (Known::Present(there), Sides::new(there, there)),
+            (Known::Unknown, Sides::new(there, Rec::ABSENT)),
         ];
-        for world in &mut starts {
+        let start = |(base, rec): (Known, Sides<Rec>)| {
+            let mut world = World::new(base, rec.source, rec.target);
             world.canonical(self.setting.unique());
-        }
-        starts
+            (Action::Start(base, rec), world)
+        };
+        starts.map(start).into()
     }
 
     fn next(&mut self, world: &World, into: &mut Vec<(Action, World)>) {
@@ -53,7 +55,8 @@ impl Model for Protocol {
         let values = [0, 1].map(|field| held.source.0[field] | held.target.0[field]);
         let lineage = &world.lineage;
         verdict.lost = lineage.lost(values, self.setting.adds()) || gone(&world);
-        verdict.returned = lineage.returned(values);
+        // What the filter hides is not looked at, nor is its delete on the other side.
+        verdict.returned = !plan.waits && lineage.returned(values);
         verdict.false_conflict = lineage.false_conflict;
         verdict.conflict = lineage.logged != [0, 0];
         Some(verdict)

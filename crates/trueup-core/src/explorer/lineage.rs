@@ -21,6 +21,8 @@ pub(super) struct Lineage {
     pub(super) made: u8,
     /// What each had seen; index 0 is what was there before.
     pub(super) ancestors: [Mask; WRITES_MAX + 1],
+    /// What each delete removed: the writes that had gone into the record.
+    pub(super) removed: [Mask; WRITES_MAX + 1],
     /// Which wrote this field.
     pub(super) wrote: [Mask; 2],
     /// Which deleted the record.
@@ -33,6 +35,8 @@ pub(super) struct Lineage {
     pub(super) undone: Mask,
     /// Whether a conflict was recorded where there was none.
     pub(super) false_conflict: bool,
+    /// Whether the base is a guess: a crash left open whether a conditional write took place.
+    pub(super) doubtful: bool,
     /// Whether an engine died, or a copy was put back.
     pub(super) crashed: bool,
 }
@@ -46,8 +50,9 @@ impl Lineage {
         }
     }
 
-    /// Numbers a write by somebody who had seen `known`; `fields` are those it wrote, none for a delete.
-    pub(super) fn write(&mut self, known: Mask, fields: &[usize]) -> Mask {
+    /// Numbers a write by somebody who had seen `known`, to a record that `live` had gone into; `fields` are those it
+    /// wrote, none for a delete.
+    pub(super) fn write(&mut self, known: Mask, live: Mask, fields: &[usize]) -> Mask {
         self.made += 1;
         self.ancestors[usize::from(self.made)] = known;
         let bit = 1 << self.made;
@@ -56,6 +61,7 @@ impl Lineage {
         }
         if fields.is_empty() {
             self.deletes |= bit;
+            self.removed[usize::from(self.made)] = live;
         }
         bit
     }
@@ -82,6 +88,7 @@ impl Lineage {
         };
         let told = [0, 1].into_iter().filter(|&field| fields[field]);
         self.false_conflict |= match kind {
+            _ if self.doubtful => false,
             // The base was lost, or there was none yet: nobody can know who saw what, and it is said to be a join.
             ConflictKind::Join => false,
             ConflictKind::UpdateUpdate | ConflictKind::InsertInsert => {
@@ -122,7 +129,7 @@ impl Lineage {
         })
     }
 
-    /// Tells whether something in `held` had been deleted by somebody who had seen it, without a word.
+    /// Tells whether something in `held` had been deleted by somebody who had seen it there, and nothing is on record.
     pub(super) fn returned(&self, held: [Mask; 2]) -> bool {
         (1..=self.made).any(|delete| {
             let bit = 1_u8 << delete;
@@ -130,7 +137,7 @@ impl Lineage {
             // A record written after the delete stands in its place, and is judged itself.
             stands
                 && !self.seen_by(bit, self.wrote[0] | self.wrote[1])
-                && self.ancestors[usize::from(delete)] & (held[0] | held[1]) != 0
+                && self.removed[usize::from(delete)] & (held[0] | held[1]) != 0
         })
     }
 

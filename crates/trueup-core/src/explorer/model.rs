@@ -28,7 +28,7 @@ pub(super) enum Restore {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flaw {
     None,
-    /// No intent: the base is saved when the write is done.
+    /// No intent and no marker: the base is saved when the write is done.
     BaseAfterApply,
     /// The conflict is put on record when the write is done.
     LogAfterApply,
@@ -70,6 +70,8 @@ pub(super) struct Setting {
     pub(super) writes: u8,
     pub(super) crashes: u8,
     pub(super) engines: u8,
+    /// How often an engine may start before the end.
+    pub(super) runs: u8,
     pub(super) restore: Restore,
     /// Whether records can leave the link's filter.
     pub(super) filter: bool,
@@ -89,6 +91,7 @@ impl Setting {
             writes: 3,
             crashes: 1,
             engines: 1,
+            runs: u8::MAX,
             restore: Restore::Nothing,
             filter: false,
             first: Side::Source,
@@ -99,6 +102,12 @@ impl Setting {
     /// Tells whether connecting and sealing are one step each: nobody can come in between who would notice.
     pub(super) fn coarse(&self) -> bool {
         self.engines == 1 && self.restore == Restore::Nothing
+    }
+
+    /// Tells whether a batch leaves a marker in the endpoint it changes.
+    pub(super) fn marked(&self) -> bool {
+        let unmarked = matches!(self.flaw, Flaw::ValuesOnly | Flaw::BaseAfterApply);
+        self.class == Class::Transactional && !unmarked
     }
 
     /// Tells whether outside writers add to a value instead of replacing it.

@@ -1,13 +1,16 @@
 //! What the engine has no say in: writers, crashes, and copies that are put back.
 
+use super::decide::Known;
 use super::lineage::Mask;
 use super::model::{Protocol, Restore};
 use super::world::{At, Copied, Engine, Rec, State, World};
-use crate::side::Side;
+use crate::side::{Side, Sides};
 
 /// Something that happens.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Action {
+    /// This was the situation at first.
+    Start(Known, Sides<Rec>),
     Insert(Side),
     Update(Side, usize),
     Delete(Side),
@@ -33,8 +36,12 @@ impl Protocol {
         }
         for index in 0..usize::from(self.setting.engines) {
             let mut next = *world;
-            self.step(&mut next, index);
-            into.push((Action::Step(index), next));
+            let starts = world.engine[index].at == At::Idle && self.setting.runs != u8::MAX;
+            next.runs += u8::from(starts);
+            if next.runs <= self.setting.runs {
+                self.step(&mut next, index);
+                into.push((Action::Step(index), next));
+            }
             if world.engine[index].at != At::Idle && world.crashes < self.setting.crashes {
                 let mut next = *world;
                 next.engine[index] = Engine::default();
@@ -74,16 +81,15 @@ impl Protocol {
     }
 
     fn insert(&self, mut world: World, side: Side) -> World {
-        let bit = world
-            .lineage
-            .write(world.store[side].held.known, &[0, 1]);
+        let held = world.store[side].held;
+        let bit = world.lineage.write(held.known, held.live, &[0, 1]);
         self.wrote(&mut world, side, bit, Rec([bit, bit]));
         world
     }
 
     fn update(&self, mut world: World, side: Side, field: usize) -> World {
         let held = world.store[side].held;
-        let bit = world.lineage.write(held.known, &[field]);
+        let bit = world.lineage.write(held.known, held.live, &[field]);
         let mut rec = held.rec;
         rec.0[field] = if self.setting.adds() {
             rec.0[field] | bit
@@ -95,7 +101,8 @@ impl Protocol {
     }
 
     fn delete(&self, mut world: World, side: Side) -> World {
-        let bit = world.lineage.write(world.store[side].held.known, &[]);
+        let held = world.store[side].held;
+        let bit = world.lineage.write(held.known, held.live, &[]);
         self.wrote(&mut world, side, bit, Rec::ABSENT);
         world.store[side].held.hidden = false;
         world
@@ -106,9 +113,12 @@ impl Protocol {
         let held = &mut world.store[side].held;
         held.rec = rec;
         held.known |= bit;
+        held.live = if rec.is_absent() { 0 } else { held.live | bit };
         held.version = self.version(rec, version);
     }
 
+    /// What is put back is another database: whoever was connected to the one before is so no longer. That is why its
+    /// epoch, or run, is nobody's.
     fn copies(&self, world: &World, into: &mut Vec<(Action, World)>) {
         let mut next = *world;
         match (world.copied, self.setting.restore) {
@@ -117,6 +127,7 @@ impl Protocol {
                 into.push((Action::Copy, next));
                 let mut next = *world;
                 next.state = State::default();
+                next.state.run = next.fresh();
                 next.copied = Copied::Used;
                 next.lineage.crashed = true;
                 into.push((Action::Lose, next));
@@ -127,6 +138,7 @@ impl Protocol {
             }
             (Copied::State(state), _) => {
                 next.state = state;
+                next.state.run = next.fresh();
                 next.copied = Copied::Used;
                 next.lineage.crashed = true;
                 into.push((Action::PutBack, next));
@@ -136,6 +148,7 @@ impl Protocol {
                 let (now, other) = (known(&world.store[side]), known(&world.store[side.other()]));
                 next.lineage.put_back(now, known(&store), other);
                 next.store[side] = store;
+                next.store[side].epoch = next.fresh();
                 next.copied = Copied::Used;
                 next.lineage.crashed = true;
                 into.push((Action::PutBack, next));

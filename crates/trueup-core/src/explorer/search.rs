@@ -14,7 +14,7 @@ pub(super) trait Model {
     type Action: Copy + Debug;
 
     /// Returns the states it can begin in.
-    fn starts(&mut self) -> Vec<Self::State>;
+    fn starts(&mut self) -> Vec<(Self::Action, Self::State)>;
     /// Adds what can happen next, with the state that it leads to.
     fn next(&mut self, state: &Self::State, into: &mut Vec<(Self::Action, Self::State)>);
     /// Returns a number that is the state's own.
@@ -72,13 +72,13 @@ impl Report {
     }
 }
 
-/// When to give up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// When to stop.
+#[derive(Clone, Copy)]
 pub(super) enum Until {
     /// When everything has been seen.
     Everything,
-    /// At the first violation.
-    Violation,
+    /// At the first such verdict.
+    Found(fn(&Verdict) -> bool),
 }
 
 /// Walks everything that `model` can reach.
@@ -87,23 +87,27 @@ pub(super) fn search<M: Model>(model: &mut M, until: Until) -> Report {
     let mut seen = Seen::new();
     let mut path: Vec<M::Action> = Vec::new();
     let mut next = Vec::new();
-    let mut stack: Vec<(usize, Option<M::Action>, M::State)> = Vec::new();
-    for start in model.starts() {
+    let mut stack: Vec<(usize, M::Action, M::State)> = Vec::new();
+    for (action, start) in model.starts() {
         if seen.insert(model.fingerprint(&start)) {
-            stack.push((0, None, start));
+            stack.push((0, action, start));
         }
     }
     while let Some((depth, action, state)) = stack.pop() {
-        path.truncate(depth.saturating_sub(1));
-        path.extend(action);
+        path.truncate(depth);
+        path.push(action);
         report.states += 1;
         if let Some(verdict) = model.judge(&state)
             && report.count(verdict)
         {
-            if report.trace.is_none() {
+            let wanted = match until {
+                Until::Everything => true,
+                Until::Found(wanted) => wanted(&verdict),
+            };
+            if wanted && report.trace.is_none() {
                 report.trace = Some(format!("{verdict:?}\n{path:?}\n{state:?}"));
             }
-            if until == Until::Violation {
+            if wanted && matches!(until, Until::Found(_)) {
                 break;
             }
         }
@@ -111,7 +115,7 @@ pub(super) fn search<M: Model>(model: &mut M, until: Until) -> Report {
         model.next(&state, &mut next);
         for &(action, state) in &next {
             if seen.insert(model.fingerprint(&state)) {
-                stack.push((depth + 1, Some(action), state));
+                stack.push((depth + 1, action, state));
             }
         }
     }

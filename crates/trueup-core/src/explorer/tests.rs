@@ -30,6 +30,11 @@ fn versioned() {
     }
 }
 #[test]
+fn deep() {
+    explore("deep T", Setting { writes: 4, crashes: 2, ..Setting::new(Policy::Merge) });
+    explore("deep V", Setting { class: Class::Versioned, writes: 4, crashes: 2, ..Setting::new(Policy::Merge) });
+}
+#[test]
 fn filtered() {
     explore("filter", Setting { filter: true, ..Setting::new(Policy::Source) });
 }
@@ -44,5 +49,5 @@ fn store_put_back() {
 }
 #[test]
 fn two_engines() {
-    explore("two engines", Setting { engines: 2, writes: 2, crashes: 0, ..Setting::new(Policy::Source) });
+    explore("two engines", Setting { engines: 2, runs: 3, writes: 2, crashes: 0, ..Setting::new(Policy::Source) });
 }

@@ -36,6 +36,8 @@ pub(super) struct Held {
     pub(super) version: Tag,
     /// Ghost: what a writer who sees the record has seen.
     pub(super) known: Mask,
+    /// Ghost: the writes that have gone into the record since it was last absent.
+    pub(super) live: Mask,
 }
 
 /// What an endpoint keeps about the engine.
@@ -77,6 +79,8 @@ pub(super) struct Work {
     pub(super) then: Rec,
     /// Ghost: what both sides' writers knew.
     pub(super) known: Mask,
+    /// Ghost: what has gone into the new record.
+    pub(super) live: Mask,
 }
 
 impl Work {
@@ -124,6 +128,24 @@ pub(super) enum At {
     Then,
 }
 
+impl At {
+    fn number(self) -> u8 {
+        match self {
+            Self::Idle => 0,
+            Self::Raise(side) => 1 + u8::from(side == Side::Target),
+            Self::Recover => 3,
+            Self::Read(side) => 4 + u8::from(side == Side::Target),
+            Self::Seal(side) => 6 + u8::from(side == Side::Target),
+            Self::Decide => 8,
+            Self::Peek => 9,
+            Self::Apply => 10,
+            Self::ApplyOther => 11,
+            Self::Finalise => 12,
+            Self::Then => 13,
+        }
+    }
+}
+
 /// An engine's memory; all of it is lost when it dies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Engine {
@@ -161,6 +183,8 @@ pub(super) struct World {
     pub(super) copied: Copied,
     pub(super) lineage: Lineage,
     pub(super) crashes: u8,
+    /// How often an engine has started, where that is limited.
+    pub(super) runs: u8,
     next_tag: Tag,
 }
 
@@ -169,6 +193,7 @@ impl World {
         let held = |rec: Rec| Held {
             rec,
             known: rec.0[0] | rec.0[1],
+            live: rec.0[0] | rec.0[1],
             ..Held::default()
         };
         let mut world = Self {
@@ -184,6 +209,7 @@ impl World {
             copied: Copied::Nothing,
             lineage: Lineage::new(),
             crashes: 0,
+            runs: 0,
             next_tag: FRESH,
         };
         if source.is_absent() && target.is_absent() {
@@ -205,6 +231,10 @@ impl World {
 
     /// Renumbers the tags; the batches' too, where they are `unique`.
     pub(super) fn canonical(&mut self, unique: bool) {
+        // Engines are alike: which of them is called the first means nothing.
+        if self.engine[1].rank() > self.engine[0].rank() {
+            self.engine.swap(0, 1);
+        }
         let mut names = Names {
             of: [0; 256],
             last: 0,
@@ -257,10 +287,12 @@ impl World {
         }
         let ghost = &self.lineage;
         out.push(&ghost.ancestors);
+        out.push(&ghost.removed);
         out.push(&[ghost.made, ghost.wrote[0], ghost.wrote[1], ghost.deletes]);
         out.push(&[ghost.logged[0], ghost.logged[1], ghost.forgiven, ghost.undone]);
-        let flags = u8::from(ghost.false_conflict) | u8::from(ghost.crashed) << 1;
-        out.push(&[flags, self.crashes]);
+        let flags = u8::from(ghost.false_conflict) | u8::from(ghost.crashed) << 1
+            | u8::from(ghost.doubtful) << 2;
+        out.push(&[flags, self.crashes, self.runs]);
     }
 }
 
@@ -308,7 +340,8 @@ impl Store {
 impl Held {
     fn pack(&self, out: &mut Bytes) {
         let [first, second] = self.rec.0;
-        out.push(&[first, second, u8::from(self.hidden), self.version, self.known]);
+        out.push(&[first, second, u8::from(self.hidden), self.version]);
+        out.push(&[self.known, self.live]);
     }
 }
 
@@ -340,7 +373,7 @@ impl Work {
             out.push(&rec.0);
         }
         self.base.pack(out);
-        out.push(&[self.known]);
+        out.push(&[self.known, self.live]);
     }
 }
 
@@ -388,21 +421,19 @@ impl Engine {
         }
     }
 
+    /// Orders engines by what is no tag.
+    fn rank(&self) -> (u8, [u8; 4], bool) {
+        let ([a, b], [c, d]) = (self.read.source.rec.0, self.read.target.rec.0);
+        (self.at.number(), [a, b, c, d], self.stale)
+    }
+
     fn pack(&self, out: &mut Bytes) {
-        let at = match self.at {
-            At::Idle => return out.push(&[0]),
-            At::Raise(side) => 1 + u8::from(side == Side::Target),
-            At::Recover => 3,
-            At::Read(side) => 4 + u8::from(side == Side::Target),
-            At::Seal(side) => 6 + u8::from(side == Side::Target),
-            At::Decide => 8,
-            At::Peek => 9,
-            At::Apply => 10,
-            At::ApplyOther => 11,
-            At::Finalise => 12,
-            At::Then => 13,
-        };
-        out.push(&[at, self.run, self.seal, self.made, self.owed, u8::from(self.stale)]);
+        let at = self.at.number();
+        out.push(&[at]);
+        if self.at == At::Idle {
+            return;
+        }
+        out.push(&[self.run, self.seal, self.made, self.owed, u8::from(self.stale)]);
         self.work.pack(out);
         for side in Side::BOTH {
             self.found[side].pack(out);
