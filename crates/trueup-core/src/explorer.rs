@@ -18,4 +18,5 @@ mod model;
 mod outside;
 mod search;
 mod tests;
+mod topology;
 mod world;

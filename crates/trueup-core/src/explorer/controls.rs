@@ -3,7 +3,7 @@
 use super::model::{Class, Flaw, Protocol, Restore, Setting};
 use super::search::{Until, Verdict, search};
 use crate::policy::Policy;
-use crate::side::Side;
+use crate::side::{Side, Sides};
 
 /// Searches, with one outside write, two, and so on, until `wanted` is found.
 #[expect(clippy::print_stdout, reason = "the shortest case is what a person wants to see")]
@@ -128,8 +128,25 @@ fn a_store_put_back_to_before_it_was_read() {
 #[test]
 fn versions_that_do_not_tell_one_absence_from_another() {
     let setting = Setting {
-        class: Class::Versioned,
+        class: Sides::new(Class::Versioned, Class::Versioned),
         ..Setting::new(Policy::Source)
     };
     caught(Flaw::AbsentHasNoVersion, setting, returned);
+}
+
+#[test]
+fn the_copy_made_with_the_second_write() {
+    let setting = Setting::new(Policy::KeepBoth(Side::Source));
+    caught(Flaw::CopyLast, setting, lost);
+}
+
+/// Not a flaw but a limit: a conditional write that is still under way when its engine is given up for dead cannot be
+/// shut out, because no epoch is checked with it.
+#[test]
+fn versioned_stores_cannot_shut_out_a_second_engine() {
+    let setting = Setting {
+        class: Sides::new(Class::Versioned, Class::Versioned),
+        ..two_engines()
+    };
+    caught(Flaw::None, setting, wrong);
 }

@@ -51,6 +51,8 @@ pub(super) struct Plan {
     /// What each side holds afterwards.
     pub(super) after: Sides<Rec>,
     pub(super) base: BaseMove,
+    /// Whose record is kept under a fresh key.
+    pub(super) copy: Option<Side>,
     /// What met what, in which fields, and whether it stays open.
     pub(super) conflict: Option<(ConflictKind, [bool; 2], bool)>,
     pub(super) waits: bool,
@@ -186,6 +188,7 @@ impl Decider {
             write: decision.write.map(|write| write != Write::Nothing),
             after,
             base: decision.base,
+            copy: decision.copy,
             conflict,
             waits: decision.wait.is_some(),
         }

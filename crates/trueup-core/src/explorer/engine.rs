@@ -75,7 +75,7 @@ impl Protocol {
             }
             At::Apply => {
                 let side = engine.work.side();
-                if self.setting.class == Class::Transactional
+                if self.setting.class[side] == Class::Transactional
                     && self.setting.flaw != Flaw::EpochPlainRead
                 {
                     self.own_store(world, engine, side)?;
@@ -144,7 +144,7 @@ impl Protocol {
         let intent = world.state.intent;
         let side = intent.side();
         if intent.batch != 0 {
-            match self.setting.class {
+            match self.setting.class[side] {
                 Class::Transactional => self.recover_marked(world, engine, &intent),
                 Class::Versioned => recover_versioned(world, engine.read[side], &intent),
             }
@@ -153,7 +153,7 @@ impl Protocol {
         for side in Side::BOTH {
             let (found, known) = (engine.found[side], world.state.marker[side]);
             let sealed = found.seal == known.seal || found.seal == world.state.pending;
-            let batch = !self.setting.marked() || found.batch == known.batch;
+            let batch = !self.setting.marked(side) || found.batch == known.batch;
             if !sealed || !batch {
                 world.state.base = Known::Unknown;
             }
@@ -235,7 +235,12 @@ impl Protocol {
     fn work(&self, world: &mut World, engine: &Engine, plan: &Plan) -> Work {
         let both = plan.write.source && plan.write.target;
         let side = match (both, plan.write.target) {
-            (true, _) => self.setting.first,
+            (true, _) => match plan.copy {
+                // What is overwritten there is copied in the same transaction: before anything else is written.
+                Some(side) if self.setting.flaw == Flaw::CopyLast => side.other(),
+                Some(side) => side,
+                None => self.setting.first,
+            },
             (false, true) => Side::Target,
             (false, false) => Side::Source,
         };
@@ -254,6 +259,8 @@ impl Protocol {
             base: moved(base, read, plan.after).unwrap_or(world.state.base),
             other_version: read[side.other()].version,
             agreed: !matches!(base, BaseMove::Observed(_)),
+            copies: plan.copy == Some(side),
+            copies_then: plan.copy == Some(side.other()),
             then: if both {
                 plan.after[side.other()]
             } else {
@@ -292,7 +299,7 @@ impl Protocol {
         };
         let look = Sides::by(|side| {
             let held = read[side];
-            let same_version = self.setting.class == Class::Versioned
+            let same_version = self.setting.class[side] == Class::Versioned
                 && matches!(base, Known::Present(_))
                 && !held.rec.is_absent()
                 && held.version == world.state.version[side];
@@ -310,12 +317,17 @@ impl Protocol {
     fn apply(&self, world: &mut World, engine: &mut Engine, side: Side, expected: Rec, new: Rec) {
         let version = world.fresh();
         let store = &mut world.store[side];
-        let holds = match self.setting.class {
+        let holds = match self.setting.class[side] {
             Class::Transactional => self.expected(store.held.rec, expected),
             Class::Versioned => store.held.version == engine.work.expected_version,
         };
         engine.stale = !holds;
         if holds {
+            if engine.work.copies {
+                for (kept, value) in store.kept.iter_mut().zip(store.held.rec.0) {
+                    *kept |= value;
+                }
+            }
             store.held.rec = new;
             store.held.hidden &= !new.is_absent();
             store.held.known |= engine.work.known;
@@ -326,7 +338,7 @@ impl Protocol {
             store.held.version = self.version(new, version);
             engine.made = store.held.version;
         }
-        if self.setting.marked() {
+        if self.setting.marked(side) {
             store.marker.batch = engine.work.batch;
             store.marker.stale = engine.stale;
         }
@@ -352,7 +364,7 @@ impl Protocol {
             world.lineage.conflict(kind, fields, rec, known);
             engine.owed = 0;
         }
-        if self.setting.marked() {
+        if self.setting.marked(side) {
             world.state.marker[side].batch = work.batch;
             if self.both(engine) {
                 world.state.marker[side.other()].batch = work.batch;
@@ -390,6 +402,8 @@ impl Protocol {
             base: Known::Present(first.then),
             other_version: engine.made,
             agreed: true,
+            copies: first.copies_then,
+            copies_then: false,
             then: Rec::ABSENT,
             known: first.known,
             live: first.live,
@@ -401,7 +415,7 @@ impl Protocol {
 /// Moves the base to what it is when `work` is done, and the written side has the version `made`.
 fn settle(world: &mut World, work: &Work, made: u8) {
     let side = work.side();
-    world.lineage.doubtful = false;
+    world.lineage.doubtful &= !work.agreed;
     world.state.base = work.base;
     world.state.version[side.other()] = work.other_version;
     // Between two steps the base speaks of what the first side held before: its version now is no news of that.

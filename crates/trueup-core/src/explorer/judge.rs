@@ -5,6 +5,7 @@ use super::model::{Flaw, Protocol, Setting};
 use super::outside::Action;
 use super::search::{Model, Verdict};
 use super::world::{At, Rec, World};
+use crate::policy::Policy;
 use crate::side::{Side, Sides};
 
 /// An engine that writes this often is taken for one that never stops.
@@ -54,7 +55,14 @@ impl Model for Protocol {
             verdict.passes > passes_max || (held.source != held.target && !frozen);
         let values = [0, 1].map(|field| held.source.0[field] | held.target.0[field]);
         let lineage = &world.lineage;
-        verdict.lost = lineage.lost(values, self.setting.adds()) || gone(&world);
+        let on_record = if matches!(self.setting.policy, Policy::KeepBoth(_)) {
+            // Here it is not enough that the log has the loser: its copy must be there.
+            Sides::by(|side| world.store[side].kept)
+        } else {
+            Sides::new(lineage.logged, [0, 0])
+        };
+        let on_record = [0, 1].map(|field| on_record.source[field] | on_record.target[field]);
+        verdict.lost = lineage.lost(values, on_record, self.setting.adds()) || gone(&world);
         // What the filter hides is not looked at, nor is its delete on the other side.
         verdict.returned = !plan.waits && lineage.returned(values);
         verdict.false_conflict = lineage.false_conflict;

@@ -115,13 +115,14 @@ impl Lineage {
         self.undone |= now & !copy & !other;
     }
 
-    /// Tells whether a write is neither in `held` nor accounted for.
-    pub(super) fn lost(&self, held: [Mask; 2], adds: bool) -> bool {
+    /// Tells whether a write is neither in `held` nor on record nor superseded; where writers `add` to values, only a
+    /// delete supersedes.
+    pub(super) fn lost(&self, held: [Mask; 2], on_record: [Mask; 2], adds: bool) -> bool {
         (0..=self.made).any(|write| {
             let bit = 1_u8 << write;
             (0..2).any(|field| {
                 let supersedes = self.deletes | if adds { 0 } else { self.wrote[field] };
-                let accounted = held[field] | self.logged[field] | self.undone;
+                let accounted = held[field] | on_record[field] | self.undone;
                 self.wrote[field] & bit != 0
                     && accounted & bit == 0
                     && !self.seen_by(bit, supersedes)
@@ -139,6 +140,17 @@ impl Lineage {
                 && !self.seen_by(bit, self.wrote[0] | self.wrote[1])
                 && self.removed[usize::from(delete)] & (held[0] | held[1]) != 0
         })
+    }
+
+    /// Hands out every byte that makes one lineage differ from another.
+    pub(super) fn pack(&self, out: &mut impl FnMut(&[u8])) {
+        out(&self.ancestors);
+        out(&self.removed);
+        out(&self.wrote);
+        out(&self.logged);
+        let flags = [self.false_conflict, self.crashed, self.doubtful];
+        let flags = flags.into_iter().fold(0, |all, flag| all << 1 | u8::from(flag));
+        out(&[self.made, self.deletes, self.forgiven, self.undone, flags]);
     }
 
     /// Tells whether any of the writes `by` had seen `bit`.

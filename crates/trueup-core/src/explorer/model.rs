@@ -3,7 +3,7 @@
 use super::decide::{Decider, Values};
 use super::world::Rec;
 use crate::policy::{OnDelete, Policy, Rules, StampFrom};
-use crate::side::Side;
+use crate::side::{Side, Sides};
 
 /// What the stores can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,8 @@ pub(super) enum Flaw {
     BothAtOnce,
     /// A record that left the filter is taken for a deleted one.
     FilterAsDelete,
+    /// Of a record that is kept under a fresh key, the copy is made with the second write and not with the first.
+    CopyLast,
     /// Nothing is written to a store between reading it and moving the base.
     NoSeal,
     /// Versions tell nothing about a record that is absent.
@@ -61,7 +63,7 @@ pub(super) enum Flaw {
 /// One exploration.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setting {
-    pub(super) class: Class,
+    pub(super) class: Sides<Class>,
     pub(super) policy: Policy,
     /// The second field's policy, where it has one.
     pub(super) second: Option<Policy>,
@@ -84,7 +86,7 @@ impl Setting {
     /// Returns the ordinary case: transactions, one engine, and nothing put back.
     pub(super) fn new(policy: Policy) -> Self {
         Self {
-            class: Class::Transactional,
+            class: Sides::new(Class::Transactional, Class::Transactional),
             policy,
             second: None,
             on_delete: OnDelete::Keep,
@@ -105,9 +107,9 @@ impl Setting {
     }
 
     /// Tells whether a batch leaves a marker in the endpoint it changes.
-    pub(super) fn marked(&self) -> bool {
+    pub(super) fn marked(&self, side: Side) -> bool {
         let unmarked = matches!(self.flaw, Flaw::ValuesOnly | Flaw::BaseAfterApply);
-        self.class == Class::Transactional && !unmarked
+        self.class[side] == Class::Transactional && !unmarked
     }
 
     /// Tells whether outside writers add to a value instead of replacing it.

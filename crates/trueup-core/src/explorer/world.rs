@@ -58,6 +58,8 @@ pub(super) struct Store {
     pub(super) marker: Marker,
     /// The run that may write.
     pub(super) epoch: Tag,
+    /// Values that were copied to records under fresh keys, per field.
+    pub(super) kept: [Mask; 2],
 }
 
 /// A write that is decided on.
@@ -75,6 +77,9 @@ pub(super) struct Work {
     pub(super) other_version: Tag,
     /// Whether the base speaks of what the written side holds then.
     pub(super) agreed: bool,
+    /// Whether what is overwritten is copied to a fresh key, now or with the write on the other side.
+    pub(super) copies: bool,
+    pub(super) copies_then: bool,
     /// What the other side is to hold, where it is written next.
     pub(super) then: Rec,
     /// Ghost: what both sides' writers knew.
@@ -285,14 +290,8 @@ impl World {
                 state.pack(out);
             }
         }
-        let ghost = &self.lineage;
-        out.push(&ghost.ancestors);
-        out.push(&ghost.removed);
-        out.push(&[ghost.made, ghost.wrote[0], ghost.wrote[1], ghost.deletes]);
-        out.push(&[ghost.logged[0], ghost.logged[1], ghost.forgiven, ghost.undone]);
-        let flags = u8::from(ghost.false_conflict) | u8::from(ghost.crashed) << 1
-            | u8::from(ghost.doubtful) << 2;
-        out.push(&[flags, self.crashes, self.runs]);
+        self.lineage.pack(&mut |part| out.push(part));
+        out.push(&[self.crashes, self.runs]);
     }
 }
 
@@ -333,7 +332,7 @@ impl Store {
     fn pack(&self, out: &mut Bytes) {
         self.held.pack(out);
         self.marker.pack(out);
-        out.push(&[self.epoch]);
+        out.push(&[self.epoch, self.kept[0], self.kept[1]]);
     }
 }
 
@@ -367,7 +366,8 @@ impl Work {
         if self.batch == 0 {
             return out.push(&[0]);
         }
-        let flags = u8::from(self.at_target) | u8::from(self.agreed) << 1;
+        let copies = u8::from(self.copies) << 2 | u8::from(self.copies_then) << 3;
+        let flags = u8::from(self.at_target) | u8::from(self.agreed) << 1 | copies;
         out.push(&[self.batch, flags, self.expected_version, self.other_version]);
         for rec in [self.expected, self.new, self.then] {
             out.push(&rec.0);
