@@ -6,7 +6,10 @@ use crate::policy::Policy;
 use crate::side::{Side, Sides};
 
 /// Searches, with one outside write, two, and so on, until `wanted` is found.
-#[expect(clippy::print_stdout, reason = "the shortest case is what a person wants to see")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the shortest case is what a person wants to see"
+)]
 fn caught(flaw: Flaw, setting: Setting, wanted: fn(&Verdict) -> bool) {
     for writes in 1..=setting.writes {
         let setting = Setting {

@@ -9,7 +9,7 @@
 
 use super::decide::{Known, Look, Plan};
 use super::model::{Class, Flaw, Protocol};
-use super::world::{At, Engine, Held, Rec, Work, World};
+use super::world::{At, Engine, Held, Marker, Rec, Work, World};
 use crate::conflict::ConflictKind;
 use crate::reconcile::{BaseMove, Decision};
 use crate::side::{Side, Sides};
@@ -73,6 +73,12 @@ impl Protocol {
                 }
                 At::Apply
             }
+            At::Mark => {
+                let side = engine.work.side();
+                self.own_store(world, engine, side)?;
+                world.store[side].marker.batch = engine.work.batch;
+                At::Apply
+            }
             At::Apply => {
                 let side = engine.work.side();
                 if self.setting.class[side] == Class::Transactional
@@ -83,9 +89,17 @@ impl Protocol {
                 self.apply(world, engine, side, engine.work.expected, engine.work.new);
                 if self.both(engine) {
                     At::ApplyOther
+                } else if engine.work.done != 0 {
+                    At::MarkDone
                 } else {
                     At::Finalise
                 }
+            }
+            At::MarkDone => {
+                let side = engine.work.side();
+                self.own_store(world, engine, side)?;
+                world.store[side].marker.batch = engine.work.done;
+                At::Finalise
             }
             At::ApplyOther => {
                 let side = engine.work.side().other();
@@ -143,19 +157,21 @@ impl Protocol {
     fn recover(&self, world: &mut World, engine: &mut Engine) {
         let intent = world.state.intent;
         let side = intent.side();
-        if intent.batch != 0 {
-            match self.setting.class[side] {
-                Class::Transactional => self.recover_marked(world, engine, &intent),
-                Class::Versioned => recover_versioned(world, engine.read[side], &intent),
-            }
+        let marked = self.setting.class[side] == Class::Transactional;
+        if intent.batch != 0 && marked {
+            self.recover_marked(world, engine, &intent);
+            world.state.intent = Work::default();
         }
-        world.state.intent = Work::default();
         for side in Side::BOTH {
-            let (found, known) = (engine.found[side], world.state.marker[side]);
+            let (found, mut known) = (engine.found[side], world.state.marker[side]);
+            if intent.batch != 0 && intent.side() == side && self.reached(found, &intent) {
+                known.batch = found.batch;
+            }
             let sealed = found.seal == known.seal || found.seal == world.state.pending;
             let batch = !self.setting.marked(side) || found.batch == known.batch;
             if !sealed || !batch {
                 world.state.base = Known::Unknown;
+                world.state.intent = Work::default();
             }
             world.state.marker[side].seal = found.seal;
             world.state.marker[side].batch = found.batch;
@@ -166,13 +182,21 @@ impl Protocol {
         engine.found = Sides::default();
     }
 
+    /// Tells whether the marker is that of the intent's batch.
+    fn reached(&self, found: Marker, intent: &Work) -> bool {
+        if self.setting.flaw == Flaw::NoIncarnation {
+            found.batch >= intent.batch
+        } else {
+            found.batch == intent.batch || (intent.done != 0 && found.batch == intent.done)
+        }
+    }
+
     fn recover_marked(&self, world: &mut World, engine: &Engine, intent: &Work) {
         let side = intent.side();
         let found = engine.found[side];
         let (applied, stale) = match self.setting.flaw {
             Flaw::ValuesOnly => (engine.read[side].rec == intent.new, false),
-            Flaw::NoIncarnation => (found.batch >= intent.batch, found.stale),
-            _ => (found.batch == intent.batch, found.stale),
+            _ => (self.reached(found, intent), found.stale),
         };
         if self.setting.flaw == Flaw::BothAtOnce && !intent.then.is_absent() {
             // Nothing says how far it came but two markers: where the first is there, it is taken for done.
@@ -186,9 +210,6 @@ impl Protocol {
         } else if applied && !stale {
             world.state.base = intent.base;
         }
-        if applied {
-            world.state.marker[side].batch = found.batch;
-        }
     }
 
     /// Decides with the shipped function; the conflict and the intent are durable afterwards.
@@ -197,6 +218,11 @@ impl Protocol {
             for side in Side::BOTH {
                 world.state.marker[side].seal = engine.seal;
             }
+        }
+        let intent = std::mem::take(&mut world.state.intent);
+        if intent.batch != 0 {
+            // Class V. Only now that the reading is sealed may the base move on what it shows.
+            recover_versioned(world, engine.read[intent.side()], &intent);
         }
         let plan = self.ask(world, &engine.read);
         if plan.waits {
@@ -253,6 +279,7 @@ impl Protocol {
         Work {
             at_target: side == Side::Target,
             batch: self.batch(world),
+            done: self.done(world, side),
             expected: read[side].rec,
             expected_version: read[side].version,
             new: plan.after[side],
@@ -279,14 +306,23 @@ impl Protocol {
         world.fresh()
     }
 
+    fn done(&self, world: &mut World, side: Side) -> u8 {
+        if self.setting.class[side] == Class::Versioned && self.setting.marked(side) {
+            world.fresh()
+        } else {
+            0
+        }
+    }
+
     fn intend(&self, world: &mut World, engine: &Engine) -> At {
         if self.setting.flaw != Flaw::BaseAfterApply {
             world.state.intent = engine.work;
         }
-        if self.setting.flaw == Flaw::EpochPlainRead {
-            At::Peek
-        } else {
-            At::Apply
+        let side = engine.work.side();
+        match (self.setting.class[side], self.setting.flaw) {
+            (_, Flaw::EpochPlainRead) => At::Peek,
+            (Class::Versioned, flaw) if flaw != Flaw::NoMarkBefore => At::Mark,
+            _ => At::Apply,
         }
     }
 
@@ -338,7 +374,7 @@ impl Protocol {
             store.held.version = self.version(new, version);
             engine.made = store.held.version;
         }
-        if self.setting.marked(side) {
+        if self.setting.marked(side) && self.setting.class[side] == Class::Transactional {
             store.marker.batch = engine.work.batch;
             store.marker.stale = engine.stale;
         }
@@ -365,7 +401,11 @@ impl Protocol {
             engine.owed = 0;
         }
         if self.setting.marked(side) {
-            world.state.marker[side].batch = work.batch;
+            world.state.marker[side].batch = if work.done == 0 {
+                work.batch
+            } else {
+                work.done
+            };
             if self.both(engine) {
                 world.state.marker[side.other()].batch = work.batch;
             }
@@ -396,6 +436,7 @@ impl Protocol {
         engine.work = Work {
             at_target: side == Side::Target,
             batch: self.batch(world),
+            done: self.done(world, side),
             expected: engine.read[side].rec,
             expected_version: engine.read[side].version,
             new: first.then,

@@ -5,7 +5,7 @@ use super::model::{Flaw, Protocol, Setting};
 use super::outside::Action;
 use super::search::{Model, Verdict};
 use super::world::{At, Rec, World};
-use crate::policy::Policy;
+use crate::policy::{OnDelete, Policy};
 use crate::side::{Side, Sides};
 
 /// An engine that writes this often is taken for one that never stops.
@@ -51,11 +51,11 @@ impl Model for Protocol {
         let held = world.store.map(|store| store.held.rec);
         let plan = self.ask(&world, &world.store.map(|store| store.held));
         let frozen = plan.waits || plan.conflict.is_some_and(|(_, _, open)| open);
-        verdict.unsettled =
-            verdict.passes > passes_max || (held.source != held.target && !frozen);
+        verdict.unsettled = verdict.passes > passes_max || (held.source != held.target && !frozen);
         let values = [0, 1].map(|field| held.source.0[field] | held.target.0[field]);
         let lineage = &world.lineage;
-        let on_record = if matches!(self.setting.policy, Policy::KeepBoth(_)) {
+        let keeps = matches!(self.setting.policy, Policy::KeepBoth(_));
+        let on_record = if keeps && self.setting.on_delete == OnDelete::Keep {
             // Here it is not enough that the log has the loser: its copy must be there.
             Sides::by(|side| world.store[side].kept)
         } else {

@@ -86,17 +86,19 @@ impl Lineage {
         } else {
             Side::Source
         };
-        let told = [0, 1].into_iter().filter(|&field| fields[field]);
+        let mut told = [0, 1].into_iter().filter(|&field| fields[field]);
         self.false_conflict |= match kind {
             _ if self.doubtful => false,
             // The base was lost, or there was none yet: nobody can know who saw what, and it is said to be a join.
             ConflictKind::Join => false,
-            ConflictKind::UpdateUpdate | ConflictKind::InsertInsert => {
-                told.filter(|&field| !both(field)).count() > 0
-            }
+            ConflictKind::UpdateUpdate => told.any(|field| !both(field)),
+            // Two records met whole: each has something the other's writer had not seen.
+            ConflictKind::InsertInsert => Side::BOTH
+                .into_iter()
+                .any(|side| !(unseen(side, 0) || unseen(side, 1))),
             ConflictKind::DeleteUpdate => {
                 let unseen_delete = known[holder.other()] & !known[holder] & self.deletes != 0;
-                !unseen_delete || !told.into_iter().any(|field| unseen(holder, field))
+                !unseen_delete || !told.any(|field| unseen(holder, field))
             }
         };
     }
@@ -149,14 +151,15 @@ impl Lineage {
         out(&self.wrote);
         out(&self.logged);
         let flags = [self.false_conflict, self.crashed, self.doubtful];
-        let flags = flags.into_iter().fold(0, |all, flag| all << 1 | u8::from(flag));
+        let flags = flags
+            .into_iter()
+            .fold(0, |all, flag| all << 1 | u8::from(flag));
         out(&[self.made, self.deletes, self.forgiven, self.undone, flags]);
     }
 
     /// Tells whether any of the writes `by` had seen `bit`.
     fn seen_by(&self, bit: Mask, by: Mask) -> bool {
-        (0..=self.made).any(|write| {
-            by & (1 << write) != 0 && self.ancestors[usize::from(write)] & bit != 0
-        })
+        (0..=self.made)
+            .any(|write| by & (1 << write) != 0 && self.ancestors[usize::from(write)] & bit != 0)
     }
 }

@@ -56,6 +56,8 @@ pub(super) enum Flaw {
     CopyLast,
     /// Nothing is written to a store between reading it and moving the base.
     NoSeal,
+    /// Class V: no batch number goes into the endpoint before its write.
+    NoMarkBefore,
     /// Versions tell nothing about a record that is absent.
     AbsentHasNoVersion,
 }
@@ -108,8 +110,11 @@ impl Setting {
 
     /// Tells whether a batch leaves a marker in the endpoint it changes.
     pub(super) fn marked(&self, side: Side) -> bool {
-        let unmarked = matches!(self.flaw, Flaw::ValuesOnly | Flaw::BaseAfterApply);
-        self.class[side] == Class::Transactional && !unmarked
+        match self.flaw {
+            Flaw::ValuesOnly | Flaw::BaseAfterApply => false,
+            Flaw::NoMarkBefore => self.class[side] == Class::Transactional,
+            _ => true,
+        }
     }
 
     /// Tells whether outside writers add to a value instead of replacing it.
@@ -126,7 +131,11 @@ pub(super) struct Protocol {
 
 impl Protocol {
     pub(super) fn new(setting: Setting) -> Self {
-        let second: Vec<_> = setting.second.map(|policy| (1, policy)).into_iter().collect();
+        let second: Vec<_> = setting
+            .second
+            .map(|policy| (1, policy))
+            .into_iter()
+            .collect();
         let stamp = Some(StampFrom::Endpoint);
         let rules = Rules::new(2, setting.policy, &second, setting.on_delete, stamp).unwrap();
         let values = if setting.adds() {

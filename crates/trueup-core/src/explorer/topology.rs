@@ -76,6 +76,13 @@ impl Topology {
                 };
             }
         }
+        if plan.write == Sides::default() && rec.source == rec.target {
+            // They agree: what either side's writers meant by it is what both say now.
+            for node in [source, target] {
+                places.held[node].known = known.source | known.target;
+                places.held[node].live = held.source.live | held.target.live;
+            }
+        }
         places.base[link] = match plan.base {
             BaseMove::Keep => places.base[link],
             BaseMove::Absent => Known::Absent,
@@ -190,7 +197,10 @@ impl Model for Topology {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the counts are what a person wants to see")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the counts are what a person wants to see"
+)]
 fn explore(name: &str, nodes: usize, links: &[(usize, usize)], policy: Policy) -> Report {
     let mut topology = Topology::new(nodes, links, policy, 3);
     let report = search(&mut topology, Until::Everything);

@@ -69,6 +69,8 @@ pub(super) struct Work {
     pub(super) at_target: bool,
     /// 0: no write.
     pub(super) batch: Tag,
+    /// Class V: the number that says that the write has been made, or refused.
+    pub(super) done: Tag,
     pub(super) expected: Rec,
     pub(super) expected_version: Tag,
     pub(super) new: Rec,
@@ -126,6 +128,9 @@ pub(super) enum At {
     Decide,
     /// The epoch is looked at in a transaction of its own; only where a flaw says so.
     Peek,
+    /// Class V: the batch's number goes into the endpoint before its write, and another one after it.
+    Mark,
+    MarkDone,
     Apply,
     /// The other side of a flawed batch that writes both.
     ApplyOther,
@@ -147,6 +152,8 @@ impl At {
             Self::ApplyOther => 11,
             Self::Finalise => 12,
             Self::Then => 13,
+            Self::Mark => 14,
+            Self::MarkDone => 15,
         }
     }
 }
@@ -249,7 +256,11 @@ impl World {
         for side in Side::BOTH {
             self.store[side].rename(&mut names);
         }
-        for engine in self.engine.iter_mut().filter(|engine| engine.at != At::Idle) {
+        for engine in self
+            .engine
+            .iter_mut()
+            .filter(|engine| engine.at != At::Idle)
+        {
             engine.rename(&mut names);
         }
         match &mut self.copied {
@@ -358,6 +369,7 @@ impl Marker {
 impl Work {
     fn rename(&mut self, names: &mut Names) {
         names.batch(&mut self.batch);
+        names.rename(&mut self.done);
         names.rename(&mut self.expected_version);
         names.rename(&mut self.other_version);
     }
@@ -368,7 +380,13 @@ impl Work {
         }
         let copies = u8::from(self.copies) << 2 | u8::from(self.copies_then) << 3;
         let flags = u8::from(self.at_target) | u8::from(self.agreed) << 1 | copies;
-        out.push(&[self.batch, flags, self.expected_version, self.other_version]);
+        out.push(&[
+            self.batch,
+            self.done,
+            flags,
+            self.expected_version,
+            self.other_version,
+        ]);
         for rec in [self.expected, self.new, self.then] {
             out.push(&rec.0);
         }
@@ -433,7 +451,13 @@ impl Engine {
         if self.at == At::Idle {
             return;
         }
-        out.push(&[self.run, self.seal, self.made, self.owed, u8::from(self.stale)]);
+        out.push(&[
+            self.run,
+            self.seal,
+            self.made,
+            self.owed,
+            u8::from(self.stale),
+        ]);
         self.work.pack(out);
         for side in Side::BOTH {
             self.found[side].pack(out);
