@@ -15,6 +15,7 @@ mod engine;
 mod judge;
 mod lineage;
 mod model;
+mod oneway;
 mod outside;
 mod search;
 mod tests;

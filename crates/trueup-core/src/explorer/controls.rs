@@ -153,3 +153,14 @@ fn versioned_stores_cannot_shut_out_a_second_engine() {
     };
     caught(Flaw::None, setting, wrong);
 }
+
+#[test]
+fn versioned_stores_without_the_batch_in_the_marker_before_the_write() {
+    let setting = Setting {
+        class: Sides::new(Class::Versioned, Class::Versioned),
+        restore: Restore::State,
+        writes: 2,
+        ..Setting::new(Policy::Source)
+    };
+    caught(Flaw::NoMarkBefore, setting, returned);
+}
