@@ -17,6 +17,7 @@ mod lineage;
 mod model;
 mod oneway;
 mod outside;
+mod recover;
 mod search;
 mod tests;
 mod topology;

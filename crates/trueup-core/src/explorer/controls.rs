@@ -164,3 +164,14 @@ fn versioned_stores_without_the_batch_in_the_marker_before_the_write() {
     };
     caught(Flaw::NoMarkBefore, setting, returned);
 }
+
+#[test]
+fn versioned_stores_without_word_in_the_marker_after_the_write() {
+    let setting = Setting {
+        class: Sides::new(Class::Versioned, Class::Versioned),
+        restore: Restore::Store(Side::Target),
+        writes: 2,
+        ..Setting::new(Policy::Source)
+    };
+    caught(Flaw::NoMarkAfter, setting, lost);
+}

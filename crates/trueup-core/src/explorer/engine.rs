@@ -9,7 +9,8 @@
 
 use super::decide::{Known, Look, Plan};
 use super::model::{Class, Flaw, Protocol};
-use super::world::{At, Engine, Held, Marker, Rec, Work, World};
+use super::recover;
+use super::world::{At, Engine, Held, Rec, Work, World};
 use crate::conflict::ConflictKind;
 use crate::reconcile::{BaseMove, Decision};
 use crate::side::{Side, Sides};
@@ -73,42 +74,7 @@ impl Protocol {
                 }
                 At::Apply
             }
-            At::Mark => {
-                let side = engine.work.side();
-                self.own_store(world, engine, side)?;
-                world.store[side].marker.batch = engine.work.batch;
-                At::Apply
-            }
-            At::Apply => {
-                let side = engine.work.side();
-                if self.setting.class[side] == Class::Transactional
-                    && self.setting.flaw != Flaw::EpochPlainRead
-                {
-                    self.own_store(world, engine, side)?;
-                }
-                self.apply(world, engine, side, engine.work.expected, engine.work.new);
-                if self.both(engine) {
-                    At::ApplyOther
-                } else if engine.work.done != 0 {
-                    At::MarkDone
-                } else {
-                    At::Finalise
-                }
-            }
-            At::MarkDone => {
-                let side = engine.work.side();
-                self.own_store(world, engine, side)?;
-                world.store[side].marker.batch = engine.work.done;
-                At::Finalise
-            }
-            At::ApplyOther => {
-                let side = engine.work.side().other();
-                self.own_store(world, engine, side)?;
-                let stale = engine.stale;
-                self.apply(world, engine, side, engine.read[side].rec, engine.work.then);
-                engine.stale |= stale;
-                At::Finalise
-            }
+            At::Mark | At::Apply | At::ApplyOther | At::MarkDone => self.endpoint(world, engine)?,
             At::Finalise => {
                 self.own_state(world, engine)?;
                 self.finalise(world, engine)
@@ -119,6 +85,46 @@ impl Protocol {
             }
         };
         Ok(())
+    }
+
+    /// A step that changes an endpoint.
+    fn endpoint(&mut self, world: &mut World, engine: &mut Engine) -> Result<At, ShutOut> {
+        let work = engine.work;
+        let side = work.side();
+        let transactional = self.setting.class[side] == Class::Transactional;
+        let locks = self.setting.flaw != Flaw::EpochPlainRead;
+        Ok(match engine.at {
+            At::Mark => {
+                self.own_store(world, engine, side)?;
+                world.store[side].marker.batch = work.batch;
+                At::Apply
+            }
+            At::MarkDone => {
+                self.own_store(world, engine, side)?;
+                world.store[side].marker.batch = work.done;
+                At::Finalise
+            }
+            At::ApplyOther => {
+                let side = side.other();
+                self.own_store(world, engine, side)?;
+                let stale = engine.stale;
+                self.apply(world, engine, side, engine.read[side].rec, work.then);
+                engine.stale |= stale;
+                At::Finalise
+            }
+            _ => {
+                // A versioned store has no transaction to check the epoch in.
+                if transactional && locks {
+                    self.own_store(world, engine, side)?;
+                }
+                self.apply(world, engine, side, work.expected, work.new);
+                match (self.both(engine), work.done) {
+                    (true, _) => At::ApplyOther,
+                    (false, 0) => At::Finalise,
+                    (false, _) => At::MarkDone,
+                }
+            }
+        })
     }
 
     /// Every transaction of a run on the state store checks that the run is still the last.
@@ -153,65 +159,6 @@ impl Protocol {
         engine.read[side] = store.held;
     }
 
-    /// Finishes what an earlier run left behind, and compares the markers with what they must be.
-    fn recover(&self, world: &mut World, engine: &mut Engine) {
-        let intent = world.state.intent;
-        let side = intent.side();
-        let marked = self.setting.class[side] == Class::Transactional;
-        if intent.batch != 0 && marked {
-            self.recover_marked(world, engine, &intent);
-            world.state.intent = Work::default();
-        }
-        for side in Side::BOTH {
-            let (found, mut known) = (engine.found[side], world.state.marker[side]);
-            if intent.batch != 0 && intent.side() == side && self.reached(found, &intent) {
-                known.batch = found.batch;
-            }
-            let sealed = found.seal == known.seal || found.seal == world.state.pending;
-            let batch = !self.setting.marked(side) || found.batch == known.batch;
-            if !sealed || !batch {
-                world.state.base = Known::Unknown;
-                world.state.intent = Work::default();
-            }
-            world.state.marker[side].seal = found.seal;
-            world.state.marker[side].batch = found.batch;
-        }
-        engine.seal = world.fresh();
-        world.state.pending = engine.seal;
-        engine.read = Sides::default();
-        engine.found = Sides::default();
-    }
-
-    /// Tells whether the marker is that of the intent's batch.
-    fn reached(&self, found: Marker, intent: &Work) -> bool {
-        if self.setting.flaw == Flaw::NoIncarnation {
-            found.batch >= intent.batch
-        } else {
-            found.batch == intent.batch || (intent.done != 0 && found.batch == intent.done)
-        }
-    }
-
-    fn recover_marked(&self, world: &mut World, engine: &Engine, intent: &Work) {
-        let side = intent.side();
-        let found = engine.found[side];
-        let (applied, stale) = match self.setting.flaw {
-            Flaw::ValuesOnly => (engine.read[side].rec == intent.new, false),
-            _ => (self.reached(found, intent), found.stale),
-        };
-        if self.setting.flaw == Flaw::BothAtOnce && !intent.then.is_absent() {
-            // Nothing says how far it came but two markers: where the first is there, it is taken for done.
-            let other = engine.found[side.other()];
-            if other.batch == intent.batch {
-                world.state.marker[side.other()].batch = other.batch;
-            }
-            if applied && !stale && !(other.batch == intent.batch && other.stale) {
-                world.state.base = intent.base;
-            }
-        } else if applied && !stale {
-            world.state.base = intent.base;
-        }
-    }
-
     /// Decides with the shipped function; the conflict and the intent are durable afterwards.
     fn decide(&mut self, world: &mut World, engine: &mut Engine) -> At {
         if self.setting.flaw != Flaw::NoSeal {
@@ -222,7 +169,7 @@ impl Protocol {
         let intent = std::mem::take(&mut world.state.intent);
         if intent.batch != 0 {
             // Class V. Only now that the reading is sealed may the base move on what it shows.
-            recover_versioned(world, engine.read[intent.side()], &intent);
+            recover::versioned(world, engine.read[intent.side()], &intent);
         }
         let plan = self.ask(world, &engine.read);
         if plan.waits {
@@ -307,7 +254,8 @@ impl Protocol {
     }
 
     fn done(&self, world: &mut World, side: Side) -> u8 {
-        if self.setting.class[side] == Class::Versioned && self.setting.marked(side) {
+        let wanted = self.setting.marked(side) && self.setting.flaw != Flaw::NoMarkAfter;
+        if wanted && self.setting.class[side] == Class::Versioned {
             world.fresh()
         } else {
             0
@@ -454,32 +402,13 @@ impl Protocol {
 }
 
 /// Moves the base to what it is when `work` is done, and the written side has the version `made`.
-fn settle(world: &mut World, work: &Work, made: u8) {
+pub(super) fn settle(world: &mut World, work: &Work, made: u8) {
     let side = work.side();
     world.lineage.doubtful &= !work.agreed;
     world.state.base = work.base;
     world.state.version[side.other()] = work.other_version;
     // Between two steps the base speaks of what the first side held before: its version now is no news of that.
     world.state.version[side] = if work.agreed { made } else { 0 };
-}
-
-/// Class V after a crash: same version, not written; same content, written; anything else, ours goes on record and
-/// theirs is kept.
-fn recover_versioned(world: &mut World, now: Held, intent: &Work) {
-    if now.version == intent.expected_version {
-        return;
-    }
-    if now.rec == intent.new {
-        return settle(world, intent, now.version);
-    }
-    for field in 0..2 {
-        world.lineage.logged[field] |= intent.new.0[field];
-    }
-    if intent.new.is_absent() {
-        world.lineage.forgiven |= world.lineage.deletes & intent.known;
-    }
-    settle(world, intent, 0);
-    world.lineage.doubtful = true;
 }
 
 /// Returns the base after a move; `None` where it stays.

@@ -58,6 +58,8 @@ pub(super) enum Flaw {
     NoSeal,
     /// Class V: no batch number goes into the endpoint before its write.
     NoMarkBefore,
+    /// Class V: none goes there after it.
+    NoMarkAfter,
     /// Versions tell nothing about a record that is absent.
     AbsentHasNoVersion,
 }

@@ -391,7 +391,8 @@ fn the_target_follows_and_never_goes_back() {
 
 #[test]
 fn each_missing_step_is_noticed() {
-    let cases: [(Flaw, fn(&Verdict) -> bool); 3] = [
+    type Wanted = fn(&Verdict) -> bool;
+    let cases: [(Flaw, Wanted); 3] = [
         (Flaw::NoEpoch, |verdict| verdict.returned),
         (Flaw::EpochPlainRead, |verdict| verdict.returned),
         (Flaw::FilterAsDelete, |verdict| verdict.lost),

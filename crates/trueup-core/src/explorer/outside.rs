@@ -8,6 +8,7 @@ use crate::side::{Side, Sides};
 
 /// Something that happens.
 #[derive(Clone, Copy, Debug)]
+#[expect(dead_code, reason = "shown in traces")]
 pub(super) enum Action {
     /// This was the situation at first.
     Start(Known, Sides<Rec>),

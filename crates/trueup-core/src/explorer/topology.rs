@@ -170,10 +170,8 @@ impl Model for Topology {
     fn judge(&mut self, places: &Places) -> Option<Verdict> {
         let mut places = *places;
         let mut verdict = Verdict::default();
-        let mut open = false;
-        loop {
-            let mut wrote = false;
-            open = false;
+        let open = loop {
+            let (mut wrote, mut open) = (false, false);
             for link in 0..self.links.len() {
                 let (writes, stays) = self.sync(&mut places, link);
                 wrote |= writes;
@@ -181,10 +179,10 @@ impl Model for Topology {
             }
             if !wrote || verdict.passes == ROUNDS_MAX {
                 verdict.unsettled = wrote;
-                break;
+                break open;
             }
             verdict.passes += 1;
-        }
+        };
         let nodes = &places.held[..self.nodes];
         verdict.unsettled |= !open && nodes.iter().any(|held| held.rec != nodes[0].rec);
         let held = [0, 1].map(|field| nodes.iter().fold(0, |all, held| all | held.rec.0[field]));
