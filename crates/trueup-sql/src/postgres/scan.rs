@@ -13,6 +13,7 @@ use super::types::{self, Wire};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use std::pin::Pin;
+use std::time::Duration;
 use tokio_postgres::CopyOutStream;
 use trueup_core::batch::{Batch, Record};
 use trueup_core::endpoint::{Order, Position, Scan, ScanRequest, Snapshot};
@@ -24,6 +25,8 @@ use trueup_core::{Error, Kind, Result};
 /// The most bytes of an unfinished record that are kept: the server's own limit for one, with room.
 const CARRY_BYTES_MAX: usize = 2 << 30;
 
+/// How long the rest of a dropped scan is read before it is cancelled.
+const PATIENCE: Duration = Duration::from_millis(50);
 /// Waits for a cancellation that is under way, as long as one can reasonably be.
 const CANCEL_ME: &str = "SELECT pg_sleep(2)";
 
@@ -367,20 +370,26 @@ impl CopySource<'_> {
         if self.ended || self.connection.is_closed() {
             return;
         }
-        let cancelled = self.connection.cancel();
-        let stopped = self.connection.block_on(async {
-            loop {
-                match self.stream.next().await {
-                    Some(Ok(_)) => {}
-                    Some(Err(_)) => return true,
-                    None => return false,
-                }
-            }
-        });
+        // What is nearly over is quicker read than cancelled.
+        let patient = async { tokio::time::timeout(PATIENCE, drain(&mut self.stream)).await };
+        let over = self.connection.block_on(patient).is_ok();
+        let cancelled = !over && self.connection.cancel();
+        let refused = !over && self.connection.block_on(drain(&mut self.stream));
         (self.done, self.ended) = (true, true);
-        if cancelled && !stopped {
+        if cancelled && !refused {
             // It was sent whole before the cancellation arrived, which must not hit what comes next.
             drop(self.connection.execute(CANCEL_ME));
+        }
+    }
+}
+
+/// Reads and forgets the rest; tells whether the server broke it off.
+async fn drain(stream: &mut Pin<Box<CopyOutStream>>) -> bool {
+    loop {
+        match stream.next().await {
+            Some(Ok(_)) => {}
+            Some(Err(_)) => return true,
+            None => return false,
         }
     }
 }
