@@ -164,7 +164,8 @@ fn empty_sides_are_equal() {
 #[test]
 fn one_difference_among_many_is_found_and_no_other() {
     type Plant = fn(&Memory);
-    let cases: [(&str, Plant, bool, (u64, u64, u64)); 6] = [
+    type Counts = (u64, u64, u64);
+    let cases: [(&str, Plant, bool, Counts); 6] = [
         (
             "changed",
             |target| {
