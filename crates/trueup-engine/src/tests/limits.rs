@@ -133,7 +133,7 @@ fn check(source: &Fleet, target: &Fleet, setting: &Setting) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn target_becomes_what_a_naive_model_says(

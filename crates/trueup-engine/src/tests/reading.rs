@@ -168,14 +168,15 @@ fn repeated_key_of_an_unordered_source_is_refused_before_anything_is_loaded() {
 #[test]
 fn wish_to_stop_ends_the_run_between_two_batches_and_the_next_one_finishes() {
     let places = [
-        ("engine.planned", 1),
-        ("engine.claimed", 1),
-        ("engine.applied", 1),
-        ("engine.checkpointed", 5),
-        ("engine.verifying", 1),
+        // Where, the how many-th time, and how many batches are written then.
+        ("engine.planned", 1, 0),
+        ("engine.claimed", 1, 0),
+        ("engine.applied", 1, 1),
+        ("engine.checkpointed", 5, 5),
+        ("engine.verifying", 1, 30),
     ];
     for loaded in [false, true] {
-        for (place, nth) in places {
+        for (place, nth, batches) in places {
             let pair = many(false, if loaded { 0..0 } else { 30..90 });
             let (stop, passed) = (Arc::new(AtomicBool::new(false)), AtomicUsize::new(0));
             let wish = Arc::clone(&stop);
@@ -192,6 +193,7 @@ fn wish_to_stop_ends_the_run_between_two_batches_and_the_next_one_finishes() {
             };
             let error = run::run(&mut pair.link(), &mut pair.store(), &world).unwrap_err();
             assert_eq!(error.kind(), Kind::Interrupted, "{place} {nth}");
+            assert_eq!(pair.target.applied_all().len(), batches, "{place} {nth}");
             let last = pair.store().history(1).unwrap().remove(0);
             assert_eq!(last.exit, Some(3), "{place} {nth}");
             assert!(last.error.unwrap().starts_with("interrupted"));

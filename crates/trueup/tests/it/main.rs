@@ -1,4 +1,5 @@
 //! The binary's tests: the tool from outside, and the repository itself.
+#![allow(clippy::unwrap_used, reason = "a test binary: every function serves a test")]
 
 mod changes;
 mod cli;
