@@ -2,6 +2,7 @@
 
 mod faults;
 mod kills;
+mod memory;
 mod nycflights;
 mod support;
 mod tidy;
