@@ -1,4 +1,4 @@
-//! `TRUEUP_FAILPOINT`: makes the process die, stop or tell at a named place, so that tests can see what is left.
+//! `TRUEUP_FAILPOINT`: makes the process die, stop, fail or tell at a named place, so that tests can see what is left.
 //!
 //! Invariant: without the variable nothing happens. It is meant for tests, and for whoever wants to see for
 //! themselves that a killed run is continued.
@@ -7,7 +7,7 @@ use crate::output;
 use rustix::process::{Signal, getpid, kill_process};
 use std::sync::atomic::{AtomicU64, Ordering};
 use trueup_core::failpoint::Failpoints;
-use trueup_core::{Error, Result};
+use trueup_core::{Error, Kind, Result};
 
 /// The variable: `name`, `name:n` for the n-th time it is passed, `name:n:action`. The name `*` is every place.
 pub(crate) const VARIABLE: &str = "TRUEUP_FAILPOINT";
@@ -19,6 +19,8 @@ enum Action {
     Kill,
     /// The process stops itself until somebody lets it go on.
     Stop,
+    /// The step fails as if the connection had broken there.
+    Fail,
     /// The name is told on standard error, there and at every later pass.
     Tell,
 }
@@ -40,11 +42,15 @@ pub(crate) fn armed(wanted: Option<&str>) -> Result<Failpoints> {
         match action {
             Action::Kill if pass == at => signal(Signal::KILL),
             Action::Stop if pass == at => signal(Signal::STOP),
+            Action::Fail if pass == at => {
+                let lost = format!("failpoint={name} broke the connection");
+                Err(Error::new(Kind::Unavailable, lost))
+            }
             Action::Tell if pass >= at => {
                 output::progress(&format!("failpoint={name}"));
                 Ok(())
             }
-            Action::Kill | Action::Stop | Action::Tell => Ok(()),
+            Action::Kill | Action::Stop | Action::Fail | Action::Tell => Ok(()),
         }
     }))
 }
@@ -61,13 +67,14 @@ fn parse(text: &str) -> Result<(String, u64, Action)> {
     let action = match parts.next() {
         None | Some("kill") => Some(Action::Kill),
         Some("stop") => Some(Action::Stop),
+        Some("fail") => Some(Action::Fail),
         Some("tell") => Some(Action::Tell),
         Some(_) => None,
     };
     match (at, action) {
         (Ok(at @ 1..), Some(action)) if !name.is_empty() => Ok((name.to_owned(), at, action)),
         _ => Err(Error::config(format!("{VARIABLE} does not read"))
-            .hint("write name, name:n, or name:n:action with kill, stop or tell")),
+            .hint("write name, name:n, or name:n:action with kill, stop, fail or tell")),
     }
 }
 

@@ -1,6 +1,11 @@
 //! What goes wrong in daily use: each with the documented exit code, a message that says what to do, and a target
 //! that is untouched or consistent.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens"
+)]
+
 mod disk;
 mod engines;
 mod rights;

@@ -5,6 +5,11 @@
 //! covered: one that no hop passes fails the test. The seed of the random moments is told when one of them fails;
 //! `TRUEUP_SEED` plays it again, `TRUEUP_KILLS_FLIGHTS` takes more of the example data.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens"
+)]
+
 use crate::support::{self, Trueup};
 use rustix::process::Signal;
 use std::collections::{BTreeMap, BTreeSet};
@@ -218,7 +223,7 @@ impl<'a> Trial<'a> {
             "the failpoint was not passed: {}",
             String::from_utf8_lossy(&died.stderr)
         );
-        self.go_on();
+        self.go_on(0);
     }
 
     /// Kills a run after a while, or lets it end where it is quicker, and judges what follows.
@@ -231,11 +236,12 @@ impl<'a> Trial<'a> {
         std::thread::sleep(delay);
         child.kill().unwrap();
         child.wait_with_output().unwrap();
-        self.go_on();
+        // A server may still be committing the batch when the next run looks.
+        self.go_on(BATCH);
     }
 
-    /// Runs the same command again, and looks at everything.
-    fn go_on(&self) {
+    /// Runs the same command again, and looks at everything. At most `repeated_max` records may be written twice.
+    fn go_on(&self, repeated_max: u64) {
         let before = self.records();
         let output = self.command().run().expect(0);
         let report = output.json();
@@ -264,7 +270,7 @@ impl<'a> Trial<'a> {
         if self.course.2 == Start::Nothing {
             let repeated = before + written("inserted") - self.records();
             assert!(
-                repeated <= BATCH,
+                repeated <= repeated_max,
                 "{repeated} records were written twice\n{output}"
             );
             assert_eq!(written("updated") + written("deleted"), 0, "{output}");
@@ -273,7 +279,7 @@ impl<'a> Trial<'a> {
             let needed = self.needed();
             let repeated = logged.checked_sub(needed);
             assert!(
-                repeated.is_some_and(|repeated| repeated <= BATCH),
+                repeated.is_some_and(|repeated| repeated <= repeated_max),
                 "{logged} writes where {needed} suffice\n{output}"
             );
         }
@@ -439,7 +445,7 @@ fn every_failpoint() {
 #[test]
 fn random_moments() {
     let flights = support::variable("TRUEUP_KILLS_FLIGHTS");
-    let flights = flights.map_or(4_000, |flights| flights.parse().unwrap());
+    let flights = flights.map_or(2_000, |flights| flights.parse().unwrap());
     let (stage, seed) = (Stage::new(flights), Dice::seed());
     let measured: Vec<_> = courses()
         .map(|course| (course, Trial::new(&stage, course).measure()))

@@ -5,6 +5,7 @@ mod changes;
 mod cli;
 mod docs_commands;
 mod kills;
+mod memory;
 mod nycflights;
 mod secrets;
 mod support;

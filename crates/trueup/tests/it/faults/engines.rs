@@ -180,3 +180,54 @@ fn a_run_that_is_asked_to_stop_stops_between_two_batches() {
     run(folder, &source, target, "state.db").run().expect(0);
     support::expect_same(folder, &format!("postgres:{}", source.name()), target);
 }
+
+/// Breaks the connection after the third batch was committed and before anybody heard of it, with every write to the
+/// target logged by `log`; returns how often records were written. Without the marker the batch would be repeated.
+fn lose_an_answer(folder: &Path, target: &str, failpoint: &str, log: impl FnOnce()) {
+    let source = source();
+    run(folder, &source, target, "state.db").run().expect(0);
+    source.sql("UPDATE people SET name = 'second'").unwrap();
+    log();
+    let armed = format!("{failpoint}:3:fail");
+    let output = run(folder, &source, target, "state.db")
+        .env("TRUEUP_FAILPOINT", armed)
+        .run();
+    let output = output.expect(0);
+    assert!(output.stderr.contains("connecting again"), "{output}");
+}
+
+#[test]
+fn a_commit_whose_answer_was_lost_is_not_repeated_in_sqlite() {
+    let folder = support::folder();
+    let file = folder.path().join("target.db");
+    let target = "sqlite:target.db";
+    lose_an_answer(folder.path(), target, "sqlite.after_commit", || {
+        support::sqlite(
+            &file,
+            "CREATE TABLE log (id INTEGER); CREATE TRIGGER log AFTER UPDATE ON people \
+             BEGIN INSERT INTO log VALUES (new.id); END;",
+        );
+    });
+    let database = rusqlite::Connection::open(&file).unwrap();
+    let sql = "SELECT count(*) || ' ' || count(DISTINCT id) FROM log";
+    let written: String = database.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(written, "900 900");
+}
+
+#[test]
+fn a_commit_whose_answer_was_lost_is_not_repeated_in_postgresql() {
+    let (folder, target) = (support::folder(), support::database());
+    lose_an_answer(
+        folder.path(),
+        &target.url(),
+        "postgres.after_commit",
+        || {
+            let sql = "CREATE TABLE log (id int); CREATE FUNCTION log() RETURNS trigger LANGUAGE plpgsql AS \
+                   $$ BEGIN INSERT INTO log VALUES (new.id); RETURN NULL; END $$; \
+                   CREATE TRIGGER log AFTER INSERT OR UPDATE ON people FOR EACH ROW EXECUTE FUNCTION log()";
+            target.sql(sql).unwrap();
+        },
+    );
+    let written = target.sql("SELECT count(*), count(DISTINCT id) FROM log");
+    assert_eq!(written.unwrap(), "900|900");
+}
