@@ -36,6 +36,7 @@ impl Stopped {
         let output = self.0.take().unwrap().wait_with_output().unwrap();
         Output {
             shown: "the run that was stopped".to_owned(),
+            folder: std::env::temp_dir(),
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
