@@ -105,7 +105,7 @@ fn without_passwords(mut complaint: String, arguments: &[OsString]) -> String {
 /// The two sides, and which collections of them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sides {
-    /// Where the records come from; never written [csv:DIR, csv:FILE.csv, sqlite:FILE, postgres://USER@HOST/DATABASE]
+    /// Where the records come from; never written: csv:DIR, csv:FILE.csv, sqlite:FILE, postgres://USER@HOST/DATABASE
     pub(crate) source: String,
 
     /// Where they go
