@@ -4,6 +4,8 @@
 //! guard sees every delete before the first write. The same plan always prints the same text: `--dry-run` shows byte
 //! for byte what is carried out. Loading an empty target is one symbolic action, not a list of records.
 
+mod json;
+
 use crate::batch::{Batch, Record};
 use crate::codec::{self, Reader};
 use crate::digest::Digest;
@@ -161,6 +163,15 @@ fn equal(a: Value<'_>, b: Value<'_>) -> bool {
     left == right
 }
 
+/// The form a plan is printed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
 /// How many of each action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -238,12 +249,16 @@ impl CollectionPlan {
             updates,
             deletes,
         } = self.counts;
-        line(
-            out,
-            format_args!(
-                "collection {arrow}: {inserts} to insert, {updates} to update, {deletes} to delete"
-            ),
-        );
+        if self.load.is_some() && self.counts.total() == 0 {
+            line(out, format_args!("collection {arrow}: empty at the target"));
+        } else {
+            line(
+                out,
+                format_args!(
+                    "collection {arrow}: {inserts} to insert, {updates} to update, {deletes} to delete"
+                ),
+            );
+        }
         if let Some(design) = &self.create {
             let statement = if design.statement.is_empty() {
                 "(new)"

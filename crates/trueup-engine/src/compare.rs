@@ -14,7 +14,7 @@ use trueup_core::batch::Batch;
 use trueup_core::diff::{Cursor, Difference, Flow, Totals, diff};
 use trueup_core::endpoint::{Op, Snapshot};
 use trueup_core::park::Parked;
-use trueup_core::plan::{self, Action, CollectionPlan, Counts, Load};
+use trueup_core::plan::{self, Action, CollectionPlan, Counts, Form, Load};
 use trueup_core::{Error, Result};
 
 /// A collection with its plan.
@@ -198,10 +198,17 @@ struct Planned {
 }
 
 impl Compared {
-    /// Passes the plan's text to `out`, line by line.
-    pub(crate) fn print(&mut self, out: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+    /// Passes the plan to `out`, line by line.
+    pub(crate) fn print(
+        &mut self,
+        form: Form,
+        out: &mut dyn FnMut(&str) -> Result<()>,
+    ) -> Result<()> {
         let mut text = String::new();
-        self.plan.write_header(&mut text);
+        match form {
+            Form::Text => self.plan.write_header(&mut text),
+            Form::Json => text = format!("{}\n", self.plan.header_json()),
+        }
         out(&text)?;
         let mut records = Batch::new(self.plan.fields.len());
         for spool in [&mut self.upserts, &mut self.deletes] {
@@ -210,8 +217,11 @@ impl Compared {
                 records.reset(self.plan.fields.len());
                 let action = plan::decode(entry, &mut records)?;
                 text.clear();
-                self.plan
-                    .write_action(&action, records.record(0), &mut text);
+                let record = records.record(0);
+                match form {
+                    Form::Text => self.plan.write_action(&action, record, &mut text),
+                    Form::Json => text = format!("{}\n", self.plan.action_json(&action, record)),
+                }
                 out(&text)?;
             }
         }

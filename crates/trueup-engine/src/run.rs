@@ -10,6 +10,7 @@ use crate::report::{Report, report};
 use crate::state::{LinkId, RunId, Store};
 use trueup_core::Result;
 use trueup_core::endpoint::Snapshot;
+use trueup_core::plan::Form;
 
 /// Runs `link` once: compares, writes what the mode allows, verifies, and keeps the record in `store`.
 ///
@@ -51,20 +52,21 @@ pub fn diff(link: &mut Link, world: &World<'_>) -> Result<Report> {
     Ok(report)
 }
 
-/// Compares, and passes the plan's text to `out` line by line: exactly what [`run`] would carry out. Writes nothing.
+/// Compares, and passes the plan to `out` line by line: exactly what [`run`] would carry out. Writes nothing.
 ///
 /// # Errors
 /// As [`run`], without those of writing; a plan that a guard stops is printed first.
 pub fn plan(
     link: &mut Link,
     world: &World<'_>,
+    form: Form,
     out: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<Report> {
     let mut compared = Vec::new();
     let (collections, mut source) = open(link)?;
     read_all(link, collections, source.as_mut(), &mut compared, world)?;
     for one in &mut compared {
-        one.print(out)?;
+        one.print(form, out)?;
     }
     guard(link, &compared)?;
     let mut report = report(link, &compared, None);

@@ -8,6 +8,7 @@ use crate::world::{self, Machine};
 use std::path::PathBuf;
 use trueup_core::Result;
 use trueup_core::guard::Guard;
+use trueup_core::plan::Form;
 use trueup_engine::{Limits, Link, Mode, run};
 
 const EXAMPLES: &str = "\
@@ -107,7 +108,8 @@ fn dry_run(args: &Args, link: &mut Link, machine: &Machine) -> Result<u8> {
     let mut text = PlanText::new(args.json);
     let mut world = machine.world(&listener, args.state.as_deref());
     world.limits.batch_records_max = args.batch_records;
-    let result = run::plan(link, &world, &mut |lines| {
+    let form = if args.json { Form::Json } else { Form::Text };
+    let result = run::plan(link, &world, form, &mut |lines| {
         listener.hide(|| text.push(lines))
     });
     listener.finish();

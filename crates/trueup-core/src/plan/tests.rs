@@ -88,3 +88,38 @@ fn the_plan_s_text_shows_keys_and_field_names_only() {
          update tailnum='o''\\u{1b}[31mx' fields=model\n"
     );
 }
+
+#[test]
+fn the_plan_s_json_says_the_same_as_its_text() {
+    let batch = record(&[Value::Int(7), Value::Text("b"), Value::Text("secret")]);
+    let plan = CollectionPlan {
+        source: "a".into(),
+        target: "b".into(),
+        fields: vec!["id".into(), "part".into(), "model".into()],
+        key: vec![1, 0],
+        create: None,
+        load: Some(Load { records: Some(3) }),
+        counts: Counts {
+            inserts: 0,
+            updates: 1,
+            deletes: 0,
+        },
+        target_records: 1,
+        left_alone: 0,
+        parked: 0,
+    };
+    assert_eq!(
+        plan.header_json().to_string(),
+        r#"{"collection":"b","create":null,"deletes":0,"inserts":0,"load":true,"load_records":3,"source":"a","updates":1}"#
+    );
+    let decoded = Decoded {
+        op: Op::Update,
+        before: None,
+        after: None,
+        changed: vec![2],
+    };
+    assert_eq!(
+        plan.action_json(&decoded, batch.record(0)).to_string(),
+        r#"{"collection":"b","fields":["model"],"key":{"id":7,"part":"b"},"op":"update"}"#
+    );
+}

@@ -22,6 +22,7 @@ use crate::testing::Stage;
 use trueup_core::Result;
 use trueup_core::endpoint::Endpoint;
 use trueup_core::guard::Guard;
+use trueup_core::plan::Form;
 use trueup_core::schema::Schema;
 use trueup_testkit::Owned;
 use trueup_testkit::faults::Faults;
@@ -111,7 +112,7 @@ impl Pair {
             text.push_str(lines);
             Ok(())
         };
-        let report = run::plan(&mut self.link(), &self.stage.world(), &mut out)?;
+        let report = run::plan(&mut self.link(), &self.stage.world(), Form::Text, &mut out)?;
         Ok((text, report))
     }
 

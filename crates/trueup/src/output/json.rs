@@ -16,7 +16,7 @@ struct ReportJson<'a> {
     collections: Vec<CollectionJson<'a>>,
     certificate: Option<CertificateJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<&'a str>,
+    plan: Option<Vec<serde_json::Value>>,
 }
 
 #[derive(Serialize)]
@@ -94,8 +94,12 @@ struct ErrorJson<'a> {
     hint: Option<&'a str>,
 }
 
-/// One object for a run, a compare or a dry run; the last has a plan.
+/// One object for a run, a compare or a dry run; the last has a plan, given as one JSON object a line.
 pub(super) fn report(report: &Report, plan: Option<&str>) -> Result<String> {
+    let plan = plan.map(|lines| lines.lines().map(serde_json::from_str).collect());
+    let plan = plan.transpose().map_err(|cause: serde_json::Error| {
+        Error::bug("the plan is not one JSON object a line").cause(cause)
+    })?;
     line(&ReportJson {
         link: &report.link,
         equal: report.equal,

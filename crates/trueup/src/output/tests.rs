@@ -107,10 +107,10 @@ fn the_json_of_a_dry_run_has_a_plan_and_no_certificate() {
         ..report()
     };
     let expected = format!(
-        r#"{{"link":"csv:shop -> sqlite:shop.db","equal":false,"collections":{COLLECTIONS_JSON},"certificate":null,"plan":"one\ntwo\n"}}"#
+        r#"{{"link":"csv:shop -> sqlite:shop.db","equal":false,"collections":{COLLECTIONS_JSON},"certificate":null,"plan":[{{"op":"insert"}},{{"op":"delete"}}]}}"#
     );
     assert_eq!(
-        json::report(&dry, Some("one\ntwo\n")).unwrap(),
+        json::report(&dry, Some("{\"op\":\"insert\"}\n{\"op\":\"delete\"}\n")).unwrap(),
         format!("{expected}\n")
     );
 }

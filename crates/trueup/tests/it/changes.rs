@@ -203,6 +203,16 @@ fn is_found(scene: &Scene) {
         .filter(|line| line.starts_with(' '))
         .collect();
     assert_eq!(actions.len(), 15, "{plan}");
+    let json = scene
+        .sync(&["--dry-run", "--delete", "--json"])
+        .expect(1)
+        .json();
+    let listed = json["plan"].as_array().unwrap();
+    let ops = listed
+        .iter()
+        .filter(|entry| entry["op"].is_string())
+        .count();
+    assert_eq!(ops, 15, "{json}");
     let all = [
         ("insert", &NEW[..]),
         ("update", &CHANGED[..]),
