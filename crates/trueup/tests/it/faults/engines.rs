@@ -63,7 +63,7 @@ fn source() -> Database {
 
 fn run(folder: &Path, source: &Database, target: &str, state: &str) -> Trueup {
     let run = Trueup::new(folder).arguments(["sync", &source.url(), target, "--state", state]);
-    run.arguments(["--batch-records", "100", "--quiet"])
+    run.arguments(["--batch-records", "100"])
 }
 
 #[test]
