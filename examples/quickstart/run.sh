@@ -20,12 +20,12 @@ cd "$scratch"
 
 say() { printf '\n# %s\n' "$*"; }
 
-# Shows a command, runs it, and insists on the exit code that the command line promises.
+# Shows a command, runs it (without progress, with a state file of its own), and insists on the exit code that the command line promises.
 run() {
     local expected=$1 code=0
     shift
     printf '$ trueup %s\n' "$*"
-    "$TRUEUP_BIN" "$@" --state state.db || code=$?
+    "$TRUEUP_BIN" "$@" --state state.db --quiet || code=$?
     if [ "$code" -ne "$expected" ]; then
         printf '\nexpected exit code %s, got %s\n' "$expected" "$code" >&2
         exit 1

@@ -114,7 +114,7 @@ impl<'s> Cursor<'s> {
         if self.started {
             match self.last.as_slice().cmp(key) {
                 Ordering::Less => {}
-                Ordering::Equal => return Err(not_unique(self.name, key)),
+                Ordering::Equal => return Err(not_unique(key).at(self.name)),
                 Ordering::Greater => {
                     return Err(Error::corrupt(format!(
                         "{}: the scan is not in key order at key digest={}",
@@ -141,12 +141,12 @@ impl std::fmt::Debug for Cursor<'_> {
     }
 }
 
-/// The error for two records with one key.
-pub fn not_unique(side: &str, key: &[u8]) -> Error {
+/// The error for two records with one key; the caller says where.
+pub fn not_unique(key: &[u8]) -> Error {
     Error::new(
         Kind::Config,
         format!(
-            "{side}: the key is not unique: at least two records share key digest={}",
+            "the key is not unique: at least two records share key digest={}",
             key_digest(key)
         ),
     )

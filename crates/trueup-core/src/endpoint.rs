@@ -141,6 +141,14 @@ pub trait Endpoint: Send {
     /// engines with row versions, a writer wait.
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>>;
 
+    /// Reads the epoch that was claimed last for `link`, and raises nothing: 0 before the first claim, `None` where the
+    /// endpoint keeps none. Read before the first scan and held against the epoch of the later claim, it tells
+    /// whether another engine claimed the link while a plan was being made from what is now the past.
+    fn epoch(&mut self, link: &str) -> Result<Option<u64>> {
+        let _ = link;
+        Ok(None)
+    }
+
     /// Claims the right to write for `claim.link`: raises the epoch durably, so that every writer that claimed
     /// before is refused from now on, even one whose commit is in flight. Creates the control objects if they are
     /// missing. Called again after an unknown outcome, before [`Writer::marker`] is read.

@@ -17,6 +17,8 @@ pub mod digest;
 pub mod encode;
 pub mod endpoint;
 pub mod error;
+#[cfg(test)]
+mod explorer;
 pub mod failpoint;
 pub mod filter;
 pub mod guard;

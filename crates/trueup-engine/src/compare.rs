@@ -86,8 +86,13 @@ pub(crate) fn compare(
     {
         target_sorted = Some(target.sort(snapshot, &mut |_| Ok(()))?);
     }
+    // Nothing to load is no plan at all: the target is not claimed for it.
+    let source_empty = sides
+        .source
+        .is_empty(&collection.source)
+        .map_err(|e| e.at("source"))?;
     let mut planned = Planned::new(mode, world)?;
-    if target_empty && !mode.count_all {
+    if target_empty && !mode.count_all && !source_empty {
         planned.load = Some(Load {
             records: source_sorted.as_ref().map(Sorted::len),
         });
@@ -111,6 +116,8 @@ pub(crate) fn compare(
             world,
         )?;
     }
+    // Only a load reads the sorted source again; kept, it would hold files open until the end of the run.
+    let source_sorted = source_sorted.filter(|_| planned.load.is_some());
     planned.finish(collection, source_sorted, parked.into_inner())
 }
 
@@ -124,7 +131,7 @@ fn reading<'a>(role: Role, collection: &'a Collection, world: &'a World<'a>) -> 
         schema,
         mapping: &collection.mapping,
         world,
-        step: Step::Compare,
+        step: Some(Step::Compare),
     }
 }
 
@@ -161,23 +168,19 @@ fn merge(
     parked: &Parking,
     world: &World<'_>,
 ) -> Result<()> {
-    let (source_feed, mut source_fed) = feed(world.limits.batches_ahead);
-    let (target_feed, mut target_fed) = feed(world.limits.batches_ahead);
+    let (source_feed, source_fed) = feed(world.limits.batches_ahead);
+    let (target_feed, target_fed) = feed(world.limits.batches_ahead);
     std::thread::scope(|scope| {
+        // Dropped at the end of this block, however it ends: the threads must not wait for room for ever.
+        let (mut source_fed, mut target_fed) = (source_fed, target_fed);
         scope.spawn(|| source.stream(source_feed, parked, world));
         scope.spawn(|| target.stream(target_feed, parked, world));
-        let merged = (|| {
-            let mut source = Cursor::new("source", &mut source_fed)?;
-            let mut target = Cursor::new("target", &mut target_fed)?;
-            planned.totals = diff(&mut source, &mut target, &mut |difference| {
-                planned.take(difference)
-            })?;
-            Ok(())
-        })();
-        // After an early end the threads must stop instead of waiting for room for ever.
-        source_fed.close();
-        target_fed.close();
-        merged
+        let mut source = Cursor::new("source", &mut source_fed)?;
+        let mut target = Cursor::new("target", &mut target_fed)?;
+        planned.totals = diff(&mut source, &mut target, &mut |difference| {
+            planned.take(difference)
+        })?;
+        Ok(())
     })
 }
 
@@ -220,8 +223,8 @@ impl Planned {
     fn new(mode: Mode, world: &World<'_>) -> Result<Self> {
         Ok(Self {
             mode,
-            upserts: Spool::new(&world.spool_folder)?,
-            deletes: Spool::new(&world.spool_folder)?,
+            upserts: Spool::new(&world.spool_folder),
+            deletes: Spool::new(&world.spool_folder),
             counts: Counts::default(),
             differences: Differences::default(),
             totals: Totals::default(),

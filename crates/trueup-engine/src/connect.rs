@@ -1,6 +1,7 @@
 //! Settles what is to be done: pairs collections, reads both shapes, designs what is missing, builds the mappings.
 
 use crate::link::{CollectionSpec, Link};
+use std::collections::BTreeSet;
 use trueup_core::endpoint::{Design, Endpoint};
 use trueup_core::mapping::Mapping;
 use trueup_core::schema::{Field, Schema};
@@ -19,12 +20,29 @@ pub(crate) struct Collection {
 /// Prepares the link's collections, in an order in which a target's references point backwards where that is
 /// possible.
 pub(crate) fn prepare(link: &mut Link) -> Result<Vec<Collection>> {
+    refuse_ends(link)?;
     let specs = specs(link)?;
+    refuse_shared_targets(&specs)?;
     let mut collections = Vec::new();
     for spec in &specs {
         collections.push(prepare_one(link, spec)?);
     }
     Ok(parents_first(collections))
+}
+
+fn refuse_ends(link: &Link) -> Result<()> {
+    let (source, target) = (link.source.about(), link.target.about());
+    if source.identity == target.identity {
+        return Err(Error::config("source and target are the same endpoint")
+            .hint("name two different places"));
+    }
+    if link.mode.write && !target.capabilities.write {
+        let address = target.address;
+        return Err(Error::config(format!(
+            "target: {address} cannot be written"
+        )));
+    }
+    Ok(())
 }
 
 fn specs(link: &mut Link) -> Result<Vec<CollectionSpec>> {
@@ -36,6 +54,8 @@ fn specs(link: &mut Link) -> Result<Vec<CollectionSpec>> {
         .collections()
         .map_err(|error| error.at("source"))?;
     if names.is_empty() {
+        // A place that does not exist has no collections either; reading it says so.
+        drop(link.source.snapshot().map_err(|error| error.at("source"))?);
         return Err(Error::config("source: there is no collection to read")
             .hint("check the address; name one with --collections"));
     }
@@ -45,6 +65,19 @@ fn specs(link: &mut Link) -> Result<Vec<CollectionSpec>> {
         ..CollectionSpec::default()
     };
     Ok(names.into_iter().map(plain).collect())
+}
+
+/// Two collections that write to the same one would undo each other, and each delete what the other wrote.
+fn refuse_shared_targets(specs: &[CollectionSpec]) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    match specs.iter().find(|spec| !seen.insert(&spec.target)) {
+        None => Ok(()),
+        Some(spec) => Err(Error::config(format!(
+            "target: two collections of the source are to be written to {}",
+            spec.target
+        ))
+        .hint("give each its own target collection")),
+    }
 }
 
 fn prepare_one(link: &mut Link, spec: &CollectionSpec) -> Result<Collection> {
@@ -159,6 +192,8 @@ fn wanted_field(source: &Schema, index: usize, spec: &CollectionSpec) -> Field {
         field.name.clone_from(to);
     }
     field.generated = false;
+    // That no NULL was seen so far is no promise of the source's.
+    field.nullable |= field.inferred;
     field
 }
 

@@ -11,6 +11,7 @@ mod compare;
 mod connect;
 mod link;
 mod progress;
+mod prove;
 mod report;
 pub mod run;
 mod scan;
@@ -19,6 +20,8 @@ mod spool;
 pub mod state;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use certificate::{Certificate, CollectionProof, SideProof};

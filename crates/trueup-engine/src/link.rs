@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::progress::Progress;
+use crate::state::LinkId;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use trueup_core::digest::Digest;
@@ -67,6 +68,14 @@ impl Link {
             self.source.about().address,
             self.target.about().address
         )
+    }
+
+    /// Returns what names the link in the state store.
+    pub(crate) fn id(&self) -> LinkId {
+        LinkId {
+            durable: self.durable_name(),
+            name: self.name(),
+        }
     }
 
     /// Returns the durable name: the two identities, whatever the addresses look like today.

@@ -1,7 +1,12 @@
 //! What a run did, for people, scripts and the history.
 
+use crate::apply::Written;
 use crate::certificate::Certificate;
+use crate::compare::Compared;
+use crate::link::Link;
+use trueup_core::Kind;
 use trueup_core::digest::Fold;
+use trueup_core::endpoint::Class;
 use trueup_core::park::Parked;
 
 /// What a run did to one collection.
@@ -67,5 +72,82 @@ impl Report {
             _ if self.equal && self.parked() == 0 => 0,
             _ => 1,
         }
+    }
+}
+
+/// Sums up what was compared and, where it was, written. Nothing is proven yet.
+pub(crate) fn report(link: &Link, compared: &[Compared], written: Option<&[Written]>) -> Report {
+    let target = link.target.about();
+    let mut notes = [link.source.about().notes, target.notes].concat();
+    if target.class == Class::Blind {
+        notes.push("target is of class B: batches carry no marker there".to_owned());
+    }
+    let collections = compared.iter().enumerate();
+    let collections = collections
+        .map(|(index, one)| one.report(written.and_then(|written| written.get(index))))
+        .collect();
+    Report {
+        link: link.name(),
+        collections,
+        notes,
+        ..Report::default()
+    }
+}
+
+impl Compared {
+    fn report(&self, written: Option<&Written>) -> CollectionReport {
+        let counts = written.map(|written| written.counts).unwrap_or_default();
+        let mut parked = self.parked.clone();
+        parked.extend(
+            written
+                .into_iter()
+                .flat_map(|written| written.parked.iter().cloned()),
+        );
+        let mut notes = self.collection.mapping.notes().to_vec();
+        notes.extend(
+            self.collection
+                .target
+                .notes
+                .iter()
+                .map(|note| format!("target: {note}")),
+        );
+        notes.extend(
+            self.collection
+                .source
+                .notes
+                .iter()
+                .map(|note| format!("source: {note}")),
+        );
+        CollectionReport {
+            source: self.plan.source.clone(),
+            target: self.plan.target.clone(),
+            source_fold: self.totals.source,
+            target_fold: self.totals.target,
+            inserted: counts.inserts,
+            updated: counts.updates,
+            deleted: counts.deletes,
+            unchanged: self.differences.same,
+            only_source: self.differences.only_source,
+            only_target: self.differences.only_target,
+            changed: self.differences.changed,
+            parked,
+            notes,
+        }
+    }
+}
+
+/// Maps an error's kind to the contract's exit code.
+pub fn exit_code(kind: Kind) -> u8 {
+    match kind {
+        Kind::Config => 2,
+        Kind::Auth
+        | Kind::Unavailable
+        | Kind::Throttled
+        | Kind::Stale
+        | Kind::Rejected
+        | Kind::Corrupt
+        | Kind::Interrupted => 3,
+        Kind::Guard => 4,
+        Kind::Bug => 5,
     }
 }

@@ -36,7 +36,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) schema: &'a Schema,
     pub(crate) mapping: &'a Mapping,
     pub(crate) world: &'a World<'a>,
-    pub(crate) step: Step,
+    /// The step that is told of progress; `None` when what becomes of the records is told instead.
+    pub(crate) step: Option<Step>,
 }
 
 /// Keyed batches and the records parked on the way.
@@ -55,6 +56,7 @@ impl Reading<'_> {
         self.request(Order::Key(&key), |request| {
             Ok(self.key_is_enforced() && snapshot.ordered(request)?)
         })
+        .map_err(|error| self.place(error))
     }
 
     /// Scans in key order (`ordered`) or any order, maps, and passes each batch on; stops when `send` says `false`.
@@ -119,9 +121,7 @@ impl Reading<'_> {
             sorter.push(&piece.keyed)?;
             Ok(true)
         })?;
-        sorter
-            .finish(self.role.name())
-            .map_err(|error| self.place(error))
+        sorter.finish().map_err(|error| self.place(error))
     }
 
     /// Names the side and the collection in an error.
@@ -134,9 +134,10 @@ impl Reading<'_> {
     }
 
     fn tick(&self, records: usize) {
+        let Some(step) = self.step else { return };
         self.world.progress.tick(Tick {
             collection: &self.schema.collection,
-            step: self.step,
+            step,
             records: records as u64,
             total: None,
         });
@@ -228,30 +229,16 @@ impl Feed {
     }
 }
 
-/// The receiving half.
+/// The receiving half. Dropping it tells the sending thread, which then stops instead of waiting for room.
 pub(crate) struct Fed {
-    /// `None` when closed.
-    inbox: Option<Receiver<Message>>,
+    inbox: Receiver<Message>,
     done: bool,
-}
-
-impl Fed {
-    /// Stops reading: the sending thread is told instead of waiting for room for ever.
-    pub(crate) fn close(&mut self) {
-        self.inbox = None;
-    }
 }
 
 /// Makes a stream between two threads that is at most `ahead` batches deep.
 pub(crate) fn feed(ahead: usize) -> (Feed, Fed) {
     let (sender, inbox) = sync_channel(ahead);
-    (
-        Feed(sender),
-        Fed {
-            inbox: Some(inbox),
-            done: false,
-        },
-    )
+    (Feed(sender), Fed { inbox, done: false })
 }
 
 impl Stream for Fed {
@@ -259,14 +246,14 @@ impl Stream for Fed {
         if self.done {
             return Ok(None);
         }
-        match self.inbox.as_ref().map(Receiver::recv) {
-            Some(Ok(Message::Piece(keyed))) => Ok(Some(keyed)),
-            Some(Ok(Message::End)) => {
+        match self.inbox.recv() {
+            Ok(Message::Piece(keyed)) => Ok(Some(keyed)),
+            Ok(Message::End) => {
                 self.done = true;
                 Ok(None)
             }
-            Some(Ok(Message::Failed(error))) => Err(error),
-            Some(Err(_)) | None => Err(Error::bug("a reading thread ended without saying so")),
+            Ok(Message::Failed(error)) => Err(error),
+            Err(_) => Err(Error::bug("a reading thread ended without saying so")),
         }
     }
 }

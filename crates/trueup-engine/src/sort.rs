@@ -1,13 +1,14 @@
 //! External sort: puts a stream into canonical key order within a fixed memory budget.
 //!
 //! Entries collect in memory; a full buffer is sorted and spooled as a run; the runs are merged as they are read.
-//! When there are too many runs they are first merged into one. Stable, so that of two records with one key the
+//! Runs are kept in levels; a full level is merged into one run of the next, so that each entry is written once per
+//! level and few files are open. Stable, so that of two records with one key the
 //! error names the earlier one first, every time.
 
 use crate::spool::{Spool, SpoolReader, Spooled};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use trueup_core::Result;
 use trueup_core::batch::Batch;
 use trueup_core::codec::{Reader, put_bytes, put_record};
@@ -15,8 +16,12 @@ use trueup_core::diff::not_unique;
 use trueup_core::digest::Digest;
 use trueup_core::keyed::{Entry, Keyed, Standing};
 
-/// Runs merged at once: each has an open file and a buffer of 64 KiB.
-const FAN_IN: usize = 128;
+/// Runs of one level merged at once: each has an open file and a buffer of 64 KiB.
+const FAN_IN: usize = 64;
+
+/// Runs left as they are at the end. More are merged into one, so that many sorted collections do not hold many
+/// files each.
+const RUNS_KEPT_MAX: usize = 8;
 
 /// Collects entries.
 #[derive(Debug)]
@@ -27,21 +32,22 @@ pub(crate) struct Sorter {
     arena: Vec<u8>,
     /// Where each entry's key and whole lie in the arena: start, key end, end.
     index: Vec<(usize, usize, usize)>,
-    runs: Vec<Spooled>,
+    /// A higher level holds what came earlier.
+    levels: Vec<Vec<Spooled>>,
     entries: u64,
 }
 
 impl Sorter {
     /// Makes a sorter of entries with `width` fields that keeps about `bytes_max` bytes in memory.
     pub(crate) fn new(folder: PathBuf, bytes_max: usize, width: usize) -> Self {
-        let (arena, index, runs) = (Vec::new(), Vec::new(), Vec::new());
+        let (arena, index, levels) = (Vec::new(), Vec::new(), Vec::new());
         Self {
             folder,
             bytes_max,
             width,
             arena,
             index,
-            runs,
+            levels,
             entries: 0,
         }
     }
@@ -63,35 +69,43 @@ impl Sorter {
         Ok(())
     }
 
-    /// Ends collecting and checks that no key occurs twice; `side` is named in the error.
-    pub(crate) fn finish(mut self, side: &str) -> Result<Sorted> {
+    /// Ends collecting and checks that no key occurs twice.
+    pub(crate) fn finish(mut self) -> Result<Sorted> {
         if !self.index.is_empty() {
             self.spill()?;
         }
-        let mut sorted = Sorted {
-            runs: self.runs,
-            width: self.width,
-            entries: self.entries,
-        };
+        let mut runs: Vec<Spooled> = self.levels.into_iter().rev().flatten().collect();
+        let mut merged = (runs.len() > RUNS_KEPT_MAX).then(|| Spool::new(&self.folder));
         let mut last: Option<Vec<u8>> = None;
-        let mut merge = Merge::new(&mut sorted.runs)?;
+        let mut merge = Merge::new(&mut runs)?;
         while let Some(entry) = merge.next()? {
             let key = Reader::new(entry).bytes()?;
             if last.as_deref() == Some(key) {
-                return Err(not_unique(side, key));
+                return Err(not_unique(key));
             }
             let kept = last.get_or_insert_default();
             kept.clear();
             kept.extend_from_slice(key);
+            if let Some(merged) = &mut merged {
+                merged.push(entry)?;
+            }
         }
-        Ok(sorted)
+        drop(merge);
+        if let Some(merged) = merged {
+            runs = vec![merged.finish()?];
+        }
+        Ok(Sorted {
+            runs,
+            width: self.width,
+            entries: self.entries,
+        })
     }
 
     fn spill(&mut self) -> Result<()> {
         let arena = &self.arena;
         self.index
             .sort_by(|a, b| arena[a.0..a.1].cmp(&arena[b.0..b.1]));
-        let mut spool = Spool::new(&self.folder)?;
+        let mut spool = Spool::new(&self.folder);
         let mut entry = Vec::new();
         for &(start, key_end, end) in &self.index {
             entry.clear();
@@ -99,26 +113,37 @@ impl Sorter {
             entry.extend_from_slice(&arena[key_end..end]);
             spool.push(&entry)?;
         }
-        self.runs.push(spool.finish()?);
         self.arena.clear();
         self.index.clear();
-        if self.runs.len() >= FAN_IN {
-            self.compact()
-        } else {
-            Ok(())
-        }
+        self.store(spool.finish()?)
     }
 
-    fn compact(&mut self) -> Result<()> {
-        let mut spool = Spool::new(&self.folder)?;
-        let mut merge = Merge::new(&mut self.runs)?;
-        while let Some(entry) = merge.next()? {
-            spool.push(entry)?;
+    /// Puts a run on the lowest level, and merges each level that is full.
+    fn store(&mut self, mut run: Spooled) -> Result<()> {
+        for level in 0.. {
+            if level == self.levels.len() {
+                self.levels.push(Vec::new());
+            }
+            let runs = &mut self.levels[level];
+            runs.push(run);
+            if runs.len() < FAN_IN {
+                break;
+            }
+            let mut full = std::mem::take(runs);
+            run = merged(&mut full, &self.folder)?;
         }
-        drop(merge);
-        self.runs = vec![spool.finish()?];
         Ok(())
     }
+}
+
+fn merged(runs: &mut [Spooled], folder: &Path) -> Result<Spooled> {
+    let mut spool = Spool::new(folder);
+    let mut merge = Merge::new(runs)?;
+    while let Some(entry) = merge.next()? {
+        spool.push(entry)?;
+    }
+    drop(merge);
+    spool.finish()
 }
 
 /// A sorted stream on disk, which can be read as often as needed.
@@ -240,3 +265,6 @@ impl<'a> Merge<'a> {
         Ok(Some(&self.current))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,21 +3,18 @@
 //! Invariant: an option that is accepted has an effect. Each command's own options stand beside the command; what
 //! `sync` and `diff` share stands here.
 
-use crate::{diff, history, output, sync};
+use crate::{diff, history, sync};
 use clap::Parser;
 use std::ffi::OsString;
 use std::str::FromStr;
 use trueup_core::guard::Guard;
 
-/// The exit code of wrong usage.
-const USAGE: u8 = 2;
-
 const EXAMPLES: &str = "\
 Examples:
   trueup sync csv:shop sqlite:shop.db --key customers=id --key orders=id
-  trueup sync sqlite:shop.db sqlite:copy.db --dry-run
-  trueup sync sqlite:shop.db sqlite:copy.db --collections orders --delete
-  trueup diff sqlite:shop.db#orders sqlite:copy.db#orders --json
+  trueup sync sqlite:shop.db postgres://app@db1/shop --dry-run
+  trueup sync sqlite:shop.db postgres://app@db1/shop --collections orders --delete
+  trueup diff sqlite:shop.db#orders postgres://app@db1/shop#orders --json
   trueup history
 
 Exit codes:
@@ -60,30 +57,55 @@ impl Command {
 pub(crate) enum Parsed {
     /// They name a command.
     Command(Command),
-    /// The user was told something (help, the version, what is wrong); this is the exit code.
-    Told(u8),
+    /// The user wants to read this: help, or the version.
+    Help(String),
+    /// They do not read, and this says why.
+    Wrong {
+        /// For people.
+        complaint: String,
+        /// Whether JSON was asked for, as far as one can tell.
+        json: bool,
+    },
 }
 
-/// Reads the arguments. Help and complaints are printed here.
+/// Reads the arguments, the program's name first.
 pub(crate) fn parse(arguments: &[OsString]) -> Parsed {
     match Cli::try_parse_from(arguments) {
         Ok(cli) => Parsed::Command(cli.command),
-        Err(told) if told.use_stderr() => {
-            let json = arguments.iter().any(|argument| argument == "--json");
-            output::usage(&told.render().to_string(), json);
-            Parsed::Told(USAGE)
-        }
-        Err(told) => {
-            output::help(&told.render().to_string());
-            Parsed::Told(0)
+        Err(told) if told.use_stderr() => Parsed::Wrong {
+            complaint: without_passwords(told.render().to_string(), arguments),
+            json: arguments.iter().any(|argument| argument == "--json"),
+        },
+        Err(told) => Parsed::Help(told.render().to_string()),
+    }
+}
+
+/// Takes the passwords of all addresses out of a complaint, which may quote any argument.
+fn without_passwords(mut complaint: String, arguments: &[OsString]) -> String {
+    for argument in arguments {
+        let argument = argument.to_string_lossy();
+        let user = argument
+            .split_once("://")
+            .and_then(|(_, rest)| rest.rsplit_once('@'));
+        let in_user = user.and_then(|(user, _)| user.split_once(':'));
+        let option = argument.split_once("password=");
+        let in_option = option.and_then(|(_, rest)| rest.split('&').next());
+        for secret in [in_user.map(|(_, password)| password), in_option]
+            .into_iter()
+            .flatten()
+        {
+            if !secret.is_empty() {
+                complaint = complaint.replace(secret, "***");
+            }
         }
     }
+    complaint
 }
 
 /// The two sides, and which collections of them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sides {
-    /// Where the records come from; never written [csv:DIR, csv:FILE.csv, sqlite:FILE, ...]
+    /// Where the records come from; never written: csv:DIR, csv:FILE.csv, sqlite:FILE, postgres://USER@HOST/DATABASE
     pub(crate) source: String,
 
     /// Where they go

@@ -5,6 +5,7 @@ use crate::link;
 use crate::output;
 use crate::progress::Listener;
 use crate::world::Machine;
+use std::path::PathBuf;
 use trueup_core::Result;
 use trueup_core::guard::Guard;
 use trueup_engine::{Mode, run};
@@ -12,7 +13,7 @@ use trueup_engine::{Mode, run};
 const EXAMPLES: &str = "\
 Examples:
   trueup diff csv:shop sqlite:shop.db --key customers=id --key orders=id
-  trueup diff sqlite:shop.db#orders sqlite:copy.db#orders --json
+  trueup diff sqlite:shop.db#orders postgres://app@db1/shop#orders --json
 
 Output:
   collection  +only at the source  -only at the target  ~changed  =same";
@@ -27,6 +28,10 @@ pub(crate) struct Args {
     /// Print one JSON object instead of lines
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Put temporary files beside this state file, which itself is not read [default: as for sync]
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
 
     /// Show no progress
     #[arg(long)]
@@ -45,7 +50,7 @@ pub(crate) fn diff(args: &Args) -> Result<u8> {
     };
     let mut link = link::open(&args.sides, mode, Guard::default(), &machine.context())?;
     let listener = Listener::new(args.quiet);
-    let result = run::diff(&mut link, &machine.world(&listener));
+    let result = run::diff(&mut link, &machine.world(&listener, args.state.as_deref()));
     listener.finish();
     let report = result?;
     output::compared(&report, args.json)?;

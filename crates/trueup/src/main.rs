@@ -16,14 +16,21 @@ mod world;
 
 use args::{Command, Parsed};
 use std::process::ExitCode;
-use trueup_core::{Error, Result};
+use trueup_core::{Error, Kind, Result};
 use trueup_engine::run::exit_code;
 
 fn main() -> ExitCode {
     output::hide_panics();
     let command = match args::parse(&world::arguments()) {
         Parsed::Command(command) => command,
-        Parsed::Told(code) => return ExitCode::from(code),
+        Parsed::Help(text) => {
+            output::help(&text);
+            return ExitCode::SUCCESS;
+        }
+        Parsed::Wrong { complaint, json } => {
+            output::usage(&complaint, json);
+            return ExitCode::from(exit_code(Kind::Config));
+        }
     };
     let json = command.json();
     // A panic is a defect; it ends with that exit code, not with a number that the contract does not know.

@@ -83,11 +83,24 @@ pub(crate) fn failure(error: &Error, as_json: bool) {
 pub(crate) fn usage(complaint: &str, as_json: bool) {
     stderr(&escape::lines(complaint));
     if as_json {
-        let first = complaint.lines().next().unwrap_or_default();
-        let message = first.strip_prefix("error: ").unwrap_or(first);
-        let object = json::failure(Kind::Config.name(), message, Some("trueup --help"));
-        drop(stdout(&object));
+        let message = first_paragraph(complaint);
+        let hint = "trueup --help shows what can be said";
+        drop(stdout(&json::failure(
+            Kind::Config.name(),
+            &message,
+            Some(hint),
+        )));
     }
+}
+
+/// What is wrong, without the usage that follows it.
+fn first_paragraph(complaint: &str) -> String {
+    let lines = complaint.lines().map(str::trim);
+    let lines: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
+    let message = lines.join(" ");
+    message
+        .strip_prefix("error: ")
+        .map_or_else(|| message.clone(), str::to_owned)
 }
 
 /// Prints help or the version.

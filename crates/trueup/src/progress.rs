@@ -41,7 +41,7 @@ impl Listener {
         match self {
             Self::Quiet => {}
             Self::Bars(bars) => bars.clear(),
-            Self::Lines(lines) => lock(lines).end(world::now_ms()).iter().for_each(print),
+            Self::Lines(lines) => print(&lock(lines).end(world::now_ms())),
         }
     }
 
@@ -61,7 +61,7 @@ impl Progress for Listener {
             Self::Bars(bars) => bars.tick(tick),
             Self::Lines(lines) => {
                 let said = lock(lines).tick(tick, world::now_ms());
-                said.iter().for_each(print);
+                print(&said);
             }
         }
     }
@@ -75,8 +75,8 @@ impl Progress for Listener {
     }
 }
 
-fn print(line: &String) {
-    output::progress(line);
+fn print(lines: &[String]) {
+    lines.iter().for_each(|line| output::progress(line));
 }
 
 /// A listener that panicked has nothing to spoil but a line.
@@ -108,7 +108,7 @@ impl Bars {
         if let Some(total) = tick.total {
             bar.set_length(total);
         }
-        bar.set_style(style(tick.total.is_some()));
+        bar.set_style(style(tick.total.is_some(), unit(tick.step)));
         bar.set_message(format!(
             "{} {}",
             output::safe(tick.collection),
@@ -125,16 +125,30 @@ impl Bars {
     }
 }
 
-fn style(with_total: bool) -> ProgressStyle {
+/// What is counted: a scan counts the records of both sides.
+fn unit(step: Step) -> &'static str {
+    match step {
+        Step::Apply => "records written",
+        Step::Sort | Step::Compare | Step::Verify => "records read",
+    }
+}
+
+fn style(with_total: bool, unit: &'static str) -> ProgressStyle {
     let template = if with_total {
-        "{msg} [{bar:24}] {pos}/{len} records {rate} {eta} left"
+        "{msg} [{bar:24}] {pos}/{len} {unit} {rate} {eta} left"
     } else {
-        "{msg} {spinner} {pos} records {rate}"
+        "{msg} {spinner} {pos} {unit} {rate}"
     };
     let style =
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = style.with_key(
+        "unit",
+        move |_: &ProgressState, out: &mut dyn fmt::Write| {
+            out.write_str(unit).ok();
+        },
+    );
+    // A bar that cannot be drawn is no reason to stop.
     style.with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
-        // A bar that cannot be drawn is no reason to stop.
         write!(out, "{:.0}/s", state.per_sec()).ok();
     })
 }
@@ -208,22 +222,21 @@ impl Active {
             records,
             ..
         } = self;
-        let step = self.step.name();
+        let (step, unit) = (self.step.name(), unit(self.step));
         match self.total {
             Some(total) if rate > 0 => {
                 let left = total.saturating_sub(*records).div_ceil(rate);
-                format!(
-                    "{collection}: {step} {records} of {total} records, {rate}/s, {left} s left"
-                )
+                format!("{collection}: {step} {records} of {total} {unit}, {rate}/s, {left} s left")
             }
-            Some(_) | None => format!("{collection}: {step} {records} records, {rate}/s"),
+            Some(_) | None => format!("{collection}: {step} {records} {unit}, {rate}/s"),
         }
     }
 
     fn ended(&self, now_ms: i64) -> String {
-        let (collection, records, rate) = (&self.collection, self.records, self.rate(now_ms));
+        let (collection, unit) = (&self.collection, unit(self.step));
+        let (records, rate) = (self.records, self.rate(now_ms));
         format!(
-            "{collection}: {} done, {records} records, {rate}/s",
+            "{collection}: {} done, {records} {unit}, {rate}/s",
             self.step.name()
         )
     }

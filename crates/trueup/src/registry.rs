@@ -35,6 +35,11 @@ const SCHEMES: &[Scheme] = &[
         example: "sqlite:FILE",
         connect: |address, _, context| trueup_sql::sqlite::connect(address, context),
     },
+    Scheme {
+        names: &["postgres", "postgresql"],
+        example: "postgres://USER@HOST:PORT/DATABASE",
+        connect: |address, _, context| trueup_sql::postgres::connect(address, context),
+    },
 ];
 
 /// An address as the user wrote it, taken apart.

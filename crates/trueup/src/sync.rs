@@ -14,8 +14,8 @@ const EXAMPLES: &str = "\
 Examples:
   trueup sync csv:shop sqlite:shop.db --key customers=id --key orders=id
   trueup sync 'csv:orders.csv?delimiter=;' sqlite:shop.db#orders --key id
-  trueup sync sqlite:shop.db sqlite:copy.db --dry-run --delete
-  trueup sync sqlite:shop.db sqlite:copy.db --collections orders,items=order_items
+  trueup sync sqlite:shop.db postgres://app@db1/shop --dry-run --delete
+  trueup sync sqlite:shop.db postgres://app@db1/shop --collections orders,items=order_items
 
 Without --delete, records that only the target has are left, and do not count as a difference.
 A run that was interrupted or killed is continued by the same command.";
@@ -92,7 +92,7 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     }
     let mut store = world::open_store(args.state.as_deref())?;
     let listener = Listener::new(args.quiet);
-    let mut world = machine.world(&listener);
+    let mut world = machine.world(&listener, args.state.as_deref());
     world.limits.batch_records_max = args.batch_records;
     let result = run::run(&mut link, &mut store, &world);
     listener.finish();
@@ -105,7 +105,7 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
 fn dry_run(args: &Args, link: &mut Link, machine: &Machine) -> Result<u8> {
     let listener = Listener::new(args.quiet);
     let mut text = PlanText::new(args.json);
-    let mut world = machine.world(&listener);
+    let mut world = machine.world(&listener, args.state.as_deref());
     world.limits.batch_records_max = args.batch_records;
     let result = run::plan(link, &world, &mut |lines| {
         listener.hide(|| text.push(lines))

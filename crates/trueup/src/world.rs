@@ -67,14 +67,18 @@ impl Machine {
         }
     }
 
-    /// Returns what a run may use.
-    pub(crate) fn world<'a>(&'a self, progress: &'a dyn Progress) -> trueup_engine::World<'a> {
+    /// Returns what a run may use. Temporary files go beside the state file, which has room for more than memory.
+    pub(crate) fn world<'a>(
+        &'a self,
+        progress: &'a dyn Progress,
+        state: Option<&Path>,
+    ) -> trueup_engine::World<'a> {
         trueup_engine::World {
             clock: &self.clock,
             progress,
             failpoints: self.failpoints.clone(),
             stop: &self.stop,
-            spool_folder: std::env::temp_dir(),
+            spool_folder: spool_folder(state),
             limits: Limits::default(),
         }
     }
@@ -147,6 +151,21 @@ pub(crate) fn open_store(given: Option<&Path>) -> Result<Store> {
         create_private(folder)?;
     }
     Store::open(&path, &incarnation()?)
+}
+
+/// Where temporary files go: the state file's folder where there is one, else the system's.
+fn spool_folder(given: Option<&Path>) -> PathBuf {
+    let beside = state_path(given, &variable).ok().and_then(|path| {
+        let parent = path.parent()?;
+        Some(if parent.as_os_str().is_empty() {
+            PathBuf::from(".")
+        } else {
+            parent.to_owned()
+        })
+    });
+    beside
+        .filter(|folder| folder.is_dir())
+        .unwrap_or_else(std::env::temp_dir)
 }
 
 /// Opens the state store if there is one. A file that was named must be there.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::filter::{Compare, Term};
+use crate::schema::Field;
 
 fn schema(name: &str, fields: &[(&str, Type)], key: &[usize]) -> Schema {
     Schema {

@@ -1,7 +1,7 @@
-//! A report as the history keeps it: JSON without the plan, which is long and shows keys.
+//! A report as the history keeps it: JSON.
 //!
 //! `format` grows with every change that an old reader would misread. A document of another version, or one that is
-//! damaged, reads as none: the history then shows the run without its report. `golden.json` is the contract.
+//! damaged, reads as none: the history then shows the run without its report. `codec/golden.json` is the contract.
 
 use crate::certificate::{Certificate, count, digest_from, fold, list, text, texts};
 use crate::report::{CollectionReport, Report};
@@ -103,3 +103,6 @@ fn parked_from_json(document: &Value) -> Option<Parked> {
         reason: text(document, "reason")?,
     })
 }
+
+#[cfg(test)]
+pub(super) mod tests;

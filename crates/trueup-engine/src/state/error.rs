@@ -42,7 +42,10 @@ fn advice(cause: &rusqlite::Error) -> (Kind, &'static str) {
             Kind::Unavailable,
             "check the disk; then run again, or put the state elsewhere with --state",
         ),
-        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => (Kind::Corrupt, UNSOUND),
+        // Unknown is SQLite's plain error. Our statements are sound, so what they ask for is missing in the file.
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::Unknown) => {
+            (Kind::Corrupt, UNSOUND)
+        }
         Some(_) => (
             Kind::Bug,
             "this is a defect in trueup, or the state file was altered by hand; please report it",
@@ -62,12 +65,13 @@ const UNSOUND: &str = "the file is not a sound trueup state; check the path, res
 /// Turns the file system's error into ours; `doing` says what was tried.
 pub(super) fn io(cause: io::Error, path: &Path, doing: &str) -> Error {
     use io::ErrorKind::{
-        NotADirectory, NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+        AlreadyExists, InvalidFilename, InvalidInput, NotADirectory, NotFound, PermissionDenied,
+        QuotaExceeded, ReadOnlyFilesystem, StorageFull,
     };
     let (kind, hint) = match cause.kind() {
         PermissionDenied | ReadOnlyFilesystem => (Kind::Auth, RIGHTS),
         StorageFull | QuotaExceeded => (Kind::Rejected, FULL),
-        NotFound | NotADirectory => (
+        AlreadyExists | InvalidFilename | InvalidInput | NotADirectory | NotFound => (
             Kind::Config,
             "the path leads nowhere; name a file in a folder of yours with --state",
         ),

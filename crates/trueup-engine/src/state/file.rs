@@ -1,6 +1,6 @@
 //! The state file's place: its folder, its birth, its rights.
 //!
-//! Invariant: a state file appears whole or not at all. It is built under another name and then given its own, which
+//! Invariant: a state file appears whole or not at all. It is built elsewhere and then given its name, which
 //! fails if a file stands there already; so two processes that create it at once agree on one, a process that dies
 //! half-way leaves only a folder that the next one sweeps up, and nothing is ever overwritten. The rejected alternative, creating the
 //! file and letting SQLite fill it, has two flaws: others see it half-made, and closing our own descriptor of a

@@ -12,6 +12,8 @@
 //! It does not fence: a process that was stopped and goes on after its lock was broken by hand is refused by the
 //! target's epoch, not here.
 
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -38,24 +40,17 @@ impl Lock {
     /// # Errors
     /// `Stale` when another process, or another store of this process, holds it.
     pub(super) fn take(state: &Path, durable: &str) -> Result<Self> {
+        let failed = |cause| super::error::io(cause, state, "lock the link");
         let path = path_of(state, durable);
-        let mut pid = None;
         for _ in 0..ATTEMPTS_MAX {
-            let file =
-                open(&path).map_err(|cause| super::error::io(cause, state, "lock the link"))?;
-            match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) if leads_to(&path, &file) => return Ok(Self::label(path, file)),
-                Err(rustix::io::Errno::WOULDBLOCK) if leads_to(&path, &file) => {
-                    return Err(held(read_pid(&file)));
-                }
-                // Removed by its holder between our opening and our locking: it is a file without a name now.
-                Ok(()) | Err(rustix::io::Errno::WOULDBLOCK) => pid = read_pid(&file),
-                Err(cause) => {
-                    return Err(super::error::io(cause.into(), state, "lock the link"));
-                }
+            let file = open(&path).map_err(failed)?;
+            match claim(&path, &file).map_err(failed)? {
+                Claim::Ours => return Ok(Self::label(path, file)),
+                Claim::Held(pid) => return Err(held(pid)),
+                Claim::Gone => {}
             }
         }
-        Err(held(pid))
+        Err(held(None))
     }
 
     /// Writes down who holds the lock. Only for people: that nothing could be written takes nothing from the lock.
@@ -93,7 +88,7 @@ fn path_of(state: &Path, durable: &str) -> PathBuf {
 
 fn open(path: &Path) -> io::Result<File> {
     // Never through a symbolic link: the label is written into what is opened here.
-    let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    let no_follow = OFlags::NOFOLLOW.bits().cast_signed();
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -102,6 +97,30 @@ fn open(path: &Path) -> io::Result<File> {
         .mode(0o600)
         .custom_flags(no_follow)
         .open(path)
+}
+
+/// What came of trying to lock an opened lock file.
+#[derive(Debug, PartialEq, Eq)]
+enum Claim {
+    /// The link is ours.
+    Ours,
+    /// Somebody holds it: this process, if it wrote down its number already.
+    Held(Option<u32>),
+    /// The file was removed since it was opened, so that locking it means nothing.
+    Gone,
+}
+
+fn claim(path: &Path, file: &File) -> io::Result<Claim> {
+    let locked = match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => true,
+        Err(Errno::WOULDBLOCK) => false,
+        Err(cause) => return Err(cause.into()),
+    };
+    Ok(match (leads_to(path, file), locked) {
+        (false, _) => Claim::Gone,
+        (true, true) => Claim::Ours,
+        (true, false) => Claim::Held(read_pid(file)),
+    })
 }
 
 fn leads_to(path: &Path, file: &File) -> bool {
@@ -126,4 +145,29 @@ fn held(pid: Option<u32>) -> Error {
     .hint(
         "wait for it to end, or stop that process; then run again: nothing was changed by this run",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three processes at the worst moments: one ends, the others opened its lock file before.
+    #[test]
+    fn a_lock_file_that_was_removed_since_it_was_opened_counts_for_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let state = folder.path().join("state.db");
+        let take = || Lock::take(&state, "a");
+        let path = path_of(&state, "a");
+        let first = take().expect("free");
+        let [early, late] = [(); 2].map(|()| open(&path).expect("it opens"));
+        let us = Some(std::process::id());
+        assert_eq!(claim(&path, &early).expect("asked"), Claim::Held(us));
+        drop(first);
+        assert_eq!(claim(&path, &early).expect("asked"), Claim::Gone, "locked");
+        let second = take().expect("free, whatever happens to the old file");
+        assert_eq!(claim(&path, &late).expect("asked"), Claim::Gone, "refused");
+        assert!(take().is_err());
+        drop(second);
+        assert!(!path.exists());
+    }
 }

@@ -65,7 +65,7 @@ pub struct PastRun {
     pub exit: Option<u8>,
     /// The error it ended with: kind and message, no values.
     pub error: Option<String>,
-    /// Its report without the plan, where it has one; certificate included. `None` too when another version of
+    /// Its report, where it has one; certificate included. `None` too when another version of
     /// trueup wrote it in a form unknown to this one.
     pub report: Option<Report>,
 }
@@ -103,12 +103,14 @@ impl Store {
             return Err(Error::bug("a state store needs an incarnation id"));
         }
         let path = file::ensure(path, |fresh| {
-            let (connection, _) = schema::open(fresh, incarnation)?;
+            // The tables are in the main file, synced, before the log is switched on: nothing is left in the log,
+            // which does not move with the file.
+            let (connection, _) = schema::open(fresh, path, incarnation)?;
             connection
                 .close()
                 .map_err(|(_, cause)| error::sqlite(cause, path, "create it"))
         })?;
-        let (connection, incarnation) = schema::open(&path, incarnation)?;
+        let (connection, incarnation) = schema::open(&path, &path, incarnation)?;
         file::tighten(&path)?;
         Ok(Self {
             connection,
@@ -275,7 +277,7 @@ impl Store {
 
     /// Records how a run ended, and releases the link's lock.
     ///
-    /// The report is kept without its plan, which is long and shows keys. When recording fails, the lock is kept
+    /// When recording fails, the lock is kept
     /// and `finish` may be tried again. Old runs of the link are dropped.
     ///
     /// # Errors

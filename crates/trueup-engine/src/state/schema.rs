@@ -70,16 +70,15 @@ enum Standing {
 }
 
 /// Opens the file at `path`, brings it to the newest version, and returns it with its incarnation id: `incarnation`
-/// when the file was empty, else the one it was born with.
-pub(super) fn open(path: &Path, incarnation: &str) -> Result<(Connection, String)> {
-    let failed = |cause| error::sqlite(cause, path, "open it");
+/// when the file was empty, else the one it was born with. Errors call the file `name`.
+pub(super) fn open(path: &Path, name: &Path, incarnation: &str) -> Result<(Connection, String)> {
+    let failed = |cause| error::sqlite(cause, name, "open it");
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_EXRESCODE;
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     prepare(&connection).map_err(failed)?;
-    recognise(&connection, path)?;
-    migrate(&mut connection, path, incarnation)?;
+    migrate(&mut connection, name, incarnation)?;
     switch_to_log(&connection).map_err(failed)?;
     let found = connection
         .query_row(
@@ -92,7 +91,7 @@ pub(super) fn open(path: &Path, incarnation: &str) -> Result<(Connection, String
     let found = found.ok_or_else(|| {
         Error::corrupt(format!(
             "state={}: it has no incarnation id",
-            path.display()
+            name.display()
         ))
         .hint("restore the file from a backup, or begin a new one with --state")
     })?;

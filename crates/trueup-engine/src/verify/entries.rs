@@ -87,7 +87,7 @@ impl Sorter {
             return Ok(());
         }
         self.buffer.sort_unstable();
-        let mut spool = Spool::new(&self.folder)?;
+        let mut spool = Spool::new(&self.folder);
         for entry in self.buffer.drain(..) {
             spool.push(&entry.0)?;
         }
@@ -128,7 +128,7 @@ impl Sorter {
             runs,
             entries,
         };
-        let mut spool = Spool::new(&self.folder)?;
+        let mut spool = Spool::new(&self.folder);
         let mut merge = sorted.read()?;
         while let Some(entry) = merge.next()? {
             spool.push(&entry.0)?;

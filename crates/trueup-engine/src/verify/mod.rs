@@ -196,7 +196,7 @@ impl<'a> Proving<'a> {
             },
             mapping: &self.collection.mapping,
             world,
-            step: Step::Verify,
+            step: Some(Step::Verify),
         };
         let mut take = |piece: Piece| {
             // A record may be parked here and refused by the target before: it is one record.

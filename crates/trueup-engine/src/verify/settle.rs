@@ -47,7 +47,7 @@ pub(super) fn settle(
     let mut source = Peeked::new(source.read()?)?;
     let mut target = Peeked::new(target.read()?)?;
     let mut earlier = Earlier::new(before)?;
-    let mut found = Spool::new(&world.spool_folder)?;
+    let mut found = Spool::new(&world.spool_folder);
     let (mut wrong, mut moving, mut only_target) = (0, 0, 0);
     let mut hidden = Fold::default();
     while let Some(key) = first(source.key(), target.key()) {

@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 mod live;
 mod sorting;
 
@@ -166,7 +164,9 @@ fn empty_sides_are_equal() {
 #[test]
 fn one_difference_among_many_is_found_and_no_other() {
     type Plant = fn(&Memory);
-    let cases: [(&str, Plant, bool, (u64, u64, u64)); 6] = [
+    /// Why, what is planted, whether extra records count, and the counts to be found.
+    type Case = (&'static str, Plant, bool, (u64, u64, u64));
+    let cases: [Case; 6] = [
         (
             "changed",
             |target| {

@@ -232,7 +232,7 @@ impl Csv {
 
 fn unknown(field: &str, names: &[String], path: &Path, option: &str) -> Error {
     let error = Error::config(format!(
-        "no such column column={field} option={option} file={}",
+        "there is no field={field}, which {option} names, in file={}",
         path.display()
     ));
     let known: Vec<&str> = names.iter().map(String::as_str).collect();

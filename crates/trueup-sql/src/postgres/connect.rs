@@ -14,6 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
 use trueup_core::{Error, Kind, Result};
 
 /// How long a dead peer can go unnoticed.
@@ -23,6 +24,8 @@ const KEEPALIVE_RETRIES: u32 = 3;
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long to wait for the goodbye to be sent.
 const GOODBYE: Duration = Duration::from_millis(200);
+/// How long to wait until a cancellation is sent.
+const CANCEL: Duration = Duration::from_secs(5);
 /// The oldest server whose catalogue is understood.
 const VERSION_MIN: i32 = 120_000;
 
@@ -57,8 +60,8 @@ pub(super) struct Connection {
     runtime: Runtime,
     /// Whether answers may no longer belong to what was asked.
     given_up: AtomicBool,
-    /// Whether TLS protects it.
-    pub(super) encrypted: bool,
+    /// How to reach the server in the same way once more; `None` when it is not protected by TLS.
+    tls: Option<MakeRustlsConnect>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -76,13 +79,13 @@ impl Connection {
         let runtime = runtime.map_err(|error| {
             Error::new(Kind::Unavailable, "cannot start a runtime").cause(error)
         })?;
-        let (client, driver, encrypted) = runtime.block_on(dial(settings))?;
+        let (client, driver, tls) = runtime.block_on(dial(settings))?;
         let connection = Self {
             client: Some(client),
             driver: Some(driver),
             runtime,
             given_up: AtomicBool::new(false),
-            encrypted,
+            tls,
         };
         connection.settle()?;
         Ok(connection)
@@ -115,6 +118,30 @@ impl Connection {
     pub(super) fn query(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
         self.wait(|client| client.query(sql, parameters))?
             .map_err(|foreign| error::translate(&foreign))
+    }
+
+    /// Whether TLS protects it.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Asks the server to cancel the statement under way; `false` when it could not be asked.
+    pub(super) fn cancel(&self) -> bool {
+        let Some(token) = self.client.as_ref().map(Client::cancel_token) else {
+            return false;
+        };
+        let tls = self.tls.clone();
+        let ask = async {
+            match tls {
+                Some(tls) => token.cancel_query(tls).await,
+                None => token.cancel_query(NoTls).await,
+            }
+        };
+        // The timer needs the runtime, and so is made inside it.
+        let asked = self
+            .runtime
+            .block_on(async { tokio::time::timeout(CANCEL, ask).await });
+        matches!(asked, Ok(Ok(())))
     }
 
     /// Whether the connection is known to be broken.
@@ -182,7 +209,10 @@ pub(super) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
     })
 }
 
-async fn dial(settings: &Settings) -> Result<(Client, JoinHandle<()>, bool)> {
+/// A client, its driver, and the TLS they speak.
+type Dialled = (Client, JoinHandle<()>, Option<MakeRustlsConnect>);
+
+async fn dial(settings: &Settings) -> Result<Dialled> {
     if settings.is_socket() || settings.ssl_mode == SslMode::Disable {
         return plain(settings).await;
     }
@@ -230,7 +260,7 @@ fn driver_settings(settings: &Settings) -> tokio_postgres::Config {
     config
 }
 
-async fn plain(settings: &Settings) -> Result<(Client, JoinHandle<()>, bool)> {
+async fn plain(settings: &Settings) -> Result<Dialled> {
     let mut config = driver_settings(settings);
     config.ssl_mode(tokio_postgres::config::SslMode::Disable);
     let dialled = Box::pin(tokio::time::timeout(
@@ -242,23 +272,23 @@ async fn plain(settings: &Settings) -> Result<(Client, JoinHandle<()>, bool)> {
         .map_err(|_| timed_out())?
         .map_err(|foreign| error::connecting(&foreign))?;
     let driver = tokio::spawn(async { connection.await.unwrap_or_default() });
-    Ok((client, driver, false))
+    Ok((client, driver, None))
 }
 
-async fn secured(settings: &Settings) -> Result<(Client, JoinHandle<()>, bool)> {
+async fn secured(settings: &Settings) -> Result<Dialled> {
     let mut config = driver_settings(settings);
     config.ssl_mode(tokio_postgres::config::SslMode::Require);
     let tls = tls::connector(settings)?;
     let dialled = Box::pin(tokio::time::timeout(
         settings.connect_timeout,
-        config.connect(tls),
+        config.connect(tls.clone()),
     ))
     .await;
     let (client, connection) = dialled
         .map_err(|_| timed_out())?
         .map_err(|foreign| error::connecting(&foreign))?;
     let driver = tokio::spawn(async { connection.await.unwrap_or_default() });
-    Ok((client, driver, true))
+    Ok((client, driver, Some(tls)))
 }
 
 fn timed_out() -> Error {

@@ -80,6 +80,17 @@ pub(super) fn raise(connection: &Connection, claim: &Claim) -> Result<u64> {
         .ok_or_else(|| Error::corrupt("the epoch was raised and is not there"))
 }
 
+/// Reads the epoch that was claimed last; 0 when none was.
+pub(super) fn epoch(connection: &Connection, link: &str) -> Result<u64> {
+    let there = "SELECT to_regclass('trueup.epoch') IS NOT NULL";
+    if !column::<bool>(&connection.one(there)?, 0)? {
+        return Ok(0);
+    }
+    let sql = "SELECT epoch FROM trueup.epoch WHERE link = $1";
+    let rows = typed(connection, sql, &[(&link, Type::TEXT)])?;
+    Ok(unsigned(rows.first(), 0)?.unwrap_or(0))
+}
+
 /// Locks the link's epoch and makes sure that it is still ours.
 ///
 /// # Errors

@@ -19,6 +19,10 @@ const PRECISION_MAX: u16 = 1000;
 
 /// Designs `wanted` for this server.
 ///
+/// Text fields of the key are created with `COLLATE "C"`: the primary key's index then stands in canonical order, and
+/// an ordered scan reads along it instead of sorting. Queries of the user that sort by the key get the order of the
+/// bytes unless they ask for another collation.
+///
 /// # Errors
 /// `Config` when a name is not allowed or a key cannot be one; names the field.
 pub(super) fn design(connection: &Connection, wanted: &Schema) -> Result<Design> {
@@ -113,13 +117,16 @@ fn table_name(connection: &Connection, collection: &str) -> Result<String> {
 
 fn statement(table: &str, schema: &Schema) -> String {
     let mut lines = Vec::new();
-    for field in &schema.fields {
+    for (at, field) in schema.fields.iter().enumerate() {
         let ty = field
             .native
             .strip_prefix("postgres:")
             .unwrap_or(&field.native);
         let null = if field.nullable { "" } else { " NOT NULL" };
-        lines.push(format!("  {} {ty}{null}", ident(&field.name)));
+        let by_bytes = schema.key.contains(&at)
+            && (ty == "text" || ty == "character varying" || ty.starts_with("character varying("));
+        let collation = if by_bytes { " COLLATE \"C\"" } else { "" };
+        lines.push(format!("  {} {ty}{collation}{null}", ident(&field.name)));
     }
     let names =
         |columns: &[usize]| idents(columns.iter().map(|&at| schema.fields[at].name.as_str()));

@@ -120,6 +120,14 @@ impl Endpoint for Postgres {
         )?))
     }
 
+    fn epoch(&mut self, link: &str) -> Result<Option<u64>> {
+        if self.about.class != Class::Transactional {
+            return Ok(None);
+        }
+        self.ask(|connection| control::epoch(connection, link))
+            .map(Some)
+    }
+
     fn writer(&mut self, claim: &Claim) -> Result<Box<dyn Writer>> {
         let control = self.about.class == Class::Transactional;
         let writer = PostgresWriter::claim(self.open()?, claim, control, self.failpoints.clone());
@@ -181,7 +189,7 @@ fn probe(connection: &Connection, settings: &Settings) -> Result<About> {
     if read_only {
         notes.push("the user's transactions are read-only by default; batches ask for writing all the same".to_owned());
     }
-    notes.extend(protection_note(connection.encrypted, settings));
+    notes.extend(protection_note(connection.is_encrypted(), settings));
     Ok(About {
         engine: "postgres",
         version,

@@ -13,6 +13,7 @@ use super::types::{self, Wire};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use std::pin::Pin;
+use std::time::Duration;
 use tokio_postgres::CopyOutStream;
 use trueup_core::batch::{Batch, Record};
 use trueup_core::endpoint::{Order, Position, Scan, ScanRequest, Snapshot};
@@ -23,6 +24,11 @@ use trueup_core::{Error, Kind, Result};
 
 /// The most bytes of an unfinished record that are kept: the server's own limit for one, with room.
 const CARRY_BYTES_MAX: usize = 2 << 30;
+
+/// How long the rest of a dropped scan is read before it is cancelled.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// Waits for a cancellation that is under way, as long as one can reasonably be.
+const CANCEL_ME: &str = "SELECT pg_sleep(2)";
 
 /// A consistent view of a database.
 #[derive(Debug)]
@@ -78,8 +84,15 @@ impl Snapshot for PostgresSnapshot {
             bytes_max: request.batch_bytes_max.max(1),
         };
         let Query { sql, slots, .. } = query;
-        let source = CopySource::open(&self.connection, &sql, slots)?;
-        Ok(Box::new(PostgresScan { source, room }))
+        // What a scan does, also one that fails or is cancelled, ends with its savepoint; the snapshot goes on.
+        self.connection.execute("SAVEPOINT trueup_scan")?;
+        match CopySource::open(&self.connection, &sql, slots) {
+            Ok(source) => Ok(Box::new(PostgresScan { source, room })),
+            Err(error) => {
+                end_scan(&self.connection);
+                Err(error)
+            }
+        }
     }
 }
 
@@ -93,10 +106,10 @@ pub(super) fn described(connection: &Connection, collection: &str) -> Result<Tab
 }
 
 /// A query and what it delivers.
-struct Query {
-    sql: String,
+pub(super) struct Query {
+    pub(super) sql: String,
     slots: Vec<Slot>,
-    ordered: bool,
+    pub(super) ordered: bool,
     /// The key of the last record already read, as text for [`BOUND`].
     bounds: Vec<String>,
 }
@@ -105,7 +118,7 @@ struct Query {
 const BOUND: &str = "trueup.bound_";
 
 impl Query {
-    fn new(table: &Table, request: &ScanRequest<'_>) -> Result<Self> {
+    pub(super) fn new(table: &Table, request: &ScanRequest<'_>) -> Result<Self> {
         let columns = request
             .fields
             .iter()
@@ -212,6 +225,8 @@ pub(super) fn delivered(prefix: &str, column: &Column) -> String {
 fn sort_key(column: &Column) -> String {
     let read = delivered("", column);
     match column.wire {
+        // Said only where it is not so already: some servers would not see that an index of that order fits.
+        Wire::Text if column.bytewise => read,
         Wire::Text | Wire::Padded | Wire::Cast => format!("{read} COLLATE \"C\""),
         _ => read,
     }
@@ -260,8 +275,10 @@ pub(super) struct CopySource<'a> {
     stream: Pin<Box<CopyOutStream>>,
     reader: Reader,
     rest: Bytes,
-    /// Whether the server said that there is no more; asking again is not allowed.
+    /// Whether there is no more to be had; asking again is not allowed.
     done: bool,
+    /// Whether the server said so, and is not sending any more.
+    ended: bool,
 }
 
 impl<'a> CopySource<'a> {
@@ -277,6 +294,7 @@ impl<'a> CopySource<'a> {
             reader,
             rest: Bytes::new(),
             done: false,
+            ended: false,
         })
     }
 
@@ -290,9 +308,10 @@ impl<'a> CopySource<'a> {
             stream,
             reader,
             rest,
+            ended,
             ..
         } = self;
-        let more = connection.block_on(fill(stream, reader, rest, into, room));
+        let more = connection.block_on(fill(stream, ended, reader, rest, into, room));
         // After an error the stream is over, too.
         self.done = !matches!(more, Ok(true));
         more
@@ -301,6 +320,7 @@ impl<'a> CopySource<'a> {
 
 async fn fill(
     stream: &mut Pin<Box<CopyOutStream>>,
+    ended: &mut bool,
     reader: &mut Reader,
     rest: &mut Bytes,
     into: &mut Batch,
@@ -312,7 +332,9 @@ async fn fill(
         if !reader.ended() && (into.len() >= room.records_max || into.bytes() >= room.bytes_max) {
             return Ok(true);
         }
-        match stream.next().await {
+        let chunk = stream.next().await;
+        *ended = !matches!(chunk, Some(Ok(_)));
+        match chunk {
             Some(Ok(chunk)) if reader.ended() && !chunk.is_empty() => {
                 return Err(Error::corrupt(
                     "the server sends more after the end of a binary COPY",
@@ -342,9 +364,51 @@ async fn fill(
     }
 }
 
+impl CopySource<'_> {
+    /// Makes the server stop sending, and takes what is under way already. Without a way to cancel, everything is.
+    fn stop(&mut self) {
+        if self.ended || self.connection.is_closed() {
+            return;
+        }
+        // What is nearly over is quicker read than cancelled.
+        let patient = async { tokio::time::timeout(PATIENCE, drain(&mut self.stream)).await };
+        let over = self.connection.block_on(patient).is_ok();
+        let cancelled = !over && self.connection.cancel();
+        let refused = !over && self.connection.block_on(drain(&mut self.stream));
+        (self.done, self.ended) = (true, true);
+        if cancelled && !refused {
+            // It was sent whole before the cancellation arrived, which must not hit what comes next.
+            drop(self.connection.execute(CANCEL_ME));
+        }
+    }
+}
+
+/// Reads and forgets the rest; tells whether the server broke it off.
+async fn drain(stream: &mut Pin<Box<CopyOutStream>>) -> bool {
+    loop {
+        match stream.next().await {
+            Some(Ok(_)) => {}
+            Some(Err(_)) => return true,
+            None => return false,
+        }
+    }
+}
+
+/// Ends what a scan began. Where that fails, the next statement says so.
+fn end_scan(connection: &Connection) {
+    drop(connection.execute("ROLLBACK TO trueup_scan; RELEASE trueup_scan"));
+}
+
 struct PostgresScan<'a> {
     source: CopySource<'a>,
     room: Room,
+}
+
+impl Drop for PostgresScan<'_> {
+    fn drop(&mut self) {
+        self.source.stop();
+        end_scan(self.source.connection);
+    }
 }
 
 impl Scan for PostgresScan<'_> {

@@ -32,6 +32,20 @@ pub(super) struct Column {
     pub(super) modified: bool,
     /// `GENERATED ALWAYS AS IDENTITY`.
     pub(super) always: bool,
+    /// Whether its own order is that of the bytes (collation `"C"`).
+    pub(super) bytewise: bool,
+    pub(super) equality: Equality,
+}
+
+/// What a column's own `=` makes of values that are different to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Equality {
+    /// Different values are different there, too.
+    Exact,
+    /// Different spellings may be one value: `1 day` and `24:00:00`, `{1.0}` and `{1}`.
+    Spelling,
+    /// Different texts may be one value: `citext`, a nondeterministic collation.
+    Folding,
 }
 
 /// A unique index on plain columns.
@@ -72,6 +86,21 @@ impl Table {
         } else {
             self.sql()
         }
+    }
+
+    /// Locks the table against new triggers and references, and asks whether a record of it (or of its partitions)
+    /// can be removed without anything else happening.
+    pub(super) fn rewrite(&self) -> (String, String) {
+        let oid = self.oid;
+        let lock = format!("LOCK TABLE {} IN ROW EXCLUSIVE MODE", self.sql_only());
+        let question = format!(
+            "WITH rel AS (SELECT {oid}::oid AS oid UNION SELECT relid::oid FROM pg_partition_tree({oid}::oid::regclass)) \
+             SELECT NOT EXISTS (SELECT FROM pg_trigger g JOIN rel ON g.tgrelid = rel.oid WHERE NOT g.tgisinternal) \
+             AND NOT EXISTS (SELECT FROM pg_rewrite w JOIN rel ON w.ev_class = rel.oid) \
+             AND NOT EXISTS (SELECT FROM pg_constraint r JOIN rel ON r.confrelid = rel.oid \
+               WHERE r.contype = 'f' AND r.confdeltype IN ('c', 'n', 'd'))"
+        );
+        (lock, question)
     }
 
     /// Makes sure that `seen` is still this table's shape.
@@ -139,6 +168,7 @@ pub(super) fn describe(connection: &Connection, collection: &str) -> Result<Opti
     read_references(connection, &mut table)?;
     read_triggers(connection, &mut table)?;
     note_missing_key(&mut table);
+    note_folding(&mut table);
     Ok(Some(table))
 }
 
@@ -217,7 +247,7 @@ fn find(connection: &Connection, namespace: Option<&str>, name: &str) -> Result<
     }))
 }
 
-/// Domains are followed to the type below them; the outermost type modifier found counts.
+/// Domains are followed to the type below them; the outermost type modifier found counts. Collation 950 is `"C"`.
 const COLUMNS: &str = "\
     WITH RECURSIVE base(attnum, typid, typmod, never_null) AS ( \
       SELECT attnum, atttypid, atttypmod, false FROM pg_attribute \
@@ -228,7 +258,9 @@ const COLUMNS: &str = "\
       FROM base b JOIN pg_type t ON t.oid = b.typid WHERE t.typtype = 'd') \
     SELECT a.attnum, a.attname::text, format_type(a.atttypid, a.atttypmod), NOT (a.attnotnull OR b.never_null), \
            a.attgenerated <> '', a.attidentity <> '', a.attidentity = 'a', a.atthasdef, b.typid, b.typmod, \
-           format_type(b.typid, -1) \
+           format_type(b.typid, -1), a.attcollation = 950, t.typtype = 'e', \
+           t.typname = 'citext' OR EXISTS (SELECT FROM pg_collation l \
+             WHERE l.oid = a.attcollation AND NOT l.collisdeterministic) \
     FROM pg_attribute a JOIN base b USING (attnum) JOIN pg_type t ON t.oid = b.typid AND t.typtype <> 'd' \
     WHERE a.attrelid = $1 ORDER BY a.attnum";
 
@@ -264,9 +296,19 @@ fn read_columns(connection: &Connection, table: &mut Table) -> Result<Vec<i16>> 
             nullable,
             filled: nullable || identity || default || generated,
             always,
+            bytewise: column(&row, 11)?,
+            equality: equality(types::wire(oid), column(&row, 12)?, column(&row, 13)?),
         });
     }
     Ok(numbers)
+}
+
+fn equality(wire: Wire, is_enum: bool, folding: bool) -> Equality {
+    match wire {
+        _ if folding => Equality::Folding,
+        Wire::Cast if !is_enum => Equality::Spelling,
+        _ => Equality::Exact,
+    }
 }
 
 fn read_uniques(connection: &Connection, table: &mut Table, numbers: &[i16]) -> Result<()> {
@@ -346,6 +388,23 @@ fn read_triggers(connection: &Connection, table: &mut Table) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Names the fields whose unique index takes different texts for one.
+fn note_folding(table: &mut Table) {
+    for (at, column) in table.columns.iter().enumerate() {
+        let unique = table
+            .uniques
+            .iter()
+            .any(|unique| unique.columns.contains(&at));
+        if unique && column.equality == Equality::Folding {
+            table.schema.notes.push(format!(
+                "unique field takes texts for equal that are not: field={} (of two such records the second is refused; \
+                 keys are compared by their bytes)",
+                column.name.escape_debug()
+            ));
+        }
+    }
 }
 
 fn note_missing_key(table: &mut Table) {

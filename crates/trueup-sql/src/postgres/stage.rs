@@ -6,7 +6,7 @@
 use super::encode::{self, Refusal};
 use super::quote::{ident, idents};
 use super::scan::delivered;
-use super::schema::{Column, Table};
+use super::schema::{Column, Equality, Table};
 use super::types::Wire;
 use std::ops::Range;
 use trueup_core::endpoint::{Op, Writes};
@@ -53,9 +53,12 @@ pub(super) struct Statements {
     pub(super) write: [Option<String>; 3],
     /// Finds records whose value the field's own modifier changed; `None` where no field can.
     pub(super) changed: Option<String>,
+    /// Locks the table, and asks whether records may be removed and inserted anew without a trace; `None` where a
+    /// batch does not write them whole, or a key may stand for several.
+    pub(super) rewrite: Option<(String, String)>,
     /// Whether `write` touches each put record exactly once or fails, unless something suppresses it.
     pub(super) counts: bool,
-    /// The unique index behind the key, where there is one.
+    /// The unique index that says the same about the key as we do, where there is one.
     pub(super) key_index: Option<String>,
     pub(super) columns: Vec<Column>,
 }
@@ -79,7 +82,12 @@ impl Statements {
             matched: matched(&key_columns),
             key,
         };
-        let index = parts.key_index(fields);
+        // The index behind a key whose own `=` is not ours would make one record of two: an upsert through it would
+        // replace another record than the one that is meant.
+        let exact = key_columns
+            .iter()
+            .all(|(_, column)| column.equality == Equality::Exact);
+        let index = parts.key_index(fields).filter(|_| exact);
         // With an index to rely on, one statement inserts or replaces; but it refuses records that leave out a
         // field which only an insert needs, even where they exist.
         let complete = table
@@ -89,6 +97,13 @@ impl Statements {
             .all(|(at, c)| c.filled || fields.contains(&at));
         let arbiter = index.filter(|unique| unique.immediate && complete);
         let counts = columns.len() > key.len();
+        let whole = table
+            .schema
+            .fields
+            .iter()
+            .enumerate()
+            .all(|(at, field)| field.generated || fields.contains(&at));
+        let single = index.is_some() && key_columns.iter().all(|(_, column)| !column.nullable);
         Ok(Self {
             create: create(&columns),
             copy_stage: format!("COPY {STAGE} FROM STDIN (FORMAT binary)"),
@@ -100,6 +115,7 @@ impl Statements {
                 Some(parts.insert(arbiter.is_some())),
             ],
             changed: parts.changed(),
+            rewrite: (whole && single).then(|| table.rewrite()),
             counts,
             key_index: index.map(|unique| unique.name.clone()),
             columns: columns.clone(),
@@ -278,13 +294,22 @@ fn staged(at: usize, column: &Column) -> String {
     }
 }
 
+/// Finds the record with the staged key. Where the column's own `=` is loose, it finds the record by its index, and
+/// the texts' bytes decide.
 fn matched(key: &[(usize, &Column)]) -> String {
     let conditions = key.iter().map(|(at, column)| {
         let (name, value) = (ident(&column.name), staged(*at, column));
-        if column.nullable {
-            format!("t.{name} IS NOT DISTINCT FROM {value}")
+        let equals = if column.nullable {
+            "IS NOT DISTINCT FROM"
         } else {
-            format!("t.{name} = {value}")
+            "="
+        };
+        let own = format!("t.{name} {equals} {value}");
+        match column.equality {
+            Equality::Exact => own,
+            Equality::Spelling | Equality::Folding => {
+                format!("{own} AND t.{name}::text {equals} ({value})::text COLLATE \"C\"")
+            }
         }
     });
     conditions.collect::<Vec<_>>().join(" AND ")

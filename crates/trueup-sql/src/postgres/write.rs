@@ -4,7 +4,7 @@
 //! and a part that fails is halved until the refused records stand alone. Order within the batch is kept, and
 //! records that others stood in the way of are tried again once those are written.
 
-use super::connect::Connection;
+use super::connect::{Connection, column};
 use super::decode::{Room, Slot};
 use super::error;
 use super::scan::CopySource;
@@ -156,7 +156,55 @@ impl Work<'_> {
             blocked = self.halve(blocked, Self::write)?;
             idle = if blocked.len() == before { idle + 1 } else { 0 };
         }
+        self.swap(blocked)
+    }
+
+    /// Writes records that hold what each other wants (A takes B's unique value and B takes A's): removes them all
+    /// and inserts them anew. Nothing is lost by it: it is one transaction, each record is written whole, and
+    /// nothing of the target's own hangs on the removal (asked under the lock that keeps it so). A record that
+    /// stays refused keeps its old state, and so may block others: then the rest is tried without it.
+    fn swap(&mut self, mut blocked: Vec<(usize, Act)>) -> Result<()> {
+        blocked.retain(|&(_, act)| act != Act::Delete);
+        for _ in 0..BLOCKED_ROUNDS_MAX {
+            let Some((lock, question)) = &self.statements.rewrite else {
+                return Ok(());
+            };
+            if blocked.len() < 2 {
+                return Ok(());
+            }
+            self.connection.execute("SAVEPOINT trueup_swap")?;
+            self.connection.execute(lock)?;
+            let allowed = column(&self.connection.one(question)?, 0)?;
+            let before = (self.outcomes.clone(), self.dirty);
+            if allowed && self.rewrite(&blocked)? {
+                return self.connection.execute("RELEASE trueup_swap");
+            }
+            self.connection
+                .execute("ROLLBACK TO trueup_swap; RELEASE trueup_swap")?;
+            let count = blocked.len();
+            blocked.retain(|&(index, _)| self.outcomes.get(index) == Some(&Outcome::Applied(None)));
+            (self.outcomes, self.dirty) = before;
+            if !allowed || blocked.len() == count {
+                return Ok(());
+            }
+        }
         Ok(())
+    }
+
+    /// Removes records and inserts them anew, and tells whether all went in.
+    fn rewrite(&mut self, part: &[(usize, Act)]) -> Result<bool> {
+        let all = |act| {
+            part.iter()
+                .map(|&(index, _)| (index, act))
+                .collect::<Vec<_>>()
+        };
+        if self.write(&all(Act::Delete))?.is_err() {
+            return Ok(false);
+        }
+        self.halve(all(Act::Insert), Self::write)?;
+        let applied =
+            |&(index, _): &(usize, Act)| self.outcomes.get(index) == Some(&Outcome::Applied(None));
+        Ok(part.iter().all(applied))
     }
 
     /// Runs `statements` inside a savepoint; a refusal of the data undoes them and is returned.

@@ -1,7 +1,8 @@
 //! Writes batches: one transaction each, with epoch check and marker.
 //!
 //! Never `INSERT OR REPLACE`: it deletes other records through a second unique key, silently (trap 48). An insert that
-//! meets its key becomes an update of exactly that key, compared as bytes, so a NOCASE key merges no two records.
+//! meets its key becomes an update of exactly that key, compared as bytes, so a NOCASE key merges no two records. `OR
+//! ABORT` is said everywhere, because a table's own `ON CONFLICT REPLACE` would do the same.
 
 use super::bind::{affinity_of, bind};
 use super::connect::Place;
@@ -16,6 +17,9 @@ use trueup_core::endpoint::{Applied, Claim, Context, Design, Marker, Op, Outcome
 use trueup_core::failpoint::Failpoints;
 use trueup_core::schema::Schema;
 use trueup_core::{Error, Kind, Result};
+
+/// How often records that others stood in the way of are tried again within their batch.
+const BLOCKED_ROUNDS_MAX: usize = 8;
 
 /// Claims the file for `claim.link`.
 pub(super) fn writer(place: &Place, claim: &Claim, context: &Context) -> Result<Box<dyn Writer>> {
@@ -134,8 +138,96 @@ impl SqliteWriter {
                 outcome.map_err(|cause| translate(cause, &format!("write to table {table}")))?,
             );
         }
+        self.retry(&mut statements, writes, &mut outcomes)
+            .and_then(|()| self.swap(&mut statements, writes, &mut outcomes))
+            .map_err(|cause| translate(cause, &format!("write to table {table}")))?;
         Ok(outcomes)
     }
+
+    /// Writes blocked records again as long as that frees one: what stood in the way may have moved since.
+    fn retry(
+        &self,
+        statements: &mut Statements<'_>,
+        writes: &Writes<'_>,
+        outcomes: &mut [Outcome],
+    ) -> rusqlite::Result<()> {
+        for _ in 0..BLOCKED_ROUNDS_MAX {
+            let mut freed = false;
+            for (index, outcome) in outcomes.iter_mut().enumerate() {
+                if is_blocked(outcome) {
+                    let record = writes.records.record(index);
+                    *outcome = statements.write(writes, index, writes.ops[index], record)?;
+                    freed |= !is_blocked(outcome);
+                }
+            }
+            if !freed {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes records that hold what each other wants (A takes B's unique value and B takes A's): removes them all
+    /// and inserts them anew. Nothing is lost by it: it is one transaction, each record is written whole, and
+    /// nothing of the target's own hangs on the removal. A record that stays refused keeps its old state, and so
+    /// may block others: then the rest is tried without it.
+    fn swap(
+        &self,
+        statements: &mut Statements<'_>,
+        writes: &Writes<'_>,
+        outcomes: &mut [Outcome],
+    ) -> rusqlite::Result<()> {
+        let stuck =
+            |index: &usize| is_blocked(&outcomes[*index]) && writes.ops[*index] != Op::Delete;
+        let mut part: Vec<usize> = (0..outcomes.len()).filter(stuck).collect();
+        for _ in 0..BLOCKED_ROUNDS_MAX {
+            if part.len() < 2 || !schema::rewritable(&self.connection, writes)? {
+                break;
+            }
+            self.connection.execute_batch("SAVEPOINT trueup_swap")?;
+            let done = self.rewrite(statements, writes, &part)?;
+            if done.len() == part.len() {
+                self.connection.execute_batch("RELEASE trueup_swap")?;
+                for index in part {
+                    outcomes[index] = Outcome::Applied(None);
+                }
+                break;
+            }
+            self.connection
+                .execute_batch("ROLLBACK TO trueup_swap; RELEASE trueup_swap")?;
+            part = done;
+        }
+        Ok(())
+    }
+
+    /// Removes records and inserts them anew, and returns those that went in.
+    fn rewrite(
+        &self,
+        statements: &mut Statements<'_>,
+        writes: &Writes<'_>,
+        part: &[usize],
+    ) -> rusqlite::Result<Vec<usize>> {
+        for &index in part {
+            let removed = statements.execute(writes, writes.records.record(index), Op::Delete)?;
+            // A key of NULLs may stand for several records, whatever index there is.
+            let several = removed == Outcome::Applied(None) && self.connection.changes() > 1;
+            if several || matches!(removed, Outcome::Rejected { .. }) {
+                return Ok(Vec::new());
+            }
+        }
+        let mut done = Vec::with_capacity(part.len());
+        for &index in part {
+            let record = writes.records.record(index);
+            if statements.execute(writes, record, Op::Insert)? == Outcome::Applied(None) {
+                done.push(index);
+            }
+        }
+        Ok(done)
+    }
+}
+
+fn is_blocked(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Rejected { blocked: true, .. })
 }
 
 /// What makes two tables the same shape: fields, declared types, key.
@@ -210,10 +302,13 @@ impl<'c> Statements<'c> {
         let update = if set.is_empty() {
             None
         } else {
-            let sql = format!("UPDATE {table} SET {} WHERE {key}", set.join(", "));
+            let sql = format!("UPDATE OR ABORT {table} SET {} WHERE {key}", set.join(", "));
             Some(connection.prepare(&sql)?)
         };
-        let insert = format!("INSERT INTO {table} ({list}) VALUES ({})", marks.join(", "));
+        let insert = format!(
+            "INSERT OR ABORT INTO {table} ({list}) VALUES ({})",
+            marks.join(", ")
+        );
         Ok(Self {
             insert: connection.prepare(&insert)?,
             update,

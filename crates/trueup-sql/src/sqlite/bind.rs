@@ -60,12 +60,20 @@ fn keep_decimal(text: &str, affinity: Affinity) -> Result<ToSqlOutput<'_>, &'sta
     Ok(ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())))
 }
 
-/// Errs towards `true`: whatever might be a number for SQLite.
-fn looks_numeric(text: &str) -> bool {
-    text.trim_matches(|ch: char| ch.is_ascii_whitespace())
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E'))
-        && text.bytes().any(|byte| byte.is_ascii_digit())
+/// Whether SQLite might take the text for a number. Errs towards `true`, but a date (`2024-03-01`) is none.
+pub(super) fn looks_numeric(text: &str) -> bool {
+    let plain = |text: &str| -> bool {
+        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+        digits.bytes().any(|byte| byte.is_ascii_digit())
+            && digits
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'.')
+    };
+    let text = text.trim_matches(|ch: char| ch.is_ascii_whitespace() || ch == '\x0b');
+    match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => plain(mantissa) && plain(exponent),
+        None => plain(text),
+    }
 }
 
 /// Whether the text is exactly how the integer it becomes is printed.

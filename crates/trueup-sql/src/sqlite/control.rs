@@ -54,6 +54,25 @@ pub(super) fn check_epoch(connection: &Connection, link: &str, ours: u64) -> Res
     .hint("nothing was written; let the other run finish, or stop it and run again"))
 }
 
+/// Reads the epoch that was claimed last; 0 when none was.
+pub(super) fn epoch(connection: &Connection, link: &str) -> Result<u64> {
+    let read = || -> rusqlite::Result<Option<i64>> {
+        let sql =
+            "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '_trueup_epoch'";
+        let tables: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+        if tables == 0 {
+            return Ok(None);
+        }
+        let sql = "SELECT epoch FROM _trueup_epoch WHERE link = ?1";
+        connection
+            .query_row(sql, [link], |row| row.get(0))
+            .optional()
+    };
+    let epoch = read().map_err(|cause| translate(cause, "read the epoch"))?;
+    u64::try_from(epoch.unwrap_or(0))
+        .map_err(|_| Error::corrupt("_trueup_epoch holds a negative epoch"))
+}
+
 /// Stores the marker, in the transaction of its batch.
 pub(super) fn put_marker(
     connection: &Connection,

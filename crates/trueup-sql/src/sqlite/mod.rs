@@ -83,6 +83,13 @@ impl Endpoint for Sqlite {
         scan::snapshot(&self.place)
     }
 
+    fn epoch(&mut self, link: &str) -> Result<Option<u64>> {
+        match self.place.read_if_present()? {
+            Some(connection) => control::epoch(&connection, link).map(Some),
+            None => Ok(Some(0)),
+        }
+    }
+
     fn writer(&mut self, claim: &Claim) -> Result<Box<dyn Writer>> {
         apply::writer(&self.place, claim, &self.context)
     }

@@ -5,6 +5,7 @@ use super::error::translate;
 use super::quote;
 use rusqlite::{Connection, OptionalExtension};
 use trueup_core::Result;
+use trueup_core::endpoint::Writes;
 use trueup_core::schema::{Field, Reference, Schema};
 
 /// The prefix of our own tables.
@@ -124,6 +125,33 @@ fn read_references(connection: &Connection, schema: &mut Schema) -> rusqlite::Re
         }
     }
     Ok(())
+}
+
+/// Tells whether records of a batch can be removed and inserted anew without anything else happening: they are
+/// written whole, no trigger fires, and no reference to them has an action of its own. (A rowid that is no field is
+/// nobody's: `VACUUM` changes it, too.)
+pub(super) fn rewritable(connection: &Connection, writes: &Writes<'_>) -> rusqlite::Result<bool> {
+    let Some(now) = read_table(connection, &writes.schema.collection)? else {
+        return Ok(false);
+    };
+    let written = |name: &str| {
+        let mut fields = writes.fields.iter();
+        fields.any(|&field| writes.schema.fields[field].name == name)
+    };
+    if !now
+        .fields
+        .iter()
+        .all(|field| field.generated || written(&field.name))
+    {
+        return Ok(false);
+    }
+    connection.query_row(
+        "SELECT NOT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE) \
+         AND NOT EXISTS (SELECT 1 FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' \
+           AND f.\"table\" = ?1 COLLATE NOCASE AND f.on_delete NOT IN ('NO ACTION', 'RESTRICT'))",
+        [&now.collection],
+        |row| row.get(0),
+    )
 }
 
 fn read_triggers(connection: &Connection, schema: &mut Schema) -> rusqlite::Result<()> {

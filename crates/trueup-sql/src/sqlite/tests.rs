@@ -203,6 +203,38 @@ fn trap_45_a_text_that_the_column_would_turn_into_another_number_is_refused() {
 }
 
 #[test]
+fn trap_45_what_sqlite_takes_for_a_number_is_known_and_a_date_is_none() {
+    let database = Connection::open_in_memory().unwrap();
+    database.execute_batch("CREATE TABLE t (a DATE)").unwrap();
+    let dates = [
+        "2024-03-01",
+        "12:30:00",
+        "1e",
+        "e5",
+        "12e3-4",
+        "1-2",
+        "-",
+        "",
+        ".",
+    ];
+    let numbers = [
+        "1", "-1", "+1", " 1 ", "\t1\x0b", "1.", ".5", "1e5", "1E+5", "-1.5e-3", "007", "9e999",
+    ];
+    for text in dates.into_iter().chain(numbers) {
+        database.execute("DELETE FROM t", []).unwrap();
+        database
+            .execute("INSERT INTO t VALUES (?1)", [text])
+            .unwrap();
+        let stored: String = database
+            .query_row("SELECT typeof(a) FROM t", [], |row| row.get(0))
+            .unwrap();
+        let taken = bind::looks_numeric(text);
+        assert!(stored == "text" || taken, "{text:?} becomes {stored}");
+        assert!(!(taken && dates.contains(&text)), "{text:?} is no number");
+    }
+}
+
+#[test]
 fn trap_46_a_created_key_allows_no_null() {
     let mut wanted = Schema {
         collection: "t".into(),
@@ -348,4 +380,102 @@ fn what_cannot_be_opened_says_why() {
         .unwrap_err();
     assert_eq!(error.kind(), Kind::Auth);
     assert!(connect("sqlite:", Context::empty()).is_err());
+}
+
+/// Hands values round: record `n` takes the value of the next one, the last that of the first.
+fn rotate(endpoint: &mut dyn Endpoint, count: i64, more: &[(i64, i64)]) -> Vec<Outcome> {
+    let schema = endpoint.schema("t").unwrap().unwrap();
+    let mut records = Batch::new(2);
+    let pairs = (0..count).map(|n| (n, (n + 1) % count));
+    for (id, v) in pairs.chain(more.iter().copied()) {
+        records.push(Value::Int(id));
+        records.push(Value::Int(v));
+    }
+    let mark = Mark {
+        partition: "t".into(),
+        batch: 1,
+        position: Vec::new(),
+    };
+    let writes = Writes {
+        schema: &schema,
+        fields: &[0, 1],
+        key: &[0],
+        ops: &vec![Op::Update; records.len()],
+        records: &records,
+        mark: &mark,
+        load: false,
+        check: None,
+    };
+    endpoint
+        .writer(&claim())
+        .unwrap()
+        .apply(&writes)
+        .unwrap()
+        .outcomes
+}
+
+const ROTATED: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER UNIQUE);
+                       INSERT INTO t VALUES (0, 0), (1, 1), (2, 2), (7, 7);";
+
+fn state(raw: &Connection) -> String {
+    let sql = "SELECT group_concat(id || '=' || v, ' ') FROM (SELECT * FROM t ORDER BY id)";
+    raw.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+fn all_blocked(outcomes: &[Outcome]) -> bool {
+    let blocked = |outcome: &Outcome| matches!(outcome, Outcome::Rejected { blocked: true, .. });
+    outcomes.iter().all(blocked)
+}
+
+#[test]
+fn trap_54_values_are_swapped_and_rotated() {
+    for (count, expected) in [(2, "0=1 1=0 2=2 7=7"), (3, "0=1 1=2 2=0 7=7")] {
+        let (_folder, mut endpoint, raw) = file(ROTATED);
+        for _ in 0..2 {
+            let outcomes = rotate(endpoint.as_mut(), count, &[]);
+            let applied = |outcome: &Outcome| *outcome == Outcome::Applied(None);
+            assert!(outcomes.iter().all(applied), "{outcomes:?}");
+            assert_eq!(state(&raw), expected);
+        }
+    }
+}
+
+#[test]
+fn trap_54_what_is_blocked_for_good_does_not_stop_a_swap() {
+    let (_folder, mut endpoint, raw) = file(ROTATED);
+    let outcomes = rotate(endpoint.as_mut(), 2, &[(2, 7), (9, 7)]);
+    assert_eq!(
+        outcomes[..2],
+        [Outcome::Applied(None), Outcome::Applied(None)]
+    );
+    assert!(all_blocked(&outcomes[2..]), "{outcomes:?}");
+    assert_eq!(state(&raw), "0=1 1=0 2=2 7=7");
+}
+
+#[test]
+fn trap_54_a_swap_is_refused_where_a_removal_would_show() {
+    for more in [
+        "CREATE TRIGGER f AFTER DELETE ON t BEGIN SELECT 1; END",
+        "CREATE TABLE u (t INTEGER REFERENCES T ON DELETE CASCADE); INSERT INTO u VALUES (0)",
+        "CREATE TABLE u (t INTEGER REFERENCES t ON DELETE SET NULL); INSERT INTO u VALUES (0)",
+        "CREATE TABLE u (t INTEGER REFERENCES t); INSERT INTO u VALUES (0)",
+        "ALTER TABLE t ADD own TEXT DEFAULT 'kept'",
+    ] {
+        let (_folder, mut endpoint, raw) = file(&format!("{ROTATED} {more}"));
+        let outcomes = rotate(endpoint.as_mut(), 2, &[]);
+        assert!(all_blocked(&outcomes), "{more}: {outcomes:?}");
+        assert_eq!(state(&raw), "0=0 1=1 2=2 7=7", "{more}");
+    }
+}
+
+#[test]
+fn trap_48_a_table_that_says_replace_is_not_obeyed() {
+    let (_folder, mut endpoint, raw) = file(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v INTEGER UNIQUE ON CONFLICT REPLACE);
+         INSERT INTO t VALUES (0, 0), (1, 1), (7, 7);",
+    );
+    let outcomes = rotate(endpoint.as_mut(), 1, &[(1, 7), (2, 7)]);
+    assert_eq!(outcomes[0], Outcome::Applied(None));
+    assert!(all_blocked(&outcomes[1..]), "{outcomes:?}");
+    assert_eq!(state(&raw), "0=0 1=1 7=7");
 }

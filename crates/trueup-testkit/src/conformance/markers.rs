@@ -40,6 +40,11 @@ pub(super) const CASES: &[Case] = &[
         run: epoch_grows,
     },
     Case {
+        name: "epoch is read without a claim",
+        needs: &[Need::Marker],
+        run: epoch_is_read,
+    },
+    Case {
         name: "second claim fences the first",
         needs: &[Need::Marker],
         run: second_claim_fences,
@@ -183,6 +188,23 @@ fn epoch_grows(stage: &mut Stage<'_>) {
         );
     }
     assert!(epochs.is_sorted_by(|a, b| a < b), "{epochs:?}");
+}
+
+fn epoch_is_read(stage: &mut Stage<'_>) {
+    let mut endpoint = stage.open();
+    let mut epoch = |link: &str| endpoint.epoch(link).expect("the epoch can be read");
+    assert_eq!(epoch("no 'link'"), Some(0));
+    let made = stage.make(orders());
+    let mut endpoint = stage.open();
+    let mut epoch = |link: &str| endpoint.epoch(link).expect("the epoch can be read");
+    for _ in 0..2 {
+        assert_eq!(
+            epoch(LINK),
+            Some(made.writer.epoch()),
+            "reading raises nothing"
+        );
+    }
+    assert_eq!(epoch("no 'link'"), Some(0));
 }
 
 fn second_claim_fences(stage: &mut Stage<'_>) {

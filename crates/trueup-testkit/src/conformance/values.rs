@@ -1,8 +1,8 @@
 //! Cases about values: every class, its extremes, and what a careless format would mix up.
 
-use super::Case;
 use super::extremes::{HELD, TEXTS, extremes};
 use super::stage::Stage;
+use super::{Case, Need};
 use crate::owned::Owned;
 use crate::record;
 use crate::records::schema;
@@ -17,7 +17,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "values beyond the type are rejected",
-        needs: &[],
+        needs: &[Need::Typed],
         run: beyond_is_rejected,
     },
     Case {

@@ -58,6 +58,11 @@ impl Endpoint for Faulty {
         }))
     }
 
+    fn epoch(&mut self, link: &str) -> Result<Option<u64>> {
+        self.faults.pass(Step::Epoch)?;
+        self.inner.epoch(link)
+    }
+
     fn writer(&mut self, claim: &Claim) -> Result<Box<dyn Writer>> {
         self.faults.pass(Step::Writer)?;
         let inner = self.inner.writer(claim)?;

@@ -35,6 +35,7 @@ pub enum Step {
     IsEmpty,
     Scan,
     Next,
+    Epoch,
     Writer,
     Marker,
     Create,

@@ -87,6 +87,10 @@ impl Endpoint for MemoryEndpoint {
         )))
     }
 
+    fn epoch(&mut self, link: &str) -> Result<Option<u64>> {
+        Ok(Some(self.memory.epoch(link)))
+    }
+
     fn writer(&mut self, claim: &Claim) -> Result<Box<dyn Writer>> {
         let mut world = self.memory.lock();
         let epoch = world.epochs.get(&claim.link).copied().unwrap_or(0) + 1;

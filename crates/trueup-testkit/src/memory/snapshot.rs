@@ -75,9 +75,10 @@ impl Snapshot for MemorySnapshot {
     }
 }
 
-/// Whether values stored as `stored` keep their canonical order when they are cast to `wanted`.
+/// Whether values stored as `stored` keep their canonical order when they are cast to `wanted`. Cast to `Any` they
+/// stay what they are.
 fn keeps_order(stored: Type, wanted: Type) -> bool {
-    discriminant(&stored) == discriminant(&wanted)
+    wanted == Type::Any || discriminant(&stored) == discriminant(&wanted)
 }
 
 /// A stable order that is not the key's.

@@ -4,6 +4,7 @@
 //! and a socket in a folder of its own, so that nothing on the machine has to be running or free. It deliberately
 //! installs nothing: where the binaries are missing, starting is an error that says which package holds them.
 
+mod host;
 pub mod postgres;
 
 use std::io;

@@ -5,6 +5,7 @@
 //! disk by default: it survives the crash of its processes, not of the machine. PostgreSQL refuses to run as root,
 //! so under root it runs as `postgres` or `nobody`.
 
+use super::host::{Account, account};
 use super::spawn;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -47,13 +48,6 @@ pub struct Server {
     port: Mutex<u16>,
     child: Mutex<Option<Child>>,
     databases: AtomicU32,
-}
-
-/// Whom the server runs as when we are root.
-#[derive(Clone, Copy, Debug)]
-struct Account {
-    uid: u32,
-    gid: u32,
 }
 
 /// A database of its own for one test, dropped with this value.
@@ -474,31 +468,4 @@ fn newest_debian() -> io::Result<PathBuf> {
         }
     }
     newest.map(|(_, bin)| bin).ok_or_else(missing)
-}
-
-/// Whom to run the server as: ourselves, unless we are root.
-fn account() -> io::Result<Option<Account>> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let uid = status.lines().find_map(|line| line.strip_prefix("Uid:"));
-    let effective = uid.and_then(|ids| ids.split_whitespace().nth(1));
-    if effective != Some("0") {
-        return Ok(None);
-    }
-    let users = std::fs::read_to_string("/etc/passwd")?;
-    for wanted in ["postgres", "nobody"] {
-        let entry = users
-            .lines()
-            .map(|line| line.split(':').collect::<Vec<_>>());
-        for fields in entry {
-            if let [name, _, uid, gid, ..] = fields.as_slice()
-                && *name == wanted
-                && let (Ok(uid), Ok(gid)) = (uid.parse(), gid.parse())
-            {
-                return Ok(Some(Account { uid, gid }));
-            }
-        }
-    }
-    Err(io::Error::other(
-        "running as root, and there is no user postgres or nobody to run a server as",
-    ))
 }

@@ -1,1 +1,132 @@
+use super::*;
+use clap::CommandFactory;
 
+fn words(line: &str) -> Vec<OsString> {
+    let words = std::iter::once("trueup").chain(line.split_whitespace());
+    words.map(OsString::from).collect()
+}
+
+fn read(line: &str) -> &'static str {
+    match parse(&words(line)) {
+        Parsed::Command(_) => "command",
+        Parsed::Help(text) => {
+            assert!(text.contains("trueup"), "{line}");
+            "help"
+        }
+        Parsed::Wrong { complaint, json } => {
+            assert!(
+                complaint.starts_with("error: ") || complaint.contains("Usage"),
+                "{line}"
+            );
+            assert_eq!(json, line.contains("--json"), "{line}");
+            "wrong"
+        }
+    }
+}
+
+#[test]
+fn the_definition_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn what_is_said_is_a_command_or_help_or_wrong() {
+    for (line, expected) in [
+        ("sync a b", "command"),
+        (
+            "sync a b --collections x,y=z --key x=f,g --key y=h --delete --yes",
+            "command",
+        ),
+        (
+            "sync a b --dry-run --no-verify --json --quiet --state s.db --deletes-max 5%",
+            "command",
+        ),
+        ("diff a b --key f,g --json --quiet", "command"),
+        ("history", "command"),
+        ("history --limit 3 --json --state s.db", "command"),
+        ("history --certificate 7", "command"),
+        ("--help", "help"),
+        ("help sync", "help"),
+        ("sync --help", "help"),
+        ("--version", "help"),
+        ("", "wrong"),
+        ("sync", "wrong"),
+        ("sync a", "wrong"),
+        ("sync a b c", "wrong"),
+        ("frob a b", "wrong"),
+        // What is not built is not accepted.
+        ("sync a b --two-way", "wrong"),
+        ("diff a b --delete", "wrong"),
+        ("diff a --json", "wrong"),
+        ("diff a b --state s.db", "command"),
+        ("sync a b --key =f", "wrong"),
+        ("sync a b --collections a,,b", "wrong"),
+        ("sync a b --deletes-max lots", "wrong"),
+        ("history --certificate 7 --limit 3", "wrong"),
+    ] {
+        assert_eq!(read(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn keys_read() {
+    let rule = |collection: Option<&str>, fields: &[&str]| {
+        Some(KeyRule {
+            collection: collection.map(str::to_owned),
+            fields: fields.iter().map(|&field| field.to_owned()).collect(),
+        })
+    };
+    for (text, expected) in [
+        ("orders=id", rule(Some("orders"), &["id"])),
+        ("orders=a,b", rule(Some("orders"), &["a", "b"])),
+        ("a,b", rule(None, &["a", "b"])),
+        ("id", rule(None, &["id"])),
+        ("orders=a=b", rule(Some("orders"), &["a=b"])),
+        ("", None),
+        ("orders=", None),
+        ("=id", None),
+        ("orders=a,", None),
+        ("orders=,a", None),
+    ] {
+        assert_eq!(text.parse::<KeyRule>().ok(), expected, "{text}");
+    }
+}
+
+#[test]
+fn collections_read() {
+    let rule = |source: &str, target: Option<&str>| {
+        Some(CollectionRule {
+            source: source.to_owned(),
+            target: target.map(str::to_owned),
+        })
+    };
+    for (text, expected) in [
+        ("orders", rule("orders", None)),
+        ("orders=purchases", rule("orders", Some("purchases"))),
+        ("", None),
+        ("=a", None),
+        ("a=", None),
+    ] {
+        assert_eq!(text.parse::<CollectionRule>().ok(), expected, "{text}");
+    }
+}
+
+#[test]
+fn limits_read_and_become_a_guard() {
+    for (text, expected) in [
+        ("20%", Some((20, 100))),
+        ("0%", Some((0, 100))),
+        ("100 %", Some((100, 100))),
+        ("500", Some((0, 500))),
+        ("0", Some((0, 0))),
+        ("101%", None),
+        ("-1", None),
+        ("1.5%", None),
+        ("%", None),
+        ("", None),
+    ] {
+        let guard = text.parse().ok().map(DeletesMax::guard);
+        let found = guard.map(|guard| (guard.deletes_percent_max, guard.deletes_max));
+        assert_eq!(found, expected, "{text}");
+    }
+}

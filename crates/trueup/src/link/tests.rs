@@ -1,1 +1,140 @@
+use super::*;
+use std::path::Path;
 
+/// A folder `in` with the given CSV files, each with the fields `id` and `name`.
+fn folder(files: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("in")).unwrap();
+    for file in files {
+        let path = folder.path().join("in").join(format!("{file}.csv"));
+        std::fs::write(path, "id,name\n1,a\n").unwrap();
+    }
+    folder
+}
+
+/// What the link's collections are: `source=target(key)`, or the error.
+fn show(root: &Path, source: &str, target: &str, collections: &str, keys: &str) -> String {
+    let root = root.display();
+    let sides = Sides {
+        source: format!("csv:{root}/{source}"),
+        target: format!("{root}/{target}"),
+        collections: collections
+            .split_terminator(',')
+            .map(|rule| rule.parse().unwrap())
+            .collect(),
+        keys: keys
+            .split_whitespace()
+            .map(|rule| rule.parse().unwrap())
+            .collect(),
+    };
+    let mode = Mode {
+        write: false,
+        count_all: false,
+        delete: false,
+        verify: false,
+        lift_guard: false,
+    };
+    match open(&sides, mode, Guard::default(), &Context::empty()) {
+        Ok(link) => {
+            let spec = |spec: &CollectionSpec| {
+                let key = spec.rules.key.join("+");
+                format!("{}={}({key})", spec.source, spec.target)
+            };
+            let specs: Vec<String> = link.collections.iter().map(spec).collect();
+            specs.join(" ")
+        }
+        Err(error) => format!("{}: {error}", error.kind().name()),
+    }
+}
+
+#[test]
+fn collections_and_keys_meet() {
+    let root = folder(&["a", "b"]);
+    for (source, target, collections, keys, expected) in [
+        ("in", "x.db", "", "", ""),
+        ("in", "x.db", "", "b=id", "a=a() b=b(id)"),
+        ("in", "x.db", "b", "b=id,name", "b=b(id+name)"),
+        ("in", "x.db", "b=c,a", "b=id", "b=c(id) a=a()"),
+        ("in", "x.db", "b", "id", "b=b(id)"),
+        ("in#a", "x.db", "", "id", "a=a(id)"),
+        ("in#a", "x.db#c", "", "", "a=c()"),
+        ("in/a.csv", "x.db", "", "id", "a=a(id)"),
+        ("in/a.csv", "x.db#c", "", "", "a=c()"),
+        ("in#a", "out.csv", "", "", "a=out()"),
+        ("in/a.csv", "out.csv", "a", "", "a=out()"),
+        // A key for a collection that is there but not taken along is no mistake.
+        ("in", "x.db", "b", "a=id b=id", "b=b(id)"),
+        (
+            "in",
+            "x.db",
+            "",
+            "c=id",
+            "config: --key names the collection c, which the source does not have",
+        ),
+        (
+            "in",
+            "x.db",
+            "",
+            "id",
+            "config: --key id does not say to which collection it belongs",
+        ),
+        (
+            "in",
+            "x.db",
+            "a,b",
+            "id",
+            "config: --key id does not say to which collection it belongs",
+        ),
+        (
+            "in",
+            "x.db",
+            "",
+            "a=id a=name",
+            "config: --key names the collection a twice",
+        ),
+        (
+            "in",
+            "x.db#c",
+            "",
+            "",
+            "config: the target is the one collection c, and the source has 2",
+        ),
+        (
+            "in#a",
+            "x.db",
+            "a",
+            "",
+            "config: collections are named twice: after # and with --collections",
+        ),
+        (
+            "in",
+            "x.db",
+            "a=c,b=c",
+            "",
+            "config: --collections names the target's collection c twice",
+        ),
+    ] {
+        let found = show(root.path(), source, target, collections, keys);
+        assert_eq!(
+            found, expected,
+            "{source} {target} --collections {collections} --key {keys}"
+        );
+    }
+}
+
+#[test]
+fn a_source_with_one_collection_needs_no_name() {
+    let root = folder(&["a"]);
+    for (target, keys, expected) in [
+        ("x.db", "id", "a=a(id)"),
+        ("x.db#c", "id", "a=c(id)"),
+        ("x.db#c", "a=id", "a=c(id)"),
+        ("out.csv", "", "a=out()"),
+    ] {
+        assert_eq!(
+            show(root.path(), "in", target, "", keys),
+            expected,
+            "{target} {keys}"
+        );
+    }
+}

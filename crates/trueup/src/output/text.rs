@@ -5,7 +5,7 @@
 use super::escape;
 use std::fmt::Write as _;
 use trueup_core::calendar;
-use trueup_core::digest::Fold;
+use trueup_core::error::Kind;
 use trueup_engine::state::PastRun;
 use trueup_engine::{Certificate, CollectionProof, CollectionReport, Report};
 
@@ -13,6 +13,8 @@ use trueup_engine::{Certificate, CollectionProof, CollectionReport, Report};
 const PARKED_SHOWN_MAX: usize = 10;
 /// How many notes are listed.
 const NOTES_SHOWN_MAX: usize = 50;
+/// How many characters of a position are shown.
+const POSITION_SHOWN_MAX: usize = 80;
 
 /// What a sync did.
 pub(super) fn synced(report: &Report) -> String {
@@ -41,7 +43,7 @@ pub(super) fn synced(report: &Report) -> String {
         cells.extend(numbers.iter().map(ToString::to_string));
         rows.push(cells);
     }
-    table(&rows, &mut out);
+    table(&rows, &[1, 2, 3, 4, 5, 6, 7], &mut out);
     parked(report, &mut out);
     notes(report, true, &mut out);
     if let Some(proof) = &report.certificate {
@@ -68,7 +70,7 @@ pub(super) fn compared(report: &Report) -> String {
             ]
         })
         .collect();
-    table(&rows, &mut out);
+    table(&rows, &[], &mut out);
     parked(report, &mut out);
     notes(report, false, &mut out);
     let word = if report.exit_code() == 0 {
@@ -116,12 +118,12 @@ pub(super) fn runs(runs: &[PastRun]) -> String {
             past.ended_ms
                 .map_or_else(dash, |ended| seconds(ended - past.started_ms)),
             past.exit.map_or_else(dash, |exit| exit.to_string()),
-            outcome(past),
+            outcome(past).to_owned(),
             escape::line(&past.link),
         ]);
     }
     let mut out = String::new();
-    table(&rows, &mut out);
+    table(&rows, &[0, 2, 3], &mut out);
     for past in runs {
         if let Some(error) = &past.error {
             say(
@@ -133,24 +135,30 @@ pub(super) fn runs(runs: &[PastRun]) -> String {
     out
 }
 
-/// Spells milliseconds since 1970 as RFC 3339 does, in UTC.
+/// Spells milliseconds since 1970 as RFC 3339 does, in UTC, always with three digits of the second's fraction.
 pub(super) fn moment(ms: i64) -> String {
     let mut text = String::new();
     calendar::format_instant(ms.saturating_mul(1000), &mut text);
-    match text.strip_suffix("+00:00") {
-        Some(utc) => format!("{}Z", utc.replacen(' ', "T", 1)),
-        None => text,
-    }
+    let Some(utc) = text.strip_suffix("+00:00") else {
+        return text;
+    };
+    let utc = utc.replacen(' ', "T", 1);
+    let (second, fraction) = utc.split_once('.').unwrap_or((&utc, ""));
+    format!("{second}.{fraction:0<3}Z")
 }
 
-fn outcome(past: &PastRun) -> String {
-    let word = match (&past.report, past.ended_ms, past.exit) {
-        (_, None, _) => "running or killed",
-        (Some(report), _, _) => verdict(report),
-        (None, _, Some(4)) => "stopped by the guard",
-        (None, _, _) => "failed",
-    };
-    word.to_owned()
+/// How a run ended, in words.
+fn outcome(past: &PastRun) -> &'static str {
+    // The text of an error begins with its kind.
+    let error = past.error.as_deref().unwrap_or_default();
+    let is = |kind: Kind| error.split(':').next() == Some(kind.name());
+    match (&past.report, past.ended_ms) {
+        (_, None) => "running or killed",
+        (Some(report), _) => verdict(report),
+        (None, _) if is(Kind::Guard) => "stopped by a guard",
+        (None, _) if is(Kind::Interrupted) => "interrupted",
+        (None, _) => "failed",
+    }
 }
 
 /// The last line of a sync: how it ended, in words.
@@ -207,8 +215,14 @@ fn notes(report: &Report, left: bool, out: &mut String) {
         );
         let stayed = stayed(one);
         if left && stayed > 0 {
+            let (was, them) = if stayed == 1 {
+                ("was", "it")
+            } else {
+                ("were", "them")
+            };
             lines.push(format!(
-                "{name}: {stayed} records that only the target has were left; --delete removes them"
+                "{name}: {} that only the target has {was} left; --delete removes {them}",
+                records(stayed)
             ));
         }
     }
@@ -240,7 +254,7 @@ fn write_certificate(proof: &Certificate, out: &mut String) {
     plain(out, "digests", &proof.algorithm);
     for (label, side) in [("source", &proof.source), ("target", &proof.target)] {
         plain(out, label, &side.address);
-        plain(out, "", &format!("position {}", side.position));
+        plain(out, "", &format!("position {}", shortened(&side.position)));
     }
     for one in &proof.collections {
         write_proof(one, out);
@@ -255,28 +269,78 @@ fn write_proof(proof: &CollectionProof, out: &mut String) {
         out,
         format_args!("  collection {}", name(&proof.source, &proof.target)),
     );
-    let width = [proof.source_fold, proof.target_fold]
-        .map(|fold| fold.count.to_string().len())
-        .into_iter()
-        .max()
-        .unwrap_or_default();
-    let side = |out: &mut String, label: &str, fold: Fold| {
+    let (source, target) = (proof.source_fold, proof.target_fold);
+    if source == target {
+        let records = records(source.count);
         say(
             out,
-            format_args!("    {label} {:>width$} records {fold}", fold.count),
+            format_args!("    {records} on both sides, digest {source}"),
         );
+    } else {
+        for (label, fold) in [("source", source), ("target", target)] {
+            let records = records(fold.count);
+            say(out, format_args!("    {label} {records}, digest {fold}"));
+        }
+    }
+    if proof.only_target + proof.wrong + proof.parked > 0 {
+        say(
+            out,
+            format_args!(
+                "    only at the target {}, wrong {}, parked {}",
+                proof.only_target, proof.wrong, proof.parked
+            ),
+        );
+    }
+    write_rules(&proof.rules, out);
+}
+
+/// A folder's position names each file: the whole stands in the JSON form.
+fn shortened(position: &str) -> String {
+    match position.char_indices().nth(POSITION_SHOWN_MAX) {
+        Some((end, _)) => format!("{} ...", &position[..end]),
+        None => position.to_owned(),
+    }
+}
+
+fn records(count: u64) -> String {
+    let noun = if count == 1 { "record" } else { "records" };
+    format!("{count} {noun}")
+}
+
+/// Counts the fields whose every value fits, and names the others, those of one rule together. All of them stand in
+/// the JSON form.
+fn write_rules(rules: &[String], out: &mut String) {
+    let mut exact = 0_usize;
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for rule in rules {
+        let (field, types) = rule.split_once(": ").unwrap_or(("", rule));
+        let target = types.split_once(" -> ").map_or(types, |(_, target)| target);
+        let fit = target.split_once(" (").map_or(target, |(_, fit)| fit);
+        let fit = fit.strip_suffix(')').unwrap_or(fit);
+        if fit == "exact" {
+            exact += 1;
+        } else if let Some((_, fields)) = groups.iter_mut().find(|(known, _)| *known == fit) {
+            fields.push(field);
+        } else {
+            groups.push((fit, vec![field]));
+        }
+    }
+    let count = |count: usize| {
+        if count == 1 {
+            "1 field".to_owned()
+        } else {
+            format!("{count} fields")
+        }
     };
-    side(out, "source", proof.source_fold);
-    side(out, "target", proof.target_fold);
-    say(
-        out,
-        format_args!(
-            "    only at the target {}, wrong {}, parked {}",
-            proof.only_target, proof.wrong, proof.parked
-        ),
-    );
-    for rule in &proof.rules {
-        say(out, format_args!("    {}", escape::line(rule)));
+    if exact > 0 {
+        say(out, format_args!("    {} exact", count(exact)));
+    }
+    for (fit, fields) in groups {
+        let names = escape::line(&fields.join(", "));
+        say(
+            out,
+            format_args!("    {} {}: {names}", count(fields.len()), escape::line(fit)),
+        );
     }
 }
 
@@ -289,33 +353,26 @@ fn name(source: &str, target: &str) -> String {
     }
 }
 
-/// Writes aligned columns: texts to the left, numbers to the right (a column is one of numbers if its last cell is).
-fn table(rows: &[Vec<String>], out: &mut String) {
-    let Some(last) = rows.last() else { return };
+/// Writes aligned columns: texts to the left, the columns of `numbers` to the right.
+fn table(rows: &[Vec<String>], numbers: &[usize], out: &mut String) {
+    let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
-        cells
-            .map(|cell| cell.chars().count())
-            .max()
-            .unwrap_or_default()
+        let widths = cells.map(|cell| cell.chars().count());
+        widths.max().unwrap_or_default()
     };
-    let widths: Vec<usize> = (0..last.len()).map(width).collect();
-    let is_number = |cell: &String| cell.starts_with(|ch: char| ch.is_ascii_digit());
+    let widths: Vec<usize> = (0..columns).map(width).collect();
     for row in rows {
         let mut text = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let room = widths[column].saturating_sub(cell.chars().count());
-            let pad = " ".repeat(room);
-            if column > 0 {
-                text.push_str("  ");
-            }
-            if column > 0 && last.get(column).is_some_and(is_number) {
-                text.push_str(&pad);
-                text.push_str(cell);
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let pad = " ".repeat(width.saturating_sub(cell.chars().count()));
+            let gap = if column == 0 { "" } else { "  " };
+            let (before, after) = if numbers.contains(&column) {
+                (pad.as_str(), "")
             } else {
-                text.push_str(cell);
-                text.push_str(&pad);
-            }
+                ("", pad.as_str())
+            };
+            text.extend([gap, before, cell, after]);
         }
         say(out, format_args!("{}", text.trim_end()));
     }

@@ -1,1 +1,93 @@
+use super::*;
 
+/// `scheme address collection only`, or the error.
+fn show(text: &str) -> String {
+    match Address::parse(text) {
+        Ok(address) => format!(
+            "{} {} {} {}",
+            address.scheme.names[0],
+            address.address,
+            address.collection.as_deref().unwrap_or("-"),
+            address.only.as_deref().unwrap_or("-"),
+        ),
+        Err(error) => format!("{}: {error}", error.kind().name()),
+    }
+}
+
+#[test]
+fn addresses_read() {
+    let unclear = "config: an address says neither by its scheme nor by its ending what kind of endpoint it is";
+    for (text, expected) in [
+        ("sqlite:shop.db", "sqlite sqlite:shop.db - -"),
+        ("sqlite:shop.db#orders", "sqlite sqlite:shop.db orders -"),
+        ("shop.db", "sqlite sqlite:shop.db - -"),
+        ("a/shop.sqlite", "sqlite sqlite:a/shop.sqlite - -"),
+        ("./x:y.sqlite3#t", "sqlite sqlite:./x:y.sqlite3 t -"),
+        ("csv:shop", "csv csv:shop - -"),
+        ("csv:shop#orders", "csv csv:shop orders -"),
+        ("shop/", "csv csv:shop/ - -"),
+        ("in/orders.csv", "csv csv:in/orders.csv - orders"),
+        (
+            "csv:in/orders.csv?null=NA",
+            "csv csv:in/orders.csv?null=NA - orders",
+        ),
+        (
+            "orders.csv?delimiter=;",
+            "csv csv:orders.csv?delimiter=; - orders",
+        ),
+        (
+            "csv:in?delimiter=;#orders",
+            "csv csv:in?delimiter=; orders -",
+        ),
+        (".", "csv csv:. - -"),
+        (
+            "postgres://app@db1/shop#orders",
+            "postgres postgres://app@db1/shop orders -",
+        ),
+        // A # in a password is none of ours.
+        (
+            "postgres://app:a#b@db1/shop",
+            "postgres postgres://app:a#b@db1/shop - -",
+        ),
+        (
+            "sqlite:shop.db#",
+            "config: an address ends in # and names no collection",
+        ),
+        (
+            "mysql://a:secret@b/c",
+            "config: there is no kind of endpoint called mysql",
+        ),
+        (
+            "SQLITE:x.db",
+            "config: there is no kind of endpoint called SQLITE",
+        ),
+        ("orders.parquet", unclear),
+        ("orders", unclear),
+        ("", unclear),
+    ] {
+        assert_eq!(show(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn an_unknown_scheme_lists_the_known_ones_and_shows_no_secret() {
+    let error = Address::parse("ftp://me:hunter2@host/").err().unwrap();
+    let hint = error.advice().unwrap();
+    for scheme in SCHEMES {
+        assert!(hint.contains(scheme.example), "{hint}");
+    }
+    assert!(!format!("{error:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_name_with_a_number_sign_is_a_path_when_it_exists() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sales#2024.db");
+    std::fs::write(&path, "").unwrap();
+    let path = path.to_str().unwrap();
+    assert_eq!(show(path), format!("sqlite sqlite:{path} - -"));
+    assert_eq!(
+        show(&format!("{path}#t")),
+        format!("sqlite sqlite:{path} t -")
+    );
+}

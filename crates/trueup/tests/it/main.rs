@@ -1,8 +1,16 @@
 //! The binary's tests: the tool from outside, and the repository itself.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test binary: every function serves a test"
+)]
 
+mod changes;
+mod cli;
+mod docs_commands;
 mod faults;
 mod kills;
 mod memory;
 mod nycflights;
+mod secrets;
 mod support;
 mod tidy;

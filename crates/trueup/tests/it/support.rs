@@ -25,11 +25,15 @@ pub(crate) const NYCFLIGHTS_KEYS: [&str; 10] = [
     "weather=time_hour,origin",
 ];
 
+/// The state file's name in a test's folder.
+pub(crate) const STATE: &str = "state.db";
+
 /// The tool, about to run in a folder: its working directory, its home, and the place of its state file.
 #[derive(Debug)]
 pub(crate) struct Trueup {
     folder: PathBuf,
-    state: PathBuf,
+    /// Whether the state file is named at the end of the command line.
+    stateful: bool,
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
 }
@@ -39,18 +43,16 @@ impl Trueup {
     pub(crate) fn new(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
-            state: folder.join("state.db"),
+            stateful: false,
             arguments: Vec::new(),
             variables: Vec::new(),
         }
     }
 
     /// `trueup sync ...`, with the state file.
-    pub(crate) fn sync<A: AsRef<OsStr>>(self, arguments: impl IntoIterator<Item = A>) -> Self {
-        let state = self.state.clone();
-        self.arguments(["sync"])
-            .arguments(arguments)
-            .arguments([OsStr::new("--state"), state.as_os_str()])
+    pub(crate) fn sync<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.stateful = true;
+        self.arguments(["sync"]).arguments(arguments)
     }
 
     /// `trueup diff ...`.
@@ -59,11 +61,12 @@ impl Trueup {
     }
 
     /// `trueup history ...`, with the state file.
-    pub(crate) fn history<A: AsRef<OsStr>>(self, arguments: impl IntoIterator<Item = A>) -> Self {
-        let state = self.state.clone();
-        self.arguments(["history"])
-            .arguments(arguments)
-            .arguments([OsStr::new("--state"), state.as_os_str()])
+    pub(crate) fn history<A: AsRef<OsStr>>(
+        mut self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Self {
+        self.stateful = true;
+        self.arguments(["history"]).arguments(arguments)
     }
 
     /// Adds arguments as they are.
@@ -87,9 +90,11 @@ impl Trueup {
     /// Runs to the end.
     pub(crate) fn run(self) -> Output {
         let shown = format!("trueup {}", self.arguments.join(OsStr::new(" ")).display());
+        let folder = self.folder.clone();
         let output = self.command().output().expect("the binary can be started");
         Output {
             shown,
+            folder,
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).expect("standard output is text"),
             stderr: String::from_utf8(output.stderr).expect("standard error is text"),
@@ -107,6 +112,12 @@ impl Trueup {
         let mut command = Command::new(binary());
         command
             .args(&self.arguments)
+            .args(
+                self.stateful
+                    .then_some(["--state", STATE])
+                    .into_iter()
+                    .flatten(),
+            )
             .current_dir(&self.folder)
             .env_clear()
             .env("PATH", variable("PATH").unwrap_or_default())
@@ -125,6 +136,8 @@ impl Trueup {
 pub(crate) struct Output {
     /// The command line.
     pub(crate) shown: String,
+    /// The folder it ran in.
+    pub(crate) folder: PathBuf,
     /// The exit code; `None` after a signal.
     pub(crate) code: Option<i32>,
     /// Standard output.
@@ -173,6 +186,7 @@ impl std::fmt::Display for Output {
             code,
             stdout,
             stderr,
+            ..
         } = self;
         write!(
             out,

@@ -2,9 +2,12 @@
 
 mod apply;
 mod config;
+mod conformance;
 mod crash;
 mod infer;
 mod parse;
+mod replace;
+mod round_trip;
 mod scan;
 
 use super::Csv;
@@ -23,7 +26,7 @@ use trueup_core::endpoint::{
     Applied, Claim, Context, Endpoint, Mark, Op, Order, ScanRequest, Snapshot, Writer, Writes,
 };
 use trueup_core::failpoint::Failpoints;
-use trueup_core::schema::Schema;
+use trueup_core::schema::{Field, Schema};
 use trueup_core::types::Type;
 use trueup_core::value::Value;
 
@@ -175,4 +178,17 @@ fn write(
         load,
         check: None,
     })
+}
+
+/// A schema of text fields, the first of which is the key.
+fn text_schema(name: &str, fields: &[&str]) -> Schema {
+    Schema {
+        collection: name.to_owned(),
+        fields: fields
+            .iter()
+            .map(|field| Field::new(*field, Type::TEXT, "other:text"))
+            .collect(),
+        key: vec![0],
+        ..Schema::default()
+    }
 }

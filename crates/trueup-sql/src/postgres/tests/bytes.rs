@@ -3,7 +3,7 @@
 use crate::postgres::decode::{Reader, Room, Slot};
 use crate::postgres::encode;
 use crate::postgres::numeric;
-use crate::postgres::schema::Column;
+use crate::postgres::schema::{Column, Equality};
 use crate::postgres::types::{Limit, Wire};
 use proptest::prelude::*;
 use trueup_core::batch::Batch;
@@ -57,6 +57,8 @@ fn column(wire: Wire) -> Column {
         filled: true,
         modified: false,
         always: false,
+        bytewise: false,
+        equality: Equality::Exact,
     }
 }
 

@@ -16,70 +16,71 @@ fn wanted(collection: &str, fields: &[(&str, Type, &str)]) -> Schema {
     }
 }
 
+/// Our types, and what fields of them are created as.
+const CREATED: &[(Type, &str)] = &[
+    (Type::Any, "text"),
+    (Type::Bool, "boolean"),
+    (
+        Type::Int {
+            bits: 8,
+            signed: false,
+        },
+        "smallint",
+    ),
+    (
+        Type::Int {
+            bits: 16,
+            signed: false,
+        },
+        "integer",
+    ),
+    (
+        Type::Int {
+            bits: 32,
+            signed: false,
+        },
+        "bigint",
+    ),
+    (
+        Type::Int {
+            bits: 64,
+            signed: false,
+        },
+        "numeric(20,0)",
+    ),
+    (Type::Float { bits: 32 }, "real"),
+    (Type::FLOAT, "double precision"),
+    (Type::DECIMAL, "numeric"),
+    (
+        Type::Decimal {
+            size: Some((10, 2)),
+        },
+        "numeric(10,2)",
+    ),
+    (Type::Decimal { size: Some((5, 9)) }, "numeric"),
+    (Type::Text { chars_max: Some(7) }, "character varying(7)"),
+    (Type::TEXT, "text"),
+    (Type::BYTES, "bytea"),
+    (Type::Date, "date"),
+    (Type::Time, "time without time zone"),
+    (Type::Timestamp, "timestamp without time zone"),
+    (Type::Instant, "timestamp with time zone"),
+    (Type::Uuid, "uuid"),
+    (Type::Json, "json"),
+];
+
 #[test]
-#[expect(clippy::too_many_lines, reason = "one table of cases")]
 fn core_types_are_created_as_types_that_hold_them() {
     let (_database, mut endpoint) = fresh("");
-    let types = [
-        (Type::Any, "text"),
-        (Type::Bool, "boolean"),
-        (
-            Type::Int {
-                bits: 8,
-                signed: false,
-            },
-            "smallint",
-        ),
-        (
-            Type::Int {
-                bits: 16,
-                signed: false,
-            },
-            "integer",
-        ),
-        (
-            Type::Int {
-                bits: 32,
-                signed: false,
-            },
-            "bigint",
-        ),
-        (
-            Type::Int {
-                bits: 64,
-                signed: false,
-            },
-            "numeric(20,0)",
-        ),
-        (Type::Float { bits: 32 }, "real"),
-        (Type::FLOAT, "double precision"),
-        (Type::DECIMAL, "numeric"),
-        (
-            Type::Decimal {
-                size: Some((10, 2)),
-            },
-            "numeric(10,2)",
-        ),
-        (Type::Decimal { size: Some((5, 9)) }, "numeric"),
-        (Type::Text { chars_max: Some(7) }, "character varying(7)"),
-        (Type::TEXT, "text"),
-        (Type::BYTES, "bytea"),
-        (Type::Date, "date"),
-        (Type::Time, "time without time zone"),
-        (Type::Timestamp, "timestamp without time zone"),
-        (Type::Instant, "timestamp with time zone"),
-        (Type::Uuid, "uuid"),
-        (Type::Json, "json"),
-    ];
-    let names = (0..types.len())
+    let names = (0..CREATED.len())
         .map(|n| format!("f{n}"))
         .collect::<Vec<_>>();
     let mut fields = vec![("id", Type::INT, "sqlite:INTEGER")];
     fields.extend(
         names
             .iter()
-            .zip(types)
-            .map(|(name, (ty, _))| (name.as_str(), ty, "sqlite:x")),
+            .zip(CREATED)
+            .map(|(name, (ty, _))| (name.as_str(), *ty, "sqlite:x")),
     );
     let mut wanted = wanted("t", &fields);
     wanted.uniques = vec![vec![2, 3]];
@@ -89,7 +90,7 @@ fn core_types_are_created_as_types_that_hold_them() {
         writer.create(&design).unwrap();
     }
     let found = schema(endpoint.as_mut(), "t");
-    for (field, (_, native)) in found.fields.iter().skip(1).zip(types) {
+    for (field, (_, native)) in found.fields.iter().skip(1).zip(CREATED) {
         assert_eq!(field.native, format!("postgres:{native}"));
     }
     assert_eq!(found.fields, design.schema.fields);

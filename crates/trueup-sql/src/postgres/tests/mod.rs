@@ -3,13 +3,17 @@
 mod access;
 mod apply;
 mod bytes;
+mod conformance;
 mod design;
+mod keys;
 mod scan;
+mod swap;
 
 use super::connect;
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{
-    Applied, Check, Claim, Context, Endpoint, Mark, Op, Order, ScanRequest, Writer, Writes,
+    Applied, Check, Claim, Context, Endpoint, Mark, Op, Order, ScanRequest, Snapshot, Writer,
+    Writes,
 };
 use trueup_core::schema::Schema;
 use trueup_core::types::Type;

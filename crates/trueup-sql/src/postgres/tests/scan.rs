@@ -370,3 +370,81 @@ fn trap_61_a_killed_server_is_unavailable_and_comes_back() {
     assert!(first.is_ok() || first.unwrap_err().kind() == Kind::Unavailable);
     assert_eq!(endpoint.collections().unwrap(), ["t"]);
 }
+
+#[test]
+fn a_scan_dropped_early_is_cancelled_and_the_snapshot_goes_on() {
+    let (database, _) = fresh(
+        "CREATE TABLE large (id int PRIMARY KEY, v text); CREATE TABLE small (id int PRIMARY KEY, v text); \
+         INSERT INTO large SELECT g, repeat('x', 500) FROM generate_series(1, 200000) g; \
+         INSERT INTO small VALUES (7); ANALYZE",
+    );
+    for query in [
+        "sslmode=disable&application_name=dropping",
+        "sslmode=require&application_name=dropping",
+    ] {
+        let mut endpoint =
+            connect(&format!("{}?{query}", database.url()), Context::empty()).unwrap();
+        let (large, small) = (
+            schema(endpoint.as_mut(), "large"),
+            schema(endpoint.as_mut(), "small"),
+        );
+        database.sql("SELECT pg_stat_reset()").unwrap();
+        let mut snapshot = endpoint.snapshot().unwrap();
+        database.sql("UPDATE small SET id = id + 1").unwrap();
+        let mut batch = Batch::default();
+        let mut read = |schema: &Schema, snapshot: &mut dyn Snapshot| {
+            let request = ScanRequest {
+                schema,
+                fields: &[0, 1],
+                wanted: &[Type::INT, Type::TEXT],
+                order: Order::Natural,
+                after: None,
+                batch_records_max: 10,
+                batch_bytes_max: 1 << 20,
+            };
+            batch.reset(2);
+            assert!(snapshot.scan(&request).unwrap().next(&mut batch).unwrap());
+            shown(&batch)
+        };
+        for _ in 0..3 {
+            assert_eq!(read(&large, snapshot.as_mut()).len(), 10);
+        }
+        let before = read(&small, snapshot.as_mut());
+        assert_eq!(read(&small, snapshot.as_mut()), before, "of one moment");
+        drop((snapshot, endpoint));
+        // A session counts what it read when it ends.
+        let gone = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dropping'";
+        while database.sql(gone).unwrap() != "0" {}
+        let read = "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'large'";
+        let read: u64 = database.sql(read).unwrap().parse().unwrap();
+        assert!((30..600_000).contains(&read), "read={read} {query}");
+    }
+}
+
+#[test]
+fn a_scan_that_fails_leaves_the_snapshot_usable() {
+    let (_database, mut endpoint) = fresh(
+        "CREATE TABLE broken (id int PRIMARY KEY, at timestamptz); \
+         INSERT INTO broken VALUES (1, '294276-12-31 23:59:59.999999+00'); \
+         CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (7)",
+    );
+    let (broken, whole) = (
+        schema(endpoint.as_mut(), "broken"),
+        schema(endpoint.as_mut(), "t"),
+    );
+    let mut snapshot = endpoint.snapshot().unwrap();
+    for (schema, fields, works) in [(&broken, &[0, 1][..], false), (&whole, &[0], true)] {
+        let request = ScanRequest {
+            schema,
+            fields,
+            wanted: &[Type::INT, Type::Instant][..fields.len()],
+            order: Order::Natural,
+            after: None,
+            batch_records_max: 10,
+            batch_bytes_max: 1000,
+        };
+        let mut batch = Batch::new(fields.len());
+        let read = snapshot.scan(&request).unwrap().next(&mut batch);
+        assert_eq!(read.is_ok(), works, "{read:?}");
+    }
+}

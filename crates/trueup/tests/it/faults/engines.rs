@@ -36,6 +36,7 @@ impl Stopped {
         let output = self.0.take().unwrap().wait_with_output().unwrap();
         Output {
             shown: "the run that was stopped".to_owned(),
+            folder: std::env::temp_dir(),
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
@@ -182,7 +183,7 @@ fn a_run_that_is_asked_to_stop_stops_between_two_batches() {
 }
 
 /// Breaks the connection after the third batch was committed and before anybody heard of it, with every write to the
-/// target logged by `log`; returns how often records were written. Without the marker the batch would be repeated.
+/// target logged by `log`. That one batch is sent again, to hear what became of its records, and no other.
 fn lose_an_answer(folder: &Path, target: &str, failpoint: &str, log: impl FnOnce()) {
     let source = source();
     run(folder, &source, target, "state.db").run().expect(0);
@@ -192,12 +193,11 @@ fn lose_an_answer(folder: &Path, target: &str, failpoint: &str, log: impl FnOnce
     let output = run(folder, &source, target, "state.db")
         .env("TRUEUP_FAILPOINT", armed)
         .run();
-    let output = output.expect(0);
-    assert!(output.stderr.contains("connecting again"), "{output}");
+    output.expect(0);
 }
 
 #[test]
-fn a_commit_whose_answer_was_lost_is_not_repeated_in_sqlite() {
+fn a_commit_whose_answer_was_lost_is_repeated_alone_in_sqlite() {
     let folder = support::folder();
     let file = folder.path().join("target.db");
     let target = "sqlite:target.db";
@@ -211,11 +211,11 @@ fn a_commit_whose_answer_was_lost_is_not_repeated_in_sqlite() {
     let database = rusqlite::Connection::open(&file).unwrap();
     let sql = "SELECT count(*) || ' ' || count(DISTINCT id) FROM log";
     let written: String = database.query_row(sql, [], |row| row.get(0)).unwrap();
-    assert_eq!(written, "900 900");
+    assert_eq!(written, "1000 900");
 }
 
 #[test]
-fn a_commit_whose_answer_was_lost_is_not_repeated_in_postgresql() {
+fn a_commit_whose_answer_was_lost_is_repeated_alone_in_postgresql() {
     let (folder, target) = (support::folder(), support::database());
     lose_an_answer(
         folder.path(),
@@ -229,5 +229,5 @@ fn a_commit_whose_answer_was_lost_is_not_repeated_in_postgresql() {
         },
     );
     let written = target.sql("SELECT count(*), count(DISTINCT id) FROM log");
-    assert_eq!(written.unwrap(), "900|900");
+    assert_eq!(written.unwrap(), "1000|900");
 }

@@ -1,32 +1,29 @@
 //! Carries the plan out: batches in order, each with its marker, each outcome accounted for.
 //!
-//! What may have been applied is found out, never guessed: after a broken connection the epoch is raised first, which
-//! makes a commit still in flight either visible or refused, and only then is the marker read. A record that another
-//! one blocks (a unique value not yet handed over, a parent not yet there) is tried again after the others, until a
-//! round makes no progress; then it is parked.
+//! What may have been applied is found out, never guessed ([`settle`]). A record that another one blocks (a unique value not yet handed over, a parent not yet there) is tried again after the others,
+//! until a round makes no progress; then it is parked.
+
+mod blocked;
+mod settle;
 
 use crate::compare::{Compared, Parking};
+use crate::connect::Collection;
 use crate::link::World;
 use crate::progress::{Step, Tick};
 use crate::scan::{Reading, Role, feed};
 use crate::spool::Spooled;
 use crate::state::{LinkId, Store};
-use std::collections::BTreeMap;
+use blocked::Blocked;
+use std::collections::{BTreeMap, BTreeSet};
 use trueup_core::batch::{Batch, Record};
 use trueup_core::diff::Cursor;
 use trueup_core::encode;
-use trueup_core::endpoint::{
-    Applied, Claim, Endpoint, Mark, Op, Outcome, Snapshot, Writer, Writes,
-};
+use trueup_core::endpoint::{Claim, Endpoint, Op, Outcome, Snapshot, Writer};
 use trueup_core::keyed::Standing;
 use trueup_core::mapping::key_digest;
 use trueup_core::park::Parked;
 use trueup_core::plan::{self, Counts};
 use trueup_core::{Error, Kind, Result};
-
-/// How often a broken connection to the target is tried again, and the first pause; each next one is twice as long.
-const RECONNECTS_MAX: u32 = 5;
-const RECONNECT_PAUSE_MS: u64 = 200;
 
 /// What was written to one collection.
 #[derive(Debug, Default)]
@@ -34,14 +31,6 @@ pub(crate) struct Written {
     pub(crate) counts: Counts,
     pub(crate) parked: Vec<Parked>,
     blocked: Blocked,
-}
-
-/// Writes that another record stood in the way of.
-#[derive(Debug, Default)]
-struct Blocked {
-    ops: Vec<Op>,
-    records: Batch,
-    reasons: Vec<String>,
 }
 
 /// The right to write, and what is needed to get it back after a broken connection.
@@ -54,16 +43,20 @@ pub(crate) struct Applier<'a> {
     world: &'a World<'a>,
     /// The last batch of each partition.
     batches: BTreeMap<String, u64>,
+    /// Partitions with accepted batches that are not durable yet.
+    volatile: BTreeSet<String>,
     position: Vec<u8>,
 }
 
 impl<'a> Applier<'a> {
-    /// Claims the target.
+    /// Claims the target. `seen` is the link's epoch before anything was read: whoever claimed it since may have
+    /// written what the plan does not know, so the plan is void.
     pub(crate) fn claim(
         target: &'a mut dyn Endpoint,
         store: &'a mut Store,
         link: &'a LinkId,
         position: Vec<u8>,
+        seen: Option<u64>,
         world: &'a World<'a>,
     ) -> Result<Self> {
         let claim = Claim {
@@ -72,7 +65,9 @@ impl<'a> Applier<'a> {
         };
         let writer = target.writer(&claim).map_err(|error| error.at("target"))?;
         world.failpoints.pass("engine.claimed")?;
-        let batches = BTreeMap::new();
+        if let Some(seen) = seen {
+            settle::only_we_claimed(seen, writer.epoch()).map_err(|error| error.at("target"))?;
+        }
         Ok(Self {
             target,
             writer,
@@ -80,7 +75,8 @@ impl<'a> Applier<'a> {
             store,
             link,
             world,
-            batches,
+            batches: BTreeMap::new(),
+            volatile: BTreeSet::new(),
             position,
         })
     }
@@ -123,7 +119,13 @@ impl<'a> Applier<'a> {
         self.writer
             .finish(partition)
             .map_err(|error| error.at("target"))?;
+        self.volatile.remove(partition);
         self.world.failpoints.pass("engine.finished")?;
+        self.checkpoint(partition)
+    }
+
+    /// Records that the partition's last batch is durable at the target.
+    fn checkpoint(&mut self, partition: &str) -> Result<()> {
         match self.batches.get(partition) {
             Some(&batch) => self.store.checkpoint(self.link, partition, batch),
             None => Ok(()),
@@ -179,16 +181,19 @@ impl<'a> Applier<'a> {
         let limits = world.limits;
         let parking = Parking::new(limits.refused_max);
         let (collection, sorted) = (&one.collection, &mut one.sorted_source);
+        let (found, totals) = (&mut one.differences, &mut one.totals);
         let total = one.plan.load.as_ref().and_then(|load| load.records);
         let reading = Reading {
             role: Role::Source,
             schema: &collection.source,
             mapping: &collection.mapping,
             world,
-            step: Step::Compare,
+            step: None,
         };
-        let (sender, mut fed) = feed(limits.batches_ahead);
-        let loaded = std::thread::scope(|scope| {
+        let (sender, fed) = feed(limits.batches_ahead);
+        std::thread::scope(|scope| {
+            // Dropped at the end of this block, however it ends: the thread must not wait for room for ever.
+            let mut fed = fed;
             scope.spawn(|| {
                 let result = match sorted {
                     Some(sorted) => {
@@ -202,25 +207,24 @@ impl<'a> Applier<'a> {
                 };
                 sender.end(result);
             });
-            let loaded = (|| {
-                let mut batch = Pending::new(collection.mapping.fields().len());
-                let mut cursor = Cursor::new("source", &mut fed)?;
-                while let Some(entry) = cursor.entry() {
-                    if matches!(entry.standing, Standing::Present(_)) {
+            let mut batch = Pending::new(collection.mapping.fields().len());
+            let mut cursor = Cursor::new("source", &mut fed)?;
+            while let Some(entry) = cursor.entry() {
+                match entry.standing {
+                    Standing::Present(digest) => {
+                        found.only_source += 1;
+                        totals.source.add(digest);
                         batch.push(Op::Insert, entry.record);
                     }
-                    cursor.advance()?;
-                    if batch.is_full(world) {
-                        self.flush(collection, &mut batch, true, total, done)?;
-                    }
+                    Standing::Unknown => totals.unknown += 1,
                 }
-                drop(cursor);
-                self.flush(collection, &mut batch, true, total, done)
-            })();
-            fed.close();
-            loaded
-        });
-        loaded?;
+                cursor.advance()?;
+                if batch.is_full(world) {
+                    self.flush(collection, &mut batch, true, total, done)?;
+                }
+            }
+            self.flush(collection, &mut batch, true, total, done)
+        })?;
         one.parked.extend(parking.into_inner());
         Ok(())
     }
@@ -234,26 +238,13 @@ impl<'a> Applier<'a> {
             plan,
             ..
         } = one;
-        let spool: &mut Spooled = if upserts { up } else { deletes };
-        if spool.len() == 0 {
-            return Ok(());
-        }
-        let total = Some(plan.counts.total());
-        let mut batch = Pending::new(collection.mapping.fields().len());
-        let mut reader = spool.read()?;
-        while let Some(entry) = reader.next()? {
-            let action = plan::decode(entry, &mut batch.records)?;
-            batch.ops.push(action.op);
-            if batch.is_full(self.world) {
-                self.flush(collection, &mut batch, false, total, done)?;
-            }
-        }
-        self.flush(collection, &mut batch, false, total, done)
+        let spool = if upserts { up } else { deletes };
+        self.replay(collection, spool, false, Some(plan.counts.total()), done)
     }
 
     fn flush(
         &mut self,
-        collection: &crate::connect::Collection,
+        collection: &Collection,
         batch: &mut Pending,
         load: bool,
         total: Option<u64>,
@@ -264,29 +255,12 @@ impl<'a> Applier<'a> {
         }
         self.world.check_stop()?;
         let partition = &collection.target.collection;
-        let number = self.batches.get(partition).copied().unwrap_or(0) + 1;
-        let mark = Mark {
-            partition: partition.clone(),
-            batch: number,
-            position: self.position.clone(),
-        };
-        let writes = Writes {
-            schema: &collection.target,
-            fields: collection.mapping.target_fields(),
-            key: collection.mapping.key(),
-            ops: &batch.ops,
-            records: &batch.records,
-            mark: &mark,
-            load,
-            check: None,
-        };
         let applied = self
-            .settle(&writes)
+            .settle(collection, batch, load)
             .map_err(|error| error.at(format!("target collection={partition}")))?;
-        self.batches.insert(partition.clone(), number);
         self.world.failpoints.pass("engine.applied")?;
         if applied.durable {
-            self.store.checkpoint(self.link, partition, number)?;
+            self.checkpoint(partition)?;
         }
         self.world.failpoints.pass("engine.checkpointed")?;
         self.world.progress.tick(Tick {
@@ -300,53 +274,9 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
-    /// Applies a batch and, when the answer is lost, finds out what became of it.
-    fn settle(&mut self, writes: &Writes<'_>) -> Result<Applied> {
-        let mut pause_ms = RECONNECT_PAUSE_MS;
-        let mut failures = 0;
-        let mut lost = match self.writer.apply(writes) {
-            Err(error) if error.kind() == Kind::Unavailable => error,
-            other => return other,
-        };
-        loop {
-            failures += 1;
-            if failures > RECONNECTS_MAX {
-                return Err(lost);
-            }
-            self.world
-                .progress
-                .note(&format!("the target went away ({lost}); connecting again"));
-            self.world.clock.wait_ms(pause_ms);
-            pause_ms *= 2;
-            self.world.check_stop()?;
-            match self.find_out(writes) {
-                Err(error) if error.kind() == Kind::Unavailable => lost = error,
-                other => return other,
-            }
-        }
-    }
-
-    fn find_out(&mut self, writes: &Writes<'_>) -> Result<Applied> {
-        // Raising the epoch comes first: after it, an old commit still in flight is visible or refused.
-        self.writer = self.target.writer(&self.claim)?;
-        let marker = self.writer.marker(&writes.mark.partition)?;
-        let is_ours = marker.is_some_and(|marker| {
-            marker.incarnation == self.claim.incarnation && marker.batch == writes.mark.batch
-        });
-        if is_ours {
-            // Single refusals in it are unknown now; verify finds them.
-            let outcomes = writes.ops.iter().map(|_| Outcome::Applied(None)).collect();
-            return Ok(Applied {
-                outcomes,
-                durable: true,
-            });
-        }
-        self.writer.apply(writes)
-    }
-
     fn account(
         &mut self,
-        collection: &crate::connect::Collection,
+        collection: &Collection,
         batch: &Pending,
         outcomes: Vec<Outcome>,
         done: &mut Written,
@@ -362,7 +292,7 @@ impl<'a> Applier<'a> {
                     reason,
                     blocked: true,
                 } => {
-                    done.blocked.push(op, record, reason);
+                    done.blocked.push(op, record, reason, self.world)?;
                 }
                 Outcome::Rejected {
                     reason,
@@ -378,7 +308,7 @@ impl<'a> Applier<'a> {
                 }
             }
         }
-        let kept = done.parked.len() + done.blocked.ops.len();
+        let kept = done.parked.len() + done.blocked.len();
         if kept <= self.world.limits.refused_max {
             return Ok(());
         }
@@ -386,7 +316,7 @@ impl<'a> Applier<'a> {
             .parked
             .last()
             .map(|parked| &parked.reason)
-            .or(done.blocked.reasons.last());
+            .or(done.blocked.last_reason());
         Err(Error::new(
             Kind::Rejected,
             format!(
@@ -400,44 +330,63 @@ impl<'a> Applier<'a> {
 
     /// Tries blocked writes again until a whole round changes nothing, then parks what is left.
     fn retry_blocked(&mut self, compared: &[Compared], written: &mut [Written]) -> Result<()> {
-        loop {
-            let before: usize = written.iter().map(|done| done.blocked.ops.len()).sum();
-            if before == 0 {
-                return Ok(());
-            }
+        let waiting = |written: &[Written]| written.iter().map(|done| done.blocked.len()).sum();
+        let mut before: usize = waiting(written);
+        let mut backwards = false;
+        while before > 0 {
+            // Backwards every second time: a chain in which each waits for the next one then falls in one round.
+            backwards = !backwards;
             for (one, done) in compared.iter().zip(written.iter_mut()) {
-                let blocked = std::mem::take(&mut done.blocked);
-                let mut batch = Pending {
-                    ops: blocked.ops,
-                    records: blocked.records,
-                };
-                self.flush(&one.collection, &mut batch, false, None, done)?;
+                if let (Some(mut records), _) = done.blocked.take()? {
+                    self.replay(&one.collection, &mut records, backwards, None, done)?;
+                }
             }
-            let after: usize = written.iter().map(|done| done.blocked.ops.len()).sum();
+            let after = waiting(written);
             if after == before {
                 break;
             }
+            before = after;
         }
         for (one, done) in compared.iter().zip(written.iter_mut()) {
-            let blocked = std::mem::take(&mut done.blocked);
-            for (index, reason) in blocked.reasons.into_iter().enumerate() {
-                let record = blocked.records.record(index);
-                done.parked
-                    .push(parked(one.collection.mapping.key(), record, reason));
+            let (Some(mut records), reasons) = done.blocked.take()? else {
+                continue;
+            };
+            let width = one.collection.mapping.fields().len();
+            let (mut reader, mut record) = (records.read()?, Batch::new(width));
+            for reason in reasons {
+                let entry = reader
+                    .next()?
+                    .ok_or_else(|| Error::bug("a write is lost"))?;
+                record.reset(width);
+                plan::decode(entry, &mut record)?;
+                let key = one.collection.mapping.key();
+                done.parked.push(parked(key, record.record(0), reason));
             }
         }
         Ok(())
     }
-}
 
-impl Blocked {
-    fn push(&mut self, op: Op, record: Record<'_>, reason: String) {
-        if self.ops.is_empty() {
-            self.records.reset(record.width());
+    /// Writes spooled actions in their order, or each batch of them backwards.
+    fn replay(
+        &mut self,
+        collection: &Collection,
+        actions: &mut Spooled,
+        backwards: bool,
+        total: Option<u64>,
+        done: &mut Written,
+    ) -> Result<()> {
+        let mut batch = Pending::new(collection.mapping.fields().len());
+        let mut reader = actions.read()?;
+        while let Some(entry) = reader.next()? {
+            let action = plan::decode(entry, &mut batch.records)?;
+            batch.ops.push(action.op);
+            if batch.is_full(self.world) {
+                batch.turn(backwards);
+                self.flush(collection, &mut batch, false, total, done)?;
+            }
         }
-        self.ops.push(op);
-        self.records.push_record(record);
-        self.reasons.push(reason);
+        batch.turn(backwards);
+        self.flush(collection, &mut batch, false, total, done)
     }
 }
 
@@ -470,6 +419,19 @@ impl Pending {
     fn push(&mut self, op: Op, record: Record<'_>) {
         self.ops.push(op);
         self.records.push_record(record);
+    }
+
+    /// Puts the writes in the opposite order, if `backwards`.
+    fn turn(&mut self, backwards: bool) {
+        if !backwards {
+            return;
+        }
+        self.ops.reverse();
+        let mut records = Batch::new(self.records.width());
+        for index in (0..self.records.len()).rev() {
+            records.push_record(self.records.record(index));
+        }
+        self.records = records;
     }
 
     fn is_full(&self, world: &World<'_>) -> bool {
