@@ -153,6 +153,12 @@ pub trait Endpoint: Send {
     /// before is refused from now on, even one whose commit is in flight. Creates the control objects if they are
     /// missing. Called again after an unknown outcome, before [`Writer::marker`] is read.
     fn writer(&mut self, claim: &Claim) -> Result<Box<dyn Writer>>;
+
+    /// Removes what killed runs left here, as [`Endpoint::writer`] does too; nothing that a living run uses. Called
+    /// on a target that turns out to need no write: the killed run may have died after its last one.
+    fn sweep(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// How a missing collection would be created.

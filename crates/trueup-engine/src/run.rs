@@ -88,6 +88,9 @@ fn journey(link: &mut Link, store: &mut Store, id: &LinkId, world: &World<'_>) -
         let target = link.target.as_mut();
         let mut applier = Applier::claim(target, store, id, position, seen, world)?;
         written = Some(applier.apply(&mut compared, source.as_mut(), &mut notes)?);
+    } else if let Err(error) = link.target.sweep() {
+        // The target agrees, whatever lies beside it, and may be one that this user cannot write.
+        notes.push(format!("target: what a killed run left stays: {error}"));
     }
     let mut report = report(link, &compared, written.as_deref());
     report.notes.extend(notes);

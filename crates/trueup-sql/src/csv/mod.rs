@@ -142,8 +142,12 @@ impl Endpoint for Csv {
         }))
     }
 
+    fn sweep(&mut self) -> Result<()> {
+        apply::sweep(self.disk.as_ref(), &self.place)
+    }
+
     fn writer(&mut self, _claim: &Claim) -> Result<Box<dyn Writer>> {
-        apply::sweep(self.disk.as_ref(), &self.place)?;
+        self.sweep()?;
         Ok(Box::new(CsvWriter {
             place: self.place.clone(),
             options: Arc::clone(&self.options),

@@ -63,6 +63,10 @@ impl Endpoint for Faulty {
         self.inner.epoch(link)
     }
 
+    fn sweep(&mut self) -> Result<()> {
+        self.inner.sweep()
+    }
+
     fn writer(&mut self, claim: &Claim) -> Result<Box<dyn Writer>> {
         self.faults.pass(Step::Writer)?;
         let inner = self.inner.writer(claim)?;

@@ -76,6 +76,18 @@ fn leftovers_are_swept_and_living_writers_are_not() {
 }
 
 #[test]
+fn leftovers_are_swept_without_a_writer_too() {
+    let folder = Folder::with("x.csv", "id,v\n");
+    folder.put(".trueup-x.csv.tmp", "id,v\n1,old");
+    let mut reader = folder.plain();
+    reader.schema("x").unwrap();
+    drop(reader.snapshot().unwrap());
+    assert_eq!(folder.names().len(), 2, "who only reads removes nothing");
+    folder.plain().sweep().unwrap();
+    assert_eq!(folder.names(), ["x.csv"]);
+}
+
+#[test]
 fn an_unfinished_writer_leaves_nothing() {
     let folder = Folder::new();
     let mut endpoint = folder.plain();
