@@ -2,7 +2,7 @@
 
 use crate::apply::Applier;
 use crate::compare::{self, Compared, Sides};
-use crate::connect::{self, Collection};
+use crate::connect;
 use crate::link::{Link, World};
 use crate::prove::prove;
 pub use crate::report::exit_code;
@@ -41,9 +41,7 @@ pub fn run(link: &mut Link, store: &mut Store, world: &World<'_>) -> Result<Repo
 pub fn diff(link: &mut Link, world: &World<'_>) -> Result<Report> {
     link.mode.write = false;
     link.mode.count_all = true;
-    let mut compared = Vec::new();
-    let (collections, mut source) = open(link)?;
-    read_all(link, collections, source.as_mut(), &mut compared, world)?;
+    let (compared, _) = read(link, world)?;
     let mut report = report(link, &compared, None);
     report.equal = compared.iter().all(|one| {
         let found = one.differences;
@@ -62,9 +60,7 @@ pub fn plan(
     form: Form,
     out: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<Report> {
-    let mut compared = Vec::new();
-    let (collections, mut source) = open(link)?;
-    read_all(link, collections, source.as_mut(), &mut compared, world)?;
+    let (mut compared, _) = read(link, world)?;
     for one in &mut compared {
         one.print(form, out)?;
     }
@@ -75,11 +71,9 @@ pub fn plan(
 }
 
 fn journey(link: &mut Link, store: &mut Store, id: &LinkId, world: &World<'_>) -> Result<Report> {
-    let mut compared = Vec::new();
     let seen = link.target.epoch(&id.durable);
     let seen = seen.map_err(|error| error.at("target"))?;
-    let (collections, mut source) = open(link)?;
-    read_all(link, collections, source.as_mut(), &mut compared, world)?;
+    let (mut compared, mut source) = read(link, world)?;
     guard(link, &compared)?;
     world.failpoints.pass("engine.planned")?;
 
@@ -113,35 +107,23 @@ fn park(store: &mut Store, id: &LinkId, run: RunId, report: Report) -> Result<Re
     Ok(report)
 }
 
-fn open(link: &mut Link) -> Result<(Vec<Collection>, Box<dyn Snapshot>)> {
+/// Reads and compares every collection; the source's snapshot comes back, because verify reads it once more.
+fn read(link: &mut Link, world: &World<'_>) -> Result<(Vec<Compared>, Box<dyn Snapshot>)> {
     let collections = connect::prepare(link)?;
-    let source = link.source.snapshot().map_err(|error| error.at("source"))?;
-    Ok((collections, source))
-}
-
-fn read_all(
-    link: &mut Link,
-    collections: Vec<Collection>,
-    source: &mut (dyn Snapshot + 'static),
-    compared: &mut Vec<Compared>,
-    world: &World<'_>,
-) -> Result<()> {
-    let mode = link.mode;
+    let mut source = link.source.snapshot().map_err(|error| error.at("source"))?;
     let mut target = None;
-    if collections
-        .iter()
-        .any(|collection| collection.create.is_none())
-    {
+    if collections.iter().any(|one| one.create.is_none()) {
         target = Some(link.target.snapshot().map_err(|error| error.at("target"))?);
     }
+    let mut compared = Vec::new();
     for collection in collections {
         let mut sides = Sides {
-            source,
+            source: source.as_mut(),
             target: target.as_deref_mut(),
         };
-        compared.push(compare::compare(collection, &mut sides, mode, world)?);
+        compared.push(compare::compare(collection, &mut sides, link.mode, world)?);
     }
-    Ok(())
+    Ok((compared, source))
 }
 
 fn guard(link: &Link, compared: &[Compared]) -> Result<()> {
