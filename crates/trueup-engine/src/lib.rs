@@ -22,6 +22,7 @@ pub mod state;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod two_way;
 mod verify;
 
 pub use certificate::{Certificate, CollectionProof, SideProof};
@@ -29,3 +30,4 @@ pub use clock::Clock;
 pub use link::{CollectionSpec, Limits, Link, Mode, World};
 pub use progress::{Progress, Step, Tick};
 pub use report::{CollectionReport, Report};
+pub use two_way::{ConflictRule, PolicySpec, TwoWay};

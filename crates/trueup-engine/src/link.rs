@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::progress::Progress;
 use crate::state::LinkId;
+use crate::two_way::TwoWay;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use trueup_core::digest::Digest;
@@ -40,7 +41,7 @@ pub struct Mode {
 
 /// Two endpoints and what connects them.
 pub struct Link {
-    /// Where records come from. Never written.
+    /// Where records come from. Never written, unless the link goes both ways.
     pub source: Box<dyn Endpoint>,
     /// Where they go.
     pub target: Box<dyn Endpoint>,
@@ -50,6 +51,8 @@ pub struct Link {
     pub mode: Mode,
     /// When to stop.
     pub guard: Guard,
+    /// Set when changes go both ways: then the sides have equal rights, and the base says who changed what.
+    pub two_way: Option<TwoWay>,
 }
 
 impl std::fmt::Debug for Link {

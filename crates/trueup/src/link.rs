@@ -48,6 +48,7 @@ pub(crate) fn open(sides: &Sides, mode: Mode, guard: Guard, context: &Context) -
         collections,
         mode,
         guard,
+        two_way: None,
     })
 }
 

@@ -91,6 +91,7 @@ impl Pair {
             collections: self.specs.clone(),
             mode: self.mode,
             guard: Guard::default(),
+            two_way: None,
         }
     }
 

@@ -1,0 +1,5 @@
+//! Links that carry changes both ways.
+
+mod config;
+
+pub use config::{ConflictRule, PolicySpec, TwoWay};
