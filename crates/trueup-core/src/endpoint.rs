@@ -365,6 +365,13 @@ pub trait Writer: Send {
     /// nothing was written.
     fn apply(&mut self, writes: &Writes<'_>) -> Result<Applied>;
 
+    /// Stores the marker of a partition alone: the epoch is locked and checked in the transaction that stores it,
+    /// and it is durable when this returns. The partition may be the empty string. Repeating it is safe.
+    ///
+    /// # Errors
+    /// As [`Writer::apply`]; `Config` where the endpoint keeps no markers.
+    fn mark(&mut self, mark: &Mark) -> Result<()>;
+
     /// Makes everything accepted for `collection` durable.
     fn finish(&mut self, collection: &str) -> Result<()>;
 }

@@ -13,7 +13,9 @@ use super::scan::value_of;
 use super::{quote, schema};
 use rusqlite::{Connection, Statement};
 use trueup_core::batch::{Batch, Record};
-use trueup_core::endpoint::{Applied, Claim, Context, Design, Marker, Op, Outcome, Writer, Writes};
+use trueup_core::endpoint::{
+    Applied, Claim, Context, Design, Mark, Marker, Op, Outcome, Writer, Writes,
+};
 use trueup_core::failpoint::Failpoints;
 use trueup_core::schema::Schema;
 use trueup_core::{Error, Kind, Result};
@@ -62,6 +64,12 @@ impl Writer for SqliteWriter {
         applied
     }
 
+    fn mark(&mut self, mark: &Mark) -> Result<()> {
+        let marked = self.store_mark(mark);
+        self.roll_back_unless(marked.is_ok());
+        marked
+    }
+
     fn finish(&mut self, _collection: &str) -> Result<()> {
         Ok(())
     }
@@ -108,15 +116,7 @@ impl SqliteWriter {
         self.failpoints.pass("sqlite.before_write")?;
         self.begin()?;
         let outcomes = self.write_all(writes)?;
-        let position = position(writes, &outcomes);
-        control::put_marker(
-            &self.connection,
-            &self.claim,
-            writes.mark,
-            &position,
-            self.epoch,
-        )
-        .map_err(|cause| translate(cause, "write the marker"))?;
+        self.put_marker(writes.mark, &position(writes, &outcomes))?;
         self.failpoints.pass("sqlite.before_commit")?;
         self.run("COMMIT", "commit a batch")?;
         self.failpoints.pass("sqlite.after_commit")?;
@@ -124,6 +124,21 @@ impl SqliteWriter {
             outcomes,
             durable: true,
         })
+    }
+
+    /// A transaction that writes nothing but the marker.
+    fn store_mark(&self, mark: &Mark) -> Result<()> {
+        self.failpoints.pass("sqlite.before_write")?;
+        self.begin()?;
+        self.put_marker(mark, &mark.position)?;
+        self.failpoints.pass("sqlite.before_commit")?;
+        self.run("COMMIT", "commit a marker")?;
+        self.failpoints.pass("sqlite.after_commit")
+    }
+
+    fn put_marker(&self, mark: &Mark, position: &[u8]) -> Result<()> {
+        control::put_marker(&self.connection, &self.claim, mark, position, self.epoch)
+            .map_err(|cause| translate(cause, "write the marker"))
     }
 
     fn write_all(&self, writes: &Writes<'_>) -> Result<Vec<Outcome>> {

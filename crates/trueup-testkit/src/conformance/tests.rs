@@ -72,6 +72,9 @@ fn suite_notices_a_missing_marker() {
         "marker per partition and link",
         "empty batch writes its marker",
         "marker survives the connection",
+        "marker stored alone is read by the next claim",
+        "marker stored alone touches no other",
+        "fenced writer marks nothing",
         "second claim fences the first",
         "marker holds the stale list",
     ];
@@ -88,6 +91,7 @@ fn suite_notices_a_missing_epoch_check() {
     assert_eq!(
         failed(&report),
         [
+            "fenced writer marks nothing",
             "second claim fences the first",
             "fenced writer creates nothing"
         ]
