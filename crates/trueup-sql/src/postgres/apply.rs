@@ -10,7 +10,9 @@ use super::design::same_shape;
 use super::scan::described;
 use super::stage::Statements;
 use super::write;
-use trueup_core::endpoint::{Applied, Claim, Design, Mark, Marker, Outcome, Writer, Writes};
+use trueup_core::endpoint::{
+    Applied, Claim, Design, Mark, Marker, Outcome, Writer, Writes, left_out,
+};
 use trueup_core::failpoint::Failpoints;
 use trueup_core::{Error, Kind, Result};
 
@@ -132,12 +134,8 @@ impl PostgresWriter {
         self.begin()?;
         let outcomes = write::records(&self.connection, &shape.statements, writes)?;
         if self.control {
-            let stale = outcomes
-                .iter()
-                .enumerate()
-                .filter(|(_, outcome)| **outcome == Outcome::Stale);
-            let stale = stale.map(|(index, _)| index).collect::<Vec<_>>();
-            let position = writes.check.map(|check| check.position(&stale));
+            let position = writes.check;
+            let position = position.map(|check| check.position(&left_out(&outcomes)));
             let position = position.as_deref().unwrap_or(&writes.mark.position);
             self.set_marker(writes.mark, position)?;
         }

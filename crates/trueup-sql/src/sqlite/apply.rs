@@ -14,7 +14,7 @@ use super::{quote, schema};
 use rusqlite::{Connection, Statement};
 use trueup_core::batch::{Batch, Record};
 use trueup_core::endpoint::{
-    Applied, Claim, Context, Design, Mark, Marker, Op, Outcome, Writer, Writes,
+    Applied, Claim, Context, Design, Mark, Marker, Op, Outcome, Writer, Writes, left_out,
 };
 use trueup_core::failpoint::Failpoints;
 use trueup_core::schema::Schema;
@@ -116,7 +116,10 @@ impl SqliteWriter {
         self.failpoints.pass("sqlite.before_write")?;
         self.begin()?;
         let outcomes = self.write_all(writes)?;
-        self.put_marker(writes.mark, &position(writes, &outcomes))?;
+        let position = writes.check;
+        let position = position.map(|check| check.position(&left_out(&outcomes)));
+        let position = position.as_deref().unwrap_or(&writes.mark.position);
+        self.put_marker(writes.mark, position)?;
         self.failpoints.pass("sqlite.before_commit")?;
         self.run("COMMIT", "commit a batch")?;
         self.failpoints.pass("sqlite.after_commit")?;
@@ -252,20 +255,6 @@ fn shape(schema: &Schema) -> (Vec<(&str, &str)>, &[usize]) {
         .iter()
         .map(|field| (field.name.as_str(), field.native.as_str()));
     (fields.collect(), &schema.key)
-}
-
-/// What the marker stores: the stale list, where writes were conditional.
-fn position(writes: &Writes<'_>, outcomes: &[Outcome]) -> Vec<u8> {
-    let Some(check) = writes.check else {
-        return writes.mark.position.clone();
-    };
-    let stale: Vec<usize> = outcomes
-        .iter()
-        .enumerate()
-        .filter(|(_, outcome)| **outcome == Outcome::Stale)
-        .map(|(index, _)| index)
-        .collect();
-    check.position(&stale)
 }
 
 /// The prepared statements of one batch. Parameters are numbered by the field's position among the written ones, so

@@ -8,7 +8,9 @@ use super::{By, Memory, World};
 use crate::owned::Owned;
 use std::sync::Arc;
 use trueup_core::batch::Batch;
-use trueup_core::endpoint::{Applied, Claim, Design, Mark, Marker, Op, Outcome, Writer, Writes};
+use trueup_core::endpoint::{
+    Applied, Claim, Design, Mark, Marker, Op, Outcome, Writer, Writes, left_out,
+};
 use trueup_core::error::{Error, Kind, Result};
 
 #[derive(Debug)]
@@ -107,7 +109,7 @@ impl Writer for MemoryWriter {
             .entry((link.clone(), partition.clone(), batch))
             .or_default() += 1;
         let position = match writes.check {
-            Some(check) => check.position(&stale),
+            Some(check) => check.position(&left_out(&outcomes)),
             None => writes.mark.position.clone(),
         };
         self.store(&mut world, writes.mark, position);
