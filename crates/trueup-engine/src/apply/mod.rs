@@ -10,7 +10,7 @@ use crate::compare::{Compared, Parking};
 use crate::connect::Collection;
 use crate::link::World;
 use crate::progress::{Step, Tick};
-use crate::scan::{Reading, Role, feed};
+use crate::scan::{Reading, Role, Side, read_ahead};
 use crate::spool::Spooled;
 use crate::state::{LinkId, Store};
 use blocked::Blocked;
@@ -190,25 +190,13 @@ impl<'a> Applier<'a> {
             world,
             step: None,
         };
-        let (sender, fed) = feed(limits.batches_ahead);
-        std::thread::scope(|scope| {
-            // Dropped at the end of this block, however it ends: the thread must not wait for room for ever.
-            let mut fed = fed;
-            scope.spawn(|| {
-                let result = match sorted {
-                    Some(sorted) => {
-                        let (records, bytes) = (limits.batch_records_max, limits.batch_bytes_max);
-                        sorted.read(records, bytes, &mut |keyed| Ok(sender.send(keyed)))
-                    }
-                    None => reading.scan(source, true, &mut |piece| {
-                        parking.park(piece.parked)?;
-                        Ok(sender.send(piece.keyed))
-                    }),
-                };
-                sender.end(result);
-            });
+        let stream: Side<'_> = match sorted {
+            Some(sorted) => Box::new(sorted.read(limits)?),
+            None => Box::new(reading.records(source, &parking)),
+        };
+        read_ahead(limits.batches_ahead, [stream], |[stream]| {
             let mut batch = Pending::new(collection.mapping.fields().len());
-            let mut cursor = Cursor::new("source", &mut fed)?;
+            let mut cursor = Cursor::new("source", stream)?;
             while let Some(entry) = cursor.entry() {
                 match entry.standing {
                     Standing::Present(digest) => {

@@ -47,7 +47,7 @@ const SORT_SHARE: usize = 4;
 /// source's snapshot gave other records the second time.
 pub(crate) fn verify(
     collection: &Collection,
-    source: &mut dyn Snapshot,
+    source: &mut (dyn Snapshot + 'static),
     target: &mut dyn Endpoint,
     exact: bool,
     refused: &[Digest],
@@ -135,32 +135,24 @@ impl<'a> Proving<'a> {
         }
     }
 
-    /// Reads both sides at the same time, the target through a new snapshot.
+    /// Reads both sides, at the same time where reading ahead is allowed, the target through a new snapshot.
     fn read(
         &self,
-        source: &mut dyn Snapshot,
+        source: &mut (dyn Snapshot + 'static),
         target: &mut dyn Endpoint,
         marks: &Marks,
     ) -> Result<Read> {
         let mut opened = self.open(target).map_err(|error| error.at("target"))?;
         let position = opened.as_ref().map(|opened| opened.position());
         let abandoned = &AtomicBool::new(false);
-        let (source, target) = std::thread::scope(|scope| {
-            let source =
-                scope.spawn(|| self.read_side(Role::Source, Some(source), marks, abandoned));
-            let target = scope.spawn(|| {
-                let snapshot = opened
-                    .as_mut()
-                    .map(|opened| -> &mut dyn Snapshot { opened.as_mut() });
-                self.read_side(Role::Target, snapshot, marks, abandoned)
-            });
-            (source.join(), target.join())
-        });
-        let ended = |side: std::thread::Result<Result<Side>>| {
-            side.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let mut source = || self.read_side(Role::Source, Some(source), marks, abandoned);
+        let mut target = || self.read_side(Role::Target, opened.as_deref_mut(), marks, abandoned);
+        let (source, target) = if self.world.limits.batches_ahead == 0 {
+            (source(), target())
+        } else {
+            both(source, target)
         };
         // Either side that failed is looked at before the other is used: that one may have been cut short.
-        let (source, target) = (ended(source), ended(target));
         Ok(Read {
             source: source?,
             target: target?,
@@ -180,7 +172,7 @@ impl<'a> Proving<'a> {
     fn read_side(
         &self,
         role: Role,
-        snapshot: Option<&mut dyn Snapshot>,
+        snapshot: Option<&mut (dyn Snapshot + 'static)>,
         marks: &Marks,
         abandoned: &AtomicBool,
     ) -> Result<Side> {
@@ -198,17 +190,22 @@ impl<'a> Proving<'a> {
             world,
             step: Some(Step::Verify),
         };
-        let mut take = |piece: Piece| {
-            // A record may be parked here and refused by the target before: it is one record.
-            let parked_here = piece.parked.iter().filter(|p| !self.is_refused(p.key));
-            parked += parked_here.count() as u64;
-            self.take(&piece, marks, &mut buckets, &mut sorter)?;
-            Ok(!abandoned.load(Ordering::Relaxed))
+        let mut read = |snapshot| -> Result<()> {
+            let mut pieces = reading.pieces(snapshot, false);
+            while let Some(piece) = pieces.next()? {
+                // A record may be parked here and refused by the target before: it is one record.
+                let parked_here = piece.parked.iter().filter(|p| !self.is_refused(p.key));
+                parked += parked_here.count() as u64;
+                self.take(&piece, marks, &mut buckets, &mut sorter)
+                    .map_err(|error| reading.place(error))?;
+                if abandoned.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+            Ok(())
         };
         if let Some(snapshot) = snapshot {
-            reading
-                .scan(snapshot, false, &mut take)
-                .inspect_err(|_| abandoned.store(true, Ordering::Relaxed))?;
+            read(snapshot).inspect_err(|_| abandoned.store(true, Ordering::Relaxed))?;
         }
         Ok(Side {
             buckets,
@@ -285,6 +282,23 @@ impl<'a> Proving<'a> {
             "something else writes to the target; verify again when it rests, or stop that writer",
         )
     }
+}
+
+/// Reads the two sides at the same time.
+fn both<A: Send, B: Send>(
+    source: impl FnOnce() -> A + Send,
+    target: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    let (source, target) = std::thread::scope(|scope| {
+        let (source, target) = (scope.spawn(source), scope.spawn(target));
+        (source.join(), target.join())
+    });
+    (ended(source), ended(target))
+}
+
+/// Passes a reading thread's panic on.
+fn ended<T>(side: std::thread::Result<T>) -> T {
+    side.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Spells the type rules: `field: source type -> target type (fit)`.
