@@ -137,7 +137,7 @@ impl Store {
                  shape = excluded.shape, run = excluded.run, at_ms = excluded.at_ms, \
                  ruling = excluded.ruling, source_record = excluded.source_record, \
                  target_record = excluded.target_record, answer = NULL, \
-                 note = iif(answer IS NULL, NULL, \
+                 note = iif(answer IS NULL, note, \
                             'a record changed before the answer was carried out; decide again')",
                 params![
                     collection.0,
