@@ -8,7 +8,12 @@ use trueup_core::policy::Policy;
 use trueup_core::side::{Side, Sides};
 use trueup_core::value::Value;
 
+mod conflicts;
+mod copies;
+mod crash;
+mod damage;
 mod journey;
+mod refused;
 
 fn ends() -> Ends {
     Ends {

@@ -51,36 +51,69 @@ fn a_pass_from_the_first_seal_to_the_complete_base() -> Result<()> {
     let source = "source".to_owned();
     assert_eq!(scene.decisions(), [(1, source.clone()), (2, source)]);
 
-    scene
-        .store
-        .move_base(&link, planes, &[(b"d".to_vec(), Base::Unknown)])?;
-    scene.store.complete(&link, planes)?;
+    Ok(())
+}
+
+#[test]
+fn an_absence_is_an_entry_until_the_base_is_complete_and_none_from_then_on() -> Result<()> {
+    let folder = folder();
+    let path = folder.path().join("state.db");
+    let mut scene = Scene::new(open(&path));
+    let (link, planes) = (scene.link.clone(), scene.planes);
+    let moves = ["a", "b", "c", "d"].map(str::as_bytes).map(<[u8]>::to_vec);
+    let entries = [agreed(1), agreed(2), Base::Absent, Base::Unknown];
+    let moves: Vec<(Vec<u8>, Base)> = moves.into_iter().zip(entries).collect();
+    scene.store.move_base(&link, planes, &moves)?;
+    assert_eq!(all(&scene.store, planes).len(), 4);
+    assert!(!scene.row().complete);
+    for _ in 0..2 {
+        scene.store.complete(&link, planes)?;
+        assert!(scene.row().complete);
+    }
     scene.store.finish(scene.run, 2_000, 0, None, None)?;
     drop(scene);
 
     let mut scene = Scene::again(open(&path), 3_000);
-    assert_eq!(scene.pair(), sealed);
-    let row = scene.row();
-    assert!(row.complete);
-    assert_eq!(row.marks, Sides::new(None, Some(token(9))));
-    assert_eq!(
-        all(&scene.store, planes),
-        [
-            entry("a", agreed(1)),
-            entry("b", agreed(2)),
-            entry("d", Base::Unknown)
-        ]
-    );
+    assert!(scene.row().complete);
+    let expected = [
+        entry("a", agreed(1)),
+        entry("b", agreed(2)),
+        entry("d", Base::Unknown),
+    ];
+    assert_eq!(all(&scene.store, planes), expected);
     let moves = [(b"a".to_vec(), Base::Absent), (b"e".to_vec(), agreed(5))];
     scene.store.move_base(&link, planes, &moves)?;
-    assert_eq!(
-        all(&scene.store, planes),
-        [
-            entry("b", agreed(2)),
-            entry("d", Base::Unknown),
-            entry("e", agreed(5))
-        ]
-    );
+    let intent = scene.intend(Side::Target, 1, vec![item("b", Base::Absent)])?;
+    scene
+        .store
+        .finalise(&link, planes, Side::Target, &intent, &|_| true)?;
+    let expected = [entry("d", Base::Unknown), entry("e", agreed(5))];
+    assert_eq!(all(&scene.store, planes), expected);
+    Ok(())
+}
+
+#[test]
+fn the_base_is_read_in_pages_in_the_order_of_the_bytes() -> Result<()> {
+    let mut scene = Scene::in_memory();
+    let (link, planes) = (scene.link.clone(), scene.planes);
+    let keys: [&[u8]; 7] = [b"b", b"\xff", b"a\0", b"", b"a", b"\0", b"aa"];
+    let moves: Vec<(Vec<u8>, Base)> = keys.iter().map(|key| (key.to_vec(), agreed(1))).collect();
+    scene.store.move_base(&link, planes, &moves)?;
+    let mut sorted = keys.map(<[u8]>::to_vec);
+    sorted.sort();
+    for limit in 1..=8 {
+        let mut found: Vec<Vec<u8>> = Vec::new();
+        loop {
+            let after = found.last().map(Vec::as_slice);
+            let page = scene.store.base(planes, after, limit)?;
+            if page.is_empty() {
+                break;
+            }
+            assert!(page.len() <= limit);
+            found.extend(page.into_iter().map(|(key, _)| key));
+        }
+        assert_eq!(found, sorted, "{limit}");
+    }
     Ok(())
 }
 
