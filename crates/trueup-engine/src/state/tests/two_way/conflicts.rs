@@ -261,6 +261,8 @@ fn conflicts_are_listed_by_link_stage_and_page() -> Result<()> {
         scene.store.open_conflict(&other, run, row.id, &open, 1)?;
     }
     let (link, planes) = (scene.link.clone(), scene.planes);
+    let answer = Answer::Side(Side::Source);
+    scene.store.answer(ConflictId(3), &answer)?;
     scene
         .store
         .close_conflict(&link, planes, b"b", "agreed", Some(Digest(1)))?;
@@ -271,6 +273,8 @@ fn conflicts_are_listed_by_link_stage_and_page() -> Result<()> {
         let found = scene.store.conflicts(&filter)?;
         Ok(found.into_iter().map(|conflict| conflict.id.0).collect())
     };
+    let note = scene.store.conflict(ConflictId(3))?.and_then(|c| c.note);
+    assert!(note.is_some_and(|note| note.contains("answer")));
     assert_eq!(ids(ConflictFilter::default())?, [1, 2, 3, 4, 5, 6]);
     assert_eq!(ids(open_only(None))?, [1, 2, 4, 5, 6]);
     assert_eq!(ids(open_only(Some("pair")))?, [1, 5]);

@@ -235,3 +235,67 @@ fn forgetting_leaves_nothing_to_delete_by() -> Result<()> {
     assert!(note.contains("not known"), "{note}");
     Ok(())
 }
+
+#[test]
+fn a_pending_seal_becomes_the_seal_with_the_first_that_relies_on_it() -> Result<()> {
+    type Step = fn(&mut Scene, &LinkId) -> Result<()>;
+    let steps: &[(&str, bool, Step)] = &[
+        ("sealed", true, |s, link| s.store.sealed(link)),
+        ("move_base", true, |s, link| {
+            s.store.move_base(link, s.planes, &[])
+        }),
+        ("complete", true, |s, link| s.store.complete(link, s.planes)),
+        ("intend", true, |s, _| {
+            s.intend(Side::Target, 1, vec![]).map(drop)
+        }),
+        ("set_mark", false, |s, link| {
+            s.store.set_mark(link, s.planes, Side::Source, None)
+        }),
+        ("open_conflict", false, |s, _| {
+            s.open(&conflict("k", Resolution::Open, "a", "b"), 1)
+        }),
+        ("pair", false, |s, link| {
+            s.store.pair(link, &ends()).map(drop)
+        }),
+    ];
+    for (name, seals, step) in steps {
+        let mut scene = Scene::in_memory();
+        let link = scene.link.clone();
+        scene.store.expect_seal(&link, token(1))?;
+        step(&mut scene, &link)?;
+        let (seal, pending) = match seals {
+            true => (Some(token(1)), None),
+            false => (None, Some(token(1))),
+        };
+        let expected = Pair {
+            seal: Sides::new(seal, seal),
+            pending,
+        };
+        assert_eq!(scene.pair(), expected, "{name}");
+        // With nothing pending, the seal stays.
+        scene.store.sealed(&link)?;
+        scene.store.sealed(&link)?;
+        let seal = Some(token(1));
+        assert_eq!(scene.pair().seal, Sides::new(seal, seal), "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn opening_what_is_there_writes_nothing() -> Result<()> {
+    let folder = folder();
+    let path = folder.path().join("state.db");
+    let mut scene = Scene::new(open(&path));
+    let witness = open(&path);
+    let version = || witness.read_one::<i64>("test", "PRAGMA data_version", []);
+    let before = version()?;
+    scene.pair();
+    scene.row();
+    assert_eq!(version()?, before);
+    let mut moved = ends();
+    moved.address.target = "postgres://c/shop".to_owned();
+    scene.store.pair(&scene.link, &moved)?;
+    assert_ne!(version()?, before);
+    assert_eq!(scene.store.two_way_links()?[0].1, moved);
+    Ok(())
+}

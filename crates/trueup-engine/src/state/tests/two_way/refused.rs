@@ -3,10 +3,9 @@
 use super::*;
 use trueup_core::Kind;
 
-/// Everything in the file, as text, read by a connection of its own.
+/// Everything that is committed, as text.
 pub(super) fn dump(store: &Store) -> String {
-    let copy = store.copy().unwrap();
-    let mut statement = copy
+    let mut statement = store
         .connection
         .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
         .unwrap();
@@ -17,7 +16,7 @@ pub(super) fn dump(store: &Store) -> String {
         .unwrap();
     let mut text = String::new();
     for table in tables {
-        let mut rows = copy
+        let mut rows = store
             .connection
             .prepare(&format!("SELECT * FROM {table}"))
             .unwrap();
