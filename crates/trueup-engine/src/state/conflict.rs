@@ -176,7 +176,8 @@ impl Store {
         self.change(link, "close a conflict", |change| {
             change.complete(collection)?;
             change.transaction.execute(
-                "UPDATE conflict SET stage = 'closed', decision = ?3, result = ?4 \
+                "UPDATE conflict SET stage = 'closed', decision = ?3, result = ?4, \
+                 note = iif(answer IS NULL, note, 'the sides agreed when the answer was looked at') \
                  WHERE collection = ?1 AND key = ?2 AND stage = 'open'",
                 params![collection.0, key, how, digest_bytes(result)],
             )?;
