@@ -22,6 +22,7 @@ pub mod state;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub(crate) mod two_way;
 mod verify;
 
 pub use certificate::{Certificate, CollectionProof, SideProof};
