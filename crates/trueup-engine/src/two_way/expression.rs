@@ -50,6 +50,11 @@ pub(crate) const LOOP_BYTES_MAX: usize = 64 << 10;
 
 /// The parser recurses over the text, several frames for each level.
 const PARSER_STACK_BYTES: usize = 64 << 20;
+/// The interpreter takes up to 60 KiB of stack for each level of the expression (measured).
+const INTERPRETER_STACK_BYTES: usize = 16 << 20;
+const _: () = assert!(check::DEPTH_MAX * (100 << 10) < INTERPRETER_STACK_BYTES);
+/// How deep an expression may nest to be evaluated on the caller's stack: as deep as rules that people write.
+const CALLERS_DEPTH_MAX: usize = 8;
 
 /// The shape of the records, as the expression sees it.
 #[derive(Clone, Copy, Debug)]
@@ -126,17 +131,10 @@ impl Expression {
                 .ok_or_else(|| Error::bug(format!("no such field: field={field}")))
         });
         let of = of.transpose()?;
-        // On a stack of its own, and taken down there too when it is refused: a text of many operators makes a deep
-        // tree, and only what passed the check is shallow.
-        let (tree, used) = std::thread::scope(|scope| {
-            let parse = || check::parse(text, shape, of.is_some());
-            let thread = std::thread::Builder::new().stack_size(PARSER_STACK_BYTES);
-            let thread = thread.spawn_scoped(scope, parse).map_err(|error| {
-                Error::new(Kind::Unavailable, "no thread to read an expression with").cause(error)
-            })?;
-            let failed = |_| Error::bug("the parser of conflict expressions failed");
-            thread.join().map_err(failed)?
-        })?;
+        // A text of many operators makes a deep tree, and only what passed the check is shallow enough to be taken down
+        // elsewhere.
+        let parse = || check::parse(text, shape, of.is_some());
+        let (tree, used) = on_stack(PARSER_STACK_BYTES, parse)??;
         Ok(Self {
             tree,
             names: shape.names.iter().map(|&name| name.to_owned()).collect(),
@@ -152,23 +150,29 @@ impl Expression {
         if let Err(reason) = self.admit(records) {
             return Verdict::open(reason);
         }
+        if self.used.depth <= CALLERS_DEPTH_MAX {
+            return self.interpret(records);
+        }
+        on_stack(INTERPRETER_STACK_BYTES, || self.interpret(records))
+            .unwrap_or_else(|error| Verdict::open(error.message()))
+    }
+
+    fn interpret(&self, records: &Sides<Option<Record<'_>>>) -> Verdict {
         let context = match self.context(records) {
             Ok(context) => context,
             Err(reason) => return Verdict::open(reason),
         };
-        let result = CelValue::resolve_val(&self.tree, &context);
-        match result {
-            Err(error) => Verdict::Open(functions::reason(&error)),
-            Ok(value) => match self.of {
-                None => side(value.as_ref()),
-                Some((_, ty)) => {
-                    let mut batch = Batch::new(1);
-                    match convert::push(value.as_ref(), ty, &mut batch) {
-                        Ok(()) => Verdict::Value(batch),
-                        Err(reason) => Verdict::open(format!("the result does not fit: {reason}")),
-                    }
-                }
-            },
+        let value = match CelValue::resolve_val(&self.tree, &context) {
+            Ok(value) => value,
+            Err(error) => return Verdict::Open(functions::reason(&error)),
+        };
+        let Some((_, ty)) = self.of else {
+            return side(value.as_ref());
+        };
+        let mut batch = Batch::new(1);
+        match convert::push(value.as_ref(), ty, &mut batch) {
+            Ok(()) => Verdict::Value(batch),
+            Err(reason) => Verdict::open(format!("the result does not fit: {reason}")),
         }
     }
 
@@ -263,6 +267,23 @@ impl Expression {
         }
         Ok(Box::new(CelMap::from(map)))
     }
+}
+
+/// Runs `work` on a stack of its own, of `bytes`.
+fn on_stack<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(bytes);
+        let thread = thread.spawn_scoped(scope, work).map_err(|error| {
+            Error::new(
+                Kind::Unavailable,
+                "no thread to run a conflict expression on",
+            )
+            .hint("raise the limit of threads or of memory")
+            .cause(error)
+        })?;
+        let failed = |_| Error::bug("a conflict expression ended its thread");
+        thread.join().map_err(failed)
+    })
 }
 
 /// Reads the result of a whole record's expression.

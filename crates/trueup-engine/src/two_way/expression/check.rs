@@ -80,6 +80,8 @@ pub(super) struct Used {
     pub(super) key: bool,
     /// Whether there is a loop in it.
     pub(super) loops: bool,
+    /// How deep it nests.
+    pub(super) depth: usize,
 }
 
 impl Used {
@@ -167,6 +169,7 @@ impl Check<'_> {
                 .wrong(&format!("nests too deep: depth_max={DEPTH_MAX}"), id)
                 .hint("write a shorter expression, or one for each field"));
         }
+        self.used.depth = self.used.depth.max(depth);
         let below = depth + 1;
         match &mut node.expr {
             Expr::Literal(_) => Ok(()),

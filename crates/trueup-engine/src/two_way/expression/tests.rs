@@ -501,3 +501,50 @@ fn mistakes_are_shown_where_they_are() {
         assert!(error.advice().is_some(), "{text}");
     }
 }
+
+/// The parser, the check and the interpreter all recurse: nothing that is as long as is allowed may end the process.
+#[test]
+fn deep_nesting_is_refused_or_answered() {
+    let shapes: [(&str, fn(usize) -> String); 15] = [
+        ("parentheses", |n| {
+            format!("{}1{}", "(".repeat(n), ")".repeat(n))
+        }),
+        ("sum", |n| vec!["1"; n].join("+")),
+        ("not", |n| format!("{}true", "!".repeat(n))),
+        ("nots", |n| {
+            format!("{}true{}", "!(".repeat(n), ")".repeat(n))
+        }),
+        ("minus", |n| format!("{}1", "- ".repeat(n))),
+        ("lists", |n| format!("{}{}", "[".repeat(n), "]".repeat(n))),
+        ("maps", |n| format!("{}1{}", "{1:".repeat(n), "}".repeat(n))),
+        ("opened", |n| "(".repeat(n)),
+        ("opened lists", |n| "[".repeat(n)),
+        ("calls", |n| {
+            format!("{}1{}", "int(".repeat(n), ")".repeat(n))
+        }),
+        ("indices", |n| format!("source.tags{}", "[0]".repeat(n))),
+        ("members", |n| format!("source.tags{}", ".a".repeat(n))),
+        ("conditions", |n| format!("{}1", "false?1:".repeat(n))),
+        ("alternatives", |n| vec!["false"; n].join("||")),
+        ("in a loop", |n| {
+            format!("[1].all(x,{}x{}==1)", "int(".repeat(n), ")".repeat(n))
+        }),
+    ];
+    let (source, target) = (source(), target());
+    for (name, make) in shapes {
+        for n in [1, 8, 9, 30, 60, 64, 65, 200, 500, 1000, 2000, 4000] {
+            let text = make(n);
+            match Expression::compile(&text, &SHAPE, Some(field("any"))) {
+                Ok(expression) => {
+                    let records = Sides::new(&source, &target).map(|batch| Some(batch.record(0)));
+                    let verdict = expression.evaluate(&records);
+                    assert!(!matches!(verdict, Verdict::Side(_)), "{name} {n}");
+                }
+                Err(error) => {
+                    assert_eq!(error.kind(), Kind::Config, "{name} {n}: {error}");
+                    assert!(error.message().len() < 600, "{name} {n}: {error}");
+                }
+            }
+        }
+    }
+}
