@@ -3,3 +3,6 @@
 #![cfg_attr(not(test), expect(dead_code, reason = "the two-way journey calls it"))]
 
 pub(crate) mod expression;
+pub(crate) mod fresh_key;
+pub(crate) mod merge_text;
+pub(crate) mod ring;
