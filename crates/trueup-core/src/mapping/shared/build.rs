@@ -35,7 +35,15 @@ pub(super) fn build(source: &Schema, target: &Schema, rules: &Rules) -> Result<S
         refuse_other_key(ours.collect(), schema, &names, "one side")?;
     }
     for &position in &key {
-        fields[position].key = true;
+        let field = &mut fields[position];
+        if field.ty == Type::Json {
+            return Err(Error::config(format!(
+                "key field={} is a JSON text, which can be spelled in many ways",
+                field.names.source
+            ))
+            .hint("choose other fields that identify a record with --key"));
+        }
+        field.key = true;
     }
     Ok(Shared {
         types: fields.iter().map(|field| field.ty).collect(),
