@@ -42,6 +42,8 @@ struct SharedField {
     names: Sides<String>,
     /// The shared type.
     ty: Type,
+    /// The shared type, or the declared one where values pass unread.
+    meaning: Type,
     /// What the sides' values are, where those pass unread.
     unread: Option<String>,
     /// The type in which each side is written.
@@ -76,6 +78,12 @@ impl Shared {
     /// Returns the shared types.
     pub fn types(&self) -> &[Type] {
         &self.types
+    }
+
+    /// Returns the type that the field at `position` was declared with: the shared one, or, where values pass unread,
+    /// what they mean. SQLite keeps a decimal as a text, and whoever asks for the larger one must read it first.
+    pub fn meaning(&self, position: usize) -> Type {
+        self.fields[position].meaning
     }
 
     /// Returns the key as positions in the shared order.

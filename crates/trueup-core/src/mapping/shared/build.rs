@@ -163,6 +163,11 @@ fn meet(ends: &Sides<&Field>, rules: &Rules) -> Result<SharedField> {
     Ok(SharedField {
         names,
         ty,
+        meaning: if same && ty == Type::Any {
+            ends.source.ty
+        } else {
+            ty
+        },
         unread: (ty == Type::Any && same).then(|| ends.source.native.clone()),
         held,
         narrow: held.map(|held| lattice::types(ty, held) != Fit::Exact),

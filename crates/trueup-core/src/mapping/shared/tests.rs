@@ -332,6 +332,11 @@ fn the_shape_is_the_same_from_both_ends() {
     let same = schema("sqlite", "id:int64*");
     let shape = Shared::build(&same, &same, &plain).unwrap().shape();
     assert_eq!(shape, r#"v1 "id":any("sqlite:int64") key "id""#);
+    let decimals = schema("sqlite", "id:int64* d:decimal(5,2)");
+    let shared = Shared::build(&decimals, &decimals, &plain).unwrap();
+    assert_eq!(shared.types(), [Type::Any; 2]);
+    assert_eq!(shared.meaning(0), parse_type("decimal(5,2)"));
+    assert_eq!(built(a, b, &plain).meaning(2), parse_type("text(9)"));
     let mut odd = schema("sqlite", "id:int64*");
     odd.fields[0].name = "a\nb\" key".to_owned();
     let shape = Shared::build(&odd, &odd, &plain).unwrap().shape();
