@@ -2,9 +2,9 @@
 //!
 //! Invariant: a line or member of the result stands so on a side that changed it, or on all three; where both sides
 //! changed the same one differently, nobody decides. The sides are equal: exchanging them gives the same result or none.
-//! The line merge is diff3 by the `diffy` crate (no dependencies, no unsafe code in its merge, fuzzed against git's, the
-//! one merge crate that is neither an editor nor a whole version control system); what it is given is bounded here,
-//! because a difference of texts takes time with the product of their lines and their edits.
+//! The line merge is diff3 by the `diffy` crate: a library for just this, without dependencies and without unsafe code.
+//! What it is given is bounded here, because a difference of texts takes time with the product of their lines and their
+//! edits.
 //!
 //! It deliberately leaves no marks of conflict in a value, and never merges arrays: where in an array an element
 //! belongs is not known.
@@ -24,7 +24,7 @@ mod tests;
 /// The longest text that is merged.
 pub(crate) const TEXT_BYTES_MAX: usize = 4 << 20;
 /// The most lines that are merged.
-pub(crate) const LINES_MAX: usize = 10_000;
+pub(crate) const LINES_MAX: usize = 4_000;
 /// The longest JSON that is merged.
 pub(crate) const JSON_BYTES_MAX: usize = 1 << 20;
 
@@ -35,7 +35,7 @@ pub(crate) fn merge(base: Option<&str>, source: &str, target: &str) -> Option<St
     if let Some(settled) = settled(base, source, target) {
         return Some(settled.to_owned());
     }
-    let small = |text: &str| text.len() <= TEXT_BYTES_MAX && memchr_lines(text) <= LINES_MAX;
+    let small = |text: &str| text.len() <= TEXT_BYTES_MAX && breaks(text) <= LINES_MAX;
     if ![base, source, target].into_iter().all(small) {
         return None;
     }
@@ -45,7 +45,7 @@ pub(crate) fn merge(base: Option<&str>, source: &str, target: &str) -> Option<St
     (merged == mirrored).then_some(merged)
 }
 
-fn memchr_lines(text: &str) -> usize {
+fn breaks(text: &str) -> usize {
     text.bytes().filter(|&byte| byte == b'\n').count()
 }
 

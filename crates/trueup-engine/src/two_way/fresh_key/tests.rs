@@ -1,7 +1,5 @@
 //! Fresh keys of every kind, at every edge.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use super::*;
 use proptest::prelude::*;
 use trueup_core::cast;
@@ -72,6 +70,11 @@ fn the_last_field_with_room_is_chosen() {
         ([int, int, int], &[], None),
     ] {
         let chosen = choose(types, key);
+        let counts = chosen.as_ref().is_ok_and(FreshKey::counts);
+        assert_eq!(
+            counts,
+            wanted.is_some_and(|field| matches!(types[field], Type::Int { .. }))
+        );
         assert_eq!(
             chosen.as_ref().ok().map(FreshKey::field),
             wanted,

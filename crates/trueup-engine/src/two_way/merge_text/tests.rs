@@ -239,11 +239,14 @@ proptest! {
                 let known = [&source, &target].iter().any(|text| text.split_inclusive('\n').any(|other| other == line));
                 prop_assert!(known, "made up: {:?}", line);
             }
-            // What a side added and the base did not have is there as often as that side added it.
+            // A line that the base did not have cannot have been taken away: it is there as often as it was added, and
+            // what both added may be one edit.
             let count = |text: &str, line: &str| text.split_inclusive('\n').filter(|&other| other == line).count();
-            for side in [&source, &target] {
-                for line in side.split_inclusive('\n').filter(|line| count(&base, line) == 0) {
-                    prop_assert!(count(&merged, line) >= count(side, line).min(1), "lost: {:?}", line);
+            for line in source.split_inclusive('\n').chain(target.split_inclusive('\n')) {
+                if count(&base, line) == 0 {
+                    let (source, target) = (count(&source, line), count(&target, line));
+                    let made = count(&merged, line);
+                    prop_assert!(made >= source.max(target) && made <= source + target, "{:?} {}", line, made);
                 }
             }
         }

@@ -1,7 +1,5 @@
 //! Every small graph, against an oracle that looks at it another way.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use super::*;
 use trueup_core::error::Kind;
 
