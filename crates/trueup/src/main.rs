@@ -12,6 +12,7 @@ mod output;
 mod progress;
 mod registry;
 mod sync;
+mod two_way;
 mod world;
 
 use args::{Command, Parsed};

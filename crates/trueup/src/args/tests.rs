@@ -54,8 +54,19 @@ fn what_is_said_is_a_command_or_help_or_wrong() {
         ("sync a", "wrong"),
         ("sync a b c", "wrong"),
         ("frob a b", "wrong"),
-        // What is not built is not accepted.
-        ("sync a b --two-way", "wrong"),
+        ("sync a b --two-way", "command"),
+        (
+            "sync a b --two-way --on-conflict newest --on-conflict a.f=max --on-delete wins --stamp at",
+            "command",
+        ),
+        // Deletes of both sides are carried out anyway; a rule without conflicts would have no effect.
+        ("sync a b --two-way --delete", "wrong"),
+        ("sync a b --delete --two-way", "wrong"),
+        ("sync a b --on-conflict newest", "wrong"),
+        ("sync a b --on-delete wins --json", "wrong"),
+        ("sync a b --stamp at", "wrong"),
+        ("sync a b --two-way --on-conflict latest", "wrong"),
+        ("diff a b --two-way", "wrong"),
         ("diff a b --delete", "wrong"),
         ("diff a --json", "wrong"),
         ("diff a b --state s.db", "command"),
