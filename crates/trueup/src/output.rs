@@ -8,6 +8,8 @@ mod escape;
 mod json;
 mod text;
 
+use crate::conflict::Conflict;
+use crate::status::Standing;
 use std::error::Error as _;
 use std::io::{self, ErrorKind, Write};
 use trueup_core::{Error, Kind, Result};
@@ -19,12 +21,12 @@ const PLAN_BYTES: usize = 64 << 10;
 /// How many causes of an error are shown.
 const CAUSES_MAX: usize = 8;
 
-/// Prints what a sync did.
-pub(crate) fn synced(report: &Report, as_json: bool) -> Result<()> {
+/// Prints what a sync did; with `two_way`, what it did to each side.
+pub(crate) fn synced(report: &Report, two_way: bool, as_json: bool) -> Result<()> {
     if as_json {
         stdout(&json::report(report, None)?)
     } else {
-        stdout(&text::synced(report))
+        stdout(&text::synced(report, two_way))
     }
 }
 
@@ -64,6 +66,43 @@ pub(crate) fn certificate(certificate: &Certificate, as_json: bool) -> Result<()
     } else {
         stdout(&text::certificate(certificate))
     }
+}
+
+/// Prints the conflicts on record; with `open`, these are the open ones.
+pub(crate) fn conflicts(conflicts: &[Conflict], open: bool, as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::conflicts::list(conflicts)?)
+    } else {
+        stdout(&text::conflicts::list(conflicts, open))
+    }
+}
+
+/// Prints one conflict.
+pub(crate) fn conflict(conflict: &Conflict, as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::conflicts::show(conflict)?)
+    } else {
+        stdout(&text::conflicts::show(conflict))
+    }
+}
+
+/// Prints that a person's answer was recorded.
+pub(crate) fn answered(conflict: &Conflict) -> Result<()> {
+    stdout(&text::conflicts::answered(conflict))
+}
+
+/// Prints how links stand.
+pub(crate) fn links(links: &[Standing], as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::status::links(links)?)
+    } else {
+        stdout(&text::status::links(links))
+    }
+}
+
+/// Prints that a link was forgotten.
+pub(crate) fn forgotten(link: &Standing) -> Result<()> {
+    stdout(&text::status::forgotten(link))
 }
 
 /// Prints an error: for people always, and as an object where JSON is wanted.

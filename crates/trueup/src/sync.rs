@@ -108,7 +108,7 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     let result = run::run(&mut link, &mut store, &world);
     listener.finish();
     let report = result?;
-    output::synced(&report, args.json)?;
+    output::synced(&report, args.two_way.two_way(), args.json)?;
     Ok(report.exit_code())
 }
 
