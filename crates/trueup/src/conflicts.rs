@@ -4,13 +4,16 @@
 //! whether the records are still the ones that the person looked at.
 
 use crate::conflict::{Conflict, Taken};
-use crate::output;
+use crate::output::{self, ConflictList};
 use crate::record;
 use crate::world;
 use std::path::PathBuf;
 use trueup_core::side::Side;
 use trueup_core::{Error, Result};
-use trueup_engine::state::{ConflictFilter, Store};
+use trueup_engine::state::{ConflictFilter, ConflictId, Store};
+
+/// How many conflicts are in memory at a time: each holds two whole records.
+const CONFLICTS_AHEAD_MAX: usize = 256;
 
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -127,17 +130,25 @@ pub(crate) fn conflicts(args: &Args) -> Result<u8> {
 }
 
 fn list(args: &List) -> Result<()> {
+    let mut list = ConflictList::new(args.open, args.json);
     let store = world::open_store_if_present(args.state.file.as_deref())?;
-    let filter = ConflictFilter {
-        open: args.open,
-        link: None,
-    };
-    let past = match &store {
-        Some(store) => store.conflicts(&filter)?,
-        None => Vec::new(),
-    };
-    let shown: Vec<Conflict> = past.iter().map(Conflict::shown).collect();
-    output::conflicts(&shown, args.open, args.json)
+    if let Some(store) = &store {
+        let links = store.links()?;
+        let mut filter = ConflictFilter {
+            open: args.open,
+            limit: Some(CONFLICTS_AHEAD_MAX),
+            ..ConflictFilter::default()
+        };
+        loop {
+            let past = store.conflicts(&filter)?;
+            let Some(last) = past.last() else { break };
+            filter.after = Some(last.id);
+            for one in &past {
+                list.push(&Conflict::shown(one, &links))?;
+            }
+        }
+    }
+    list.finish()
 }
 
 fn find(state: &State, id: i64) -> Result<(Store, Conflict)> {
@@ -146,20 +157,20 @@ fn find(state: &State, id: i64) -> Result<(Store, Conflict)> {
             .hint("trueup conflicts list shows those there are")
     };
     let store = world::open_store_if_present(state.file.as_deref())?.ok_or_else(unknown)?;
-    let found = store.conflict(ConflictId(id))?.ok_or_else(unknown)?;
-    let found = Conflict::shown(&found);
-    Ok((store, found))
+    let past = store.conflict(ConflictId(id))?.ok_or_else(unknown)?;
+    let shown = Conflict::shown(&past, &store.links()?);
+    Ok((store, shown))
 }
 
 fn resolve(args: &Resolve) -> Result<()> {
-    let (mut store, mut found) = find(&args.state, args.id)?;
+    let (mut store, mut conflict) = find(&args.state, args.id)?;
     let named = |side: &Side| args.take.as_os_str() == side.name();
     let taken = match Side::BOTH.into_iter().find(named) {
         Some(side) => Taken::Side(side),
-        None => Taken::Record(record::read(&args.take, &found.names)?),
+        None => Taken::Record(record::read(&args.take, &conflict.names)?),
     };
-    found.check(&taken)?;
-    store.answer(ConflictId(args.id), &found.answer(&taken))?;
-    found.answer = Some(taken);
-    output::answered(&found)
+    conflict.check(&taken)?;
+    store.answer(ConflictId(args.id), &conflict.answer(&taken))?;
+    conflict.answer = Some(taken);
+    output::answered(&conflict)
 }

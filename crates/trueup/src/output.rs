@@ -68,15 +68,6 @@ pub(crate) fn certificate(certificate: &Certificate, as_json: bool) -> Result<()
     }
 }
 
-/// Prints the conflicts on record; with `open`, these are the open ones.
-pub(crate) fn conflicts(conflicts: &[Conflict], open: bool, as_json: bool) -> Result<()> {
-    if as_json {
-        stdout(&json::conflicts::list(conflicts)?)
-    } else {
-        stdout(&text::conflicts::list(conflicts, open))
-    }
-}
-
 /// Prints one conflict.
 pub(crate) fn conflict(conflict: &Conflict, as_json: bool) -> Result<()> {
     if as_json {
@@ -205,6 +196,64 @@ impl PlanText {
         }
         stdout(&escape::lines(&self.text))?;
         Ok(None)
+    }
+}
+
+/// Conflicts on their way out: as JSON they are printed piece by piece, because together they can be larger than
+/// memory; a table has to be known whole, but holds no records.
+#[derive(Debug)]
+pub(crate) struct ConflictList {
+    open: bool,
+    as_json: bool,
+    json: String,
+    rows: Vec<Vec<String>>,
+}
+
+impl ConflictList {
+    /// Starts a list; with `open`, it is one of the open ones.
+    pub(crate) fn new(open: bool, as_json: bool) -> Self {
+        Self {
+            open,
+            as_json,
+            json: "[".to_owned(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Takes the next one.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be written.
+    pub(crate) fn push(&mut self, conflict: &Conflict) -> Result<()> {
+        self.rows.push(if self.as_json {
+            Vec::new()
+        } else {
+            text::conflicts::cells(conflict)
+        });
+        if !self.as_json {
+            return Ok(());
+        }
+        if self.rows.len() > 1 {
+            self.json.push(',');
+        }
+        self.json
+            .push_str(json::conflicts::show(conflict)?.trim_end());
+        if self.json.len() >= PLAN_BYTES {
+            stdout(&self.json)?;
+            self.json.clear();
+        }
+        Ok(())
+    }
+
+    /// Writes the rest.
+    ///
+    /// # Errors
+    /// As [`ConflictList::push`].
+    pub(crate) fn finish(self) -> Result<()> {
+        if self.as_json {
+            return stdout(&format!("{}]\n", self.json));
+        }
+        stdout(&text::conflicts::list(self.rows, self.open))
     }
 }
 

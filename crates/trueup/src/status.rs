@@ -7,10 +7,13 @@ use crate::world;
 use std::path::PathBuf;
 use trueup_core::Result;
 use trueup_core::side::Sides;
-use trueup_engine::state::{PastRun, Store};
+use trueup_engine::CollectionReport;
+use trueup_engine::state::{LinkStanding, PairStanding, PastRun, Store};
 
 /// The exit code when something needs a person.
 const NEEDS_PERSON: u8 = 1;
+/// Stands in the name of a link that goes both ways.
+const BOTH_WAYS: &str = " <-> ";
 /// From here an exit code says that a run stopped, not what it found.
 const STOPPED: u8 = 2;
 
@@ -120,3 +123,59 @@ pub(crate) fn status(args: &Args) -> Result<u8> {
     let waiting = links.iter().any(|link| !link.needs().is_empty());
     Ok(if waiting { NEEDS_PERSON } else { 0 })
 }
+
+/// How all links of the state stand.
+pub(crate) fn standings(store: &Store) -> Result<Vec<Standing>> {
+    let links = store.links()?;
+    Ok(links.into_iter().map(standing).collect())
+}
+
+fn standing(link: LinkStanding) -> Standing {
+    let two_way = link.pair.is_some() || link.name.contains(BOTH_WAYS);
+    let collections = collections(&link);
+    let count = |count: fn(&PairStanding) -> u64| link.pair.as_ref().map_or(0, count);
+    Standing {
+        open: count(|pair| pair.open),
+        answers: count(|pair| pair.answers),
+        answered_open: count(|pair| pair.answered_open),
+        id: link.durable,
+        name: link.name,
+        two_way,
+        last: link.last,
+        collections,
+        parked: link.parked,
+    }
+}
+
+/// The pair knows its collections; of a link that goes one way the last report does.
+fn collections(link: &LinkStanding) -> Vec<Collection> {
+    let Some(pair) = &link.pair else {
+        let report = link.last.as_ref().and_then(|run| run.report.as_ref());
+        let collections = report.map_or(&[][..], |report| &report.collections);
+        let names = |one: &CollectionReport| Sides::new(one.source.clone(), one.target.clone());
+        return collections
+            .iter()
+            .map(|one| Collection {
+                names: names(one),
+                base: None,
+            })
+            .collect();
+    };
+    let flipped = pair.is_flipped(&link.name);
+    let collection = |(names, complete): &(Sides<String>, bool)| Collection {
+        names: if flipped {
+            names.clone().swapped()
+        } else {
+            names.clone()
+        },
+        base: Some(if *complete {
+            Base::Complete
+        } else {
+            Base::Joining
+        }),
+    };
+    pair.collections.iter().map(collection).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -19,10 +19,7 @@ fn a_record_has_exactly_the_fields_of_the_collection_in_their_order() {
 #[test]
 fn what_is_no_record_is_named_and_no_value_is_shown() {
     for (text, expected) in [
-        (
-            r#"{"id":5,"note":null}"#,
-            "the record lacks fields: name",
-        ),
+        (r#"{"id":5,"note":null}"#, "the record lacks fields: name"),
         ("{}", "the record lacks fields: id, name, note"),
         (
             r#"{"id":5,"name":"canary","note":1,"extra":2,"more":"canary"}"#,
@@ -32,11 +29,20 @@ fn what_is_no_record_is_named_and_no_value_is_shown() {
             r#"{"id":5,"name":"canary","note":1,"id":6}"#,
             "the record has fields twice: id",
         ),
-        ("\"canary\"", "the record is no JSON object: line=1 column=8"),
+        (
+            "\"canary\"",
+            "the record is no JSON object: line=1 column=8",
+        ),
         ("[1]", "the record is no JSON object: line=1 column=0"),
         ("", "the record is no JSON object: line=1 column=0"),
-        ("{\"id\":5} canary", "the record is no JSON object: line=1 column=10"),
-        ("{\"id\":\ncanary}", "the record is no JSON object: line=2 column=1"),
+        (
+            "{\"id\":5} canary",
+            "the record is no JSON object: line=1 column=10",
+        ),
+        (
+            "{\"id\":\ncanary}",
+            "the record is no JSON object: line=2 column=1",
+        ),
     ] {
         let error = parse(text.as_bytes(), &names()).unwrap_err();
         assert_eq!(error.kind(), Kind::Config);

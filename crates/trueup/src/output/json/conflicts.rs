@@ -6,6 +6,7 @@ use crate::record::Fields;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use trueup_core::Result;
+use trueup_core::policy::Policy;
 
 #[derive(Serialize)]
 struct ConflictJson<'a> {
@@ -17,7 +18,7 @@ struct ConflictJson<'a> {
     fields: Vec<&'a str>,
     source: Option<Record<'a>>,
     target: Option<Record<'a>>,
-    decision: &'static str,
+    decision: &'a str,
     run: i64,
     rules: Vec<RuleJson<'a>>,
     answer: Option<AnswerJson<'a>>,
@@ -50,18 +51,12 @@ impl Serialize for Record<'_> {
     }
 }
 
-/// One array for the conflicts on record.
-pub(in crate::output) fn list(conflicts: &[Conflict]) -> Result<String> {
-    line(&conflicts.iter().map(mirror).collect::<Vec<_>>())
-}
-
 /// One object for a conflict.
 pub(in crate::output) fn show(conflict: &Conflict) -> Result<String> {
     line(&mirror(conflict))
 }
 
 fn mirror(one: &Conflict) -> ConflictJson<'_> {
-    let rule = |field: &'_ crate::conflict::FieldInConflict| (field.policy, field.decision);
     ConflictJson {
         id: one.id,
         link: &one.link,
@@ -71,18 +66,15 @@ fn mirror(one: &Conflict) -> ConflictJson<'_> {
         fields: one.fields.iter().map(|field| field.name.as_str()).collect(),
         source: one.records.source.as_ref().map(Record),
         target: one.records.target.as_ref().map(Record),
-        decision: one.decision.name(),
+        decision: &one.decision,
         run: one.run,
         rules: one
             .fields
             .iter()
-            .map(|field| {
-                let (policy, decision) = rule(field);
-                RuleJson {
-                    field: &field.name,
-                    policy: policy.map(|policy| policy.name()),
-                    decision: decision.name(),
-                }
+            .map(|field| RuleJson {
+                field: &field.name,
+                policy: field.policy.map(Policy::name),
+                decision: field.decision.name(),
             })
             .collect(),
         answer: one.answer.as_ref().map(|taken| AnswerJson {

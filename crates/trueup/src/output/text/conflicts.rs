@@ -12,8 +12,8 @@ const VALUE_SHOWN_MAX: usize = 48;
 /// How many names of fields are shown in a table.
 const FIELDS_SHOWN_MAX: usize = 4;
 
-/// The conflicts on record, one a line.
-pub(in crate::output) fn list(conflicts: &[Conflict], open: bool) -> String {
+/// The conflicts on record, one a line, as [`cells`] has them.
+pub(in crate::output) fn list(conflicts: Vec<Vec<String>>, open: bool) -> String {
     if conflicts.is_empty() {
         let open = if open { "open " } else { "" };
         return format!("no {open}conflicts\n");
@@ -28,27 +28,31 @@ pub(in crate::output) fn list(conflicts: &[Conflict], open: bool) -> String {
         "run",
         "link",
     ])];
-    for one in conflicts {
-        rows.push(vec![
-            one.id.to_string(),
-            decision(one),
-            one.kind.name().to_owned(),
-            name(&one.collection.source, &one.collection.target),
-            key(&one.key),
-            fields(&one.fields),
-            one.run.to_string(),
-            escape::line(&one.link),
-        ]);
-    }
+    rows.extend(conflicts);
     let mut out = String::new();
     table(&rows, &[0, 6], &mut out);
     out
 }
 
+/// One conflict in a table.
+pub(in crate::output) fn cells(one: &Conflict) -> Vec<String> {
+    vec![
+        one.id.to_string(),
+        decision(one),
+        one.kind.name().to_owned(),
+        name(&one.collection.source, &one.collection.target),
+        key(&one.key),
+        fields(&one.fields),
+        one.run.to_string(),
+        escape::line(&one.link),
+    ]
+}
+
 fn decision(one: &Conflict) -> String {
+    let decision = escape::line(&one.decision);
     match &one.answer {
-        Some(taken) => format!("{}, {} asked for", one.decision, taken.name()),
-        None => one.decision.to_string(),
+        Some(taken) if one.is_open() => format!("{decision}, {} asked for", taken.name()),
+        Some(_) | None => decision,
     }
 }
 
@@ -94,31 +98,30 @@ pub(in crate::output) fn show(one: &Conflict) -> String {
     plain("key", &key(&one.key));
     plain("kind", one.kind.name());
     plain("run", &one.run.to_string());
-    plain("decision", one.decision.name());
+    plain("decision", &escape::line(&one.decision));
     if let Some(taken) = &one.answer {
-        let next = "the next sync of the link carries it out";
-        plain("answer", &format!("{}; {next}", taken.name()));
+        let stands = if one.is_open() {
+            "; the next sync of the link carries it out"
+        } else {
+            ", carried out"
+        };
+        plain("answer", &format!("{}{stands}", taken.name()));
     }
     if let Some(note) = &one.note {
         plain("note", &escape::line(note));
     }
     out.push('\n');
     records(one, &mut out);
-    let (id, verb) = (one.id, verb(one.decision));
-    say(
-        &mut out,
-        format_args!("\ntrueup conflicts resolve {id} --take source|target|FILE {verb} it"),
-    );
-    out
-}
-
-fn verb(decision: Resolution) -> &'static str {
-    match decision {
-        Resolution::Open => "decides",
-        Resolution::Side(_) | Resolution::Merge | Resolution::KeepBoth | Resolution::Delete => {
-            "reverses"
-        }
+    if one.is_open() {
+        say(
+            &mut out,
+            format_args!(
+                "\ntrueup conflicts resolve {} --take source|target|FILE decides it",
+                one.id
+            ),
+        );
     }
+    out
 }
 
 /// Both records side by side. A star marks a field in conflict, and behind it stands how that ended.
@@ -126,7 +129,9 @@ fn records(one: &Conflict, out: &mut String) {
     let mut rows = vec![row(&["", "field", "source", "target", "decided"])];
     for (index, field) in names(one).into_iter().enumerate() {
         let cell = |side: Side| match &one.records[side] {
-            Some(record) => record.get(index).map_or_else(dash, |(_, found)| value(found)),
+            Some(record) => record
+                .get(index)
+                .map_or_else(dash, |(_, found)| value(found)),
             None => "(no record)".to_owned(),
         };
         let asked = one.fields.iter().find(|asked| asked.name == field);
@@ -161,18 +166,15 @@ fn decided(field: &FieldInConflict) -> String {
 /// What was recorded as a person's answer.
 pub(in crate::output) fn answered(one: &Conflict) -> String {
     let taken = one.answer.as_ref().map_or("", |taken| taken.name());
-    let what = match one.decision {
-        Resolution::Open => format!("{taken} is taken"),
-        decision => format!("it was decided ({decision}), and {taken} is taken instead"),
+    let what = if one.is_open() {
+        format!("{taken} is taken")
+    } else {
+        let decision = escape::line(&one.decision);
+        format!("it was decided ({decision}), and {taken} is taken instead")
     };
-    let (id, place) = (
-        one.id,
-        name(&one.collection.source, &one.collection.target),
-    );
+    let (id, place) = (one.id, name(&one.collection.source, &one.collection.target));
     let (key, link) = (key(&one.key), escape::line(&one.link));
-    format!(
-        "conflict {id}, {place} {key}: {what}\nThe next sync of {link} carries it out.\n"
-    )
+    format!("conflict {id}, {place} {key}: {what}\nThe next sync of {link} carries it out.\n")
 }
 
 #[cfg(test)]

@@ -84,9 +84,7 @@ pub(in crate::output) fn forgotten(link: &Standing) -> String {
     if link.open > 0 {
         write!(out, ", {} of them open", link.open).expect("writing to a string cannot fail");
     }
-    out.push_str(
-        "\nNo data was touched. Synced again, the link joins both sides anew.\n",
-    );
+    out.push_str("\nNo data was touched. Synced again, the link joins both sides anew.\n");
     out
 }
 

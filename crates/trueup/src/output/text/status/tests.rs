@@ -85,25 +85,32 @@ a -> b
 
 #[test]
 fn what_is_under_way_or_answered_needs_nobody() {
-    let calm = |change: &dyn Fn(&mut Standing)| {
-        let mut link = quiet();
-        change(&mut link);
-        link.needs()
+    let after = |last: Option<PastRun>| Standing { last, ..quiet() };
+    let conflicts = |open, answered_open| Standing {
+        open,
+        answered_open,
+        ..quiet()
     };
-    let cases: [(&str, &dyn Fn(&mut Standing), usize); 9] = [
-        ("never run", &|link| link.last = None, 0),
-        ("under way", &|link| link.last = Some(past(None, None)), 0),
-        ("ended well", &|link| link.last = Some(past(Some(0), None)), 0),
+    for (case, link, expected) in [
+        ("never run", after(None), 0),
+        ("under way", after(Some(past(None, None))), 0),
+        ("ended well", after(Some(past(Some(0), None))), 0),
         // What it left is counted itself.
-        ("left something", &|link| link.last = Some(past(Some(1), None)), 0),
-        ("failed", &|link| link.last = Some(past(Some(2), None)), 1),
-        ("open", &|link| link.open = 1, 1),
-        ("answered", &|link| (link.open, link.answered_open) = (1, 1), 0),
-        ("some answered", &|link| (link.open, link.answered_open) = (2, 1), 1),
-        ("parked", &|link| link.parked = 1, 1),
-    ];
-    for (case, change, expected) in cases {
-        assert_eq!(calm(change).len(), expected, "{case}");
+        ("left something", after(Some(past(Some(1), None))), 0),
+        ("failed", after(Some(past(Some(2), None))), 1),
+        ("open", conflicts(1, 0), 1),
+        ("answered", conflicts(1, 1), 0),
+        ("some answered", conflicts(2, 1), 1),
+        (
+            "parked",
+            Standing {
+                parked: 1,
+                ..quiet()
+            },
+            1,
+        ),
+    ] {
+        assert_eq!(link.needs().len(), expected, "{case}");
     }
 }
 
@@ -121,7 +128,10 @@ fn the_json_of_links_is_the_contract() {
         r#""open_conflicts":0,"answers_waiting":0,"parked":0,"needs_person":false}]"#,
         "\n"
     );
-    assert_eq!(json::status::links(&[standing(), quiet()]).unwrap(), expected);
+    assert_eq!(
+        json::status::links(&[standing(), quiet()]).unwrap(),
+        expected
+    );
     assert_eq!(json::status::links(&[]).unwrap(), "[]\n");
 }
 
@@ -136,7 +146,8 @@ fn a_forgotten_link_is_named_with_what_went() {
     one.collections.truncate(1);
     one.open = 0;
     one.name = "x\u{1b}".to_owned();
-    assert!(forgotten(&one).starts_with(
-        "forgot x\\u{1b}: the base of 1 collection and all conflicts on record\n"
-    ));
+    assert!(
+        forgotten(&one)
+            .starts_with("forgot x\\u{1b}: the base of 1 collection and all conflicts on record\n")
+    );
 }
