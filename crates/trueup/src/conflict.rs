@@ -41,6 +41,8 @@ pub(crate) struct Conflict {
     pub(crate) decision: String,
     /// The run that met it.
     pub(crate) run: i64,
+    /// When, in milliseconds since 1970 UTC.
+    pub(crate) at_ms: i64,
     /// What a person answered and no run has carried out yet.
     pub(crate) answer: Option<Taken>,
     /// What became of an earlier answer, or of the conflict itself.
@@ -113,6 +115,7 @@ impl Conflict {
             records,
             decision: decision(&past.decision, flipped),
             run: past.run.0,
+            at_ms: past.at_ms,
             answer: past
                 .answer
                 .as_ref()
