@@ -12,5 +12,6 @@ mod kills;
 mod memory;
 mod nycflights;
 mod secrets;
+mod stopped;
 mod support;
 mod tidy;

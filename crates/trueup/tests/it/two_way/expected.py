@@ -3,6 +3,7 @@
 
     expected.py look TRIAL     before the run: writes down what both sides hold
     expected.py judge TRIAL    after it: tells whether both sides, and the conflicts on record, are what they must be
+    expected.py know TRIAL     takes the conflicts on record as judged
 
 TRIAL is a folder. Its `trial.json` names the sides, the collections and the rules; `conflicts.json` is what
 `trueup conflicts list --json` said. The base lies beside them as JSON lines, and is this script's own: what it found both
@@ -26,14 +27,11 @@ SHOWN_MAX = 12
 
 
 def main():
-    if len(sys.argv) != 3 or sys.argv[1] not in ("look", "judge"):
+    if len(sys.argv) != 3 or sys.argv[1] not in ("look", "judge", "know"):
         print(__doc__.strip(), file=sys.stderr)
         return 2
     trial = Trial(sys.argv[2])
-    if sys.argv[1] == "look":
-        trial.look()
-        return 0
-    findings = trial.judge()
+    findings = getattr(trial, sys.argv[1])() or []
     for finding in findings[:SHOWN_MAX]:
         print(finding)
     if len(findings) > SHOWN_MAX:
@@ -219,10 +217,17 @@ class Trial:
             self.write("base", {identity: record for identity, record in agreed.items() if record is not None})
         return findings
 
+    def listed(self):
+        with open(self.path("conflicts.json"), encoding="utf-8") as file:
+            return {str(one["id"]): self.normal(one) for one in json.load(file, parse_float=str)}
+
+    def know(self, listed=None):
+        with open(self.path("known.json"), "w", encoding="utf-8") as file:
+            json.dump(listed or self.listed(), file)
+
     def judge_conflicts(self, expected):
         """All that stay open must be on record as open, and of the others each once; nothing else, and nothing goes away."""
-        with open(self.path("conflicts.json"), encoding="utf-8") as file:
-            listed = {str(one["id"]): self.normal(one) for one in json.load(file, parse_float=str)}
+        listed = self.listed()
         known = {}
         if os.path.exists(self.path("known.json")):
             with open(self.path("known.json"), encoding="utf-8") as file:
@@ -247,8 +252,7 @@ class Trial:
                 findings.append(f"conflict {number} on record: {show(one)}, expected {show(wanted)}")
         findings += [f"a conflict is not on record: {identity} {show(one)}" for identity, one in left.items()]
         if not findings:
-            with open(self.path("known.json"), "w", encoding="utf-8") as file:
-                json.dump(listed, file)
+            self.know(listed)
         return findings
 
     def normal(self, one):

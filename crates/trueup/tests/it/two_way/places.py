@@ -17,7 +17,7 @@ import independent  # noqa: E402
 
 
 def number(value):
-    return str(independent.number(value))
+    return format(independent.number(value), "f")
 
 
 def moment(value):
