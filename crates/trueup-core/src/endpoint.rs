@@ -277,9 +277,10 @@ pub trait Check: Sync {
     /// order), tells whether it is the one the write expects to replace.
     fn holds(&self, index: usize, current: Option<Record<'_>>) -> bool;
 
-    /// Given the indices that did not hold, returns the position to store in the marker instead of
-    /// [`Mark::position`]: the stale list must become durable with the writes that did apply.
-    fn position(&self, stale: &[usize]) -> Vec<u8>;
+    /// Given the indices of the writes that were left out ([`left_out`]), returns the position to store in the marker
+    /// instead of [`Mark::position`]: after a crash the marker alone says which writes of its batch did apply, and a
+    /// base that took a refused insert for applied would see its absence as a delete.
+    fn position(&self, left_out: &[usize]) -> Vec<u8>;
 }
 
 /// A batch of writes to one collection.
@@ -335,6 +336,18 @@ pub enum Outcome {
     Unknown,
 }
 
+/// Returns the indices of the writes that left no trace: stale or rejected.
+pub fn left_out(outcomes: &[Outcome]) -> Vec<usize> {
+    let traceless = |outcome: &Outcome| match outcome {
+        Outcome::Stale | Outcome::Rejected { .. } => true,
+        Outcome::Applied(_) | Outcome::Unchanged | Outcome::Unknown => false,
+    };
+    let all = outcomes.iter().enumerate();
+    all.filter(|(_, outcome)| traceless(outcome))
+        .map(|(index, _)| index)
+        .collect()
+}
+
 /// What became of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
@@ -364,6 +377,13 @@ pub trait Writer: Send {
     /// whether the batch was applied is unknown until the marker has been read under a new claim. Any other error:
     /// nothing was written.
     fn apply(&mut self, writes: &Writes<'_>) -> Result<Applied>;
+
+    /// Stores the marker of a partition alone: the epoch is locked and checked in the transaction that stores it,
+    /// and it is durable when this returns. The partition may be the empty string. Repeating it is safe.
+    ///
+    /// # Errors
+    /// As [`Writer::apply`]; `Config` where the endpoint keeps no markers.
+    fn mark(&mut self, mark: &Mark) -> Result<()>;
 
     /// Makes everything accepted for `collection` durable.
     fn finish(&mut self, collection: &str) -> Result<()>;

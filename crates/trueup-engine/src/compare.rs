@@ -1,12 +1,12 @@
 //! Compares the two sides of a collection and spools the plan.
 //!
-//! Both sides are read at the same time, each on a thread of its own, and merged on the caller's. One way, the
-//! decision per key needs no base: the source is right. An empty target is not compared but planned as one load.
+//! Both sides are read ahead, each on a thread of its own, and merged on the caller's. One way, the decision per key
+//! needs no base: the source is right. An empty target is not compared but planned as one load.
 
 use crate::connect::Collection;
 use crate::link::{Mode, World};
 use crate::progress::Step;
-use crate::scan::{Reading, Role, feed};
+use crate::scan::{self, Nothing, Reading, Role, read_ahead};
 use crate::sort::Sorted;
 use crate::spool::{Spool, Spooled};
 use std::sync::Mutex;
@@ -61,8 +61,8 @@ pub(crate) fn compare(
     world: &World<'_>,
 ) -> Result<Compared> {
     let parked = Parking::new(world.limits.refused_max);
-    let source = reading(Role::Source, &collection, world);
-    let target = reading(Role::Target, &collection, world);
+    let source = collection.reading(Role::Source, Some(Step::Compare), world);
+    let target = collection.reading(Role::Target, Some(Step::Compare), world);
     let (mut source_sorted, mut target_sorted) = (None, None);
     let mut target_snapshot = match sides.target.as_deref_mut() {
         Some(snapshot) if collection.create.is_none() => Some(snapshot),
@@ -121,20 +121,6 @@ pub(crate) fn compare(
     planned.finish(collection, source_sorted, parked.into_inner())
 }
 
-fn reading<'a>(role: Role, collection: &'a Collection, world: &'a World<'a>) -> Reading<'a> {
-    let schema = match role {
-        Role::Source => &collection.source,
-        Role::Target => &collection.target,
-    };
-    Reading {
-        role,
-        schema,
-        mapping: &collection.mapping,
-        world,
-        step: Some(Step::Compare),
-    }
-}
-
 /// One side during the merge: sorted on disk, or read in order from its endpoint, or empty.
 struct Side<'a, 's> {
     reading: &'a Reading<'a>,
@@ -143,21 +129,12 @@ struct Side<'a, 's> {
 }
 
 impl Side<'_, '_> {
-    fn stream(&mut self, feed: crate::scan::Feed, parked: &Parking, world: &World<'_>) {
-        let limits = world.limits;
-        let result = match (&mut self.sorted, &mut self.snapshot) {
-            (Some(sorted), _) => sorted.read(
-                limits.batch_records_max,
-                limits.batch_bytes_max,
-                &mut |keyed| Ok(feed.send(keyed)),
-            ),
-            (None, Some(snapshot)) => self.reading.scan(*snapshot, true, &mut |piece| {
-                parked.park(piece.parked)?;
-                Ok(feed.send(piece.keyed))
-            }),
-            (None, None) => Ok(()),
-        };
-        feed.end(result);
+    fn stream<'b>(&'b mut self, parking: &'b Parking) -> Result<scan::Side<'b>> {
+        Ok(match (&mut self.sorted, &mut self.snapshot) {
+            (Some(sorted), _) => Box::new(sorted.read(self.reading.world.limits)?),
+            (None, Some(snapshot)) => Box::new(self.reading.records(*snapshot, parking)),
+            (None, None) => Box::new(Nothing),
+        })
     }
 }
 
@@ -168,15 +145,10 @@ fn merge(
     parked: &Parking,
     world: &World<'_>,
 ) -> Result<()> {
-    let (source_feed, source_fed) = feed(world.limits.batches_ahead);
-    let (target_feed, target_fed) = feed(world.limits.batches_ahead);
-    std::thread::scope(|scope| {
-        // Dropped at the end of this block, however it ends: the threads must not wait for room for ever.
-        let (mut source_fed, mut target_fed) = (source_fed, target_fed);
-        scope.spawn(|| source.stream(source_feed, parked, world));
-        scope.spawn(|| target.stream(target_feed, parked, world));
-        let mut source = Cursor::new("source", &mut source_fed)?;
-        let mut target = Cursor::new("target", &mut target_fed)?;
+    let sides = [source.stream(parked)?, target.stream(parked)?];
+    read_ahead(world.limits.batches_ahead, sides, |[source, target]| {
+        let mut source = Cursor::new("source", source)?;
+        let mut target = Cursor::new("target", target)?;
         planned.totals = diff(&mut source, &mut target, &mut |difference| {
             planned.take(difference)
         })?;

@@ -96,7 +96,7 @@ pub struct Limits {
     pub batch_records_max: usize,
     /// Bytes at which a batch is cut.
     pub batch_bytes_max: usize,
-    /// Batches a reader may be ahead.
+    /// Batches a reader may be ahead. 0: no threads; both sides are read on the caller's, in a fixed order.
     pub batches_ahead: usize,
     /// Bytes sorted in memory before a run of them is written to disk.
     pub sort_bytes_max: usize,
@@ -126,6 +126,8 @@ pub struct World<'a> {
     pub failpoints: Failpoints,
     /// Set when the user wants the run to stop at the next batch boundary.
     pub stop: &'a AtomicBool,
+    /// Fills the bytes with random ones, fit for names that must never occur twice.
+    pub random: &'a (dyn Fn(&mut [u8]) -> Result<()> + Sync),
     /// Where temporary files go; they have no name and vanish with the process.
     pub spool_folder: PathBuf,
     /// Bounds.

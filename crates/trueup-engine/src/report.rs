@@ -8,6 +8,7 @@ use trueup_core::Kind;
 use trueup_core::digest::Fold;
 use trueup_core::endpoint::Class;
 use trueup_core::park::Parked;
+use trueup_core::plan::Counts;
 
 /// What a run did to one collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,12 +21,20 @@ pub struct CollectionReport {
     pub source_fold: Fold,
     /// The target's records and digest, as last read.
     pub target_fold: Fold,
-    /// Records inserted (by `diff`: none).
+    /// Records inserted, on both sides together (by `diff`: none).
     pub inserted: u64,
-    /// Records updated.
+    /// Records updated, on both sides together.
     pub updated: u64,
-    /// Records deleted.
+    /// Records deleted, on both sides together.
     pub deleted: u64,
+    /// Of these, what was written to the source; nothing, unless the link goes both ways.
+    pub to_source: Counts,
+    /// Of these, what was written to the target.
+    pub to_target: Counts,
+    /// Conflicts that this run met, decided and open ones.
+    pub conflicts: u64,
+    /// Conflicts that nobody has decided yet.
+    pub open_conflicts: u64,
     /// Records found equal.
     pub unchanged: u64,
     /// Records that only the source had when they were compared.
@@ -64,12 +73,18 @@ impl Report {
             .sum()
     }
 
-    /// Returns the contract's exit code: 0 agreed, 1 differences or parked records remain, 5 verification failed.
+    /// Returns the number of conflicts that nobody has decided yet.
+    pub fn open_conflicts(&self) -> u64 {
+        self.collections.iter().map(|one| one.open_conflicts).sum()
+    }
+
+    /// Returns the contract's exit code: 0 agreed, 1 differences, open conflicts or parked records remain, 5
+    /// verification failed.
     pub fn exit_code(&self) -> u8 {
         let failed = |proof: &Certificate| proof.collections.iter().any(|c| c.wrong > 0);
         match &self.certificate {
             Some(certificate) if failed(certificate) => 5,
-            _ if self.equal && self.parked() == 0 => 0,
+            _ if self.equal && self.parked() == 0 && self.open_conflicts() == 0 => 0,
             _ => 1,
         }
     }
@@ -126,12 +141,14 @@ impl Compared {
             inserted: counts.inserts,
             updated: counts.updates,
             deleted: counts.deletes,
+            to_target: counts,
             unchanged: self.differences.same,
             only_source: self.differences.only_source,
             only_target: self.differences.only_target,
             changed: self.differences.changed,
             parked,
             notes,
+            ..CollectionReport::default()
         }
     }
 }

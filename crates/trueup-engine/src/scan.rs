@@ -1,16 +1,22 @@
-//! Reads one side of a collection into keyed batches, on a thread of its own.
+//! Reads one side of a collection into keyed batches, pulled one at a time.
+//!
+//! A side is a [`Stream`]; nothing here needs a thread. Where reading ahead pays, [`read_ahead`] lets a thread pump
+//! each stream into a channel of fixed depth. With a depth of 0 there is no thread: the sides are read on the
+//! caller's, in the order in which the caller asks, so a run is one sequence of calls that can be replayed.
 
+use crate::compare::Parking;
 use crate::link::World;
 use crate::progress::{Step, Tick};
 use crate::sort::{Sorted, Sorter};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use trueup_core::batch::Batch;
 use trueup_core::diff::Stream;
-use trueup_core::endpoint::{Order, ScanRequest, Snapshot};
+use trueup_core::endpoint::{Order, Scan, ScanRequest, Snapshot};
 use trueup_core::keyed::Keyed;
-use trueup_core::mapping::Mapping;
+use trueup_core::mapping::{Mapping, Shared};
 use trueup_core::park::Parked;
 use trueup_core::schema::Schema;
+use trueup_core::side;
 use trueup_core::types::Type;
 use trueup_core::{Error, Result};
 
@@ -30,11 +36,66 @@ impl Role {
     }
 }
 
+/// How what one side delivers becomes records that can be compared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Translation<'a> {
+    /// Of a one-way link: the source's values must fit the target, which is taken as it is.
+    OneWay(Role, &'a Mapping),
+    /// Of a two-way link: what does not fit both sides is parked, on either side.
+    Shared(side::Side, &'a Shared),
+}
+
+impl Translation<'_> {
+    fn width(self) -> usize {
+        match self {
+            Self::OneWay(_, mapping) => mapping.fields().len(),
+            Self::Shared(_, shared) => shared.types().len(),
+        }
+    }
+
+    /// The key, as positions among [`Translation::fields`].
+    fn key(self) -> Option<Vec<usize>> {
+        match self {
+            Self::OneWay(Role::Source, mapping) => mapping.source_key(),
+            Self::OneWay(Role::Target, mapping) => Some(mapping.key().to_vec()),
+            Self::Shared(_, shared) => Some(shared.key().to_vec()),
+        }
+    }
+
+    fn map(self, raw: &Batch, piece: &mut Piece, scratch: &mut Vec<u8>) {
+        let Piece { keyed, parked } = piece;
+        match self {
+            Self::OneWay(Role::Source, mapping) => mapping.map_source(raw, keyed, parked, scratch),
+            Self::OneWay(Role::Target, mapping) => mapping.map_target(raw, keyed, scratch),
+            Self::Shared(side, shared) => shared.map(side, raw, keyed, parked, scratch),
+        }
+    }
+}
+
+impl<'a> Translation<'a> {
+    fn fields(self) -> &'a [usize] {
+        match self {
+            Self::OneWay(Role::Source, mapping) => mapping.source_fields(),
+            Self::OneWay(Role::Target, mapping) => mapping.target_fields(),
+            Self::Shared(side, shared) => shared.fields(side),
+        }
+    }
+
+    fn wanted(self) -> &'a [Type] {
+        match self {
+            Self::OneWay(Role::Source, mapping) => mapping.source_types(),
+            Self::OneWay(Role::Target, mapping) => mapping.types(),
+            Self::Shared(side, shared) => shared.scan_types(side),
+        }
+    }
+}
+
 /// One side of one collection.
 pub(crate) struct Reading<'a> {
-    pub(crate) role: Role,
+    /// What the user calls the side: `source` or `target`.
+    pub(crate) name: &'static str,
     pub(crate) schema: &'a Schema,
-    pub(crate) mapping: &'a Mapping,
+    pub(crate) translation: Translation<'a>,
     pub(crate) world: &'a World<'a>,
     /// The step that is told of progress; `None` when what becomes of the records is told instead.
     pub(crate) step: Option<Step>,
@@ -50,7 +111,7 @@ impl Reading<'_> {
     /// Tells whether the endpoint can deliver the canonical order itself, and enforces the key's uniqueness: a
     /// repeated key must be found before the first write.
     pub(crate) fn is_ordered(&self, snapshot: &mut dyn Snapshot) -> Result<bool> {
-        let Some(key) = self.key() else {
+        let Some(key) = self.translation.key() else {
             return Ok(false);
         };
         self.request(Order::Key(&key), |request| {
@@ -59,76 +120,81 @@ impl Reading<'_> {
         .map_err(|error| self.place(error))
     }
 
-    /// Scans in key order (`ordered`) or any order, maps, and passes each batch on; stops when `send` says `false`.
-    pub(crate) fn scan(
-        &self,
-        snapshot: &mut dyn Snapshot,
+    /// Reads in key order (`ordered`) or any order. The scan starts with the first piece, so that sides which are
+    /// read ahead start at the same time.
+    pub(crate) fn pieces<'s>(
+        &'s self,
+        snapshot: &'s mut (dyn Snapshot + 'static),
         ordered: bool,
-        send: &mut dyn FnMut(Piece) -> Result<bool>,
-    ) -> Result<()> {
-        let key = self.key().unwrap_or_default();
+    ) -> Pieces<'s> {
+        Pieces {
+            reading: self,
+            ordered,
+            snapshot: Some(snapshot),
+            scan: None,
+            raw: Batch::new(self.translation.fields().len()),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Reads in key order and parks what does not fit in `parking`.
+    pub(crate) fn records<'s>(
+        &'s self,
+        snapshot: &'s mut (dyn Snapshot + 'static),
+        parking: &'s Parking,
+    ) -> Records<'s> {
+        Records {
+            pieces: self.pieces(snapshot, true),
+            parking,
+        }
+    }
+
+    fn start<'s>(
+        &self,
+        snapshot: &'s mut (dyn Snapshot + 'static),
+        ordered: bool,
+    ) -> Result<Box<dyn Scan + 's>> {
+        let key = self.translation.key().unwrap_or_default();
         let order = if ordered {
             Order::Key(&key)
         } else {
             Order::Natural
         };
-        self.request(order, |request| {
-            let mut scan = snapshot.scan(request)?;
-            let mut raw = Batch::new(request.fields.len());
-            let mut scratch = Vec::new();
-            loop {
-                self.world.check_stop()?;
-                raw.reset(request.fields.len());
-                if !scan.next(&mut raw)? {
-                    return Ok(());
-                }
-                let mut piece = Piece {
-                    keyed: Keyed::new(self.mapping.fields().len()),
-                    parked: Vec::new(),
-                };
-                match self.role {
-                    Role::Source => self.mapping.map_source(
-                        &raw,
-                        &mut piece.keyed,
-                        &mut piece.parked,
-                        &mut scratch,
-                    ),
-                    Role::Target => self
-                        .mapping
-                        .map_target(&raw, &mut piece.keyed, &mut scratch),
-                }
-                self.tick(raw.len());
-                if !send(piece)? {
-                    return Ok(());
-                }
-            }
-        })
-        .map_err(|error| self.place(error))
+        self.request(order, |request| snapshot.scan(request))
+    }
+
+    fn map(&self, raw: &Batch, scratch: &mut Vec<u8>) -> Piece {
+        let mut piece = Piece {
+            keyed: Keyed::new(self.translation.width()),
+            parked: Vec::new(),
+        };
+        self.translation.map(raw, &mut piece, scratch);
+        piece
     }
 
     /// Reads everything and sorts it; parked records are passed to `park`.
     pub(crate) fn sort(
         &self,
-        snapshot: &mut dyn Snapshot,
+        snapshot: &mut (dyn Snapshot + 'static),
         park: &mut dyn FnMut(Vec<Parked>) -> Result<()>,
     ) -> Result<Sorted> {
         let world = self.world;
-        let width = self.mapping.fields().len();
+        let width = self.translation.width();
         let folder = world.spool_folder.clone();
         let mut sorter = Sorter::new(folder, world.limits.sort_bytes_max, width);
-        self.scan(snapshot, false, &mut |piece| {
-            park(piece.parked)?;
-            sorter.push(&piece.keyed)?;
-            Ok(true)
-        })?;
+        let mut pieces = self.pieces(snapshot, false);
+        while let Some(piece) = pieces.next()? {
+            let taken = park(piece.parked).and_then(|()| sorter.push(&piece.keyed));
+            taken.map_err(|error| self.place(error))?;
+        }
         sorter.finish().map_err(|error| self.place(error))
     }
 
     /// Names the side and the collection in an error.
-    fn place(&self, error: Error) -> Error {
+    pub(crate) fn place(&self, error: Error) -> Error {
         error.at(format!(
             "{} collection={}",
-            self.role.name(),
+            self.name,
             self.schema.collection
         ))
     }
@@ -143,19 +209,12 @@ impl Reading<'_> {
         });
     }
 
-    fn key(&self) -> Option<Vec<usize>> {
-        match self.role {
-            Role::Source => self.mapping.source_key(),
-            Role::Target => Some(self.mapping.key().to_vec()),
-        }
-    }
-
     /// Whether the endpoint itself keeps two records from sharing the link's key.
     fn key_is_enforced(&self) -> bool {
-        let Some(key) = self.key() else { return false };
+        let Some(key) = self.translation.key() else { return false };
         let mut ours: Vec<usize> = key
             .iter()
-            .map(|&position| self.fields()[position])
+            .map(|&position| self.translation.fields()[position])
             .collect();
         ours.sort_unstable();
         let same = |constraint: &[usize]| {
@@ -170,20 +229,6 @@ impl Reading<'_> {
         same(&self.schema.key) || (!nullable && self.schema.uniques.iter().any(|u| same(u)))
     }
 
-    fn fields(&self) -> &[usize] {
-        match self.role {
-            Role::Source => self.mapping.source_fields(),
-            Role::Target => self.mapping.target_fields(),
-        }
-    }
-
-    fn wanted(&self) -> &[Type] {
-        match self.role {
-            Role::Source => self.mapping.source_types(),
-            Role::Target => self.mapping.types(),
-        }
-    }
-
     fn request<T>(
         &self,
         order: Order<'_>,
@@ -191,13 +236,123 @@ impl Reading<'_> {
     ) -> Result<T> {
         use_it(&ScanRequest {
             schema: self.schema,
-            fields: self.fields(),
-            wanted: self.wanted(),
+            fields: self.translation.fields(),
+            wanted: self.translation.wanted(),
             order,
             after: None,
             batch_records_max: self.world.limits.batch_records_max,
             batch_bytes_max: self.world.limits.batch_bytes_max,
         })
+    }
+}
+
+/// One side being read. Gives pieces of any size, also empty ones.
+pub(crate) struct Pieces<'s> {
+    reading: &'s Reading<'s>,
+    ordered: bool,
+    /// Taken when the scan starts.
+    snapshot: Option<&'s mut (dyn Snapshot + 'static)>,
+    /// Gone when it has ended, well or not.
+    scan: Option<Box<dyn Scan + 's>>,
+    raw: Batch,
+    scratch: Vec<u8>,
+}
+
+impl Pieces<'_> {
+    /// Reads the next piece; `None` after the last.
+    pub(crate) fn next(&mut self) -> Result<Option<Piece>> {
+        self.pull()
+            .inspect_err(|_| self.scan = None)
+            .map_err(|error| self.reading.place(error))
+    }
+
+    fn pull(&mut self) -> Result<Option<Piece>> {
+        if let Some(snapshot) = self.snapshot.take() {
+            self.scan = Some(self.reading.start(snapshot, self.ordered)?);
+        }
+        let Some(scan) = &mut self.scan else {
+            return Ok(None);
+        };
+        self.reading.world.check_stop()?;
+        self.raw.reset(self.reading.translation.fields().len());
+        if !scan.next(&mut self.raw)? {
+            self.scan = None;
+            return Ok(None);
+        }
+        let piece = self.reading.map(&self.raw, &mut self.scratch);
+        self.reading.tick(self.raw.len());
+        Ok(Some(piece))
+    }
+}
+
+/// One side in key order, as compare wants it. Made by [`Reading::records`].
+pub(crate) struct Records<'s> {
+    pieces: Pieces<'s>,
+    parking: &'s Parking,
+}
+
+impl Stream for Records<'_> {
+    fn next(&mut self) -> Result<Option<Keyed>> {
+        while let Some(piece) = self.pieces.next()? {
+            let parked = self.parking.park(piece.parked);
+            parked.map_err(|error| self.pieces.reading.place(error))?;
+            if !piece.keyed.is_empty() {
+                return Ok(Some(piece.keyed));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A stream without entries.
+pub(crate) struct Nothing;
+
+impl Stream for Nothing {
+    fn next(&mut self) -> Result<Option<Keyed>> {
+        Ok(None)
+    }
+}
+
+/// One side, to be read by [`read_ahead`].
+pub(crate) type Side<'s> = Box<dyn Stream + Send + 's>;
+
+/// Passes streams to `merge`, each read at most `ahead` batches ahead on a thread of its own; with 0, read where and
+/// when `merge` asks. The threads end with `merge`, however it ends.
+pub(crate) fn read_ahead<const N: usize, T>(
+    ahead: usize,
+    mut sides: [Side<'_>; N],
+    merge: impl FnOnce([&mut dyn Stream; N]) -> Result<T>,
+) -> Result<T> {
+    if ahead == 0 {
+        return merge(
+            sides
+                .each_mut()
+                .map(|side| -> &mut dyn Stream { side.as_mut() }),
+        );
+    }
+    std::thread::scope(|scope| {
+        // Dropped at the end of this block: the threads must not wait for room for ever.
+        let mut fed = sides.map(|mut side| {
+            let (sender, inbox) = sync_channel(ahead);
+            scope.spawn(move || pump(side.as_mut(), &sender));
+            Fed { inbox, done: false }
+        });
+        merge(fed.each_mut().map(|fed| -> &mut dyn Stream { fed }))
+    })
+}
+
+/// Sends all batches of `stream` and how it ended; stops when nobody is left to read them.
+fn pump(stream: &mut dyn Stream, sender: &SyncSender<Message>) {
+    loop {
+        let message = match stream.next() {
+            Ok(Some(keyed)) => Message::Piece(keyed),
+            Ok(None) => Message::End,
+            Err(error) => Message::Failed(error),
+        };
+        let more = matches!(message, Message::Piece(_));
+        if sender.send(message).is_err() || !more {
+            return;
+        }
     }
 }
 
@@ -209,36 +364,10 @@ enum Message {
     Failed(Error),
 }
 
-/// The sending half of a stream between threads.
-pub(crate) struct Feed(SyncSender<Message>);
-
-impl Feed {
-    /// Sends a batch and waits for room; `false` when the reader is gone.
-    pub(crate) fn send(&self, keyed: Keyed) -> bool {
-        keyed.is_empty() || self.0.send(Message::Piece(keyed)).is_ok()
-    }
-
-    /// Ends the stream with the result of the thread's work.
-    pub(crate) fn end(self, result: Result<()>) {
-        let message = match result {
-            Ok(()) => Message::End,
-            Err(error) => Message::Failed(error),
-        };
-        // Nobody left to tell: the reader stopped early.
-        drop(self.0.send(message));
-    }
-}
-
 /// The receiving half. Dropping it tells the sending thread, which then stops instead of waiting for room.
-pub(crate) struct Fed {
+struct Fed {
     inbox: Receiver<Message>,
     done: bool,
-}
-
-/// Makes a stream between two threads that is at most `ahead` batches deep.
-pub(crate) fn feed(ahead: usize) -> (Feed, Fed) {
-    let (sender, inbox) = sync_channel(ahead);
-    (Feed(sender), Fed { inbox, done: false })
 }
 
 impl Stream for Fed {

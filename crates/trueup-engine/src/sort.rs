@@ -5,6 +5,7 @@
 //! level and few files are open. Stable, so that of two records with one key the
 //! error names the earlier one first, every time.
 
+use crate::link::Limits;
 use crate::spool::{Spool, SpoolReader, Spooled};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use trueup_core::Result;
 use trueup_core::batch::Batch;
 use trueup_core::codec::{Reader, put_bytes, put_record};
-use trueup_core::diff::not_unique;
+use trueup_core::diff::{Stream, not_unique};
 use trueup_core::digest::Digest;
 use trueup_core::keyed::{Entry, Keyed, Standing};
 
@@ -160,29 +161,35 @@ impl Sorted {
         self.entries
     }
 
-    /// Reads all entries in key order, in batches of about the given size.
-    pub(crate) fn read(
-        &mut self,
-        records_max: usize,
-        bytes_max: usize,
-        send: &mut dyn FnMut(Keyed) -> Result<bool>,
-    ) -> Result<()> {
-        let width = self.width;
-        let mut merge = Merge::new(&mut self.runs)?;
-        let mut keyed = Keyed::new(width);
-        while let Some(entry) = merge.next()? {
-            decode(entry, width, &mut keyed)?;
-            if keyed.len() >= records_max || keyed.bytes() >= bytes_max {
-                let full = std::mem::replace(&mut keyed, Keyed::new(width));
-                if !send(full)? {
-                    return Ok(());
-                }
+    /// Reads all entries in key order, in batches of about the limits' size.
+    pub(crate) fn read(&mut self, limits: Limits) -> Result<SortedRecords<'_>> {
+        Ok(SortedRecords {
+            merge: Merge::new(&mut self.runs)?,
+            width: self.width,
+            limits,
+        })
+    }
+}
+
+/// A sorted stream being read.
+pub(crate) struct SortedRecords<'a> {
+    merge: Merge<'a>,
+    width: usize,
+    limits: Limits,
+}
+
+impl Stream for SortedRecords<'_> {
+    fn next(&mut self) -> Result<Option<Keyed>> {
+        let mut keyed = Keyed::new(self.width);
+        while let Some(entry) = self.merge.next()? {
+            decode(entry, self.width, &mut keyed)?;
+            if keyed.len() >= self.limits.batch_records_max
+                || keyed.bytes() >= self.limits.batch_bytes_max
+            {
+                break;
             }
         }
-        if !keyed.is_empty() {
-            send(keyed)?;
-        }
-        Ok(())
+        Ok((!keyed.is_empty()).then_some(keyed))
     }
 }
 

@@ -3,8 +3,10 @@
 use crate::clock::Clock;
 use crate::link::{Limits, World};
 use crate::progress::{Progress, Tick};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use tempfile::TempDir;
+use trueup_core::Result;
+use trueup_core::digest::Digest;
 use trueup_core::failpoint::Failpoints;
 
 /// A clock that stands still until somebody moves it. Waiting moves it at once.
@@ -39,13 +41,29 @@ impl Progress for Silent {
 }
 
 /// Owns what a [`World`] borrows.
-#[derive(Debug)]
 pub(crate) struct Stage {
     pub(crate) clock: HandClock,
     pub(crate) stop: AtomicBool,
     pub(crate) failpoints: Failpoints,
     pub(crate) limits: Limits,
+    random: Box<Random>,
     folder: TempDir,
+}
+
+/// As [`World::random`].
+type Random = dyn Fn(&mut [u8]) -> Result<()> + Send + Sync;
+
+/// Makes a [`World::random`] that depends on `seed` alone and gives no 16 bytes twice.
+pub(crate) fn seeded(seed: u64) -> impl Fn(&mut [u8]) -> Result<()> + Send + Sync {
+    let drawn = AtomicU64::new(0);
+    move |bytes| {
+        for chunk in bytes.chunks_mut(16) {
+            let number = drawn.fetch_add(1, Ordering::SeqCst);
+            let mixed = Digest::of(&[seed.to_le_bytes(), number.to_le_bytes()].concat());
+            chunk.copy_from_slice(&mixed.0.to_le_bytes()[..chunk.len()]);
+        }
+        Ok(())
+    }
 }
 
 impl Stage {
@@ -56,6 +74,7 @@ impl Stage {
             stop: AtomicBool::new(false),
             failpoints: Failpoints::none(),
             limits: Limits::default(),
+            random: Box::new(seeded(0)),
             folder: tempfile::tempdir().expect("a temporary folder can be made"),
         }
     }
@@ -67,6 +86,7 @@ impl Stage {
             progress: &Silent,
             failpoints: self.failpoints.clone(),
             stop: &self.stop,
+            random: &self.random,
             spool_folder: self.folder.path().to_owned(),
             limits: self.limits,
         }

@@ -78,6 +78,7 @@ impl Machine {
             progress,
             failpoints: self.failpoints.clone(),
             stop: &self.stop,
+            random: &random,
             spool_folder: spool_folder(state),
             limits: Limits::default(),
         }
@@ -219,14 +220,19 @@ fn create_private(folder: &Path) -> Result<()> {
 /// 128 random bits in hexadecimal: the id of a new state store.
 fn incarnation() -> Result<String> {
     let mut bytes = [0_u8; INCARNATION_BYTES];
+    random(&mut bytes)?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
+/// Fills `bytes` with random ones.
+fn random(bytes: &mut [u8]) -> Result<()> {
     File::open("/dev/urandom")
-        .and_then(|mut random| random.read_exact(&mut bytes))
+        .and_then(|mut random| random.read_exact(bytes))
         .map_err(|cause| {
             Error::new(Kind::Unavailable, "cannot read /dev/urandom")
-                .hint("a new state store needs random bits")
+                .hint("the state store needs random bits")
                 .cause(cause)
-        })?;
-    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+        })
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::compare::{Compared, Parking};
 use crate::connect::Collection;
 use crate::link::World;
 use crate::progress::{Step, Tick};
-use crate::scan::{Reading, Role, feed};
+use crate::scan::{Role, Side, read_ahead};
 use crate::spool::Spooled;
 use crate::state::{LinkId, Store};
 use blocked::Blocked;
@@ -183,32 +183,14 @@ impl<'a> Applier<'a> {
         let (collection, sorted) = (&one.collection, &mut one.sorted_source);
         let (found, totals) = (&mut one.differences, &mut one.totals);
         let total = one.plan.load.as_ref().and_then(|load| load.records);
-        let reading = Reading {
-            role: Role::Source,
-            schema: &collection.source,
-            mapping: &collection.mapping,
-            world,
-            step: None,
+        let reading = collection.reading(Role::Source, None, world);
+        let stream: Side<'_> = match sorted {
+            Some(sorted) => Box::new(sorted.read(limits)?),
+            None => Box::new(reading.records(source, &parking)),
         };
-        let (sender, fed) = feed(limits.batches_ahead);
-        std::thread::scope(|scope| {
-            // Dropped at the end of this block, however it ends: the thread must not wait for room for ever.
-            let mut fed = fed;
-            scope.spawn(|| {
-                let result = match sorted {
-                    Some(sorted) => {
-                        let (records, bytes) = (limits.batch_records_max, limits.batch_bytes_max);
-                        sorted.read(records, bytes, &mut |keyed| Ok(sender.send(keyed)))
-                    }
-                    None => reading.scan(source, true, &mut |piece| {
-                        parking.park(piece.parked)?;
-                        Ok(sender.send(piece.keyed))
-                    }),
-                };
-                sender.end(result);
-            });
+        read_ahead(limits.batches_ahead, [stream], |[stream]| {
             let mut batch = Pending::new(collection.mapping.fields().len());
-            let mut cursor = Cursor::new("source", &mut fed)?;
+            let mut cursor = Cursor::new("source", stream)?;
             while let Some(entry) = cursor.entry() {
                 match entry.standing {
                     Standing::Present(digest) => {

@@ -1,10 +1,12 @@
 use super::{FAN_IN, Merge, RUNS_KEPT_MAX, Sorted, Sorter};
+use crate::link::Limits;
 use crate::spool::Spool;
 use proptest::prelude::*;
 use tempfile::TempDir;
 use trueup_core::Kind;
 use trueup_core::Result;
 use trueup_core::codec::put_bytes;
+use trueup_core::diff::Stream;
 use trueup_core::digest::Digest;
 use trueup_core::keyed::{Keyed, Standing};
 use trueup_core::value::Value;
@@ -40,7 +42,8 @@ fn sorted(lines: &[Line], bytes_max: usize, folder: &TempDir) -> Result<Sorted> 
 
 fn read(sorted: &mut Sorted, records_max: usize) -> Vec<Line> {
     let mut lines = Vec::new();
-    let mut send = |keyed: Keyed| {
+    let mut stream = sorted.read(limits(records_max, usize::MAX)).unwrap();
+    while let Some(keyed) = stream.next().unwrap() {
         assert!(!keyed.is_empty() && keyed.len() <= records_max);
         for entry in keyed.entries() {
             let text = match (entry.standing, entry.record.value(1)) {
@@ -54,10 +57,16 @@ fn read(sorted: &mut Sorted, records_max: usize) -> Vec<Line> {
             };
             lines.push((entry.key.to_owned(), text));
         }
-        Ok(true)
-    };
-    sorted.read(records_max, usize::MAX, &mut send).unwrap();
+    }
     lines
+}
+
+fn limits(batch_records_max: usize, batch_bytes_max: usize) -> Limits {
+    Limits {
+        batch_records_max,
+        batch_bytes_max,
+        ..Limits::default()
+    }
 }
 
 /// `count` lines with different keys in no order.
@@ -154,22 +163,17 @@ fn of_equal_keys_the_earlier_runs_comes_first() {
 }
 
 #[test]
-fn reading_stops_when_nobody_wants_more() {
+fn batch_is_cut_by_records_or_by_bytes() {
     let folder = TempDir::new().unwrap();
     let mut sorted = sorted(&mixed(100), 500, &folder).unwrap();
-    let mut batches = 0;
-    let mut send = |_| {
-        batches += 1;
-        Ok(batches < 3)
+    let mut sizes = |limits| {
+        let mut stream = sorted.read(limits).unwrap();
+        let mut sizes = Vec::new();
+        while let Some(keyed) = stream.next().unwrap() {
+            sizes.push(keyed.len());
+        }
+        sizes
     };
-    sorted.read(10, usize::MAX, &mut send).unwrap();
-    assert_eq!(batches, 3);
-    let mut batches = 0;
-    let mut by_bytes = |keyed: Keyed| {
-        batches += 1;
-        assert_eq!(keyed.len(), 1);
-        Ok(true)
-    };
-    sorted.read(usize::MAX, 1, &mut by_bytes).unwrap();
-    assert_eq!(batches, 100);
+    assert_eq!(sizes(limits(30, usize::MAX)), [30, 30, 30, 10]);
+    assert_eq!(sizes(limits(usize::MAX, 1)), [1; 100]);
 }

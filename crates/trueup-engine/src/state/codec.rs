@@ -8,6 +8,7 @@ use crate::report::{CollectionReport, Report};
 use serde_json::{Value, json};
 use trueup_core::digest::Digest;
 use trueup_core::park::Parked;
+use trueup_core::plan::Counts;
 
 /// The version of the document.
 const FORMAT: u64 = 1;
@@ -57,6 +58,10 @@ fn collection_to_json(collection: &CollectionReport) -> Value {
         "inserted": collection.inserted,
         "updated": collection.updated,
         "deleted": collection.deleted,
+        "to_source": counts_to_json(collection.to_source),
+        "to_target": counts_to_json(collection.to_target),
+        "conflicts": collection.conflicts,
+        "open_conflicts": collection.open_conflicts,
         "unchanged": collection.unchanged,
         "only_source": collection.only_source,
         "only_target": collection.only_target,
@@ -75,6 +80,10 @@ fn collection_from_json(document: &Value) -> Option<CollectionReport> {
         inserted: count(document, "inserted")?,
         updated: count(document, "updated")?,
         deleted: count(document, "deleted")?,
+        to_source: counts_from_json(document, "to_source"),
+        to_target: counts_from_json(document, "to_target"),
+        conflicts: count(document, "conflicts").unwrap_or(0),
+        open_conflicts: count(document, "open_conflicts").unwrap_or(0),
         unchanged: count(document, "unchanged")?,
         only_source: count(document, "only_source")?,
         only_target: count(document, "only_target")?,
@@ -82,6 +91,23 @@ fn collection_from_json(document: &Value) -> Option<CollectionReport> {
         parked: list(document, "parked", parked_from_json)?,
         notes: texts(document, "notes")?,
     })
+}
+
+fn counts_to_json(counts: Counts) -> Value {
+    json!([counts.inserts, counts.updates, counts.deletes])
+}
+
+/// Reports of the first release had no counts per side: they read as none.
+fn counts_from_json(document: &Value, name: &str) -> Counts {
+    let at = |index: usize| {
+        let counts = document.get(name);
+        counts.and_then(|counts| counts.get(index)?.as_u64())
+    };
+    Counts {
+        inserts: at(0).unwrap_or(0),
+        updates: at(1).unwrap_or(0),
+        deletes: at(2).unwrap_or(0),
+    }
 }
 
 fn parked_to_json(parked: &Parked) -> Value {

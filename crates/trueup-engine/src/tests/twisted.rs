@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use trueup_core::Result;
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{
-    About, Applied, Claim, Class, Design, Endpoint, Marker, Op, Order, Outcome, Position, Scan,
-    ScanRequest, Snapshot, Writer, Writes,
+    About, Applied, Claim, Class, Design, Endpoint, Mark, Marker, Op, Order, Outcome, Position,
+    Scan, ScanRequest, Snapshot, Writer, Writes,
 };
 use trueup_core::schema::Schema;
 use trueup_testkit::Owned;
@@ -194,6 +194,10 @@ impl Writer for TwistedWriter {
             outcomes,
             durable: applied.durable && !self.volatile,
         })
+    }
+
+    fn mark(&mut self, mark: &Mark) -> Result<()> {
+        self.inner.mark(mark)
     }
 
     fn finish(&mut self, collection: &str) -> Result<()> {

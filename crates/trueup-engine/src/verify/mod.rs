@@ -36,6 +36,21 @@ const REREADS_MAX: usize = 5;
 /// The part of the run's sort budget that each side's entries may take.
 const SORT_SHARE: usize = 4;
 
+/// What can be proven: a collection of either kind of link.
+pub(crate) trait Subject: Sync {
+    /// Returns what the side calls it.
+    fn name(&self, role: Role) -> &str;
+
+    /// Returns one side as something to be read.
+    fn reading<'a>(&'a self, role: Role, world: &'a World<'a>) -> Reading<'a>;
+
+    /// Tells whether the target had no such collection when the run began.
+    fn creates_target(&self) -> bool;
+
+    /// Spells the type rules: `field: source type -> target type (fit)`.
+    fn rules(&self) -> Vec<String>;
+}
+
 /// Proves one collection: the source as of `source` against the target as it is now.
 ///
 /// Source records that are unknown (parked, filtered) and keys whose digest is in `refused` take part on neither
@@ -46,14 +61,14 @@ const SORT_SHARE: usize = 4;
 /// Those of the endpoints; `Stale` when the target changed too fast for any difference to be seen twice, or when the
 /// source's snapshot gave other records the second time.
 pub(crate) fn verify(
-    collection: &Collection,
-    source: &mut dyn Snapshot,
+    subject: &dyn Subject,
+    source: &mut (dyn Snapshot + 'static),
     target: &mut dyn Endpoint,
     exact: bool,
     refused: &[Digest],
     world: &World<'_>,
 ) -> Result<(CollectionProof, Position)> {
-    let proving = Proving::new(collection, refused, world);
+    let proving = Proving::new(subject, refused, world);
     let mut marks = Marks::none();
     let mut before = proving.read(source, target, &marks)?;
     if !marks.join(&before.differing()) {
@@ -95,7 +110,7 @@ pub(crate) fn verify(
 
 /// What all reads of one verification share.
 struct Proving<'a> {
-    collection: &'a Collection,
+    subject: &'a dyn Subject,
     /// Sorted, each once.
     refused: Vec<Digest>,
     world: &'a World<'a>,
@@ -124,43 +139,35 @@ impl Read {
 }
 
 impl<'a> Proving<'a> {
-    fn new(collection: &'a Collection, refused: &[Digest], world: &'a World<'a>) -> Self {
+    fn new(subject: &'a dyn Subject, refused: &[Digest], world: &'a World<'a>) -> Self {
         let mut refused = refused.to_vec();
         refused.sort_unstable();
         refused.dedup();
         Self {
-            collection,
+            subject,
             refused,
             world,
         }
     }
 
-    /// Reads both sides at the same time, the target through a new snapshot.
+    /// Reads both sides, at the same time where reading ahead is allowed, the target through a new snapshot.
     fn read(
         &self,
-        source: &mut dyn Snapshot,
+        source: &mut (dyn Snapshot + 'static),
         target: &mut dyn Endpoint,
         marks: &Marks,
     ) -> Result<Read> {
         let mut opened = self.open(target).map_err(|error| error.at("target"))?;
         let position = opened.as_ref().map(|opened| opened.position());
         let abandoned = &AtomicBool::new(false);
-        let (source, target) = std::thread::scope(|scope| {
-            let source =
-                scope.spawn(|| self.read_side(Role::Source, Some(source), marks, abandoned));
-            let target = scope.spawn(|| {
-                let snapshot = opened
-                    .as_mut()
-                    .map(|opened| -> &mut dyn Snapshot { opened.as_mut() });
-                self.read_side(Role::Target, snapshot, marks, abandoned)
-            });
-            (source.join(), target.join())
-        });
-        let ended = |side: std::thread::Result<Result<Side>>| {
-            side.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let mut source = || self.read_side(Role::Source, Some(source), marks, abandoned);
+        let mut target = || self.read_side(Role::Target, opened.as_deref_mut(), marks, abandoned);
+        let (source, target) = if self.world.limits.batches_ahead == 0 {
+            (source(), target())
+        } else {
+            both(source, target)
         };
         // Either side that failed is looked at before the other is used: that one may have been cut short.
-        let (source, target) = (ended(source), ended(target));
         Ok(Read {
             source: source?,
             target: target?,
@@ -170,8 +177,8 @@ impl<'a> Proving<'a> {
 
     /// Opens the target; `None` when the collection was to be created and is not there.
     fn open(&self, target: &mut dyn Endpoint) -> Result<Option<Box<dyn Snapshot>>> {
-        let name = &self.collection.target.collection;
-        if self.collection.create.is_some() && target.schema(name)?.is_none() {
+        let name = self.subject.name(Role::Target);
+        if self.subject.creates_target() && target.schema(name)?.is_none() {
             return Ok(None);
         }
         target.snapshot().map(Some)
@@ -180,7 +187,7 @@ impl<'a> Proving<'a> {
     fn read_side(
         &self,
         role: Role,
-        snapshot: Option<&mut dyn Snapshot>,
+        snapshot: Option<&mut (dyn Snapshot + 'static)>,
         marks: &Marks,
         abandoned: &AtomicBool,
     ) -> Result<Side> {
@@ -188,27 +195,23 @@ impl<'a> Proving<'a> {
         let bytes_max = world.limits.sort_bytes_max / SORT_SHARE;
         let mut sorter = Sorter::new(world.spool_folder.clone(), bytes_max);
         let (mut buckets, mut parked) = (Buckets::new(), 0);
-        let reading = Reading {
-            role,
-            schema: match role {
-                Role::Source => &self.collection.source,
-                Role::Target => &self.collection.target,
-            },
-            mapping: &self.collection.mapping,
-            world,
-            step: Some(Step::Verify),
-        };
-        let mut take = |piece: Piece| {
-            // A record may be parked here and refused by the target before: it is one record.
-            let parked_here = piece.parked.iter().filter(|p| !self.is_refused(p.key));
-            parked += parked_here.count() as u64;
-            self.take(&piece, marks, &mut buckets, &mut sorter)?;
-            Ok(!abandoned.load(Ordering::Relaxed))
+        let reading = self.subject.reading(role, world);
+        let mut read = |snapshot| -> Result<()> {
+            let mut pieces = reading.pieces(snapshot, false);
+            while let Some(piece) = pieces.next()? {
+                // A record may be parked here and refused by the target before: it is one record.
+                let parked_here = piece.parked.iter().filter(|p| !self.is_refused(p.key));
+                parked += parked_here.count() as u64;
+                self.take(&piece, marks, &mut buckets, &mut sorter)
+                    .map_err(|error| reading.place(error))?;
+                if abandoned.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+            Ok(())
         };
         if let Some(snapshot) = snapshot {
-            reading
-                .scan(snapshot, false, &mut take)
-                .inspect_err(|_| abandoned.store(true, Ordering::Relaxed))?;
+            read(snapshot).inspect_err(|_| abandoned.store(true, Ordering::Relaxed))?;
         }
         Ok(Side {
             buckets,
@@ -244,20 +247,20 @@ impl<'a> Proving<'a> {
     }
 
     fn proof(&self, read: &Read, verdict: Option<&Verdict>) -> CollectionProof {
-        let collection = self.collection;
+        let name = |role| self.subject.name(role).to_owned();
         let hidden = verdict.map_or(Fold::default(), |verdict| verdict.hidden);
         let mut target_fold = read.target.buckets.total();
         target_fold.sum = target_fold.sum.wrapping_sub(hidden.sum);
         target_fold.count -= hidden.count;
         CollectionProof {
-            source: collection.source.collection.clone(),
-            target: collection.target.collection.clone(),
+            source: name(Role::Source),
+            target: name(Role::Target),
             source_fold: read.source.buckets.total(),
             target_fold,
             only_target: verdict.map_or(0, |verdict| verdict.only_target),
             wrong: verdict.map_or(0, |verdict| verdict.wrong),
             parked: read.source.parked + self.refused.len() as u64,
-            rules: rules(collection),
+            rules: self.subject.rules(),
         }
     }
 
@@ -266,7 +269,7 @@ impl<'a> Proving<'a> {
             Kind::Stale,
             format!(
                 "source collection={}: two reads of one snapshot gave different records",
-                self.collection.source.collection
+                self.subject.name(Role::Source)
             ),
         )
         .hint("nothing was proven; let the source rest and verify again")
@@ -277,13 +280,51 @@ impl<'a> Proving<'a> {
             Kind::Stale,
             format!(
                 "target collection={}: it differs from the source and kept changing reads={}",
-                self.collection.target.collection,
+                self.subject.name(Role::Target),
                 REREADS_MAX + 1
             ),
         )
         .hint(
             "something else writes to the target; verify again when it rests, or stop that writer",
         )
+    }
+}
+
+/// Reads the two sides at the same time.
+fn both<A: Send, B: Send>(
+    source: impl FnOnce() -> A + Send,
+    target: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    let (source, target) = std::thread::scope(|scope| {
+        let (source, target) = (scope.spawn(source), scope.spawn(target));
+        (source.join(), target.join())
+    });
+    (ended(source), ended(target))
+}
+
+/// Passes a reading thread's panic on.
+fn ended<T>(side: std::thread::Result<T>) -> T {
+    side.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+impl Subject for Collection {
+    fn name(&self, role: Role) -> &str {
+        match role {
+            Role::Source => &self.source.collection,
+            Role::Target => &self.target.collection,
+        }
+    }
+
+    fn reading<'a>(&'a self, role: Role, world: &'a World<'a>) -> Reading<'a> {
+        self.reading(role, Some(Step::Verify), world)
+    }
+
+    fn creates_target(&self) -> bool {
+        self.create.is_some()
+    }
+
+    fn rules(&self) -> Vec<String> {
+        rules(self)
     }
 }
 

@@ -96,7 +96,7 @@ impl Fixture {
 
     fn verify_of(
         &self,
-        source: &mut dyn Snapshot,
+        source: &mut (dyn Snapshot + 'static),
         target: &mut dyn Endpoint,
     ) -> Result<CollectionProof> {
         let world = self.stage.world();

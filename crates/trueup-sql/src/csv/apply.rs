@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use trueup_core::batch::Record;
-use trueup_core::endpoint::{Applied, Design, Marker, Op, Outcome, Writer, Writes};
+use trueup_core::endpoint::{Applied, Design, Mark, Marker, Op, Outcome, Writer, Writes};
 use trueup_core::failpoint::Failpoints;
 use trueup_core::value::Value;
 use trueup_core::{Error, Kind, Result};
@@ -87,6 +87,11 @@ impl Writer for CsvWriter {
 
     fn marker(&mut self, _partition: &str) -> Result<Option<Marker>> {
         Ok(None)
+    }
+
+    fn mark(&mut self, _mark: &Mark) -> Result<()> {
+        Err(Error::config("a file keeps no markers: engine=csv")
+            .hint("use an endpoint of class T on both sides"))
     }
 
     fn create(&mut self, design: &Design) -> Result<()> {

@@ -10,7 +10,9 @@ use super::design::same_shape;
 use super::scan::described;
 use super::stage::Statements;
 use super::write;
-use trueup_core::endpoint::{Applied, Claim, Design, Marker, Outcome, Writer, Writes};
+use trueup_core::endpoint::{
+    Applied, Claim, Design, Mark, Marker, Outcome, Writer, Writes, left_out,
+};
 use trueup_core::failpoint::Failpoints;
 use trueup_core::{Error, Kind, Result};
 
@@ -107,8 +109,8 @@ impl PostgresWriter {
         Ok(())
     }
 
-    /// Everything up to, and without, the commit.
-    fn transact(&self, shape: &Shape, writes: &Writes<'_>) -> Result<Vec<Outcome>> {
+    /// Begins a transaction, under the epoch's lock where there is one.
+    fn begin(&self) -> Result<()> {
         let mode = if self.control {
             "; SET LOCAL synchronous_commit = on"
         } else {
@@ -120,25 +122,30 @@ impl PostgresWriter {
         if self.control {
             control::hold(&self.connection, &self.claim.link, self.epoch)?;
         }
-        self.failpoints.pass("postgres.before_write")?;
+        self.failpoints.pass("postgres.before_write")
+    }
+
+    fn set_marker(&self, mark: &Mark, position: &[u8]) -> Result<()> {
+        control::set_marker(&self.connection, &self.claim, self.epoch, mark, position)
+    }
+
+    /// Everything up to, and without, the commit.
+    fn transact(&self, shape: &Shape, writes: &Writes<'_>) -> Result<Vec<Outcome>> {
+        self.begin()?;
         let outcomes = write::records(&self.connection, &shape.statements, writes)?;
         if self.control {
-            let stale = outcomes
-                .iter()
-                .enumerate()
-                .filter(|(_, outcome)| **outcome == Outcome::Stale);
-            let stale = stale.map(|(index, _)| index).collect::<Vec<_>>();
-            let position = writes.check.map(|check| check.position(&stale));
+            let position = writes.check;
+            let position = position.map(|check| check.position(&left_out(&outcomes)));
             let position = position.as_deref().unwrap_or(&writes.mark.position);
-            control::set_marker(
-                &self.connection,
-                &self.claim,
-                self.epoch,
-                writes.mark,
-                position,
-            )?;
+            self.set_marker(writes.mark, position)?;
         }
         Ok(outcomes)
+    }
+
+    /// Ends a transaction that failed; where that fails too, the connection's end does it.
+    fn give_up(&mut self, error: &Error) {
+        self.broken =
+            self.connection.execute("ROLLBACK").is_err() || error.kind() == Kind::Unavailable;
     }
 
     /// Commits. An error that the server reports means that nothing was written; silence means that nobody knows.
@@ -205,12 +212,28 @@ impl Writer for PostgresWriter {
                 durable: true,
             }),
             Err(error) => {
-                // Ends the transaction in every case; where that fails, the connection's end does it.
-                self.broken = self.connection.execute("ROLLBACK").is_err()
-                    || error.kind() == Kind::Unavailable;
+                self.give_up(&error);
                 Err(error.at(&place))
             }
         }
+    }
+
+    fn mark(&mut self, mark: &Mark) -> Result<()> {
+        self.usable()?;
+        if !self.control {
+            return Err(
+                Error::config("this database keeps no markers: engine=postgres")
+                    .hint("let the user create the schema trueup, or use the control tables there"),
+            );
+        }
+        let done = self
+            .begin()
+            .and_then(|()| self.set_marker(mark, &mark.position))
+            .and_then(|()| self.commit());
+        done.map_err(|error| {
+            self.give_up(&error);
+            error.at(format!("partition={}", mark.partition.escape_debug()))
+        })
     }
 
     fn finish(&mut self, _collection: &str) -> Result<()> {

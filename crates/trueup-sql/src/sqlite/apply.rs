@@ -13,7 +13,9 @@ use super::scan::value_of;
 use super::{quote, schema};
 use rusqlite::{Connection, Statement};
 use trueup_core::batch::{Batch, Record};
-use trueup_core::endpoint::{Applied, Claim, Context, Design, Marker, Op, Outcome, Writer, Writes};
+use trueup_core::endpoint::{
+    Applied, Claim, Context, Design, Mark, Marker, Op, Outcome, Writer, Writes, left_out,
+};
 use trueup_core::failpoint::Failpoints;
 use trueup_core::schema::Schema;
 use trueup_core::{Error, Kind, Result};
@@ -62,6 +64,12 @@ impl Writer for SqliteWriter {
         applied
     }
 
+    fn mark(&mut self, mark: &Mark) -> Result<()> {
+        let marked = self.store_mark(mark);
+        self.roll_back_unless(marked.is_ok());
+        marked
+    }
+
     fn finish(&mut self, _collection: &str) -> Result<()> {
         Ok(())
     }
@@ -108,15 +116,10 @@ impl SqliteWriter {
         self.failpoints.pass("sqlite.before_write")?;
         self.begin()?;
         let outcomes = self.write_all(writes)?;
-        let position = position(writes, &outcomes);
-        control::put_marker(
-            &self.connection,
-            &self.claim,
-            writes.mark,
-            &position,
-            self.epoch,
-        )
-        .map_err(|cause| translate(cause, "write the marker"))?;
+        let position = writes.check;
+        let position = position.map(|check| check.position(&left_out(&outcomes)));
+        let position = position.as_deref().unwrap_or(&writes.mark.position);
+        self.put_marker(writes.mark, position)?;
         self.failpoints.pass("sqlite.before_commit")?;
         self.run("COMMIT", "commit a batch")?;
         self.failpoints.pass("sqlite.after_commit")?;
@@ -124,6 +127,21 @@ impl SqliteWriter {
             outcomes,
             durable: true,
         })
+    }
+
+    /// A transaction that writes nothing but the marker.
+    fn store_mark(&self, mark: &Mark) -> Result<()> {
+        self.failpoints.pass("sqlite.before_write")?;
+        self.begin()?;
+        self.put_marker(mark, &mark.position)?;
+        self.failpoints.pass("sqlite.before_commit")?;
+        self.run("COMMIT", "commit a marker")?;
+        self.failpoints.pass("sqlite.after_commit")
+    }
+
+    fn put_marker(&self, mark: &Mark, position: &[u8]) -> Result<()> {
+        control::put_marker(&self.connection, &self.claim, mark, position, self.epoch)
+            .map_err(|cause| translate(cause, "write the marker"))
     }
 
     fn write_all(&self, writes: &Writes<'_>) -> Result<Vec<Outcome>> {
@@ -237,20 +255,6 @@ fn shape(schema: &Schema) -> (Vec<(&str, &str)>, &[usize]) {
         .iter()
         .map(|field| (field.name.as_str(), field.native.as_str()));
     (fields.collect(), &schema.key)
-}
-
-/// What the marker stores: the stale list, where writes were conditional.
-fn position(writes: &Writes<'_>, outcomes: &[Outcome]) -> Vec<u8> {
-    let Some(check) = writes.check else {
-        return writes.mark.position.clone();
-    };
-    let stale: Vec<usize> = outcomes
-        .iter()
-        .enumerate()
-        .filter(|(_, outcome)| **outcome == Outcome::Stale)
-        .map(|(index, _)| index)
-        .collect();
-    check.position(&stale)
 }
 
 /// The prepared statements of one batch. Parameters are numbered by the field's position among the written ones, so

@@ -22,6 +22,11 @@ pub(super) const CASES: &[Case] = &[
         run: stale_left_out,
     },
     Case {
+        name: "marker holds the rejected writes too",
+        needs: &[Need::Check, Need::Marker, Need::Transactional],
+        run: marker_holds_rejected,
+    },
+    Case {
         name: "marker holds the stale list",
         needs: &[Need::Check, Need::Marker],
         run: marker_holds_stale,
@@ -69,8 +74,8 @@ impl Check for Expect {
         holds
     }
 
-    fn position(&self, stale: &[usize]) -> Vec<u8> {
-        format!("stale {stale:?}").into_bytes()
+    fn position(&self, left_out: &[usize]) -> Vec<u8> {
+        format!("left out {left_out:?}").into_bytes()
     }
 }
 
@@ -219,7 +224,7 @@ fn marker_holds_stale(stage: &mut Stage<'_>) {
         .expect("the marker can be read");
     let marker = marker.expect("the batch is marked");
     assert_eq!(marker.batch, 2);
-    assert_eq!(String::from_utf8_lossy(&marker.position), "stale [2, 4]");
+    assert_eq!(String::from_utf8_lossy(&marker.position), "left out [2, 4]");
     let fine = made.writing(3).insert(&record![20, "new", 20]);
     let check = Expect::new(&[None]);
     fine.apply_checked(made.writer.as_mut(), &check)
@@ -229,7 +234,26 @@ fn marker_holds_stale(stage: &mut Stage<'_>) {
         .marker("orders")
         .expect("the marker can be read");
     let marker = marker.expect("the batch is marked");
-    assert_eq!(String::from_utf8_lossy(&marker.position), "stale []");
+    assert_eq!(String::from_utf8_lossy(&marker.position), "left out []");
+}
+
+/// A refused write leaves no trace but this one: a caller that died before the answer must not take it for done.
+fn marker_holds_rejected(stage: &mut Stage<'_>) {
+    let shape = schema("orders").int("id").int("n").key(["id"]);
+    let mut made = stage.make(shape.unique(["n"]).build());
+    made.insert(1, &[record![1, 10], record![2, 20]]);
+    let writing = made.writing(2);
+    let writing = writing.insert(&record![3, 30]).insert(&record![4, 10]);
+    let writing = writing.update(&record![2, 21]);
+    let check = Expect::new(&[None, None, None]);
+    let applied = writing
+        .apply_checked(made.writer.as_mut(), &check)
+        .expect("it is applied");
+    assert!(matches!(applied.outcomes[1], Outcome::Rejected { .. }));
+    let marker = made.writer.marker("orders");
+    let marker = marker.expect("the marker can be read");
+    let marker = marker.expect("the batch is marked");
+    assert_eq!(String::from_utf8_lossy(&marker.position), "left out [1, 2]");
 }
 
 fn sees_fields(stage: &mut Stage<'_>) {

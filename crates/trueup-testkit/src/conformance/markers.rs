@@ -4,7 +4,7 @@ use super::stage::{LINK, Made, Stage, claim};
 use super::{Case, Need};
 use crate::record;
 use crate::records::{Writing, schema};
-use trueup_core::endpoint::{Claim, Marker};
+use trueup_core::endpoint::{Claim, Mark, Marker, Writer};
 use trueup_core::error::Kind;
 use trueup_core::schema::Schema;
 
@@ -33,6 +33,21 @@ pub(super) const CASES: &[Case] = &[
         name: "marker survives the connection",
         needs: &[Need::Marker],
         run: marker_survives,
+    },
+    Case {
+        name: "marker stored alone is read by the next claim",
+        needs: &[Need::Marker],
+        run: mark_alone,
+    },
+    Case {
+        name: "marker stored alone touches no other",
+        needs: &[Need::Marker],
+        run: mark_apart,
+    },
+    Case {
+        name: "fenced writer marks nothing",
+        needs: &[Need::Marker],
+        run: fenced_marks_nothing,
     },
     Case {
         name: "epoch grows with each claim",
@@ -167,6 +182,85 @@ fn marker_survives(stage: &mut Stage<'_>) {
         .expect("it is there");
     assert_eq!(found.batch, 3);
     assert!(found.epoch < writer.epoch(), "written under an older epoch");
+}
+
+fn seal(partition: &str, batch: u64, position: &[u8]) -> Mark {
+    Mark {
+        partition: partition.to_owned(),
+        batch,
+        position: position.to_vec(),
+    }
+}
+
+fn claimed(stage: &mut Stage<'_>, link: &str) -> Box<dyn Writer> {
+    stage
+        .open()
+        .writer(&claim(link))
+        .expect("a writer can be claimed")
+}
+
+fn mark_alone(stage: &mut Stage<'_>) {
+    let all_bytes: Vec<u8> = (0..=255).collect();
+    for (batch, position) in [(9, all_bytes.as_slice()), (0, b""), (1 << 53, b"again")] {
+        for partition in ["", "it's \"p\"", "日本"] {
+            let mut writer = claimed(stage, LINK);
+            let mark = seal(partition, batch, position);
+            for _ in 0..2 {
+                writer.mark(&mark).expect("a marker is stored, and again");
+            }
+            let epoch = writer.epoch();
+            drop(writer);
+            let found = claimed(stage, LINK).marker(partition);
+            let expected = Marker {
+                incarnation: claim(LINK).incarnation,
+                batch,
+                position: position.to_vec(),
+                epoch,
+            };
+            assert_eq!(found.expect("the marker can be read"), Some(expected));
+        }
+    }
+}
+
+fn mark_apart(stage: &mut Stage<'_>) {
+    let mut made = stage.make(orders());
+    made.insert(1, &[record![1, "one"]]);
+    let before = marker(&mut made, "orders");
+    assert!(before.is_some());
+    for partition in ["", "Orders", "orders "] {
+        made.writer
+            .mark(&seal(partition, 7, b"alone"))
+            .expect("a marker is stored");
+    }
+    claimed(stage, "another 'link'")
+        .mark(&seal("orders", 8, b"theirs"))
+        .expect("a marker is stored");
+    assert_eq!(marker(&mut made, "orders"), before);
+    let sealed = marker(&mut made, "").expect("it is there");
+    assert_eq!((sealed.batch, sealed.position), (7, b"alone".to_vec()));
+    made.insert(2, &[record![2, "two"]]);
+    let sealed = marker(&mut made, "").map(|marker| marker.batch);
+    assert_eq!(sealed, Some(7), "a batch touches no other marker either");
+    stage.expect(&orders(), &[record![1, "one"], record![2, "two"]]);
+}
+
+fn fenced_marks_nothing(stage: &mut Stage<'_>) {
+    let mut old = claimed(stage, LINK);
+    old.mark(&seal("", 1, b"old")).expect("a marker is stored");
+    let mut new = claimed(stage, LINK);
+    for partition in ["", "fresh"] {
+        let error = old
+            .mark(&seal(partition, 2, b"late"))
+            .expect_err("the old writer is fenced");
+        assert_eq!(error.kind(), Kind::Stale, "{error:?}");
+    }
+    let found = new.marker("").expect("the marker can be read");
+    let found = found.map(|marker| (marker.batch, marker.position));
+    assert_eq!(found, Some((1, b"old".to_vec())));
+    assert_eq!(new.marker("fresh").expect("the marker can be read"), None);
+    new.mark(&seal("", 3, b"new")).expect("the new one may");
+    let found = new.marker("").expect("the marker can be read");
+    assert_eq!(found.map(|marker| marker.batch), Some(3));
 }
 
 fn epoch_grows(stage: &mut Stage<'_>) {

@@ -4,8 +4,8 @@ use super::subset::{OwnedWrites, apply_without, key_of};
 use super::{Fault, Faults, Late, Step, failure};
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{
-    About, Applied, Claim, Design, Endpoint, Marker, Position, Scan, ScanRequest, Snapshot, Writer,
-    Writes,
+    About, Applied, Claim, Design, Endpoint, Mark, Marker, Position, Scan, ScanRequest, Snapshot,
+    Writer, Writes,
 };
 use trueup_core::error::{Error, Kind, Result};
 use trueup_core::schema::Schema;
@@ -173,9 +173,9 @@ impl FaultyWriter {
             .collect()
     }
 
-    fn broken(&mut self) -> Result<Applied> {
+    fn broken<T>(&mut self, step: Step) -> Result<T> {
         self.inner = None;
-        Err(failure(Kind::Unavailable, Step::Apply))
+        Err(failure(Kind::Unavailable, step))
     }
 
     fn late(&mut self, writes: &Writes<'_>) -> Result<Applied> {
@@ -188,7 +188,7 @@ impl FaultyWriter {
             let writes = OwnedWrites::of(writes);
             self.faults.lock().late.push(Late { writer, writes });
         }
-        self.broken()
+        self.broken(Step::Apply)
     }
 }
 
@@ -212,7 +212,7 @@ impl Writer for FaultyWriter {
             .take(call, &writes.mark.partition, writes.mark.batch);
         let mut rejected = self.refused(writes);
         match fault {
-            Some(Fault::FailBefore) => return self.broken(),
+            Some(Fault::FailBefore) => return self.broken(Step::Apply),
             Some(Fault::Late) => return self.late(writes),
             Some(Fault::Refuse(kind)) => return Err(failure(kind, Step::Apply)),
             Some(Fault::Hold) => self.faults.hold(),
@@ -220,14 +220,36 @@ impl Writer for FaultyWriter {
             Some(Fault::FailAfterWrite) | None => {}
         }
         let Some(inner) = &mut self.inner else {
-            return self.broken();
+            return self.broken(Step::Apply);
         };
         let applied = apply_without(inner.as_mut(), writes, &rejected)?;
         if fault == Some(Fault::FailAfterWrite) {
             // Where durability comes with finish, the crash takes the writes along.
-            return self.broken();
+            return self.broken(Step::Apply);
         }
         Ok(applied)
+    }
+
+    fn mark(&mut self, mark: &Mark) -> Result<()> {
+        let (call, _) = self.pass(Step::Mark)?;
+        let fault = self.faults.take_mark(call);
+        match fault {
+            Some(Fault::FailBefore) => return self.broken(Step::Mark),
+            Some(Fault::Refuse(kind)) => return Err(failure(kind, Step::Mark)),
+            Some(Fault::Hold) => self.faults.hold(),
+            Some(Fault::Late | Fault::Reject { .. }) => {
+                return Err(Error::bug("a mark can be neither late nor rejected"));
+            }
+            Some(Fault::FailAfterWrite) | None => {}
+        }
+        let Some(inner) = &mut self.inner else {
+            return self.broken(Step::Mark);
+        };
+        inner.mark(mark)?;
+        if fault == Some(Fault::FailAfterWrite) {
+            return self.broken(Step::Mark);
+        }
+        Ok(())
     }
 
     fn finish(&mut self, collection: &str) -> Result<()> {

@@ -40,10 +40,11 @@ pub enum Step {
     Marker,
     Create,
     Apply,
+    Mark,
     Finish,
 }
 
-/// What goes wrong at an apply.
+/// What goes wrong at an apply or a mark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The record at `index` is not written and reported as rejected; the others are applied.
@@ -65,7 +66,7 @@ pub enum Fault {
     Refuse(Kind),
 }
 
-/// Which apply a fault happens at.
+/// Which apply or mark a fault happens at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum When {
     /// The next apply of the batch with this number, in any partition.
@@ -74,6 +75,8 @@ pub enum When {
     BatchOf(String, u64),
     /// The n-th apply under this script, counted from 1 over all writers.
     Call(u64),
+    /// The n-th mark under this script, counted from 1 over all writers.
+    Mark(u64),
 }
 
 type Hook = dyn Fn(Step) + Send + Sync;
@@ -145,7 +148,8 @@ impl Faults {
         Ok(self.wrap(open()?))
     }
 
-    /// Plans a fault at an apply. Several at the same place happen one after the other, one per apply.
+    /// Plans a fault at an apply or a mark. Several at the same place happen one after the other, one per call. A mark can
+    /// be neither rejected nor late.
     pub fn plan(&self, when: When, fault: Fault) -> &Self {
         self.lock()
             .applies
@@ -280,6 +284,11 @@ impl Faults {
         places
             .iter()
             .find_map(|when| script.applies.get_mut(when)?.pop_front())
+    }
+
+    /// Takes the fault planned for this mark.
+    fn take_mark(&self, call: u64) -> Option<Fault> {
+        self.lock().applies.get_mut(&When::Mark(call))?.pop_front()
     }
 
     /// Takes the break planned for this scan: after how many batches.

@@ -68,7 +68,11 @@ pub(super) fn apply_without(
     let mut records = Batch::new(writes.records.width());
     kept.iter()
         .for_each(|&index| records.push_record(writes.records.record(index)));
-    let renumbered = writes.check.map(|check| Renumbered { check, kept: &kept });
+    let renumbered = writes.check.map(|check| Renumbered {
+        check,
+        kept: &kept,
+        rejected,
+    });
     let check = renumbered.as_ref().map(|check| {
         let check: &dyn Check = check;
         check
@@ -100,6 +104,7 @@ pub(super) fn apply_without(
 struct Renumbered<'a> {
     check: &'a dyn Check,
     kept: &'a [usize],
+    rejected: &'a [(usize, bool)],
 }
 
 impl Check for Renumbered<'_> {
@@ -107,8 +112,11 @@ impl Check for Renumbered<'_> {
         self.check.holds(self.kept[index], current)
     }
 
-    fn position(&self, stale: &[usize]) -> Vec<u8> {
-        let stale: Vec<usize> = stale.iter().map(|&index| self.kept[index]).collect();
-        self.check.position(&stale)
+    fn position(&self, left_out: &[usize]) -> Vec<u8> {
+        let inner = left_out.iter().map(|&index| self.kept[index]);
+        let outer = self.rejected.iter().map(|&(index, _)| index);
+        let mut all: Vec<usize> = inner.chain(outer).collect();
+        all.sort_unstable();
+        self.check.position(&all)
     }
 }

@@ -4,7 +4,7 @@ use crate::record;
 use crate::records::{Ask, Writing, collect, schema};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use trueup_core::endpoint::{Claim, Endpoint, Outcome, Writer};
+use trueup_core::endpoint::{Claim, Endpoint, Mark, Outcome, Writer};
 use trueup_core::error::Kind;
 use trueup_core::schema::Schema;
 
@@ -96,6 +96,31 @@ fn broken_connection_stays_broken_and_only_the_marker_tells_what_happened() {
         let mut writer = endpoint.writer(&claim()).unwrap();
         let marker = writer.marker("planes").unwrap().map(|marker| marker.batch);
         assert_eq!(marker, marked, "{fault:?}");
+        faults.assert_spent();
+    }
+}
+
+#[test]
+fn mark_breaks_before_or_after_it_is_stored() {
+    for (fault, marked) in [(Fault::FailBefore, None), (Fault::FailAfterWrite, Some(5))] {
+        let (memory, faults) = (planes(), Faults::new());
+        faults.plan(When::Mark(2), fault.clone());
+        let (mut endpoint, mut writer) = opened(&memory, &faults);
+        let mark = |partition: &str| Mark {
+            partition: partition.to_owned(),
+            batch: 5,
+            position: Vec::new(),
+        };
+        writer.mark(&mark("other")).unwrap();
+        for _ in 0..2 {
+            let error = writer.mark(&mark("")).unwrap_err();
+            assert_eq!(error.kind(), Kind::Unavailable, "{fault:?}");
+        }
+        let mut writer = endpoint.writer(&claim()).unwrap();
+        let marker = writer.marker("").unwrap().map(|marker| marker.batch);
+        assert_eq!(marker, marked, "{fault:?}");
+        assert!(writer.marker("other").unwrap().is_some());
+        assert_eq!(faults.called(Step::Mark), 3);
         faults.assert_spent();
     }
 }

@@ -8,7 +8,9 @@ use super::{By, Memory, World};
 use crate::owned::Owned;
 use std::sync::Arc;
 use trueup_core::batch::Batch;
-use trueup_core::endpoint::{Applied, Claim, Design, Marker, Op, Outcome, Writer, Writes};
+use trueup_core::endpoint::{
+    Applied, Claim, Design, Mark, Marker, Op, Outcome, Writer, Writes, left_out,
+};
 use trueup_core::error::{Error, Kind, Result};
 
 #[derive(Debug)]
@@ -38,6 +40,21 @@ impl MemoryWriter {
         );
         Err(Error::new(Kind::Stale, message)
             .hint("another engine runs this link; stop one of them"))
+    }
+
+    /// Stores a marker.
+    fn store(&self, world: &mut World, mark: &Mark, position: Vec<u8>) {
+        if world.sabotage.no_marker {
+            return;
+        }
+        let marker = Marker {
+            incarnation: self.claim.incarnation.clone(),
+            batch: mark.batch,
+            position,
+            epoch: self.epoch,
+        };
+        let place = (self.claim.link.clone(), mark.partition.clone());
+        world.markers.insert(place, marker);
     }
 }
 
@@ -91,22 +108,11 @@ impl Writer for MemoryWriter {
             .applied
             .entry((link.clone(), partition.clone(), batch))
             .or_default() += 1;
-        if !sabotage.no_marker {
-            let position = match writes.check {
-                Some(check) => check.position(&stale),
-                None => writes.mark.position.clone(),
-            };
-            let incarnation = self.claim.incarnation.clone();
-            let marker = Marker {
-                incarnation,
-                batch,
-                position,
-                epoch: self.epoch,
-            };
-            world
-                .markers
-                .insert((link.clone(), partition.clone()), marker);
-        }
+        let position = match writes.check {
+            Some(check) => check.position(&left_out(&outcomes)),
+            None => writes.mark.position.clone(),
+        };
+        self.store(&mut world, writes.mark, position);
         let by = By::Batch {
             link,
             partition,
@@ -117,6 +123,15 @@ impl Writer for MemoryWriter {
             outcomes,
             durable: true,
         })
+    }
+
+    fn mark(&mut self, mark: &Mark) -> Result<()> {
+        let mut world = self.memory.lock();
+        self.fence(&world)?;
+        self.store(&mut world, mark, mark.position.clone());
+        // Every commit moves the position, this one too.
+        world.commit(&mark.partition, &By::Outsider, Vec::new());
+        Ok(())
     }
 
     fn finish(&mut self, _collection: &str) -> Result<()> {

@@ -23,6 +23,7 @@ fn collection() -> CollectionReport {
         changed: 2,
         parked: Vec::new(),
         notes: vec!["field total is computed by the target".to_owned()],
+        ..CollectionReport::default()
     }
 }
 

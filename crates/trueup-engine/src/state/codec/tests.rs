@@ -19,6 +19,10 @@ pub(in crate::state) fn sample() -> Report {
             inserted: 2,
             updated: 3,
             deleted: 4,
+            to_source: counts(0, 1, 2),
+            to_target: counts(2, 2, 2),
+            conflicts: 9,
+            open_conflicts: 10,
             unchanged: 5,
             only_source: 6,
             only_target: 7,
@@ -39,6 +43,17 @@ pub(in crate::state) fn sample() -> Report {
         }],
         certificate: Some(crate::certificate::tests::sample()),
         notes: vec!["a note of the run".to_owned()],
+    }
+}
+
+/// What reports of the first release do not have.
+const SINCE: [&str; 4] = ["to_source", "to_target", "conflicts", "open_conflicts"];
+
+fn counts(inserts: u64, updates: u64, deletes: u64) -> Counts {
+    Counts {
+        inserts,
+        updates,
+        deletes,
     }
 }
 
@@ -86,12 +101,25 @@ fn no_field_may_be_missing() {
         .as_object()
         .map(|object| object.keys().cloned().collect())
         .unwrap_or_default();
-    assert_eq!(names.len(), 15);
-    for name in names {
+    assert_eq!(names.len(), 19);
+    for name in names.iter().filter(|name| !SINCE.contains(&name.as_str())) {
         let mut document = golden();
         if let Some(object) = document["collections"][0].as_object_mut() {
-            object.remove(&name);
+            object.remove(name);
         }
         assert_eq!(decode(&document.to_string()), None, "without {name}");
     }
+}
+
+#[test]
+fn a_report_from_before_there_were_two_ways_is_read() {
+    let mut document = golden();
+    let collection = document["collections"][0].as_object_mut();
+    let collection = collection.expect("a collection is an object");
+    for name in SINCE {
+        collection.remove(name).expect("it is in the golden file");
+    }
+    let read = decode(&document.to_string()).expect("it is read");
+    assert_eq!(read.collections[0].deleted, 4);
+    assert_eq!(read.collections[0].to_target, Counts::default());
 }

@@ -414,8 +414,8 @@ impl Check for Expecting {
         }
     }
 
-    fn position(&self, stale: &[usize]) -> Vec<u8> {
-        stale
+    fn position(&self, left_out: &[usize]) -> Vec<u8> {
+        left_out
             .iter()
             .map(|&index| u8::try_from(index).unwrap())
             .collect()
