@@ -4,6 +4,7 @@ use crate::args::{DeletesMax, Sides};
 use crate::link;
 use crate::output::{self, PlanText};
 use crate::progress::Listener;
+use crate::two_way;
 use crate::world::{self, Machine};
 use std::path::PathBuf;
 use trueup_core::Result;
@@ -34,6 +35,9 @@ pub(crate) struct Args {
     /// Delete records that the source does not have
     #[arg(long)]
     delete: bool,
+
+    #[command(flatten)]
+    two_way: two_way::Options,
 
     /// Print the plan and stop; nothing is written, not even a table is created
     #[arg(long)]
@@ -87,7 +91,13 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     let guard = args
         .deletes_max
         .map_or_else(Guard::default, DeletesMax::guard);
-    let mut link = link::open(&args.sides, mode, guard, &machine.context())?;
+    let mut link = link::open(
+        &args.sides,
+        Some(&args.two_way),
+        mode,
+        guard,
+        &machine.context(),
+    )?;
     if args.dry_run {
         return dry_run(args, &mut link, &machine);
     }
@@ -98,7 +108,7 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     let result = run::run(&mut link, &mut store, &world);
     listener.finish();
     let report = result?;
-    output::synced(&report, args.json)?;
+    output::synced(&report, args.two_way.two_way(), args.json)?;
     Ok(report.exit_code())
 }
 

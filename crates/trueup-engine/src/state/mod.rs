@@ -30,11 +30,13 @@ mod lock;
 mod memory;
 mod pair;
 mod schema;
+mod standing;
 #[cfg(test)]
 mod tests;
 
 pub use base::INTENT_ITEMS_MAX;
 pub use conflict::{Answer, ConflictFilter, ConflictId, PastConflict, Waiting};
+pub use standing::{LinkStanding, PairStanding};
 pub use pair::{CollectionId, CollectionRow, Ends, Intent, Item, Pair, Pending, Token, TwoWayLink};
 
 use crate::report::Report;

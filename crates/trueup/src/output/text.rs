@@ -2,10 +2,14 @@
 //!
 //! The text is stable, so that it can be compared in tests and quoted in documents. Every name in it was escaped.
 
+pub(super) mod conflicts;
+pub(super) mod status;
+
 use super::escape;
 use std::fmt::Write as _;
 use trueup_core::calendar;
 use trueup_core::error::Kind;
+use trueup_core::plan::Counts;
 use trueup_engine::state::PastRun;
 use trueup_engine::{Certificate, CollectionProof, CollectionReport, Report};
 
@@ -16,9 +20,26 @@ const NOTES_SHOWN_MAX: usize = 50;
 /// How many characters of a position are shown.
 const POSITION_SHOWN_MAX: usize = 80;
 
-/// What a sync did.
-pub(super) fn synced(report: &Report) -> String {
+/// What a sync did; with `two_way`, what it did to each side.
+pub(super) fn synced(report: &Report, two_way: bool) -> String {
     let mut out = format!("{}\n\n", escape::line(&report.link));
+    if two_way {
+        write_both_ways(report, &mut out);
+    } else {
+        write_one_way(report, &mut out);
+    }
+    conflicts(report, &mut out);
+    parked(report, &mut out);
+    notes(report, !two_way, &mut out);
+    if let Some(proof) = &report.certificate {
+        out.push('\n');
+        write_certificate(proof, &mut out);
+    }
+    say(&mut out, format_args!("\n{}", verdict(report)));
+    out
+}
+
+fn write_one_way(report: &Report, out: &mut String) {
     let mut rows = vec![row(&[
         "collection",
         "source",
@@ -43,15 +64,48 @@ pub(super) fn synced(report: &Report) -> String {
         cells.extend(numbers.iter().map(ToString::to_string));
         rows.push(cells);
     }
-    table(&rows, &[1, 2, 3, 4, 5, 6, 7], &mut out);
-    parked(report, &mut out);
-    notes(report, true, &mut out);
-    if let Some(proof) = &report.certificate {
-        out.push('\n');
-        write_certificate(proof, &mut out);
+    table(&rows, &[1, 2, 3, 4, 5, 6, 7], out);
+}
+
+/// Shows what was written to each side in one column, in the signs of `diff`; a legend says what they mean.
+fn write_both_ways(report: &Report, out: &mut String) {
+    let mut rows = vec![row(&[
+        "collection",
+        "source",
+        "target",
+        "to source",
+        "to target",
+        "unchanged",
+        "conflicts",
+        "open",
+        "parked",
+    ])];
+    let signs = |counts: Counts| {
+        let Counts {
+            inserts,
+            updates,
+            deletes,
+        } = counts;
+        format!("+{inserts} ~{updates} -{deletes}")
+    };
+    for one in &report.collections {
+        rows.push(vec![
+            name(&one.source, &one.target),
+            one.source_fold.count.to_string(),
+            one.target_fold.count.to_string(),
+            signs(one.to_source),
+            signs(one.to_target),
+            one.unchanged.to_string(),
+            one.conflicts.to_string(),
+            one.open_conflicts.to_string(),
+            one.parked.len().to_string(),
+        ]);
     }
-    say(&mut out, format_args!("\n{}", verdict(report)));
-    out
+    table(&rows, &[1, 2, 5, 6, 7, 8], out);
+    let written = |one: &CollectionReport| one.to_source.total() + one.to_target.total() > 0;
+    if report.collections.iter().any(written) {
+        say(out, format_args!("(+ inserted, ~ updated, - deleted)"));
+    }
 }
 
 /// What a compare found.
@@ -85,6 +139,8 @@ pub(super) fn compared(report: &Report) -> String {
 /// What a dry run has to say besides the plan.
 pub(super) fn planned(report: &Report) -> String {
     let mut out = String::new();
+    // Nothing is on record yet: the plan names their keys.
+    count_conflicts(report, &mut out);
     parked(report, &mut out);
     notes(report, false, &mut out);
     let word = if report.equal {
@@ -167,9 +223,41 @@ fn verdict(report: &Report) -> &'static str {
         0 if report.certificate.is_some() => "equal",
         0 => "written, not verified",
         5 => "verification failed",
-        _ if report.parked() > 0 => "parked records remain",
-        _ => "different",
+        _ => match (report.open_conflicts(), report.parked()) {
+            (0, 0) => "different",
+            (0, _) => "parked records remain",
+            (_, 0) => "open conflicts remain",
+            _ => "open conflicts and parked records remain",
+        },
     }
+}
+
+/// Says how many conflicts there were, and where they can be read. Their values stand nowhere else.
+fn conflicts(report: &Report, out: &mut String) {
+    if count_conflicts(report, out) == 0 {
+        return;
+    }
+    let open = if report.open_conflicts() > 0 {
+        " --open"
+    } else {
+        ""
+    };
+    say(
+        out,
+        format_args!("  trueup conflicts list{open} shows them"),
+    );
+}
+
+fn count_conflicts(report: &Report, out: &mut String) -> u64 {
+    let open = report.open_conflicts();
+    let total: u64 = report.collections.iter().map(|one| one.conflicts).sum();
+    if total > 0 {
+        say(
+            out,
+            format_args!("\nconflicts: {total}, {open} of them open"),
+        );
+    }
+    total
 }
 
 fn parked(report: &Report, out: &mut String) {
