@@ -194,8 +194,7 @@ impl Reading<'_> {
     pub(crate) fn place(&self, error: Error) -> Error {
         error.at(format!(
             "{} collection={}",
-            self.name,
-            self.schema.collection
+            self.name, self.schema.collection
         ))
     }
 
@@ -211,7 +210,9 @@ impl Reading<'_> {
 
     /// Whether the endpoint itself keeps two records from sharing the link's key.
     fn key_is_enforced(&self) -> bool {
-        let Some(key) = self.translation.key() else { return false };
+        let Some(key) = self.translation.key() else {
+            return false;
+        };
         let mut ours: Vec<usize> = key
             .iter()
             .map(|&position| self.translation.fields()[position])

@@ -36,8 +36,8 @@ mod tests;
 
 pub use base::INTENT_ITEMS_MAX;
 pub use conflict::{Answer, ConflictFilter, ConflictId, PastConflict, Waiting};
-pub use standing::{LinkStanding, PairStanding};
 pub use pair::{CollectionId, CollectionRow, Ends, Intent, Item, Pair, Pending, Token, TwoWayLink};
+pub use standing::{LinkStanding, PairStanding};
 
 use crate::report::Report;
 use lock::Lock;

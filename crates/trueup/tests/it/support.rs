@@ -71,13 +71,14 @@ impl Trueup {
         self.arguments(["history"]).arguments(arguments)
     }
 
-    /// `trueup conflicts ...`, with the state file.
-    pub(crate) fn conflicts<A: AsRef<OsStr>>(
+    /// `trueup COMMAND ...`, a command that reads the state file or answers into it.
+    pub(crate) fn state<A: AsRef<OsStr>>(
         mut self,
+        command: &str,
         arguments: impl IntoIterator<Item = A>,
     ) -> Self {
         self.stateful = true;
-        self.arguments(["conflicts"]).arguments(arguments)
+        self.arguments([command]).arguments(arguments)
     }
 
     /// Adds arguments as they are.

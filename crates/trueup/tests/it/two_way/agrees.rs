@@ -1,8 +1,8 @@
 //! Nothing dies here: both sides are edited, a run follows, and both must hold what the reference says.
 
-use super::shape::RULES;
+use super::shape::{RULES, SOURCE};
 use super::world::{World, server};
-use crate::support::{Dice, attempt};
+use crate::support::{self, Dice, attempt};
 use std::fs;
 
 const ROUNDS: usize = 4;
@@ -63,4 +63,47 @@ fn a_plan_writes_nothing() {
     assert!(before == after, "something was written\n{planned}");
     world.settle();
     world.judge(false);
+}
+
+/// What would go unnoticed if the judge were blind.
+#[test]
+fn a_wrong_end_is_noticed() {
+    let server = server();
+    let spoil: [fn(&World); 4] = [
+        |world| {
+            support::sqlite(
+                &world.file(),
+                "DELETE FROM items WHERE id IN (SELECT min(id) FROM items)",
+            )
+        },
+        |world| {
+            drop(
+                world
+                    .database
+                    .sql("UPDATE stock SET qty = -1 WHERE sku IN (SELECT min(sku) FROM stock)"),
+            )
+        },
+        |world| {
+            for sql in [
+                "INSERT INTO kept (id) VALUES (99)",
+                "INSERT INTO made (id) VALUES (99)",
+            ] {
+                support::sqlite(&world.file(), sql);
+                world.database.sql(sql).unwrap();
+            }
+        },
+        |world| fs::write(world.folder.path().join("conflicts.json"), "[]").unwrap(),
+    ];
+    for (index, spoil) in spoil.into_iter().enumerate() {
+        let mut world = World::new(&server, 1, SOURCE, false);
+        world.look();
+        world.settle();
+        spoil(&world);
+        assert!(world.judged(false).is_err(), "case {index} was not noticed");
+    }
+    let mut world = World::new(&server, 2, SOURCE, true);
+    world.settle();
+    world.trace();
+    fs::write(world.folder.path().join("conflicts.json"), "[]").unwrap();
+    assert!(world.traced().is_err(), "the losers of conflicts were lost");
 }

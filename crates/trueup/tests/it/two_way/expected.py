@@ -247,7 +247,7 @@ class Trial:
             wanted = left.get(identity)
             if wanted and same_conflict(wanted, one):
                 del left[identity]
-            elif one["decision"] == "open" or not was_open:
+            elif one["decision"] == "open" or not was_open and not (self.forgotten and one["unsure"]):
                 # One that was open may have been closed because the sides agree by now.
                 findings.append(f"conflict {number} on record: {show(one)}, expected {show(wanted)}")
         findings += [f"a conflict is not on record: {identity} {show(one)}" for identity, one in left.items()]
@@ -261,6 +261,8 @@ class Trial:
         normal = {side: places.normal(one[side], collection["fields"]) for side in ("source", "target")}
         key = places.identity(places.normal(one["key"], collection["fields"]), collection["key"])
         rest = {name: one[name] for name in ("collection", "kind", "decision")}
+        # Of a run that died before something was put back it may not be known whether it carried out what it recorded.
+        rest["unsure"] = "not known" in (one.get("note") or "")
         return dict(rest, **normal, key=key, fields=sorted(one["fields"]))
 
 

@@ -62,7 +62,7 @@ impl Scene {
     }
 
     fn list(&self, options: &[&str]) -> Vec<Value> {
-        let list = Trueup::new(self.at()).conflicts(["list", "--json"]);
+        let list = Trueup::new(self.at()).state("conflicts", ["list", "--json"]);
         let listed = list.arguments(options).run().expect(0).json();
         listed.as_array().unwrap().clone()
     }
@@ -80,7 +80,8 @@ impl Scene {
     fn resolve(&self, id: u32, take: &str) {
         let number = self.conflict(id)["id"].to_string();
         let number = number.trim_matches('"');
-        let resolve = Trueup::new(self.at()).conflicts(["resolve", number, "--take", take]);
+        let resolve =
+            Trueup::new(self.at()).state("conflicts", ["resolve", number, "--take", take]);
         resolve.run().expect(0);
     }
 

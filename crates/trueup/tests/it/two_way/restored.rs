@@ -169,23 +169,33 @@ fn a_side_restored_before_anything_was_agreed_on_is_only_edited() {
     }
 }
 
-/// One side dies in the middle of a run and comes back from an older copy.
+/// A run dies in the middle, and one side comes back from an older copy: what the run overwrote at the other one is
+/// still on record.
 #[test]
-fn a_side_restored_in_the_middle_of_a_run_loses_nothing() {
+fn a_side_restored_after_a_killed_run_loses_nothing_at_the_other() {
     let (server, seed) = (server(), Dice::seed());
-    for pass in [3, 9, 15] {
-        attempt(&format!("TRUEUP_SEED={seed} pass={pass}"), || {
-            let (mut world, copy) = aged(&server, seed, MANUAL, What::Sqlite);
+    let cases = [
+        (What::Sqlite, System::Postgres, "postgres.after_commit:2"),
+        (What::Sqlite, System::Postgres, "postgres.after_commit:5"),
+        (What::Postgres, System::Sqlite, "sqlite.after_commit:2"),
+        (What::Postgres, System::Sqlite, "sqlite.after_commit:5"),
+    ];
+    for (index, (what, other, failpoint)) in cases.into_iter().enumerate() {
+        attempt(&format!("TRUEUP_SEED={seed} {what:?} {failpoint}"), || {
+            let rules = RULES[1 + index % (RULES.len() - 1)];
+            let mut world = World::new(&server, seed.wrapping_add(index as u64), rules, true);
+            world.settle();
+            let copy = Copy::of(&world, what);
+            for _ in 0..2 {
+                world.edit(EDITS);
+                world.settle();
+            }
             world.edit(EDITS);
-            let armed = format!("*:{pass}");
-            let run = world.command().env("TRUEUP_FAILPOINT", armed).run();
+            let run = world.command().env("TRUEUP_FAILPOINT", failpoint).run();
             assert_eq!(run.code, None, "{run}");
             copy.put_back(&world);
-            let edits = world.edits(System::Sqlite, EDITS);
-            assert!(world.write(System::Sqlite, &edits), "nobody is in the way");
-            // The killed run may have left conflicts on record that it did carry out.
-            world.know();
-            round(&mut world, true);
+            world.settle();
+            world.trace_at(other);
             world.expect_idle();
         });
     }

@@ -167,7 +167,7 @@ class Lineage(unittest.TestCase):
     def check(self, writes, source, target, conflicts, words):
         at = ("c", "[1]")
         held = {side: {} if value == "-" else {at: {"n": value}} for side, value in (("source", source), ("target", target))}
-        writes = [(at, *map(self.record, write.split(" "))) for write in writes]
+        writes = [(at, *map(self.record, write.split(" ")), "sqlite") for write in writes]
         listed = []
         for one in conflicts:
             kind, ours, theirs, decision = one.split(":")
@@ -177,6 +177,8 @@ class Lineage(unittest.TestCase):
         self.assertEqual(len(findings), len(words), findings)
         for finding, word in zip(findings, words):
             self.assertIn(word, finding)
+        elsewhere = lineage.judge(held, writes, listed, ["n"], "postgres")
+        self.assertEqual([finding for finding in elsewhere if "differ" not in finding], [])
 
     @staticmethod
     def record(value):
