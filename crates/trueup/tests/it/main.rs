@@ -15,3 +15,4 @@ mod secrets;
 mod stopped;
 mod support;
 mod tidy;
+mod two_way;

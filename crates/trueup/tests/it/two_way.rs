@@ -13,6 +13,7 @@ mod restored;
 mod shape;
 mod soak;
 mod star;
+mod unknown;
 mod world;
 
 use crate::support;

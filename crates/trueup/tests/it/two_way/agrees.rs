@@ -74,14 +74,11 @@ fn a_wrong_end_is_noticed() {
             support::sqlite(
                 &world.file(),
                 "DELETE FROM items WHERE id IN (SELECT min(id) FROM items)",
-            )
+            );
         },
         |world| {
-            drop(
-                world
-                    .database
-                    .sql("UPDATE stock SET qty = -1 WHERE sku IN (SELECT min(sku) FROM stock)"),
-            )
+            let sql = "UPDATE stock SET qty = -1 WHERE sku IN (SELECT min(sku) FROM stock)";
+            world.database.sql(sql).unwrap();
         },
         |world| {
             for sql in [

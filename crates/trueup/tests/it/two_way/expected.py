@@ -116,9 +116,35 @@ class Rules:
             winner = extreme("later", self.fields[self.stamp], source[self.stamp], target[self.stamp])
         elif policy == "set-union":
             return union(source[field], target[field])
+        elif policy.startswith("cel:"):
+            winner, value = EXPRESSIONS[policy](field, source, target)
+            if winner == "merge":
+                # A value that one side holds already is that side's.
+                winner = {source[field]: "source", target[field]: "target"}.get(value, winner)
+                return winner, value
         else:
             winner = {"source": "source", "target": "target", "manual": "open"}[policy]
         return winner, {"source": source, "target": target, "open": {field: None}}[winner][field]
+
+
+def larger_quantity(_, source, target):
+    ours, theirs = (record["qty"] and int(record["qty"]) for record in (source, target))
+    if ours is None or theirs is None:
+        return "open", None
+    return ("source" if ours > theirs else "target"), None
+
+
+def one_after_the_other(field, source, target):
+    if source[field] is None or target[field] is None:
+        return "open", None
+    return "merge", source[field] + " / " + target[field]
+
+
+# What the expressions mean that the rules use. An expression that fails leaves its conflict open.
+EXPRESSIONS = {
+    'cel:source.qty > target.qty ? "source" : "target"': larger_quantity,
+    'cel:source_value + " / " + target_value': one_after_the_other,
+}
 
 
 def extreme(wanted, kind, ours, theirs):

@@ -285,7 +285,15 @@ pub(super) const RULES: [Rules; 5] = [
     SOURCE,
     Rules {
         default: "target",
-        fields: &[("items.tags", "set-union"), ("stock.qty", "manual")],
+        collections: &[(
+            "kept",
+            "cel:source.qty > target.qty ? \"source\" : \"target\"",
+        )],
+        fields: &[
+            ("items.tags", "set-union"),
+            ("stock.qty", "manual"),
+            ("items.name", "cel:source_value + \" / \" + target_value"),
+        ],
         on_delete: &[("", "wins"), ("items", "keep")],
         ..MANUAL
     },

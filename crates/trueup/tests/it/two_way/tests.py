@@ -73,6 +73,21 @@ class Decisions(unittest.TestCase):
         for ours, theirs, winner, value in cases:
             self.assertEqual(expected.union(ours, theirs), (winner, value))
 
+    def test_expressions(self):
+        by_quantity, both = expected.EXPRESSIONS
+        cases = [
+            (by_quantity, ("9", "10"), "update/update:qty:target"),
+            (by_quantity, ("10", "9"), "update/update:qty:source"),
+            (by_quantity, ("10", None), "update/update:qty:open"),
+            (both, ("9", "10"), "update/update:qty:merge"),
+            (both, (None, "10"), "update/update:qty:open"),
+        ]
+        for policy, (ours, theirs), wanted in cases:
+            found, ruling = expected.reconcile({"qty": "1"}, {"qty": ours}, {"qty": theirs}, rules_of(policy, "qty"))
+            self.assertEqual(f"{ruling['kind']}:{','.join(ruling['fields'])}:{ruling['decision']}", wanted)
+            if "merge" in wanted:
+                self.assertEqual(found, {"qty": "9 / 10"})
+
     def test_rules_are_found(self):
         said = {
             "default": "manual",
@@ -97,8 +112,8 @@ def mirrored(case):
     return f"{other.get(name, name)} {wins}", base, target, source, record, conflict
 
 
-def rules_of(policy):
-    name, _, wins = policy.partition(" ")
+def rules_of(policy, of=None):
+    name, _, wins = policy.partition(" ") if of is None else (policy, "", "")
     said = {"default": name, "collections": {}, "fields": {}, "on_delete": {"": wins or "keep"}, "stamp": {"c": "m"}}
     return expected.Rules("c", {"n": "number", "m": "moment"}, said)
 
