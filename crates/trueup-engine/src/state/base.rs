@@ -12,7 +12,7 @@
 use super::change::{Attempt, Change, Failure};
 use super::pair::{self, CollectionId, Intent, Item, Pending, Token};
 use super::{LinkId, RunId, Store, blob, conflict};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use trueup_core::base::Base;
 use trueup_core::side::Side;
 use trueup_core::{Error, Kind, Result};
@@ -79,7 +79,7 @@ impl Store {
         self.check_run(link, run)?;
         self.change(link, "record an intent", |change| {
             change.complete(collection)?;
-            if token_of(change, collection, side)?.is_some() {
+            if token_of(change.transaction, collection, side)?.is_some() {
                 let message = format!("a batch is outstanding: side={side}");
                 return Err(Error::bug(message).into());
             }
@@ -246,9 +246,12 @@ impl<'a> Moves<'a> {
     }
 }
 
-fn token_of(change: &Change<'_>, collection: CollectionId, side: Side) -> Attempt<Option<Token>> {
-    let found = change
-        .transaction
+fn token_of(
+    connection: &Connection,
+    collection: CollectionId,
+    side: Side,
+) -> Attempt<Option<Token>> {
+    let found = connection
         .query_row(
             "SELECT token FROM intent WHERE collection = ?1 AND side = ?2",
             params![collection.0, side.name()],
@@ -260,14 +263,14 @@ fn token_of(change: &Change<'_>, collection: CollectionId, side: Side) -> Attemp
 
 /// Reads the batch on record, where there is one.
 pub(super) fn read_intent(
-    change: &Change<'_>,
+    connection: &Connection,
     collection: CollectionId,
     side: Side,
 ) -> Attempt<Option<Intent>> {
-    let Some(token) = token_of(change, collection, side)? else {
+    let Some(token) = token_of(connection, collection, side)? else {
         return Ok(None);
     };
-    let items: Vec<u8> = change.transaction.query_row(
+    let items: Vec<u8> = connection.query_row(
         "SELECT items FROM intent WHERE collection = ?1 AND side = ?2",
         params![collection.0, side.name()],
         |row| row.get(0),
@@ -299,7 +302,7 @@ fn remove_intent(
     token: Token,
 ) -> Attempt<()> {
     change.complete(collection)?;
-    if token_of(change, collection, side)? != Some(token) {
+    if token_of(change.transaction, collection, side)? != Some(token) {
         let error = Error::new(
             Kind::Stale,
             format!("another batch is on record: side={side}"),

@@ -93,7 +93,7 @@ fn versioned(bytes: &[u8]) -> Option<Reader<'_>> {
 }
 
 /// Returns the stored form of a ruling.
-pub(super) fn encode_ruling(ruling: &Ruling) -> String {
+pub(crate) fn encode_ruling(ruling: &Ruling) -> String {
     let field = |field: &FieldRuling| {
         json!({
             "field": field.field,
@@ -112,7 +112,7 @@ pub(super) fn encode_ruling(ruling: &Ruling) -> String {
 }
 
 /// Reads a ruling about records of `width` fields; `None` when the text is not exactly that.
-pub(super) fn decode_ruling(text: &str, width: usize) -> Option<Ruling> {
+pub(crate) fn decode_ruling(text: &str, width: usize) -> Option<Ruling> {
     let document = document(text)?;
     let field = |field: &Json| {
         let index = usize::try_from(field.get("field")?.as_u64()?).ok()?;

@@ -215,10 +215,11 @@ impl Store {
         Ok(found.into_iter().next())
     }
 
-    /// Records what a person decided, in place of an earlier answer. The next run carries it out.
+    /// Records what a person decided, in place of an earlier answer. The next run carries it out. Of a conflict that
+    /// was decided it reverses the decision.
     ///
     /// # Errors
-    /// `Config` when there is no such conflict, when it is not open any more, or when the answer is no record.
+    /// `Config` when there is no such conflict, when another one took its place, or when the answer is no record.
     pub fn answer(&mut self, id: ConflictId, answer: &Answer) -> Result<()> {
         if matches!(answer, Answer::Record(record) if !record.is_object()) {
             return Err(Error::config("the answer is not a JSON object")
@@ -226,17 +227,17 @@ impl Store {
         }
         self.sync_fully()?;
         let answered = self.transact("record an answer", |transaction| {
-            let stage: Option<String> = transaction
+            let decision: Option<String> = transaction
                 .query_row(
-                    "SELECT stage FROM conflict WHERE id = ?1 AND stage <> 'held'",
+                    "SELECT decision FROM conflict WHERE id = ?1 AND stage <> 'held'",
                     [id.0],
                     |row| row.get(0),
                 )
                 .optional()?;
-            match stage.as_deref() {
+            match decision.as_deref() {
                 None => return Err(unknown(id).into()),
-                Some("open") => {}
-                Some(_) => return Err(ended(id).into()),
+                Some(SUPERSEDED) => return Err(ended(id).into()),
+                Some(_) => {}
             }
             transaction.execute(
                 "UPDATE conflict SET answer = ?2, note = NULL WHERE id = ?1",
@@ -251,7 +252,7 @@ impl Store {
     /// The answers that are to be carried out in a collection, in the order of the conflicts.
     pub fn answers(&self, collection: CollectionId) -> Result<Vec<Waiting>> {
         let found = self.select(
-            "WHERE conflict.stage = 'open' AND conflict.collection = ?1 \
+            "WHERE conflict.stage <> 'held' AND conflict.collection = ?1 \
              AND conflict.answer IS NOT NULL ORDER BY conflict.id",
             [collection.0],
         )?;
@@ -264,10 +265,11 @@ impl Store {
     }
 
     /// Records what came of an answer. Carried out: the conflict is closed, and `result` is the digest of the record
-    /// that both sides hold (`None`: no record). Refused: it stays open, without the answer, and the note says why.
+    /// that both sides hold (`None`: no record). Refused: it stays as it was, without the answer, and the note says
+    /// why.
     ///
     /// # Errors
-    /// `Config` when there is no such conflict or it is not open any more; `Bug` when it has no answer.
+    /// `Config` when there is no such conflict; `Bug` when it has no answer.
     pub fn answered(
         &mut self,
         link: &LinkId,
@@ -276,8 +278,8 @@ impl Store {
         result: Option<Digest>,
     ) -> Result<()> {
         self.change(link, "record what came of an answer", |change| {
-            let open = open_answer(change, id)?;
-            let decision = match (&open.answer, refused) {
+            let given = given_answer(change, id)?;
+            let decision = match (&given.answer, refused) {
                 (_, Some(why)) => {
                     change.transaction.execute(
                         "UPDATE conflict SET answer = NULL, note = ?2 WHERE id = ?1",
@@ -285,7 +287,7 @@ impl Store {
                     )?;
                     return Ok(());
                 }
-                (Answer::Side(side), None) if !open.present[*side] => "delete",
+                (Answer::Side(side), None) if !given.present[*side] => "delete",
                 (Answer::Side(side), None) => side.name(),
                 (Answer::Record(_), None) => "merge",
             };
@@ -336,36 +338,33 @@ fn unknown(id: ConflictId) -> Error {
 }
 
 fn ended(id: ConflictId) -> Error {
-    Error::config(format!("the conflict is not open any more: id={id}"))
-        .hint("`trueup conflicts show` says how it ended; change the record itself instead")
+    Error::config(format!("another conflict took the place of id={id}"))
+        .hint("`trueup conflicts show` says which; decide that one")
 }
 
-/// An open conflict that has an answer.
-struct OpenAnswer {
+/// A conflict's answer that is to be carried out.
+struct GivenAnswer {
     answer: Answer,
     /// Which sides held a record.
     present: Sides<bool>,
 }
 
-fn open_answer(change: &Change<'_>, id: ConflictId) -> Attempt<OpenAnswer> {
-    let found: Option<(String, Option<String>, bool, bool)> = change
+fn given_answer(change: &Change<'_>, id: ConflictId) -> Attempt<GivenAnswer> {
+    let found: Option<(Option<String>, bool, bool)> = change
         .transaction
         .query_row(
-            "SELECT stage, answer, source_record IS NOT NULL, target_record IS NOT NULL FROM conflict \
+            "SELECT answer, source_record IS NOT NULL, target_record IS NOT NULL FROM conflict \
              WHERE id = ?1 AND stage <> 'held' \
              AND collection IN (SELECT id FROM pair_collection WHERE link = ?2)",
             [id.0, change.link],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )
         .optional()?;
-    let (stage, answer, source, target) = found.ok_or_else(|| unknown(id))?;
-    if stage != "open" {
-        return Err(ended(id).into());
-    }
+    let (answer, source, target) = found.ok_or_else(|| unknown(id))?;
     let answer =
         answer.ok_or_else(|| Error::bug(format!("the conflict has no answer: id={id}")))?;
     let answer = blob::decode_answer(&answer).ok_or(Failure::Damaged("a conflict's answer"))?;
-    Ok(OpenAnswer {
+    Ok(GivenAnswer {
         answer,
         present: Sides::new(source, target),
     })

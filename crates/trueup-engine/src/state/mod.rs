@@ -35,6 +35,7 @@ mod standing;
 mod tests;
 
 pub use base::INTENT_ITEMS_MAX;
+pub(crate) use blob::{decode_ruling, encode_ruling};
 pub use conflict::{Answer, ConflictFilter, ConflictId, PastConflict, Waiting};
 pub use pair::{CollectionId, CollectionRow, Ends, Intent, Item, Pair, Pending, Token, TwoWayLink};
 pub use standing::{LinkStanding, PairStanding};

@@ -169,7 +169,28 @@ impl Store {
                 reshape(change, id)?;
             }
             set_shape(change, id, shape, fields, key)?;
-            Ok((read_collection(change, id)?, changed))
+            Ok((read_collection(change.transaction, id)?, changed))
+        })
+    }
+
+    /// Looks a collection up without writing anything; `None` when it is unknown, or was remembered in another shape.
+    pub fn peek_collection(
+        &self,
+        link: &LinkId,
+        names: &Sides<String>,
+        shape: &str,
+    ) -> Result<Option<CollectionRow>> {
+        self.look("look a collection up", |connection| {
+            let id: Option<i64> = connection
+                .query_row(
+                    "SELECT pair_collection.id FROM pair_collection JOIN shape ON shape.id = pair_collection.shape \
+                     JOIN link ON link.id = link WHERE durable = ?1 AND source = ?2 AND target = ?3 \
+                     AND shape.shape = ?4",
+                    params![link.durable, names.source, names.target, shape],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            id.map(|id| read_collection(connection, CollectionId(id))).transpose()
         })
     }
 
@@ -202,7 +223,7 @@ impl Store {
         self.change(link, "forget the base", |change| {
             change.need_pair()?;
             let transaction = change.transaction;
-            conflict::leave_unknown(change)?;
+            conflict::leave_unknown(change, None)?;
             for sql in [
                 "DELETE FROM intent WHERE collection IN (SELECT id FROM pair_collection WHERE link = ?1)",
                 "DELETE FROM base WHERE collection IN (SELECT id FROM pair_collection WHERE link = ?1)",
@@ -220,6 +241,48 @@ impl Store {
                 ],
             )?;
             Ok(())
+        })
+    }
+
+    /// Records the seals that were found: a side may hold the pending one, which died before anything relied on it.
+    pub fn adopt_seals(&mut self, link: &LinkId, found: &Sides<Option<Token>>) -> Result<()> {
+        self.change(link, "record the seals", |change| {
+            change.need_pair()?;
+            change.transaction.execute(
+                "UPDATE pair SET source_seal = ?2, target_seal = ?3 WHERE link = ?1",
+                params![
+                    change.link,
+                    found.source.map(|token| token.0),
+                    found.target.map(|token| token.0)
+                ],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Forgets what the sides agreed on in one collection, whose `marks` are then those that were found. Returns whether
+    /// there was anything to forget. See [`Store::forget`] for what becomes of intents.
+    pub fn forget_collection(
+        &mut self,
+        link: &LinkId,
+        collection: CollectionId,
+        marks: &Sides<Option<Token>>,
+    ) -> Result<bool> {
+        self.change(link, "forget a collection's base", |change| {
+            let mut known = change.complete(collection)?;
+            conflict::leave_unknown(change, Some(collection))?;
+            for table in ["intent", "base"] {
+                let sql = format!("DELETE FROM {table} WHERE collection = ?1");
+                known |= change.transaction.execute(&sql, [collection.0])? > 0;
+            }
+            change.transaction.execute(
+                "UPDATE pair_collection SET complete = 0 WHERE id = ?1",
+                [collection.0],
+            )?;
+            for side in Side::BOTH {
+                mark(change, collection, side, marks[side])?;
+            }
+            Ok(known)
         })
     }
 
@@ -446,7 +509,7 @@ fn reshape(change: &Change<'_>, collection: CollectionId) -> Attempt<()> {
     )?;
     conflict::supersede_all(change, collection)?;
     for side in Side::BOTH {
-        let Some(mut intent) = base::read_intent(change, collection, side)? else {
+        let Some(mut intent) = base::read_intent(change.transaction, collection, side)? else {
             continue;
         };
         for item in &mut intent.items {
@@ -457,8 +520,8 @@ fn reshape(change: &Change<'_>, collection: CollectionId) -> Attempt<()> {
     Ok(())
 }
 
-fn read_collection(change: &Change<'_>, id: CollectionId) -> Attempt<CollectionRow> {
-    let (complete, source, target) = change.transaction.query_row(
+fn read_collection(connection: &Connection, id: CollectionId) -> Attempt<CollectionRow> {
+    let (complete, source, target) = connection.query_row(
         "SELECT complete, source_mark, target_mark FROM pair_collection WHERE id = ?1",
         [id.0],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
@@ -468,8 +531,8 @@ fn read_collection(change: &Change<'_>, id: CollectionId) -> Attempt<CollectionR
         complete,
         marks: Sides::new(token(source)?, token(target)?),
         intents: Sides::new(
-            base::read_intent(change, id, Side::Source)?,
-            base::read_intent(change, id, Side::Target)?,
+            base::read_intent(connection, id, Side::Source)?,
+            base::read_intent(connection, id, Side::Target)?,
         ),
     })
 }

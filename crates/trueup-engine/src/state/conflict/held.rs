@@ -101,13 +101,17 @@ fn held_only(change: &Change<'_>, sql: &str, id: ConflictId) -> Attempt<()> {
     }
 }
 
-/// Nobody knows whether the held conflicts of the link were carried out.
-pub(in crate::state) fn leave_unknown(change: &Change<'_>) -> Attempt<()> {
+/// Nobody knows whether the held conflicts of the link, or of one collection of it, were carried out.
+pub(in crate::state) fn leave_unknown(
+    change: &Change<'_>,
+    only: Option<CollectionId>,
+) -> Attempt<()> {
     change.transaction.execute(
         "UPDATE conflict SET stage = 'closed', note = 'the state or an endpoint was put back: it is not known \
          whether this was carried out' WHERE stage = 'held' \
-         AND collection IN (SELECT id FROM pair_collection WHERE link = ?1)",
-        [change.link],
+         AND collection IN (SELECT id FROM pair_collection WHERE link = ?1) \
+         AND (?2 IS NULL OR collection = ?2)",
+        params![change.link, only.map(|only| only.0)],
     )?;
     Ok(())
 }
