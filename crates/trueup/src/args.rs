@@ -15,7 +15,7 @@ Examples:
   trueup sync sqlite:shop.db postgres://app@db1/shop --dry-run
   trueup sync sqlite:shop.db postgres://app@db1/shop --collections orders --delete
   trueup diff sqlite:shop.db#orders postgres://app@db1/shop#orders --json
-  trueup sync sqlite:shop.db postgres://app@db1/shop --two-way --on-conflict newest --stamp updated_at
+  trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict newest --stamp changed
   trueup conflicts list --open
   trueup history
 

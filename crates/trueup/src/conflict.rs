@@ -15,6 +15,8 @@ use trueup_engine::state::{Answer, LinkStanding, PastConflict};
 
 /// How a conflict that nobody decided stands.
 const OPEN: &str = "open";
+/// How one ended that another one took the place of: there is nothing left to decide.
+const SUPERSEDED: &str = "superseded";
 
 /// A conflict on record.
 #[derive(Clone, Debug)]
@@ -39,7 +41,7 @@ pub(crate) struct Conflict {
     pub(crate) decision: String,
     /// The run that met it.
     pub(crate) run: i64,
-    /// What a person answered.
+    /// What a person answered and no run has carried out yet.
     pub(crate) answer: Option<Taken>,
     /// What became of an earlier answer, or of the conflict itself.
     pub(crate) note: Option<String>,
@@ -127,6 +129,11 @@ impl Conflict {
     /// Tells whether nobody has decided it.
     pub(crate) fn is_open(&self) -> bool {
         self.decision == OPEN
+    }
+
+    /// Tells whether a person may decide it, or decide it anew.
+    pub(crate) fn is_decidable(&self) -> bool {
+        self.decision != SUPERSEDED
     }
 
     /// Refuses a record under another key: it would be another record.

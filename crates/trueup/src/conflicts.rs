@@ -29,9 +29,10 @@ const RESOLVE_EXAMPLES: &str = "\
 Examples:
   trueup conflicts resolve 3 --take source
   trueup conflicts resolve 3 --take record.json
-  trueup conflicts show 3 --json | jq '.source + {name: \"Ann\"}' | trueup conflicts resolve 3 --take -
+  trueup conflicts resolve 3 --take - < record.json
 
-A conflict that was decided already is reversed. The next sync of the link carries the answer out.";
+A conflict that was decided already is reversed. The next sync of the link carries the answer out,
+unless a record is no longer what trueup conflicts show shows.";
 
 /// What `conflicts` is told.
 #[derive(Debug, clap::Args)]

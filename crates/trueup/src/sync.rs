@@ -18,6 +18,12 @@ Examples:
   trueup sync 'csv:orders.csv?delimiter=;' sqlite:shop.db#orders --key id
   trueup sync sqlite:shop.db postgres://app@db1/shop --dry-run --delete
   trueup sync sqlite:shop.db postgres://app@db1/shop --collections orders,items=order_items
+  trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict newest --stamp changed
+  trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict stock.count=min
+
+With --two-way, what one side changed goes to the other; the first run joins both sides and deletes
+nothing. What both sides changed is a conflict. All of them are kept (trueup conflicts list); what no
+rule decides stays as it is on both sides.
 
 Without --delete, records that only the target has are left, and do not count as a difference.
 A run that was interrupted or killed is continued by the same command.";

@@ -35,7 +35,7 @@ pub struct PairStanding {
     pub open: u64,
     /// Of these, the ones that a person has answered.
     pub answered_open: u64,
-    /// Answers that the next run carries out.
+    /// Answers that the next run carries out, those that reverse a decision included.
     pub answers: u64,
 }
 
@@ -104,18 +104,19 @@ impl Store {
         let counts = self.read_all(
             "count a pair's conflicts",
             "SELECT count(*) FILTER (WHERE stage = 'open'), \
-                    count(*) FILTER (WHERE stage = 'open' AND answer IS NOT NULL) \
+                    count(*) FILTER (WHERE stage = 'open' AND answer IS NOT NULL), \
+                    count(*) FILTER (WHERE answer IS NOT NULL AND decision <> 'superseded') \
              FROM conflict WHERE collection IN (SELECT id FROM pair_collection WHERE link = ?1)",
             params![link],
-            |row| Ok((count(row, 0)?, count(row, 1)?)),
+            |row| Ok((count(row, 0)?, count(row, 1)?, count(row, 2)?)),
         )?;
-        let (open, answered_open) = counts.into_iter().next().unwrap_or_default();
+        let (open, answered_open, answers) = counts.into_iter().next().unwrap_or_default();
         Ok(Some(PairStanding {
             ends,
             collections,
             open,
             answered_open,
-            answers: answered_open,
+            answers,
         }))
     }
 }

@@ -51,8 +51,8 @@ pub(in crate::output) fn cells(one: &Conflict) -> Vec<String> {
 fn decision(one: &Conflict) -> String {
     let decision = escape::line(&one.decision);
     match &one.answer {
-        Some(taken) if one.is_open() => format!("{decision}, {} asked for", taken.name()),
-        Some(_) | None => decision,
+        Some(taken) => format!("{decision}, {} asked for", taken.name()),
+        None => decision,
     }
 }
 
@@ -100,23 +100,20 @@ pub(in crate::output) fn show(one: &Conflict) -> String {
     plain("run", &one.run.to_string());
     plain("decision", &escape::line(&one.decision));
     if let Some(taken) = &one.answer {
-        let stands = if one.is_open() {
-            "; the next sync of the link carries it out"
-        } else {
-            ", carried out"
-        };
-        plain("answer", &format!("{}{stands}", taken.name()));
+        let next = "the next sync of the link carries it out";
+        plain("answer", &format!("{}; {next}", taken.name()));
     }
     if let Some(note) = &one.note {
         plain("note", &escape::line(note));
     }
     out.push('\n');
     records(one, &mut out);
-    if one.is_open() {
+    if one.is_decidable() {
+        let verb = if one.is_open() { "decides" } else { "reverses" };
         say(
             &mut out,
             format_args!(
-                "\ntrueup conflicts resolve {} --take source|target|FILE decides it",
+                "\ntrueup conflicts resolve {} --take source|target|FILE {verb} it",
                 one.id
             ),
         );

@@ -70,15 +70,15 @@ fn conflicts_are_a_table() {
     let mut answered = open();
     answered.answer = Some(Taken::Side(Side::Source));
     answered.fields = vec![asked("f", None, Resolution::Open); 6];
-    let mut carried_out = decided();
-    carried_out.answer = Some(Taken::Side(Side::Target));
+    let mut reversed = decided();
+    reversed.answer = Some(Taken::Side(Side::Source));
     let expected = "\
-id  decision                kind           collection            key   fields       run  link
- 3  open                    update/update  customers -> clients  id=5  email          7  sqlite:a.db <-> sqlite:b.db
- 3  open, source asked for  update/update  customers -> clients  id=5  f,f,f,f,...    7  sqlite:a.db <-> sqlite:b.db
-12  target                  delete/update  customers -> clients  id=5  vip            7  sqlite:a.db <-> sqlite:b.db
+id  decision                  kind           collection            key   fields       run  link
+ 3  open                      update/update  customers -> clients  id=5  email          7  sqlite:a.db <-> sqlite:b.db
+ 3  open, source asked for    update/update  customers -> clients  id=5  f,f,f,f,...    7  sqlite:a.db <-> sqlite:b.db
+12  target, source asked for  delete/update  customers -> clients  id=5  vip            7  sqlite:a.db <-> sqlite:b.db
 ";
-    assert_eq!(table_of(&[open(), answered, carried_out], false), expected);
+    assert_eq!(table_of(&[open(), answered, reversed], false), expected);
     assert_eq!(table_of(&[], false), "no conflicts\n");
     assert_eq!(table_of(&[], true), "no open conflicts\n");
 }
@@ -115,15 +115,20 @@ fn a_decided_conflict_says_which_rule_it_was_and_what_a_person_said() {
   kind        delete/update
   run         7
   decision    target
-  answer      record, carried out
+  answer      record; the next sync of the link carries it out
   note        refused: field=vip\u{7}
 
    field  source       target       decided
    id     (no record)  5
    email  (no record)  "b\u001b@x"
 *  vip    (no record)  "null"       target by on-delete
+
+trueup conflicts resolve 12 --take source|target|FILE reverses it
 "#;
     assert_eq!(show(&one), expected);
+    // Another one took its place: nothing is left to decide.
+    one.decision = "superseded".to_owned();
+    assert!(!show(&one).contains("trueup conflicts resolve"));
 }
 
 #[test]
