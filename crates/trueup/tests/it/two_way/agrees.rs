@@ -1,6 +1,6 @@
 //! Nothing dies here: both sides are edited, a run follows, and both must hold what the reference says.
 
-use super::shape::{RULES, SOURCE};
+use super::shape::{EXPRESSIONS, RULES, Rules, SOURCE};
 use super::world::{World, server};
 use crate::support::{self, Dice, attempt};
 use std::fs;
@@ -10,8 +10,17 @@ const EDITS: usize = 30;
 
 #[test]
 fn two_way_agrees() {
+    agrees(&RULES);
+}
+
+#[test]
+fn two_way_agrees_where_expressions_decide() {
+    agrees(&[EXPRESSIONS]);
+}
+
+fn agrees(rules: &[Rules]) {
     let (server, seed) = (server(), Dice::seed());
-    for (index, rules) in RULES.into_iter().enumerate() {
+    for (index, &rules) in rules.iter().enumerate() {
         attempt(&format!("TRUEUP_SEED={seed} rules={index}"), || {
             let mut world = World::new(&server, seed.wrapping_add(index as u64), rules, false);
             world.look();

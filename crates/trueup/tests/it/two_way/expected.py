@@ -248,17 +248,26 @@ class Trial:
             return {str(one["id"]): self.normal(one) for one in json.load(file, parse_float=str)}
 
     def know(self, listed=None):
+        listed = listed or self.listed()
         with open(self.path("known.json"), "w", encoding="utf-8") as file:
-            json.dump(listed or self.listed(), file)
+            json.dump({number: self.turned(one) for number, one in listed.items()}, file)
+
+    def known(self):
+        if not os.path.exists(self.path("known.json")):
+            return {}
+        with open(self.path("known.json"), encoding="utf-8") as file:
+            return {number: self.turned(one) for number, one in json.load(file).items()}
+
+    def turned(self, one):
+        """Between the runs the sides are kept in an order of their own: the user may name them either way round."""
+        if self.sides["source"] < self.sides["target"]:
+            return one
+        decision = {"source": "target", "target": "source"}.get(one["decision"], one["decision"])
+        return dict(one, source=one["target"], target=one["source"], decision=decision)
 
     def judge_conflicts(self, expected):
         """All that stay open must be on record as open, and of the others each once; nothing else, and nothing goes away."""
-        listed = self.listed()
-        known = {}
-        if os.path.exists(self.path("known.json")):
-            with open(self.path("known.json"), encoding="utf-8") as file:
-                known = json.load(file)
-        findings = []
+        listed, known, findings = self.listed(), self.known(), []
         for number, was in known.items():
             if number not in listed:
                 findings.append(f"conflict {number} is not on record any more: {show(was)}")

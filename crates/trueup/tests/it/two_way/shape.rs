@@ -285,15 +285,7 @@ pub(super) const RULES: [Rules; 5] = [
     SOURCE,
     Rules {
         default: "target",
-        collections: &[(
-            "kept",
-            "cel:source.qty > target.qty ? \"source\" : \"target\"",
-        )],
-        fields: &[
-            ("items.tags", "set-union"),
-            ("stock.qty", "manual"),
-            ("items.name", "cel:source_value + \" / \" + target_value"),
-        ],
+        fields: &[("items.tags", "set-union"), ("stock.qty", "manual")],
         on_delete: &[("", "wins"), ("items", "keep")],
         ..MANUAL
     },
@@ -320,6 +312,17 @@ pub(super) const RULES: [Rules; 5] = [
         ..MANUAL
     },
 ];
+
+/// Expressions decide.
+pub(super) const EXPRESSIONS: Rules = Rules {
+    default: "target",
+    collections: &[(
+        "kept",
+        "cel:source.qty > target.qty ? \"source\" : \"target\"",
+    )],
+    fields: &[("items.name", "cel:source_value + \" / \" + target_value")],
+    ..MANUAL
+};
 
 impl Rules {
     /// Returns them as options of the command line.
