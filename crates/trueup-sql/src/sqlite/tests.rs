@@ -1,5 +1,7 @@
 //! The conformance suite, and the traps that SQLite alone has.
 
+mod torn;
+
 use super::*;
 use rusqlite::Connection;
 use std::path::PathBuf;
