@@ -13,5 +13,7 @@ mod kills;
 mod memory;
 mod nycflights;
 mod secrets;
+mod stopped;
 mod support;
 mod tidy;
+mod two_way;
