@@ -179,7 +179,7 @@ impl<'a> Decider<'a> {
         }
     }
 
-    /// Visits every key that occurs anywhere, in order.
+    /// Visits every key that occurs anywhere, in order; that of an answer too: it may bring back what nobody holds.
     fn walk(
         &mut self,
         mut source: Cursor<'_>,
@@ -187,16 +187,18 @@ impl<'a> Decider<'a> {
         mut base: BaseCursor<'_>,
     ) -> Result<()> {
         let missing = Base::missing(self.before.complete);
+        let mut answers = self.before.answers.keys().map(Vec::as_slice).peekable();
         loop {
             let keys = [
                 source.entry().map(|entry| entry.key),
                 target.entry().map(|entry| entry.key),
                 base.entry().map(|(key, _)| key),
+                answers.peek().copied(),
             ];
             let Some(key) = keys.into_iter().flatten().min() else {
                 return Ok(());
             };
-            let [in_source, in_target, in_base] = keys.map(|found| found == Some(key));
+            let [in_source, in_target, in_base, in_answers] = keys.map(|found| found == Some(key));
             let found = Sides::new(
                 source.entry().filter(|_| in_source),
                 target.entry().filter(|_| in_target),
@@ -211,6 +213,9 @@ impl<'a> Decider<'a> {
             }
             if in_base {
                 base.advance()?;
+            }
+            if in_answers {
+                answers.next();
             }
         }
     }
