@@ -15,3 +15,4 @@ mod nycflights;
 mod secrets;
 mod support;
 mod tidy;
+mod two_way;
