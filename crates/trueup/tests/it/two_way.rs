@@ -223,6 +223,49 @@ fn rules_decide_what_they_are_for() {
 }
 
 #[test]
+fn expressions_decide_in_the_words_of_who_named_the_sides() {
+    let folder = support::folder();
+    let folder = folder.path();
+    tills(folder);
+    sync(folder, &[]).expect(0);
+    let both_change = |shop: &str, till: &str| {
+        let set =
+            |changed: &str| format!("UPDATE customers SET changed = '{changed}' WHERE id = 1");
+        edit(folder, "shop", &set(shop));
+        edit(folder, "till", &set(till));
+    };
+    let changed = || {
+        ["shop", "till"].map(|place| {
+            let file = folder.join(format!("{place}.db"));
+            let database = rusqlite::Connection::open(file).expect("the file can be opened");
+            let sql = "SELECT changed FROM customers WHERE id = 1";
+            database
+                .query_row(sql, [], |row| row.get::<_, String>(0))
+                .ok()
+        })
+    };
+    let later = "cel:source.changed > target.changed ? \"source\" : \"target\"";
+    both_change("2026-03-02", "2026-03-01");
+    sync(folder, &["--on-conflict", later]).expect(0);
+    assert_eq!(changed(), both("2026-03-02"));
+    let joined = "customers.changed=cel:source_value + \" \" + target_value";
+    both_change("shop", "till");
+    let turned = Trueup::new(folder)
+        .sync([SIDES[1], SIDES[0], "--two-way", "--on-conflict", joined])
+        .run()
+        .expect(0);
+    assert_eq!(changed(), both("till shop"), "{turned}");
+    let list = conflicts(folder, &["list", "--json"]).json();
+    let ended: Vec<&str> = list
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|one| one["decision"].as_str())
+        .collect();
+    assert_eq!(ended, ["target", "merge"], "the sides were turned since");
+}
+
+#[test]
 fn mistakes_about_two_ways_are_named_with_the_way_out() {
     let folder = support::folder();
     let folder = folder.path();
@@ -246,6 +289,11 @@ fn mistakes_about_two_ways_are_named_with_the_way_out() {
         (
             "twice",
             &["--on-conflict", "source", "--on-conflict", "target"],
+        ),
+        ("expression", &["--on-conflict", "cel:source.id >"]),
+        (
+            "expression-field",
+            &["--on-conflict", "customers.name=cel:source.nam"],
         ),
         (
             "both-for-a-field",
