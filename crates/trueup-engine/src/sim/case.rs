@@ -1,0 +1,118 @@
+//! What a seed stands for.
+
+use crate::link::{Limits, Mode};
+use trueup_core::guard::Guard;
+use trueup_testkit::memory::Sabotage;
+use trueup_testkit::sim::random::Random;
+use trueup_testkit::sim::{Act, Rates, Setting};
+
+/// A protection that is taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flaw {
+    None,
+    Marker,
+    Epoch,
+}
+
+/// One simulation.
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    pub(super) seed: u64,
+    pub(super) setting: Setting,
+    pub(super) sabotage: Sabotage,
+    pub(super) mode: Mode,
+    pub(super) guard: Guard,
+    pub(super) limits: Limits,
+    /// The target's collections are missing at first.
+    pub(super) bare_target: bool,
+    /// Runs in trouble.
+    pub(super) passes: usize,
+    /// Idle runs at the end.
+    pub(super) idle_passes: usize,
+}
+
+impl Case {
+    /// Returns what `seed` stands for.
+    pub(super) fn of(seed: u64, flaw: Flaw) -> Self {
+        let mut random = Random::new(seed ^ 0x7275_6575_7021);
+        let collections = random.pick(&[&["a"][..], &["a", "b"]]).to_vec();
+        let setting = Setting {
+            collections,
+            keys: 3 + random.below(6),
+            two_way: false,
+            stamp: false,
+            rates: rates(&mut random),
+            lose_stale_list: false,
+            trace: false,
+        };
+        Self {
+            seed,
+            setting,
+            sabotage: Sabotage {
+                no_marker: flaw == Flaw::Marker,
+                no_epoch_check: flaw == Flaw::Epoch,
+                no_check: false,
+            },
+            mode: Mode {
+                write: true,
+                count_all: random.chance(20),
+                delete: random.chance(70),
+                verify: random.chance(25),
+                lift_guard: random.chance(30),
+            },
+            guard: Guard {
+                deletes_percent_max: 50,
+                deletes_max: 2,
+                emptied_max: 2,
+            },
+            limits: Limits {
+                batch_records_max: 1 + random.below(3),
+                batches_ahead: 0,
+                ..Limits::default()
+            },
+            bare_target: random.chance(20),
+            passes: 1 + random.below(4),
+            idle_passes: if random.chance(5) { 10 } else { 1 },
+        }
+    }
+}
+
+/// Each seed has some kinds of trouble and not others, so that no kind hides another.
+fn rates(random: &mut Random) -> Rates {
+    let most = [
+        (Act::Write, 60),
+        (Act::Burst, 4),
+        (Act::Break, 12),
+        (Act::LoseReply, 250),
+        (Act::Late, 200),
+        (Act::Land, 60),
+        (Act::Ail, 8),
+        (Act::Delay, 400),
+        (Act::Slow, 10),
+        (Act::Poison, 6),
+        (Act::BackUp, 10),
+        (Act::PutBack, 10),
+        (Act::Crash, 25),
+        (Act::SecondEngine, 6),
+        (Act::SecondEngineOfCopy, 15),
+        (Act::CopyState, 10),
+        (Act::PutBackState, 10),
+        (Act::LoseState, 4),
+    ];
+    let mut rates = Rates::default();
+    for (act, rate) in most {
+        if random.chance(55) {
+            rates = rates.with(act, 1 + random.below(rate) as u16);
+        }
+    }
+    // What cannot be put back without the one that is made first comes with it.
+    for (copy, back) in [
+        (Act::BackUp, Act::PutBack),
+        (Act::CopyState, Act::PutBackState),
+    ] {
+        if rates.of(back) > 0 {
+            rates = rates.with(copy, 30);
+        }
+    }
+    rates
+}
