@@ -88,6 +88,25 @@ pub fn meet(source: &Field, target: &Field) -> Type {
     }
 }
 
+/// Returns the type that two fields share when either may be written from the other, whichever is named first:
+/// [`Type::Any`] when both hold the same native type and values pass unread; otherwise the narrower of the two, whose
+/// values all fit the other exactly. Where neither is narrower any choice is right that is always the same, but a
+/// text is the last to be taken: it spells values of other types in more ways than it gets back. A guess says nothing.
+pub fn common(a: &Field, b: &Field) -> Type {
+    if a.native == b.native && !a.inferred && !b.inferred {
+        return Type::Any;
+    }
+    let known = |field: &Field| if field.inferred { Type::Any } else { field.ty };
+    let (a, b) = (known(a), known(b));
+    let rank = |ty: Type| (matches!(ty, Type::Text { .. }), ty.to_string());
+    match (types(a, b) == Fit::Exact, types(b, a) == Fit::Exact) {
+        (true, false) => a,
+        (false, true) => b,
+        _ if rank(a) <= rank(b) => a,
+        _ => b,
+    }
+}
+
 /// Says how the values of one type fit another.
 pub fn types(from: Type, to: Type) -> Fit {
     match (from, to) {

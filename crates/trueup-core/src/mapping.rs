@@ -6,12 +6,15 @@
 //! Expressions are not here; they come with the configuration file.
 
 mod build;
+mod shared;
+
+pub use shared::Shared;
 
 use crate::batch::{Batch, Record};
 use crate::cast;
 use crate::digest::Digest;
 use crate::encode;
-use crate::error::Result;
+use crate::error;
 use crate::filter::Filter;
 use crate::keyed::{Keyed, Standing};
 use crate::lattice::Fit;
@@ -80,7 +83,7 @@ impl Mapping {
     /// # Errors
     /// `Config`, naming the collection and field, when a field has no counterpart, a type is refused, the target
     /// needs a value that nothing supplies, or there is no key.
-    pub fn build(source: &Schema, target: &Schema, rules: &Rules) -> Result<Self> {
+    pub fn build(source: &Schema, target: &Schema, rules: &Rules) -> error::Result<Self> {
         let place = format!("collection={}", source.collection);
         build::build(source, target, rules).map_err(|error| error.at(place))
     }
@@ -210,41 +213,66 @@ impl Mapping {
         Ok(())
     }
 
-    /// Appends an entry that says only "this key exists", if the key can be said at all. If it cannot, no target
-    /// record can have it either, so leaving it out cannot make one look deleted.
     fn push_unknown(&self, record: Record<'_>, out: &mut Keyed) {
-        let mut probe = Batch::new(self.key.len());
-        for &position in &self.key {
+        let key = mapped_key(&self.key, |position, into| {
             let field = &self.fields[position];
-            let value = field.value(record);
-            if value.is_null() || field.push(value, &mut probe).is_err() {
-                return;
-            }
+            field.push(field.value(record), into)
+        });
+        if let Some(key) = key {
+            seal_unknown(&key, self.fields.len(), out);
         }
-        let (records, keys) = out.open();
-        for value in probe.record(0).values() {
-            encode::key(value, keys);
-        }
-        for _ in &self.fields {
-            records.push(Value::Null);
-        }
-        out.seal(Standing::Unknown);
     }
 
-    /// The digest that names a parked record: of its mapped key, else of its raw key values.
     fn misfit_key(&self, record: Record<'_>, scratch: &mut Vec<u8>) -> Digest {
-        scratch.clear();
-        for &position in &self.key {
+        name_misfit(&self.key, scratch, |position, into| {
             let field = &self.fields[position];
-            let mut probe = Batch::new(1);
-            if field.push(field.value(record), &mut probe).is_ok() {
-                encode::key(probe.record(0).value(0), scratch);
-            } else {
-                encode::key(field.value(record), scratch);
-            }
-        }
-        key_digest(scratch)
+            let value = field.value(record);
+            field.push(value, into).map_err(|_| value)
+        })
     }
+}
+
+/// Maps the key's values by `push`, as one record; `None` when the key cannot be said: one value is null or does not fit.
+fn mapped_key(
+    key: &[usize],
+    mut push: impl FnMut(usize, &mut Batch) -> Result<(), cast::Misfit>,
+) -> Option<Batch> {
+    let mut probe = Batch::new(key.len());
+    for &position in key {
+        push(position, &mut probe).ok()?;
+    }
+    let whole = probe.record(0).values().all(|value| !value.is_null());
+    whole.then_some(probe)
+}
+
+/// Appends an entry that says only "this key exists". Where the key cannot be said, no record of the other side can
+/// have it either, so leaving the entry out cannot make one look deleted.
+fn seal_unknown(key: &Batch, width: usize, out: &mut Keyed) {
+    let (records, keys) = out.open();
+    for value in key.record(0).values() {
+        encode::key(value, keys);
+    }
+    for _ in 0..width {
+        records.push(Value::Null);
+    }
+    out.seal(Standing::Unknown);
+}
+
+/// The digest that names a parked record: of its mapped key, with the raw value where `push` gives that back.
+fn name_misfit<'a>(
+    key: &[usize],
+    scratch: &mut Vec<u8>,
+    mut push: impl FnMut(usize, &mut Batch) -> Result<(), Value<'a>>,
+) -> Digest {
+    scratch.clear();
+    for &position in key {
+        let mut probe = Batch::new(1);
+        match push(position, &mut probe) {
+            Ok(()) => encode::key(probe.record(0).value(0), scratch),
+            Err(raw) => encode::key(raw, scratch),
+        }
+    }
+    key_digest(scratch)
 }
 
 /// Digests a canonical key, for messages and for names that may not show the key itself.

@@ -61,8 +61,8 @@ pub(crate) fn compare(
     world: &World<'_>,
 ) -> Result<Compared> {
     let parked = Parking::new(world.limits.refused_max);
-    let source = reading(Role::Source, &collection, world);
-    let target = reading(Role::Target, &collection, world);
+    let source = collection.reading(Role::Source, Some(Step::Compare), world);
+    let target = collection.reading(Role::Target, Some(Step::Compare), world);
     let (mut source_sorted, mut target_sorted) = (None, None);
     let mut target_snapshot = match sides.target.as_deref_mut() {
         Some(snapshot) if collection.create.is_none() => Some(snapshot),
@@ -119,20 +119,6 @@ pub(crate) fn compare(
     // Only a load reads the sorted source again; kept, it would hold files open until the end of the run.
     let source_sorted = source_sorted.filter(|_| planned.load.is_some());
     planned.finish(collection, source_sorted, parked.into_inner())
-}
-
-fn reading<'a>(role: Role, collection: &'a Collection, world: &'a World<'a>) -> Reading<'a> {
-    let schema = match role {
-        Role::Source => &collection.source,
-        Role::Target => &collection.target,
-    };
-    Reading {
-        role,
-        schema,
-        mapping: &collection.mapping,
-        world,
-        step: Some(Step::Compare),
-    }
 }
 
 /// One side during the merge: sorted on disk, or read in order from its endpoint, or empty.

@@ -1,6 +1,8 @@
 //! Settles what is to be done: pairs collections, reads both shapes, designs what is missing, builds the mappings.
 
-use crate::link::{CollectionSpec, Link};
+use crate::link::{CollectionSpec, Link, World};
+use crate::progress::Step;
+use crate::scan::{Reading, Role, Translation};
 use std::collections::BTreeSet;
 use trueup_core::endpoint::{Design, Endpoint};
 use trueup_core::mapping::Mapping;
@@ -15,6 +17,27 @@ pub(crate) struct Collection {
     pub(crate) mapping: Mapping,
     /// Set when the target has no such collection yet.
     pub(crate) create: Option<Design>,
+}
+
+impl Collection {
+    /// Returns one side as something to be read; `step` is told of progress.
+    pub(crate) fn reading<'a>(
+        &'a self,
+        role: Role,
+        step: Option<Step>,
+        world: &'a World<'a>,
+    ) -> Reading<'a> {
+        Reading {
+            name: role.name(),
+            schema: match role {
+                Role::Source => &self.source,
+                Role::Target => &self.target,
+            },
+            translation: Translation::OneWay(role, &self.mapping),
+            world,
+            step,
+        }
+    }
 }
 
 /// Prepares the link's collections, in an order in which a target's references point backwards where that is
@@ -110,7 +133,7 @@ fn prepare_one(link: &mut Link, spec: &CollectionSpec) -> Result<Collection> {
     })
 }
 
-fn no_such_collection(source: &mut dyn Endpoint, name: &str) -> Error {
+pub(crate) fn no_such_collection(source: &mut dyn Endpoint, name: &str) -> Error {
     let known = source.collections().unwrap_or_default();
     let shown: Vec<&str> = known.iter().take(10).map(String::as_str).collect();
     let hint = if shown.is_empty() {
@@ -122,7 +145,7 @@ fn no_such_collection(source: &mut dyn Endpoint, name: &str) -> Error {
 }
 
 /// The shape a missing target collection should get: the source's, renamed, with the link's key.
-fn wanted(source: &Schema, spec: &CollectionSpec) -> Result<Schema> {
+pub(crate) fn wanted(source: &Schema, spec: &CollectionSpec) -> Result<Schema> {
     let rules = &spec.rules;
     let kept: Vec<usize> = (0..source.fields.len())
         .filter(|&index| !rules.drop.contains(&source.fields[index].name))

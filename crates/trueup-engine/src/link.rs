@@ -66,11 +66,9 @@ impl std::fmt::Debug for Link {
 impl Link {
     /// Returns the name for people: the two addresses.
     pub fn name(&self) -> String {
-        format!(
-            "{} -> {}",
-            self.source.about().address,
-            self.target.about().address
-        )
+        let (source, target) = (self.source.about().address, self.target.about().address);
+        let arrow = if self.two_way.is_some() { "<->" } else { "->" };
+        format!("{source} {arrow} {target}")
     }
 
     /// Returns what names the link in the state store.
@@ -83,7 +81,14 @@ impl Link {
 
     /// Returns the durable name: the two identities, whatever the addresses look like today.
     pub fn durable_name(&self) -> String {
-        let (source, target) = (self.source.about().identity, self.target.about().identity);
+        let (mut source, mut target) = (self.source.about().identity, self.target.about().identity);
+        if self.two_way.is_some() {
+            // The pair, whichever is named first; and not the name of either one-way link.
+            if source > target {
+                std::mem::swap(&mut source, &mut target);
+            }
+            source.push_str(" <-> ");
+        }
         let digest = Digest::of(format!("{}\n{source}{target}", source.len()).as_bytes());
         format!("{:016x}", digest.0 as u64)
     }

@@ -8,6 +8,7 @@ use crate::prove::prove;
 pub use crate::report::exit_code;
 use crate::report::{Report, report};
 use crate::state::{LinkId, RunId, Store};
+use crate::two_way;
 use trueup_core::Result;
 use trueup_core::endpoint::Snapshot;
 use trueup_core::plan::Form;
@@ -19,7 +20,11 @@ use trueup_core::plan::Form;
 pub fn run(link: &mut Link, store: &mut Store, world: &World<'_>) -> Result<Report> {
     let id = link.id();
     let run = store.begin(&id, world.clock.now_ms())?;
-    let result = journey(link, store, &id, world);
+    let result = if link.two_way.is_some() {
+        two_way::run(link, store, &id, run, world)
+    } else {
+        journey(link, store, &id, world)
+    };
     let result = result.and_then(|report| park(store, &id, run, report));
     let now = world.clock.now_ms();
     match &result {
@@ -50,16 +55,22 @@ pub fn diff(link: &mut Link, world: &World<'_>) -> Result<Report> {
     Ok(report)
 }
 
-/// Compares, and passes the plan to `out` line by line: exactly what [`run`] would carry out. Writes nothing.
+/// Compares, and passes the plan to `out` line by line: exactly what [`run`] would carry out. Writes nothing. A two-way
+/// link needs the `store` to know what the sides agreed on; without one they are joined.
 ///
 /// # Errors
 /// As [`run`], without those of writing; a plan that a guard stops is printed first.
 pub fn plan(
     link: &mut Link,
+    store: Option<&Store>,
     world: &World<'_>,
     form: Form,
     out: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<Report> {
+    if link.two_way.is_some() {
+        let id = link.id();
+        return two_way::plan(link, store, &id, world, form, out);
+    }
     let (mut compared, _) = read(link, world)?;
     for one in &mut compared {
         one.print(form, out)?;

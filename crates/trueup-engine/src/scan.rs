@@ -13,9 +13,10 @@ use trueup_core::batch::Batch;
 use trueup_core::diff::Stream;
 use trueup_core::endpoint::{Order, Scan, ScanRequest, Snapshot};
 use trueup_core::keyed::Keyed;
-use trueup_core::mapping::Mapping;
+use trueup_core::mapping::{Mapping, Shared};
 use trueup_core::park::Parked;
 use trueup_core::schema::Schema;
+use trueup_core::side;
 use trueup_core::types::Type;
 use trueup_core::{Error, Result};
 
@@ -35,11 +36,66 @@ impl Role {
     }
 }
 
+/// How what one side delivers becomes records that can be compared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Translation<'a> {
+    /// Of a one-way link: the source's values must fit the target, which is taken as it is.
+    OneWay(Role, &'a Mapping),
+    /// Of a two-way link: what does not fit both sides is parked, on either side.
+    Shared(side::Side, &'a Shared),
+}
+
+impl Translation<'_> {
+    fn width(self) -> usize {
+        match self {
+            Self::OneWay(_, mapping) => mapping.fields().len(),
+            Self::Shared(_, shared) => shared.types().len(),
+        }
+    }
+
+    /// The key, as positions among [`Translation::fields`].
+    fn key(self) -> Option<Vec<usize>> {
+        match self {
+            Self::OneWay(Role::Source, mapping) => mapping.source_key(),
+            Self::OneWay(Role::Target, mapping) => Some(mapping.key().to_vec()),
+            Self::Shared(_, shared) => Some(shared.key().to_vec()),
+        }
+    }
+
+    fn map(self, raw: &Batch, piece: &mut Piece, scratch: &mut Vec<u8>) {
+        let Piece { keyed, parked } = piece;
+        match self {
+            Self::OneWay(Role::Source, mapping) => mapping.map_source(raw, keyed, parked, scratch),
+            Self::OneWay(Role::Target, mapping) => mapping.map_target(raw, keyed, scratch),
+            Self::Shared(side, shared) => shared.map(side, raw, keyed, parked, scratch),
+        }
+    }
+}
+
+impl<'a> Translation<'a> {
+    fn fields(self) -> &'a [usize] {
+        match self {
+            Self::OneWay(Role::Source, mapping) => mapping.source_fields(),
+            Self::OneWay(Role::Target, mapping) => mapping.target_fields(),
+            Self::Shared(side, shared) => shared.fields(side),
+        }
+    }
+
+    fn wanted(self) -> &'a [Type] {
+        match self {
+            Self::OneWay(Role::Source, mapping) => mapping.source_types(),
+            Self::OneWay(Role::Target, mapping) => mapping.types(),
+            Self::Shared(side, shared) => shared.scan_types(side),
+        }
+    }
+}
+
 /// One side of one collection.
 pub(crate) struct Reading<'a> {
-    pub(crate) role: Role,
+    /// What the user calls the side: `source` or `target`.
+    pub(crate) name: &'static str,
     pub(crate) schema: &'a Schema,
-    pub(crate) mapping: &'a Mapping,
+    pub(crate) translation: Translation<'a>,
     pub(crate) world: &'a World<'a>,
     /// The step that is told of progress; `None` when what becomes of the records is told instead.
     pub(crate) step: Option<Step>,
@@ -55,7 +111,7 @@ impl Reading<'_> {
     /// Tells whether the endpoint can deliver the canonical order itself, and enforces the key's uniqueness: a
     /// repeated key must be found before the first write.
     pub(crate) fn is_ordered(&self, snapshot: &mut dyn Snapshot) -> Result<bool> {
-        let Some(key) = self.key() else {
+        let Some(key) = self.translation.key() else {
             return Ok(false);
         };
         self.request(Order::Key(&key), |request| {
@@ -76,7 +132,7 @@ impl Reading<'_> {
             ordered,
             snapshot: Some(snapshot),
             scan: None,
-            raw: Batch::new(self.fields().len()),
+            raw: Batch::new(self.translation.fields().len()),
             scratch: Vec::new(),
         }
     }
@@ -98,7 +154,7 @@ impl Reading<'_> {
         snapshot: &'s mut (dyn Snapshot + 'static),
         ordered: bool,
     ) -> Result<Box<dyn Scan + 's>> {
-        let key = self.key().unwrap_or_default();
+        let key = self.translation.key().unwrap_or_default();
         let order = if ordered {
             Order::Key(&key)
         } else {
@@ -109,14 +165,10 @@ impl Reading<'_> {
 
     fn map(&self, raw: &Batch, scratch: &mut Vec<u8>) -> Piece {
         let mut piece = Piece {
-            keyed: Keyed::new(self.mapping.fields().len()),
+            keyed: Keyed::new(self.translation.width()),
             parked: Vec::new(),
         };
-        let (keyed, parked) = (&mut piece.keyed, &mut piece.parked);
-        match self.role {
-            Role::Source => self.mapping.map_source(raw, keyed, parked, scratch),
-            Role::Target => self.mapping.map_target(raw, keyed, scratch),
-        }
+        self.translation.map(raw, &mut piece, scratch);
         piece
     }
 
@@ -127,7 +179,7 @@ impl Reading<'_> {
         park: &mut dyn FnMut(Vec<Parked>) -> Result<()>,
     ) -> Result<Sorted> {
         let world = self.world;
-        let width = self.mapping.fields().len();
+        let width = self.translation.width();
         let folder = world.spool_folder.clone();
         let mut sorter = Sorter::new(folder, world.limits.sort_bytes_max, width);
         let mut pieces = self.pieces(snapshot, false);
@@ -142,8 +194,7 @@ impl Reading<'_> {
     pub(crate) fn place(&self, error: Error) -> Error {
         error.at(format!(
             "{} collection={}",
-            self.role.name(),
-            self.schema.collection
+            self.name, self.schema.collection
         ))
     }
 
@@ -157,19 +208,14 @@ impl Reading<'_> {
         });
     }
 
-    fn key(&self) -> Option<Vec<usize>> {
-        match self.role {
-            Role::Source => self.mapping.source_key(),
-            Role::Target => Some(self.mapping.key().to_vec()),
-        }
-    }
-
     /// Whether the endpoint itself keeps two records from sharing the link's key.
     fn key_is_enforced(&self) -> bool {
-        let Some(key) = self.key() else { return false };
+        let Some(key) = self.translation.key() else {
+            return false;
+        };
         let mut ours: Vec<usize> = key
             .iter()
-            .map(|&position| self.fields()[position])
+            .map(|&position| self.translation.fields()[position])
             .collect();
         ours.sort_unstable();
         let same = |constraint: &[usize]| {
@@ -184,20 +230,6 @@ impl Reading<'_> {
         same(&self.schema.key) || (!nullable && self.schema.uniques.iter().any(|u| same(u)))
     }
 
-    fn fields(&self) -> &[usize] {
-        match self.role {
-            Role::Source => self.mapping.source_fields(),
-            Role::Target => self.mapping.target_fields(),
-        }
-    }
-
-    fn wanted(&self) -> &[Type] {
-        match self.role {
-            Role::Source => self.mapping.source_types(),
-            Role::Target => self.mapping.types(),
-        }
-    }
-
     fn request<T>(
         &self,
         order: Order<'_>,
@@ -205,8 +237,8 @@ impl Reading<'_> {
     ) -> Result<T> {
         use_it(&ScanRequest {
             schema: self.schema,
-            fields: self.fields(),
-            wanted: self.wanted(),
+            fields: self.translation.fields(),
+            wanted: self.translation.wanted(),
             order,
             after: None,
             batch_records_max: self.world.limits.batch_records_max,
@@ -243,7 +275,7 @@ impl Pieces<'_> {
             return Ok(None);
         };
         self.reading.world.check_stop()?;
-        self.raw.reset(self.reading.fields().len());
+        self.raw.reset(self.reading.translation.fields().len());
         if !scan.next(&mut self.raw)? {
             self.scan = None;
             return Ok(None);

@@ -65,8 +65,7 @@ fn pair(
         if rules.drop.contains(&field.name) {
             continue;
         }
-        let renamed = rules.rename.iter().find(|(from, _)| *from == field.name);
-        let name = renamed.map_or(&field.name, |(_, to)| to);
+        let name = renamed(&field.name, rules);
         let at = target
             .index_of(name)
             .ok_or_else(|| no_counterpart(&field.name, name, target))?;
@@ -128,25 +127,8 @@ fn meet(from: &Supply, source: &Schema, target: &Field, rules: &Rules) -> Result
         field.native = format!("cast:{ty}");
         field.inferred = false;
     }
-    let fit = lattice::fit(&field, target);
-    let refused = match fit {
-        Fit::Refused(note) => Some((
-            note,
-            "map the field to one of another type, cast it, or drop it",
-        )),
-        Fit::Lossy(note) if !rules.lossy.contains(&target.name) => Some((
-            note,
-            "agree to the loss for this field, or map it to one of another type",
-        )),
-        Fit::Exact | Fit::WithinRange(_) | Fit::Lossy(_) => None,
-    };
-    if let Some((note, hint)) = refused {
-        return Err(Error::config(format!(
-            "field={}: {} does not translate to {}: {note}",
-            target.name, field.native, target.native
-        ))
-        .hint(hint));
-    }
+    let agreed = rules.lossy.contains(&target.name);
+    let fit = permit(&target.name, &field, target, agreed)?;
     let ty = lattice::meet(&field, target);
     Ok(MappedField {
         name: target.name.clone(),
@@ -158,21 +140,54 @@ fn meet(from: &Supply, source: &Schema, target: &Field, rules: &Rules) -> Result
     })
 }
 
+/// Refuses a translation in which no value fits, or one that loses something nobody agreed to.
+pub(super) fn permit(name: &str, from: &Field, to: &Field, agreed: bool) -> Result<Fit> {
+    let fit = lattice::fit(from, to);
+    let (note, hint) = match fit {
+        Fit::Refused(note) => (
+            note,
+            "map the field to one of another type, cast it, or drop it",
+        ),
+        Fit::Lossy(note) if !agreed => (
+            note,
+            "agree to the loss for this field, or map it to one of another type",
+        ),
+        Fit::Exact | Fit::WithinRange(_) | Fit::Lossy(_) => return Ok(fit),
+    };
+    Err(Error::config(format!(
+        "field={name}: {} does not translate to {}: {note}",
+        from.native, to.native
+    ))
+    .hint(hint))
+}
+
 fn choose_key(
     source: &Schema,
     target: &Schema,
     rules: &Rules,
     fields: &[MappedField],
 ) -> Result<Vec<usize>> {
-    let position_of = |name: &str| fields.iter().position(|field| field.name == name);
-    let renamed = |name: &str| {
-        let rule = rules.rename.iter().find(|(from, _)| from == name);
-        rule.map_or_else(|| name.to_owned(), |(_, to)| to.clone())
-    };
+    let names = key_names(source, target, rules)?;
+    let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+    let key = key_positions(&names, &known)?;
+    let ours = key.iter().map(|&position| fields[position].target);
+    refuse_other_key(ours.collect(), target, &names, "the target")?;
+    Ok(key)
+}
+
+/// Returns the target's name of a source field.
+pub(super) fn renamed<'r>(name: &'r str, rules: &'r Rules) -> &'r str {
+    let rule = rules.rename.iter().find(|(from, _)| from == name);
+    rule.map_or(name, |(_, to)| to)
+}
+
+/// Chooses the link's key, in the target's names: what the rules say, else the source's own, else the target's.
+pub(super) fn key_names(source: &Schema, target: &Schema, rules: &Rules) -> Result<Vec<String>> {
+    let at_target = |name: &str| renamed(name, rules).to_owned();
     let names: Vec<String> = if !rules.key.is_empty() {
-        rules.key.iter().map(|name| renamed(name)).collect()
+        rules.key.iter().map(|name| at_target(name)).collect()
     } else if !source.key.is_empty() {
-        source.key_names().into_iter().map(renamed).collect()
+        source.key_names().into_iter().map(at_target).collect()
     } else {
         target.key_names().into_iter().map(str::to_owned).collect()
     };
@@ -184,33 +199,33 @@ fn choose_key(
             )),
         );
     }
-    let mut key = Vec::new();
-    for name in &names {
-        let position = position_of(name).ok_or_else(|| {
-            let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
-            Error::config(format!("key field={name} does not exist"))
-                .hint(format!("the mapped fields are: {}", known.join(", ")))
-        })?;
-        key.push(position);
-    }
-    refuse_other_key(&key, target, fields, &names)?;
-    Ok(key)
+    Ok(names)
 }
 
-/// A target whose own key is another one would accept two of our records as one, or one as two.
-fn refuse_other_key(
-    key: &[usize],
-    target: &Schema,
-    fields: &[MappedField],
+/// Finds the key's fields among the mapped ones.
+pub(super) fn key_positions(names: &[String], known: &[&str]) -> Result<Vec<usize>> {
+    let position_of = |name: &String| {
+        let found = known.iter().position(|field| field == name);
+        found.ok_or_else(|| {
+            Error::config(format!("key field={name} does not exist"))
+                .hint(format!("the mapped fields are: {}", known.join(", ")))
+        })
+    };
+    names.iter().map(position_of).collect()
+}
+
+/// A side whose own key is another one would accept two of our records as one, or one as two. `ours` is the link's key
+/// in its fields.
+pub(super) fn refuse_other_key(
+    mut ours: Vec<usize>,
+    schema: &Schema,
     names: &[String],
+    side: &str,
 ) -> Result<()> {
-    let mut ours: Vec<usize> = key
-        .iter()
-        .map(|&position| fields[position].target)
-        .collect();
+    let count = ours.len();
     ours.sort_unstable();
     ours.dedup();
-    if ours.len() != key.len() {
+    if ours.len() != count {
         return Err(Error::config(format!(
             "the key {} names a field twice",
             names.join(",")
@@ -221,15 +236,15 @@ fn refuse_other_key(
         theirs.sort_unstable();
         theirs == ours
     };
-    if target.key.is_empty() || same(&target.key) || target.uniques.iter().any(same) {
+    if schema.key.is_empty() || same(&schema.key) || schema.uniques.iter().any(same) {
         return Ok(());
     }
     Err(Error::config(format!(
-        "the link's key is {} but the target identifies records by {}",
+        "the link's key is {} but {side} identifies records by {}",
         names.join(","),
-        target.key_names().join(",")
+        schema.key_names().join(",")
     ))
-    .hint("use the target's key with --key, or add a unique constraint on the link's key there"))
+    .hint("use that key with --key, or add a unique constraint on the link's key there"))
 }
 
 fn bind_filter(

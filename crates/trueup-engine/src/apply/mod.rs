@@ -10,7 +10,7 @@ use crate::compare::{Compared, Parking};
 use crate::connect::Collection;
 use crate::link::World;
 use crate::progress::{Step, Tick};
-use crate::scan::{Reading, Role, Side, read_ahead};
+use crate::scan::{Role, Side, read_ahead};
 use crate::spool::Spooled;
 use crate::state::{LinkId, Store};
 use blocked::Blocked;
@@ -183,13 +183,7 @@ impl<'a> Applier<'a> {
         let (collection, sorted) = (&one.collection, &mut one.sorted_source);
         let (found, totals) = (&mut one.differences, &mut one.totals);
         let total = one.plan.load.as_ref().and_then(|load| load.records);
-        let reading = Reading {
-            role: Role::Source,
-            schema: &collection.source,
-            mapping: &collection.mapping,
-            world,
-            step: None,
-        };
+        let reading = collection.reading(Role::Source, None, world);
         let stream: Side<'_> = match sorted {
             Some(sorted) => Box::new(sorted.read(limits)?),
             None => Box::new(reading.records(source, &parking)),

@@ -1,7 +1,7 @@
 //! Translates what SQLite and the file system say about the state file.
 //!
-//! The store holds names, numbers and digests, so a foreign message cannot hold a record's value. Every error names
-//! the file, and advice says how to use another one.
+//! SQLite's messages name tables and columns, never what stands in them, so a foreign message cannot hold a record's
+//! value. Every error names the file, and advice says how to use another one.
 
 use rusqlite::ErrorCode;
 use std::io;
@@ -26,6 +26,7 @@ fn advice(cause: &rusqlite::Error) -> (Kind, &'static str) {
         return (Kind::Rejected, FULL);
     }
     match cause.sqlite_error_code() {
+        Some(ErrorCode::TooBig) => (Kind::Rejected, LARGE),
         Some(ErrorCode::DiskFull) => (Kind::Rejected, FULL),
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
             (Kind::Auth, RIGHTS)
@@ -57,10 +58,17 @@ fn advice(cause: &rusqlite::Error) -> (Kind, &'static str) {
 
 const FULL: &str = "the disk is full; free some room, or put the state elsewhere with --state; then run again: it \
                     goes on where it was";
+const LARGE: &str = "both records of a conflict are kept, each up to a billion bytes; leave large fields out of the \
+                     link, or write this state anew with --state";
 const RIGHTS: &str = "the state file and its folder must be writable for this user; give the rights, or put the \
                       state elsewhere with --state";
 const UNSOUND: &str = "the file is not a sound trueup state; check the path, restore it from a backup, or begin a \
                        new one with --state: the next run then compares everything and deletes nothing by mistake";
+
+/// Makes the error for something in the file that does not mean what it should; `what` names it.
+pub(super) fn damaged(path: &Path, what: &str) -> Error {
+    Error::corrupt(format!("state={}: {what} is damaged", path.display())).hint(UNSOUND)
+}
 
 /// Turns the file system's error into ours; `doing` says what was tried.
 pub(super) fn io(cause: io::Error, path: &Path, doing: &str) -> Error {

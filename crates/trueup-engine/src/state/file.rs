@@ -9,7 +9,7 @@
 use super::error;
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tempfile::{TempDir, TempPath};
 use trueup_core::{Error, Kind, Result};
@@ -127,6 +127,12 @@ fn sweep(folder: &Path) {
             drop(fs::remove_dir_all(entry.path()));
         }
     }
+}
+
+/// Tells the file at `path` from every other that may be put in its place; `None` where nothing can be found out.
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    let found = fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 /// Takes the rights of everybody else away from a file that was restored or copied with too many. SQLite gives its

@@ -136,7 +136,8 @@ fn read_pid(file: &File) -> Option<u32> {
     text.trim().parse().ok()
 }
 
-fn held(pid: Option<u32>) -> Error {
+/// Makes the error for a link that is being run.
+pub(super) fn held(pid: Option<u32>) -> Error {
     let pid = pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());
     Error::new(
         Kind::Stale,

@@ -1,27 +1,42 @@
 //! What trueup remembers between two runs: one SQLite file.
 //!
 //! It holds which links there are, which runs each had and how they ended, how far each got, and which records were
-//! put aside. It holds no record's value and no secret. Losing it costs work, never data: the next run gets another
-//! incarnation id, finds markers that are not its own, and compares everything.
+//! put aside; of a two-way link also the base, the intents and the conflicts. It holds no secret, and records' values
+//! in two places only: a conflict keeps both sides' records, because a decision must be reversible, and keys stand in the
+//! base. The file's mode, `0600`, is what protects them. Losing it costs work, never data: the next run gets another
+//! incarnation id, finds markers that are not its own, and compares everything; two ways it then joins both sides.
 //!
 //! **Durability.** The write-ahead log with `synchronous=NORMAL`: what a method has returned from is in the kernel's
 //! hands, so a killed process loses nothing. A power loss may take the last commits with it, whole and in order from
 //! the end. That is safe because nothing here is ahead of the target: a checkpoint is recorded after its batch and
 //! marker are durable there, and the marker decides, so an older checkpoint means at most a batch looked at again.
-//! The birth of a file is fully synced: its incarnation id must not be lost once a marker has it.
+//! The birth of a file is fully synced: its incarnation id must not be lost once a marker has it. A two-way run *is*
+//! ahead of the endpoints (an intent is on record before it is carried out, a seal before it is written), so from
+//! [`Store::pair`] to [`Store::finish`] every commit is fully synced (`synchronous=FULL`).
 //!
 //! **Invariants.** A link's progress never moves back. Only the store that began a run, and so holds the link's lock,
 //! records anything for it. Several links, processes and stores may use one file at the same time.
 //!
 //! It does not decide what progress means, reads no clock, and retries nothing but SQLite's own wait for a lock.
 
+mod base;
+mod blob;
+mod change;
 mod codec;
+mod conflict;
 mod error;
 mod file;
 mod lock;
+mod memory;
+mod pair;
 mod schema;
 #[cfg(test)]
 mod tests;
+
+pub use base::INTENT_ITEMS_MAX;
+pub(crate) use blob::{decode_ruling, encode_ruling};
+pub use conflict::{Answer, ConflictFilter, ConflictId, PastConflict, Waiting};
+pub use pair::{CollectionId, CollectionRow, Ends, Intent, Item, Pair, Pending, Token, TwoWayLink};
 
 use crate::report::Report;
 use lock::Lock;
@@ -36,6 +51,9 @@ const RUNS_KEPT_MAX: i64 = 1_000;
 
 /// Bytes of reports kept for one link. Of older runs only the report is dropped. The newest is kept whatever its size.
 const REPORT_BYTES_MAX: i64 = 16 << 20;
+
+/// `PRAGMA synchronous = FULL`.
+const FULL: i64 = 2;
 
 /// What names a link in the store.
 #[derive(Clone, Debug)]
@@ -75,8 +93,12 @@ pub struct PastRun {
 pub struct Store {
     connection: Connection,
     path: PathBuf,
+    /// Which file was opened; `None` in memory.
+    file: Option<(u64, u64)>,
     incarnation: String,
     under_way: Vec<UnderWay>,
+    /// The value of `synchronous` to return to after the last two-way run.
+    relaxed: Option<i64>,
 }
 
 /// A run that this store began and has not finished.
@@ -85,8 +107,10 @@ struct UnderWay {
     run: RunId,
     link: i64,
     durable: String,
-    // Held, not used: dropping it releases the link.
-    _lock: Lock,
+    started_ms: i64,
+    two_way: bool,
+    // Held, not used: dropping it releases the link. There is none in memory.
+    _lock: Option<Lock>,
 }
 
 impl Store {
@@ -110,13 +134,19 @@ impl Store {
                 .close()
                 .map_err(|(_, cause)| error::sqlite(cause, path, "create it"))
         })?;
+        let file = file::identity(&path);
         let (connection, incarnation) = schema::open(&path, &path, incarnation)?;
+        if file::identity(&path) != file {
+            return Err(change::replaced().at(format!("state={}", path.display())));
+        }
         file::tighten(&path)?;
         Ok(Self {
             connection,
             path,
+            file,
             incarnation,
             under_way: Vec::new(),
+            relaxed: None,
         })
     }
 
@@ -133,7 +163,7 @@ impl Store {
     /// # Errors
     /// `Stale` when a run of the link is under way, in another process or in this one. Nothing was recorded then.
     pub fn begin(&mut self, link: &LinkId, now_ms: i64) -> Result<RunId> {
-        let lock = Lock::take(&self.path, &link.durable).map_err(|e| e.at(place(link)))?;
+        let lock = self.lock(&link.durable).map_err(|e| e.at(place(link)))?;
         let (run, id) = self.write("record that a run began", |transaction| {
             let id: i64 = transaction.query_row(
                 "INSERT INTO link (durable, name) VALUES (?1, ?2) \
@@ -151,6 +181,8 @@ impl Store {
             run,
             link: id,
             durable: link.durable.clone(),
+            started_ms: now_ms,
+            two_way: false,
             _lock: lock,
         });
         Ok(run)
@@ -303,6 +335,7 @@ impl Store {
             drop_old(transaction, link)
         })?;
         self.under_way.remove(position);
+        self.relax();
         Ok(())
     }
 
@@ -316,6 +349,42 @@ impl Store {
             [limit],
             past_run,
         )
+    }
+
+    /// Takes a link's lock; in memory there is none, only a look at what is under way here.
+    fn lock(&self, durable: &str) -> Result<Option<Lock>> {
+        if self.file.is_some() {
+            return Lock::take(&self.path, durable).map(Some);
+        }
+        if self.under_way.iter().any(|run| run.durable == durable) {
+            return Err(lock::held(Some(std::process::id())));
+        }
+        Ok(None)
+    }
+
+    /// From here every commit is on the disk when it returns.
+    fn sync_fully(&mut self) -> Result<()> {
+        if self.relaxed.is_none() {
+            let doing = "learn how it is synced";
+            self.relaxed = self.read_one(doing, "PRAGMA synchronous", [])?;
+        }
+        self.set_synchronous(FULL)
+    }
+
+    /// Syncs as before, unless a two-way run is under way. Where that fails, the sync stays full, which does no harm.
+    fn relax(&mut self) {
+        if !self.under_way.iter().any(|run| run.two_way)
+            && let Some(before) = self.relaxed
+            && self.set_synchronous(before).is_ok()
+        {
+            self.relaxed = None;
+        }
+    }
+
+    fn set_synchronous(&self, level: i64) -> Result<()> {
+        self.connection
+            .pragma_update(None, "synchronous", level)
+            .map_err(|cause| error::sqlite(cause, &self.path, "change how it is synced"))
     }
 
     /// The row id of a link whose lock this store holds.

@@ -59,6 +59,74 @@ const MIGRATIONS: &[&str] = &["
         reason TEXT NOT NULL
     ) STRICT;
     CREATE INDEX parked_of_collection ON parked (link, collection, id);
+", "
+    -- The two-way relation of two endpoints. source is the one whose identity sorts first, everywhere below.
+    CREATE TABLE pair (
+        link INTEGER PRIMARY KEY REFERENCES link (id),
+        source_identity TEXT NOT NULL,
+        target_identity TEXT NOT NULL,
+        source_address TEXT NOT NULL,
+        target_address TEXT NOT NULL,
+        source_seal BLOB,
+        target_seal BLOB,
+        pending BLOB
+    ) STRICT;
+    CREATE TABLE pair_collection (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        link INTEGER NOT NULL REFERENCES pair (link),
+        source TEXT NOT NULL,
+        target TEXT NOT NULL,
+        -- The present one; null only while the row comes to be.
+        shape INTEGER REFERENCES shape (id),
+        complete INTEGER NOT NULL DEFAULT 0 CHECK (complete IN (0, 1)),
+        source_mark BLOB,
+        target_mark BLOB,
+        UNIQUE (link, source, target)
+    ) STRICT;
+    -- Every shape that a collection had: its conflicts are read with the one they were recorded in.
+    CREATE TABLE shape (
+        id INTEGER PRIMARY KEY,
+        collection INTEGER NOT NULL REFERENCES pair_collection (id),
+        shape TEXT NOT NULL,
+        source_fields TEXT NOT NULL,
+        target_fields TEXT NOT NULL,
+        key TEXT NOT NULL,
+        UNIQUE (collection, shape, source_fields, target_fields, key)
+    ) STRICT;
+    CREATE TABLE base (
+        collection INTEGER NOT NULL REFERENCES pair_collection (id),
+        key BLOB NOT NULL,
+        entry BLOB NOT NULL,
+        PRIMARY KEY (collection, key)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE intent (
+        id INTEGER PRIMARY KEY,
+        collection INTEGER NOT NULL REFERENCES pair_collection (id),
+        side TEXT NOT NULL CHECK (side IN ('source', 'target')),
+        token BLOB NOT NULL,
+        items BLOB NOT NULL,
+        UNIQUE (collection, side)
+    ) STRICT;
+    -- held: it belongs to an intent, and counts once that was carried out. Numbers are never used twice.
+    CREATE TABLE conflict (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        collection INTEGER NOT NULL REFERENCES pair_collection (id),
+        shape INTEGER NOT NULL REFERENCES shape (id),
+        stage TEXT NOT NULL CHECK (stage IN ('held', 'open', 'closed')),
+        decision TEXT NOT NULL,
+        run INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL,
+        ruling TEXT NOT NULL,
+        result BLOB,
+        answer TEXT,
+        note TEXT,
+        key BLOB NOT NULL,
+        source_record BLOB,
+        target_record BLOB
+    ) STRICT;
+    CREATE UNIQUE INDEX open_conflict ON conflict (collection, key) WHERE stage = 'open';
+    CREATE INDEX conflict_of_collection ON conflict (collection);
+    CREATE INDEX conflict_of_shape ON conflict (shape);
 "];
 
 /// What a file turned out to be.
@@ -96,6 +164,15 @@ pub(super) fn open(path: &Path, name: &Path, incarnation: &str) -> Result<(Conne
         .hint("restore the file from a backup, or begin a new one with --state")
     })?;
     Ok((connection, found))
+}
+
+/// Makes a database in memory with all tables. Errors call it `name`.
+pub(super) fn in_memory(name: &Path, incarnation: &str) -> Result<Connection> {
+    let failed = |cause| error::sqlite(cause, name, "make it");
+    let mut connection = Connection::open_in_memory().map_err(failed)?;
+    prepare(&connection).map_err(failed)?;
+    migrate(&mut connection, name, incarnation)?;
+    Ok(connection)
 }
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {

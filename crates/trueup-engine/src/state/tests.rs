@@ -9,6 +9,7 @@ use trueup_core::Kind;
 
 mod crowd;
 mod opening;
+mod two_way;
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")

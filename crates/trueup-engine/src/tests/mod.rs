@@ -113,7 +113,13 @@ impl Pair {
             text.push_str(lines);
             Ok(())
         };
-        let report = run::plan(&mut self.link(), &self.stage.world(), Form::Text, &mut out)?;
+        let report = run::plan(
+            &mut self.link(),
+            None,
+            &self.stage.world(),
+            Form::Text,
+            &mut out,
+        )?;
         Ok((text, report))
     }
 

@@ -1,5 +1,188 @@
 //! Links that carry changes both ways.
+//!
+//! A run is one or more passes: [`open`] claims both sides and finishes what an earlier run left behind, [`decide`]
+//! compares both sides with the base, [`carry`] writes, and the base follows the outcomes. A record that somebody
+//! changed between reading and writing is left alone and looked at again by the next pass. The protocol, and why it
+//! loses nothing, is in `docs/design/0003-two-way-protocol.md`; the deciding is `trueup_core::reconcile`.
+//!
+//! Inside, the sides are in canonical order (see [`prepare`]); what people read is in theirs.
 
+mod answer;
+mod base;
+mod carry;
 mod config;
+mod decide;
+mod marker;
+mod open;
+mod outlook;
+mod pass;
+mod prepare;
+mod prove;
+mod summary;
+mod work;
 
 pub use config::{ConflictRule, PolicySpec, TwoWay};
+pub(crate) use outlook::plan;
+
+use crate::link::{Link, World};
+use crate::report::Report;
+use crate::state::{Ends, LinkId, RunId, Store};
+use carry::Tally;
+use pass::{Pass, Passing};
+use prepare::Joint;
+use trueup_core::side::{Side, Sides};
+use trueup_core::{Error, Kind, Result};
+
+/// How often a run looks again when records change while it is under way.
+const PASSES_MAX: usize = 5;
+
+/// How often a broken connection is tried again, and the first pause; each next one is twice as long.
+const RECONNECTS_MAX: u32 = 5;
+const RECONNECT_PAUSE_MS: u64 = 200;
+
+/// Runs a two-way link once: carries what changed, records conflicts, verifies.
+///
+/// # Errors
+/// Every kind. After an error both sides hold a consistent part of what was decided; the next run goes on.
+pub(crate) fn run(
+    link: &mut Link,
+    store: &mut Store,
+    id: &LinkId,
+    run: RunId,
+    world: &World<'_>,
+) -> Result<Report> {
+    in_order(link, |link, turned| {
+        let mut joints = prepared(link, turned)?;
+        let mut journey = Journey {
+            ends: ends(link),
+            link,
+            store,
+            id,
+            run,
+            world,
+            turned,
+        };
+        journey.go(&mut joints)
+    })
+}
+
+/// Puts the sides in canonical order for as long as `what` runs.
+fn in_order<T>(link: &mut Link, what: impl FnOnce(&mut Link, bool) -> Result<T>) -> Result<T> {
+    let turned = prepare::is_turned(link);
+    if turned {
+        std::mem::swap(&mut link.source, &mut link.target);
+    }
+    let result = what(link, turned);
+    if turned {
+        std::mem::swap(&mut link.source, &mut link.target);
+    }
+    result
+}
+
+fn prepared(link: &mut Link, turned: bool) -> Result<Vec<Joint>> {
+    let two_way = link
+        .two_way
+        .clone()
+        .ok_or_else(|| Error::bug("the link does not go both ways"))?;
+    prepare::prepare(link, &two_way, turned)
+}
+
+fn ends(link: &Link) -> Ends {
+    let about = Sides::new(link.source.about(), link.target.about());
+    Ends {
+        identity: about.as_ref().map(|about| about.identity.clone()),
+        address: about.map(|about| about.address),
+    }
+}
+
+/// One run of a two-way link.
+struct Journey<'a, 'w> {
+    ends: Ends,
+    link: &'a mut Link,
+    store: &'a mut Store,
+    id: &'a LinkId,
+    run: RunId,
+    world: &'a World<'w>,
+    turned: bool,
+}
+
+impl Journey<'_, '_> {
+    fn go(&mut self, joints: &mut [Joint]) -> Result<Report> {
+        let mut tally = Tally::new(joints.len());
+        let mut first: Option<Vec<summary::Found>> = None;
+        let (mut passes, mut reconnects) = (0, 0);
+        let mut notes = Vec::new();
+        loop {
+            let passed = match self.pass(joints, &mut tally, &mut notes) {
+                Ok(passed) => passed,
+                Err(lost) => {
+                    self.reconnect(lost, &mut reconnects)?;
+                    continue;
+                }
+            };
+            passes += 1;
+            let found = first.get_or_insert_with(|| passed.found.clone());
+            let last = passes == PASSES_MAX;
+            if passed.again && !last {
+                continue;
+            }
+            let mut report =
+                summary::report(self.link, self.turned, joints, found, &passed, &tally);
+            report.notes.append(&mut notes.clone());
+            if self.link.mode.verify {
+                self.world.failpoints.pass("two-way.verifying")?;
+                let proven = self.prove(joints, &passed, &mut report)?;
+                if !proven && !last {
+                    continue;
+                }
+            }
+            report.equal &= !passed.again && report.parked() == 0 && report.open_conflicts() == 0;
+            return Ok(report);
+        }
+    }
+
+    fn pass(
+        &mut self,
+        joints: &mut [Joint],
+        tally: &mut Tally,
+        notes: &mut Vec<String>,
+    ) -> Result<Pass> {
+        Passing {
+            link: self.link,
+            store: self.store,
+            ends: &self.ends,
+            id: self.id,
+            run: self.run,
+            world: self.world,
+            tally,
+            notes,
+        }
+        .pass(joints)
+    }
+
+    /// Waits after a broken connection. The next pass starts at raising the epochs: to go on under the old ones would
+    /// hide that an endpoint was put back meanwhile.
+    fn reconnect(&self, lost: Error, reconnects: &mut u32) -> Result<()> {
+        *reconnects += 1;
+        if lost.kind() != Kind::Unavailable || *reconnects > RECONNECTS_MAX {
+            return Err(lost);
+        }
+        let note = format!("a side went away ({lost}); beginning again");
+        self.world.progress.note(&note);
+        self.world
+            .clock
+            .wait_ms(RECONNECT_PAUSE_MS << (*reconnects - 1));
+        self.world.check_stop()
+    }
+
+    /// Verifies every collection. Returns `false` when records differ that are neither open nor parked: somebody changed
+    /// them since, or they were not written as it seemed; either way the next pass looks.
+    fn prove(&mut self, joints: &[Joint], passed: &Pass, report: &mut Report) -> Result<bool> {
+        prove::prove(self.link, self.turned, joints, passed, report, self.world)
+    }
+}
+
+/// Returns what the user calls `side`.
+fn user(turned: bool, side: Side) -> Side {
+    if turned { side.other() } else { side }
+}

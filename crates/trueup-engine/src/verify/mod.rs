@@ -36,6 +36,21 @@ const REREADS_MAX: usize = 5;
 /// The part of the run's sort budget that each side's entries may take.
 const SORT_SHARE: usize = 4;
 
+/// What can be proven: a collection of either kind of link.
+pub(crate) trait Subject: Sync {
+    /// Returns what the side calls it.
+    fn name(&self, role: Role) -> &str;
+
+    /// Returns one side as something to be read.
+    fn reading<'a>(&'a self, role: Role, world: &'a World<'a>) -> Reading<'a>;
+
+    /// Tells whether the target had no such collection when the run began.
+    fn creates_target(&self) -> bool;
+
+    /// Spells the type rules: `field: source type -> target type (fit)`.
+    fn rules(&self) -> Vec<String>;
+}
+
 /// Proves one collection: the source as of `source` against the target as it is now.
 ///
 /// Source records that are unknown (parked, filtered) and keys whose digest is in `refused` take part on neither
@@ -46,14 +61,14 @@ const SORT_SHARE: usize = 4;
 /// Those of the endpoints; `Stale` when the target changed too fast for any difference to be seen twice, or when the
 /// source's snapshot gave other records the second time.
 pub(crate) fn verify(
-    collection: &Collection,
+    subject: &dyn Subject,
     source: &mut (dyn Snapshot + 'static),
     target: &mut dyn Endpoint,
     exact: bool,
     refused: &[Digest],
     world: &World<'_>,
 ) -> Result<(CollectionProof, Position)> {
-    let proving = Proving::new(collection, refused, world);
+    let proving = Proving::new(subject, refused, world);
     let mut marks = Marks::none();
     let mut before = proving.read(source, target, &marks)?;
     if !marks.join(&before.differing()) {
@@ -95,7 +110,7 @@ pub(crate) fn verify(
 
 /// What all reads of one verification share.
 struct Proving<'a> {
-    collection: &'a Collection,
+    subject: &'a dyn Subject,
     /// Sorted, each once.
     refused: Vec<Digest>,
     world: &'a World<'a>,
@@ -124,12 +139,12 @@ impl Read {
 }
 
 impl<'a> Proving<'a> {
-    fn new(collection: &'a Collection, refused: &[Digest], world: &'a World<'a>) -> Self {
+    fn new(subject: &'a dyn Subject, refused: &[Digest], world: &'a World<'a>) -> Self {
         let mut refused = refused.to_vec();
         refused.sort_unstable();
         refused.dedup();
         Self {
-            collection,
+            subject,
             refused,
             world,
         }
@@ -162,8 +177,8 @@ impl<'a> Proving<'a> {
 
     /// Opens the target; `None` when the collection was to be created and is not there.
     fn open(&self, target: &mut dyn Endpoint) -> Result<Option<Box<dyn Snapshot>>> {
-        let name = &self.collection.target.collection;
-        if self.collection.create.is_some() && target.schema(name)?.is_none() {
+        let name = self.subject.name(Role::Target);
+        if self.subject.creates_target() && target.schema(name)?.is_none() {
             return Ok(None);
         }
         target.snapshot().map(Some)
@@ -180,16 +195,7 @@ impl<'a> Proving<'a> {
         let bytes_max = world.limits.sort_bytes_max / SORT_SHARE;
         let mut sorter = Sorter::new(world.spool_folder.clone(), bytes_max);
         let (mut buckets, mut parked) = (Buckets::new(), 0);
-        let reading = Reading {
-            role,
-            schema: match role {
-                Role::Source => &self.collection.source,
-                Role::Target => &self.collection.target,
-            },
-            mapping: &self.collection.mapping,
-            world,
-            step: Some(Step::Verify),
-        };
+        let reading = self.subject.reading(role, world);
         let mut read = |snapshot| -> Result<()> {
             let mut pieces = reading.pieces(snapshot, false);
             while let Some(piece) = pieces.next()? {
@@ -241,20 +247,20 @@ impl<'a> Proving<'a> {
     }
 
     fn proof(&self, read: &Read, verdict: Option<&Verdict>) -> CollectionProof {
-        let collection = self.collection;
+        let name = |role| self.subject.name(role).to_owned();
         let hidden = verdict.map_or(Fold::default(), |verdict| verdict.hidden);
         let mut target_fold = read.target.buckets.total();
         target_fold.sum = target_fold.sum.wrapping_sub(hidden.sum);
         target_fold.count -= hidden.count;
         CollectionProof {
-            source: collection.source.collection.clone(),
-            target: collection.target.collection.clone(),
+            source: name(Role::Source),
+            target: name(Role::Target),
             source_fold: read.source.buckets.total(),
             target_fold,
             only_target: verdict.map_or(0, |verdict| verdict.only_target),
             wrong: verdict.map_or(0, |verdict| verdict.wrong),
             parked: read.source.parked + self.refused.len() as u64,
-            rules: rules(collection),
+            rules: self.subject.rules(),
         }
     }
 
@@ -263,7 +269,7 @@ impl<'a> Proving<'a> {
             Kind::Stale,
             format!(
                 "source collection={}: two reads of one snapshot gave different records",
-                self.collection.source.collection
+                self.subject.name(Role::Source)
             ),
         )
         .hint("nothing was proven; let the source rest and verify again")
@@ -274,7 +280,7 @@ impl<'a> Proving<'a> {
             Kind::Stale,
             format!(
                 "target collection={}: it differs from the source and kept changing reads={}",
-                self.collection.target.collection,
+                self.subject.name(Role::Target),
                 REREADS_MAX + 1
             ),
         )
@@ -299,6 +305,27 @@ fn both<A: Send, B: Send>(
 /// Passes a reading thread's panic on.
 fn ended<T>(side: std::thread::Result<T>) -> T {
     side.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+impl Subject for Collection {
+    fn name(&self, role: Role) -> &str {
+        match role {
+            Role::Source => &self.source.collection,
+            Role::Target => &self.target.collection,
+        }
+    }
+
+    fn reading<'a>(&'a self, role: Role, world: &'a World<'a>) -> Reading<'a> {
+        self.reading(role, Some(Step::Verify), world)
+    }
+
+    fn creates_target(&self) -> bool {
+        self.create.is_some()
+    }
+
+    fn rules(&self) -> Vec<String> {
+        rules(self)
+    }
 }
 
 /// Spells the type rules: `field: source type -> target type (fit)`.

@@ -1,0 +1,1 @@
+//! The shared shape against the casts it rests on.

@@ -1,0 +1,204 @@
+//! One run after the other, with nothing going wrong.
+
+use super::*;
+
+#[test]
+fn a_pass_from_the_first_seal_to_the_complete_base() -> Result<()> {
+    let folder = folder();
+    let path = folder.path().join("state.db");
+    let mut scene = Scene::new(open(&path));
+    let link = scene.link.clone();
+    let nothing = Pair {
+        seal: Sides::default(),
+        pending: None,
+    };
+    assert_eq!(scene.pair(), nothing);
+    scene.store.expect_seal(&link, token(1))?;
+    assert_eq!(scene.pair().pending, Some(token(1)));
+
+    let items = vec![
+        item("a", agreed(1)),
+        deciding("b", agreed(2), Some(Digest(2))),
+        deciding("c", Base::Absent, None),
+        deciding("d", agreed(4), Some(Digest(4))),
+    ];
+    let intent = scene.intend(Side::Target, 9, items)?;
+    let sealed = Pair {
+        seal: Sides::new(Some(token(1)), Some(token(1))),
+        pending: None,
+    };
+    assert_eq!(scene.pair(), sealed, "by the intent");
+    assert_eq!(scene.row().intents, Sides::new(None, Some(intent.clone())));
+    assert_eq!(scene.decisions(), [], "held ones are not listed");
+    assert_eq!(all(&scene.store, scene.planes), []);
+
+    let planes = scene.planes;
+    scene
+        .store
+        .finalise(&link, planes, Side::Target, &intent, &|index| index != 3)?;
+    let row = scene.row();
+    assert_eq!(row.intents, Sides::default());
+    assert_eq!(row.marks, Sides::new(None, Some(token(9))));
+    assert_eq!(
+        all(&scene.store, planes),
+        [
+            entry("a", agreed(1)),
+            entry("b", agreed(2)),
+            entry("c", Base::Absent)
+        ],
+        "an absence is stored until the base is complete"
+    );
+    let source = "source".to_owned();
+    assert_eq!(scene.decisions(), [(1, source.clone()), (2, source)]);
+
+    scene
+        .store
+        .move_base(&link, planes, &[(b"d".to_vec(), Base::Unknown)])?;
+    scene.store.complete(&link, planes)?;
+    scene.store.finish(scene.run, 2_000, 0, None, None)?;
+    drop(scene);
+
+    let mut scene = Scene::again(open(&path), 3_000);
+    assert_eq!(scene.pair(), sealed);
+    let row = scene.row();
+    assert!(row.complete);
+    assert_eq!(row.marks, Sides::new(None, Some(token(9))));
+    assert_eq!(
+        all(&scene.store, planes),
+        [
+            entry("a", agreed(1)),
+            entry("b", agreed(2)),
+            entry("d", Base::Unknown)
+        ]
+    );
+    let moves = [(b"a".to_vec(), Base::Absent), (b"e".to_vec(), agreed(5))];
+    scene.store.move_base(&link, planes, &moves)?;
+    assert_eq!(
+        all(&scene.store, planes),
+        [
+            entry("b", agreed(2)),
+            entry("d", Base::Unknown),
+            entry("e", agreed(5))
+        ]
+    );
+    Ok(())
+}
+
+#[test]
+fn a_decided_conflict_is_kept_whole() -> Result<()> {
+    let mut scene = Scene::in_memory();
+    let result = Some(Digest(77));
+    let intent = scene.intend(Side::Source, 1, vec![deciding("k", agreed(1), result)])?;
+    let (link, planes) = (scene.link.clone(), scene.planes);
+    assert!(scene.store.conflict(ConflictId(1))?.is_none(), "held");
+    scene
+        .store
+        .finalise(&link, planes, Side::Source, &intent, &|_| true)?;
+    let found = scene.store.conflict(ConflictId(1))?.expect("on record");
+    assert_eq!(found.link, "pair");
+    assert_eq!(found.ends, ends());
+    assert_eq!(found.collection, names());
+    assert_eq!(found.fields, fields());
+    assert_eq!(found.key_positions, [0]);
+    assert_eq!(found.key, b"k");
+    assert_eq!(found.kind, ConflictKind::UpdateUpdate);
+    let decided = ruling(ConflictKind::UpdateUpdate, Resolution::Side(Side::Source));
+    assert_eq!(found.ruling, decided);
+    let name = |side: Side| {
+        let batch = found.records[side].as_ref().expect("a record");
+        format!("{:?}", batch.record(0).value(1))
+    };
+    assert_eq!(name(Side::Source), "Text(\"ours\")");
+    assert_eq!(name(Side::Target), "Text(\"theirs\")");
+    assert_eq!((found.run, found.at_ms), (scene.run, 1_000));
+    assert_eq!(found.decision, "source");
+    assert_eq!(found.result, result);
+    assert_eq!((found.answer, found.note), (None, None));
+    Ok(())
+}
+
+#[test]
+fn an_open_conflict_from_its_opening_to_its_answer() -> Result<()> {
+    let mut scene = Scene::in_memory();
+    let (link, planes) = (scene.link.clone(), scene.planes);
+    scene.open(&conflict("k", Resolution::Open, "ours", "theirs"), 5)?;
+    scene.open(&conflict("m", Resolution::Open, "ours", "theirs"), 6)?;
+    let open = "open".to_owned();
+    assert_eq!(scene.decisions(), [(1, open.clone()), (2, open.clone())]);
+
+    let ours = Answer::Side(Side::Source);
+    scene
+        .store
+        .answer(ConflictId(1), &Answer::Side(Side::Target))?;
+    scene.store.answer(ConflictId(1), &ours)?;
+    let answers = scene.store.answers(planes)?;
+    assert_eq!(answers.len(), 1);
+    let (id, key, answer, past) = &answers[0];
+    assert_eq!(
+        (*id, key.as_slice(), answer),
+        (ConflictId(1), &b"k"[..], &ours)
+    );
+    assert_eq!(past.answer.as_ref(), Some(&ours));
+
+    scene
+        .store
+        .answered(&link, ConflictId(1), Some("it moved"), None)?;
+    assert_eq!(scene.store.answers(planes)?.len(), 0);
+    let refused = scene.store.conflict(ConflictId(1))?.expect("on record");
+    assert_eq!(refused.note.as_deref(), Some("it moved"));
+    assert_eq!(refused.decision, "open");
+
+    scene.store.answer(ConflictId(1), &ours)?;
+    scene
+        .store
+        .answered(&link, ConflictId(1), None, Some(Digest(3)))?;
+    scene
+        .store
+        .close_conflict(&link, planes, b"m", "agreed", None)?;
+    let ends = [(1, "source".to_owned()), (2, "agreed".to_owned())];
+    assert_eq!(scene.decisions(), ends);
+    let open = ConflictFilter {
+        open: true,
+        ..ConflictFilter::default()
+    };
+    assert!(scene.store.conflicts(&open)?.is_empty());
+    let closed = scene.store.conflict(ConflictId(1))?.expect("on record");
+    assert_eq!(closed.result, Some(Digest(3)));
+    assert_eq!((closed.answer, closed.note), (Some(ours), None));
+    Ok(())
+}
+
+#[test]
+fn forgetting_leaves_nothing_to_delete_by() -> Result<()> {
+    let mut scene = Scene::in_memory();
+    let (link, planes) = (scene.link.clone(), scene.planes);
+    scene
+        .store
+        .move_base(&link, planes, &[(b"a".to_vec(), agreed(1))])?;
+    scene.store.complete(&link, planes)?;
+    scene
+        .store
+        .set_mark(&link, planes, Side::Source, Some(token(4)))?;
+    scene.intend(Side::Source, 5, vec![deciding("b", agreed(2), None)])?;
+    scene.store.expect_seal(&link, token(6))?;
+    let found = Sides::new(Some(token(7)), None);
+    scene.store.forget(&link, &found)?;
+    let pair = Pair {
+        seal: found,
+        pending: None,
+    };
+    assert_eq!(scene.pair(), pair);
+    let row = CollectionRow {
+        id: planes,
+        complete: false,
+        marks: Sides::default(),
+        intents: Sides::default(),
+    };
+    assert_eq!(scene.row(), row);
+    assert_eq!(all(&scene.store, planes), []);
+    let conflicts = scene.conflicts();
+    assert_eq!(conflicts.len(), 1, "it may hold what was overwritten");
+    let note = conflicts[0].note.as_deref().unwrap_or_default();
+    assert!(note.contains("not known"), "{note}");
+    Ok(())
+}

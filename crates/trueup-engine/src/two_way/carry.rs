@@ -1,0 +1,614 @@
+//! Carries decisions out: intent, conditional writes, outcome, base. One batch is outstanding per side and collection.
+//!
+//! The intent is durable before the batch is sent, and with it the conflicts it decides, so nothing is overwritten that
+//! is not on record. The base moves after the outcome is known, by what applied and nothing else. A connection that
+//! breaks in between ends the pass: the next one reads the marker under a new epoch and finishes or drops the intent.
+//! Nothing is ever sent twice.
+//!
+//! A decision for both sides is two writes: the second goes out once the first has applied, and until then the base says
+//! what the other side still holds, so that dying in between looks like an ordinary change of one side.
+
+use super::decide::Decided;
+use super::marker;
+use super::open::{Opened, Recovered, fresh};
+use super::prepare::Joint;
+use super::work::{Ruled, Work};
+use crate::link::World;
+use crate::progress::{Step, Tick};
+use crate::spool::{Spool, Spooled};
+use crate::state::{LinkId, Pending, RunId, Store, Token};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use trueup_core::batch::{Batch, Record};
+use trueup_core::conflict::Conflict;
+use trueup_core::digest::Digest;
+use trueup_core::encode;
+use trueup_core::endpoint::{Applied, Check, Mark, Op, Outcome, Writes};
+use trueup_core::mapping::{Shared, key_digest};
+use trueup_core::park::Parked;
+use trueup_core::plan::Counts;
+use trueup_core::side::{Side, Sides};
+use trueup_core::{Error, Kind, Result};
+
+/// What a run did to one collection, over all its passes.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    pub(super) written: Sides<Counts>,
+    pub(super) conflicts: u64,
+    /// What the endpoints refused in the last pass, by key digest.
+    pub(super) refused: BTreeMap<Digest, Parked>,
+    /// Writes that found another record than was read: the next pass looks again.
+    pub(super) stale: u64,
+}
+
+/// A batch that was sent, so that it is counted when its answer is lost and the marker says what became of it.
+#[derive(Debug)]
+pub(super) struct Sent {
+    token: Token,
+    collection: usize,
+    side: Side,
+    ops: Vec<Op>,
+    conflicts: Vec<usize>,
+}
+
+/// What survives a broken connection.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) done: Vec<Done>,
+    sent: Option<Sent>,
+}
+
+impl Tally {
+    /// Starts a run of `collections`.
+    pub(super) fn new(collections: usize) -> Self {
+        Self {
+            done: (0..collections).map(|_| Done::default()).collect(),
+            sent: None,
+        }
+    }
+
+    /// Counts what a lost answer turned out to have been.
+    pub(super) fn recovered(&mut self, recovered: &[Recovered]) {
+        let Some(sent) = self.sent.take() else { return };
+        let found = recovered.iter().find(|found| found.token == sent.token);
+        let Some(found) = found else { return };
+        let applied = |index: &usize| found.left_out.binary_search(index).is_err();
+        let done = &mut self.done[sent.collection];
+        for index in (0..sent.ops.len()).filter(applied) {
+            done.written[sent.side].add(sent.ops[index]);
+        }
+        done.conflicts += sent.conflicts.iter().filter(|index| applied(index)).count() as u64;
+    }
+}
+
+/// What carrying out needs.
+pub(super) struct Carrier<'a> {
+    pub(super) opened: &'a mut Opened,
+    pub(super) store: &'a mut Store,
+    pub(super) link: &'a LinkId,
+    pub(super) run: RunId,
+    pub(super) joints: &'a [Joint],
+    pub(super) world: &'a World<'a>,
+    pub(super) tally: &'a mut Tally,
+}
+
+/// Works on their way to one side of one collection.
+struct Batching {
+    works: Vec<Work>,
+    bytes: usize,
+}
+
+/// What one collection still has to do in this pass.
+struct Rest {
+    /// Second writes, by side.
+    then: Sides<Spool>,
+    /// Writes that another record stands in the way of.
+    blocked: Vec<(Work, String)>,
+    /// Fresh integer keys given out.
+    fresh: u64,
+}
+
+impl Carrier<'_> {
+    /// Carries out all decisions: missing collections, inserts and updates parents first, deletes children first, the
+    /// second writes, and once more what was blocked.
+    pub(super) fn carry(&mut self, decided: &mut [Decided]) -> Result<()> {
+        for joint in self.joints {
+            for side in Side::BOTH {
+                if let Some(design) = &joint.create[side] {
+                    let created = self.opened.writers[side].create(design);
+                    created.map_err(|error| self.at(joint, side, error))?;
+                    self.world.failpoints.pass("two-way.created")?;
+                }
+            }
+        }
+        let folder = &self.world.spool_folder;
+        let mut rests: Vec<Rest> = decided
+            .iter()
+            .map(|_| Rest {
+                then: Sides::by(|_| Spool::new(folder)),
+                blocked: Vec::new(),
+                fresh: 0,
+            })
+            .collect();
+        for index in 0..decided.len() {
+            for side in Side::BOTH {
+                let (one, rest) = (&mut decided[index], &mut rests[index]);
+                let largest = one.largest;
+                self.spooled(index, &mut one.planned[side].upserts, rest, largest)?;
+            }
+        }
+        for index in (0..decided.len()).rev() {
+            for side in Side::BOTH {
+                let (one, rest) = (&mut decided[index], &mut rests[index]);
+                self.spooled(index, &mut one.planned[side].deletes, rest, None)?;
+            }
+        }
+        self.second_writes(&mut rests)?;
+        self.blocked(&mut rests)?;
+        Ok(())
+    }
+
+    fn second_writes(&mut self, rests: &mut [Rest]) -> Result<()> {
+        for (index, rest) in rests.iter_mut().enumerate() {
+            for side in Side::BOTH {
+                let spool = Spool::new(&self.world.spool_folder);
+                let mut spooled = std::mem::replace(&mut rest.then[side], spool).finish()?;
+                self.spooled(index, &mut spooled, rest, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries blocked writes again until a whole round changes nothing; what is left is parked.
+    fn blocked(&mut self, rests: &mut [Rest]) -> Result<()> {
+        let waiting = |rests: &[Rest]| rests.iter().map(|rest| rest.blocked.len()).sum::<usize>();
+        let mut before = waiting(rests);
+        let mut backwards = false;
+        while before > 0 {
+            backwards = !backwards;
+            for (index, rest) in rests.iter_mut().enumerate() {
+                let mut works = std::mem::take(&mut rest.blocked);
+                if backwards {
+                    works.reverse();
+                }
+                for side in Side::BOTH {
+                    let (ours, others): (Vec<_>, Vec<_>) = works
+                        .into_iter()
+                        .partition(|(work, _)| work.step.side == side);
+                    works = others;
+                    let mut batching = Batching::new();
+                    for (work, _) in ours {
+                        self.add(index, work, &mut batching, rest, None)?;
+                    }
+                    self.flush(index, side, &mut batching, rest, None)?;
+                }
+            }
+            self.second_writes(rests)?;
+            let after = waiting(rests);
+            if after == before {
+                break;
+            }
+            before = after;
+        }
+        for (index, rest) in rests.iter_mut().enumerate() {
+            for (work, reason) in rest.blocked.drain(..) {
+                self.refuse(index, &work, None, reason)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn spooled(
+        &mut self,
+        index: usize,
+        works: &mut Spooled,
+        rest: &mut Rest,
+        largest: Option<i64>,
+    ) -> Result<()> {
+        let width = self.joints[index].shared.types().len();
+        let mut batching = Batching::new();
+        let mut side = None;
+        let mut reader = works.read()?;
+        while let Some(entry) = reader.next()? {
+            let work = Work::decode(entry, width)?;
+            side = Some(work.step.side);
+            batching.bytes += entry.len();
+            self.add(index, work, &mut batching, rest, largest)?;
+        }
+        match side {
+            Some(side) => self.flush(index, side, &mut batching, rest, largest),
+            None => Ok(()),
+        }
+    }
+
+    fn add(
+        &mut self,
+        index: usize,
+        work: Work,
+        batching: &mut Batching,
+        rest: &mut Rest,
+        largest: Option<i64>,
+    ) -> Result<()> {
+        let side = work.step.side;
+        batching.works.push(work);
+        let limits = self.world.limits;
+        // A keep-both is two writes.
+        let full = batching.works.len() * 2 >= limits.batch_records_max.max(2)
+            || batching.bytes >= limits.batch_bytes_max;
+        if full {
+            self.flush(index, side, batching, rest, largest)?;
+        }
+        Ok(())
+    }
+
+    /// Writes one batch, and accounts for every write of it.
+    fn flush(
+        &mut self,
+        index: usize,
+        side: Side,
+        batching: &mut Batching,
+        rest: &mut Rest,
+        largest: Option<i64>,
+    ) -> Result<()> {
+        let works = std::mem::take(&mut batching.works);
+        batching.bytes = 0;
+        if works.is_empty() {
+            return Ok(());
+        }
+        self.world.check_stop()?;
+        let joint = &self.joints[index];
+        let token = fresh(self.world)?;
+        let mut sending = Sending::new(joint, side, token);
+        for work in works {
+            if let Err((work, field, reason)) = sending.take(work, largest, &mut rest.fresh) {
+                self.refuse(index, &work, Some(field), reason)?;
+            }
+        }
+        if sending.works.is_empty() {
+            return Ok(());
+        }
+        let applied = self.send(index, side, &sending)?;
+        let ticked = sending.ops.len() as u64;
+        self.world.progress.tick(Tick {
+            collection: joint.partition(joint.user[Side::Target]),
+            step: Step::Apply,
+            records: ticked,
+            total: None,
+        });
+        self.account(index, side, sending, applied.outcomes, rest)
+    }
+
+    /// Intent, batch, outcome.
+    fn send(&mut self, index: usize, side: Side, sending: &Sending<'_>) -> Result<Applied> {
+        let joint = &self.joints[index];
+        let collection = self.opened.collections[index].id;
+        let items = sending.items(joint);
+        let token = sending.token;
+        let intent = self
+            .store
+            .intend(self.link, self.run, collection, side, token, items)?;
+        self.world.failpoints.pass("two-way.intended")?;
+        self.tally.sent = Some(sending.sent(index));
+        let number = &mut self.opened.collections[index].batches[side];
+        *number += 1;
+        let mark = Mark {
+            partition: joint.partition(side).to_owned(),
+            batch: *number,
+            position: marker::encode(token, &[]),
+        };
+        let writes = Writes {
+            schema: &joint.schema[side],
+            fields: joint.shared.fields(side),
+            key: joint.shared.key(),
+            ops: &sending.ops,
+            records: &sending.records,
+            mark: &mark,
+            load: false,
+            check: Some(sending),
+        };
+        let writer = &mut self.opened.writers[side];
+        let applied = writer.apply(&writes);
+        let applied = applied.map_err(|error| self.at(joint, side, error))?;
+        if !applied.durable {
+            let finished = self.opened.writers[side].finish(joint.partition(side));
+            finished.map_err(|error| self.at(joint, side, error))?;
+        }
+        if applied.outcomes.len() != sending.ops.len() {
+            return Err(Error::bug("an endpoint did not answer for every write"));
+        }
+        self.world.failpoints.pass("two-way.applied")?;
+        let done = |index: usize| match applied.outcomes[index] {
+            Outcome::Applied(_) | Outcome::Unchanged => true,
+            Outcome::Stale | Outcome::Rejected { .. } | Outcome::Unknown => false,
+        };
+        self.store
+            .finalise(self.link, collection, side, &intent, &done)?;
+        self.tally.sent = None;
+        self.world.failpoints.pass("two-way.finalised")?;
+        Ok(applied)
+    }
+
+    fn account(
+        &mut self,
+        index: usize,
+        side: Side,
+        sending: Sending<'_>,
+        outcomes: Vec<Outcome>,
+        rest: &mut Rest,
+    ) -> Result<()> {
+        let Sending { works, ops, .. } = sending;
+        let mut works = works.into_iter();
+        for (place, outcome) in outcomes.into_iter().enumerate() {
+            let Some(work) = works.next() else {
+                return Err(Error::bug("a write belongs to no decision"));
+            };
+            let work = match work {
+                Some(work) => work,
+                // The copy of a keep-both: what it holds is in the conflict's record as well.
+                None => {
+                    if matches!(outcome, Outcome::Applied(_)) {
+                        self.tally.done[index].written[side].add(ops[place]);
+                    }
+                    continue;
+                }
+            };
+            match outcome {
+                Outcome::Applied(_) | Outcome::Unchanged => {
+                    let done = &mut self.tally.done[index];
+                    done.written[side].add(work.step.op);
+                    done.conflicts += u64::from(work.conflict.is_some());
+                    self.follow(index, work, rest)?;
+                }
+                Outcome::Stale => self.tally.done[index].stale += 1,
+                Outcome::Rejected {
+                    reason,
+                    blocked: true,
+                } => {
+                    rest.blocked.push((work, reason));
+                    self.bound(index, rest.blocked.len())?;
+                }
+                Outcome::Rejected {
+                    reason,
+                    blocked: false,
+                } => self.refuse(index, &work, None, reason)?,
+                Outcome::Unknown => {
+                    return Err(Error::bug(
+                        "an endpoint answered a batch, but not for each write",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What comes after a write that applied: the second one, or the end of an answer.
+    fn follow(&mut self, index: usize, work: Work, rest: &mut Rest) -> Result<()> {
+        let result = work.step.base.present();
+        let result = result.map(|present| present.digest(Side::Source));
+        let answers = work.answers;
+        match (work.rest(), answers) {
+            (Some(then), _) => {
+                let mut entry = Vec::new();
+                then.encode(&mut entry);
+                rest.then[then.step.side].push(&entry)
+            }
+            (None, Some(id)) => {
+                self.store.answered(self.link, id, None, result)?;
+                self.tally.done[index].conflicts += 1;
+                Ok(())
+            }
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Puts a record aside that a side refuses.
+    fn refuse(
+        &mut self,
+        index: usize,
+        work: &Work,
+        field: Option<String>,
+        reason: String,
+    ) -> Result<()> {
+        let side = self.joints[index].user[work.step.side];
+        let key = key_digest(&work.key);
+        let reason = format!("{side}: {reason}");
+        let parked = Parked { key, field, reason };
+        self.tally.done[index].refused.insert(key, parked);
+        self.bound(index, 0)
+    }
+
+    fn bound(&self, index: usize, blocked: usize) -> Result<()> {
+        let (refused, max) = (
+            &self.tally.done[index].refused,
+            self.world.limits.refused_max,
+        );
+        if refused.len() + blocked <= max {
+            return Ok(());
+        }
+        let last = refused.values().next_back();
+        Err(Error::new(
+            Kind::Rejected,
+            format!(
+                "more than {max} records were refused; one of them: {}",
+                last.map_or("", |parked| &parked.reason)
+            ),
+        )
+        .hint("the batches so far are in place; mend the cause and run again"))
+    }
+
+    fn at(&self, joint: &Joint, side: Side, error: Error) -> Error {
+        let name = joint.user[side].name();
+        error.at(format!("{name} collection={}", joint.partition(side)))
+    }
+}
+
+impl Batching {
+    fn new() -> Self {
+        Self {
+            works: Vec::new(),
+            bytes: 0,
+        }
+    }
+}
+
+/// A batch as it goes to one side, and the condition on each of its writes.
+struct Sending<'a> {
+    shared: &'a Shared,
+    side: Side,
+    token: Token,
+    /// One per write; `None` for the copy that belongs to the write before it.
+    works: Vec<Option<Work>>,
+    ops: Vec<Op>,
+    records: Batch,
+    /// The canonical key of each copy.
+    copies: BTreeMap<usize, Vec<u8>>,
+    /// Whether each write's condition held, as far as it was asked.
+    held: Mutex<Vec<bool>>,
+}
+
+impl<'a> Sending<'a> {
+    fn new(joint: &'a Joint, side: Side, token: Token) -> Self {
+        Self {
+            shared: &joint.shared,
+            side,
+            token,
+            works: Vec::new(),
+            ops: Vec::new(),
+            records: Batch::new(joint.shared.types().len()),
+            copies: BTreeMap::new(),
+            held: Mutex::default(),
+        }
+    }
+
+    /// Takes a work in, with its copy where it has one. Gives it back with the field and the reason when the side cannot
+    /// hold it.
+    fn take(
+        &mut self,
+        work: Work,
+        largest: Option<i64>,
+        given: &mut u64,
+    ) -> Result<(), (Work, String, String)> {
+        let record = work.step.record.record(0);
+        if let Err((field, reason)) = self.shared.write(self.side, record, &mut self.records) {
+            return Err((work, field, reason));
+        }
+        self.ops.push(work.step.op);
+        let copy = work.copy.as_ref().map(|copy| copy.record(0));
+        let copy = copy.map(|copy| fresh_copy(self.shared, copy, largest, given));
+        self.works.push(Some(work));
+        let Some(copy) = copy else { return Ok(()) };
+        // Without room for a fresh key the conflict's record is the only copy; it is complete.
+        if let Some(copy) = copy
+            && self
+                .shared
+                .write(self.side, copy.record(0), &mut self.records)
+                .is_ok()
+        {
+            let key = key_of(self.shared, copy.record(0));
+            self.copies.insert(self.ops.len(), key);
+            self.ops.push(Op::Insert);
+            self.works.push(None);
+        }
+        Ok(())
+    }
+
+    /// What goes on record before the batch is sent.
+    fn items(&self, joint: &Joint) -> Vec<Pending> {
+        let name = joint.partition(Side::Source);
+        let works = self.works.iter().enumerate();
+        works
+            .map(|(index, work)| match work {
+                Some(work) => Pending {
+                    key: work.key.clone(),
+                    base: work.step.base.clone(),
+                    conflict: work
+                        .conflict
+                        .as_ref()
+                        .map(|ruled| recorded(ruled, name, work)),
+                },
+                None => Pending {
+                    // The copy is a new record of this side: nothing is agreed on about it yet.
+                    key: self.copies.get(&index).cloned().unwrap_or_default(),
+                    base: trueup_core::base::Base::Absent,
+                    conflict: None,
+                },
+            })
+            .collect()
+    }
+
+    fn sent(&self, collection: usize) -> Sent {
+        let with_conflict =
+            |work: &Option<Work>| work.as_ref().is_some_and(|w| w.conflict.is_some());
+        let works = self.works.iter().enumerate();
+        Sent {
+            token: self.token,
+            collection,
+            side: self.side,
+            ops: self.ops.clone(),
+            conflicts: works
+                .filter(|(_, work)| with_conflict(work))
+                .map(|(index, _)| index)
+                .collect(),
+        }
+    }
+
+    fn as_expected(&self, index: usize, current: Option<Record<'_>>) -> bool {
+        let Some(Some(work)) = self.works.get(index) else {
+            // A copy goes with the write before it, and only where nobody took its key.
+            let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            let with = index.checked_sub(1).and_then(|before| held.get(before));
+            return current.is_none() && with == Some(&true);
+        };
+        match (work.step.expected, current) {
+            (None, None) => true,
+            (Some(expected), Some(current)) => {
+                let mut shared = Batch::new(self.shared.types().len());
+                let read = self.shared.read(self.side, current, &mut shared);
+                read.is_some() && encode::digest(shared.record(0), &mut Vec::new()) == expected
+            }
+            (None, Some(_)) | (Some(_), None) => false,
+        }
+    }
+}
+
+impl Check for Sending<'_> {
+    fn holds(&self, index: usize, current: Option<Record<'_>>) -> bool {
+        let holds = self.as_expected(index, current);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.len() <= index {
+            held.resize(index + 1, false);
+        }
+        held[index] = holds;
+        holds
+    }
+
+    fn position(&self, left_out: &[usize]) -> Vec<u8> {
+        marker::encode(self.token, left_out)
+    }
+}
+
+fn recorded(ruled: &Ruled, name: &str, work: &Work) -> (Conflict, Option<Digest>) {
+    let records = ruled.records.as_ref();
+    let records = records.map(|record| record.as_ref().map(|record| record.record(0)));
+    (
+        Conflict::new(name, &work.key, ruled.ruling.clone(), records),
+        ruled.result,
+    )
+}
+
+fn key_of(shared: &Shared, record: Record<'_>) -> Vec<u8> {
+    let mut key = Vec::new();
+    for &position in shared.key() {
+        encode::key(record.value(position), &mut key);
+    }
+    key
+}
+
+fn fresh_copy(
+    _shared: &Shared,
+    _record: Record<'_>,
+    _largest: Option<i64>,
+    _given: &mut u64,
+) -> Option<Batch> {
+    None
+}

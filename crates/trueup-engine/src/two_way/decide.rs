@@ -1,0 +1,642 @@
+//! Compares both sides of a collection with their base and spools what is to be done about it.
+//!
+//! One ordered pass over three streams. Most keys hold what both sides agreed on, and cost one comparison of digests;
+//! for the others `reconcile` decides. Nothing is written here, neither to an endpoint nor to the state: both scans
+//! must have come to their ends before the absence of a record means anything.
+
+use super::answer::{Answered, Waiting};
+use super::base::BaseCursor;
+use super::prepare::Joint;
+use super::work::{Ruled, Step, Work, own};
+use crate::compare::{Differences, Parking};
+use crate::link::World;
+use crate::progress;
+use crate::scan::{Nothing, Side as Stream, read_ahead};
+use crate::sort::Sorted;
+use crate::spool::{Spool, Spooled};
+use crate::state::{CollectionId, ConflictId, Store};
+use std::collections::BTreeMap;
+use trueup_core::base::{Base, FieldDigest, Held, Present};
+use trueup_core::batch::{Batch, Record};
+use trueup_core::codec::put_bytes;
+use trueup_core::diff::Cursor;
+use trueup_core::digest::{Digest, Fold};
+use trueup_core::encode;
+use trueup_core::endpoint::{Op, Snapshot};
+use trueup_core::keyed::{Entry, Standing};
+use trueup_core::observation::{Fields, Observation, Reason, Seen, field_digest, field_digests};
+use trueup_core::park::Parked;
+use trueup_core::plan::Counts;
+use trueup_core::policy::Answers;
+use trueup_core::reconcile::{BaseMove, Decision, Wait, Write, reconcile};
+use trueup_core::side::{Side, Sides};
+use trueup_core::value::Value;
+use trueup_core::{Error, Result};
+
+/// What is to be done about one collection.
+#[derive(Debug)]
+pub(super) struct Decided {
+    /// What is written, by the side of the first write.
+    pub(super) planned: Sides<Planned>,
+    /// Keys whose base moves though nothing is written: the key, then the base's bytes.
+    pub(super) moves: Spooled,
+    /// Conflicts that nobody has decided: the key, then the [`Ruled`].
+    pub(super) open: Spooled,
+    /// Conflicts on record as open whose key is in conflict no more.
+    pub(super) gone: Vec<Vec<u8>>,
+    /// What became of the answers of people that need no write.
+    pub(super) answered: Vec<(ConflictId, Answered)>,
+    /// Each side's records and their digest.
+    pub(super) totals: Sides<Fold>,
+    pub(super) differences: Differences,
+    pub(super) parked: Vec<Parked>,
+    /// The largest value of the key's integer, for fresh keys.
+    pub(super) largest: Option<i64>,
+}
+
+/// What is written first on one side.
+#[derive(Debug)]
+pub(super) struct Planned {
+    /// Inserts and updates, in key order.
+    pub(super) upserts: Spooled,
+    /// Deletes, in key order.
+    pub(super) deletes: Spooled,
+    /// How many of each, second writes included.
+    pub(super) counts: Counts,
+}
+
+impl Decided {
+    /// Tells whether nothing is to be done, not even to remember something.
+    pub(super) fn is_idle(&self) -> bool {
+        let writes = self.planned.source.counts.total() + self.planned.target.counts.total();
+        writes == 0 && self.moves.len() == 0
+    }
+}
+
+/// What deciding needs to know besides the data.
+pub(super) struct Before<'a> {
+    pub(super) store: &'a Store,
+    /// `None` when the state knows nothing of it.
+    pub(super) collection: Option<CollectionId>,
+    /// Whether a missing base entry means that both sides agreed on no record.
+    pub(super) complete: bool,
+    /// The conflicts on record as open, by key.
+    pub(super) open: BTreeMap<Vec<u8>, ConflictId>,
+    /// The answers that people gave, by key.
+    pub(super) answers: BTreeMap<Vec<u8>, Waiting>,
+    /// The number that new base entries carry.
+    pub(super) batch: u64,
+}
+
+/// Compares one collection. A side without a snapshot has no such collection yet.
+pub(super) fn decide(
+    joint: &Joint,
+    before: Before<'_>,
+    snapshots: &mut Sides<Box<dyn Snapshot>>,
+    world: &World<'_>,
+) -> Result<Decided> {
+    let parking = Parking::new(world.limits.refused_max);
+    let readings = Sides::by(|side| joint.reading(side, progress::Step::Compare, world));
+    let mut sorted = Sides::new(None, None);
+    for side in Side::BOTH {
+        let reading = &readings[side];
+        let snapshot = snapshots[side].as_mut();
+        if joint.create[side].is_none() && !reading.is_ordered(snapshot)? {
+            sorted[side] = Some(reading.sort(snapshot, &mut |new| parking.park(new))?);
+        }
+    }
+    let limits = world.limits;
+    let mut decider = Decider::new(joint, &before, world);
+    let stream = |side: Side, snapshot, sorted| -> Result<Stream<'_>> {
+        let snapshot: &mut Box<dyn Snapshot> = snapshot;
+        let sorted: &mut Option<Sorted> = sorted;
+        Ok(match sorted {
+            Some(sorted) => Box::new(sorted.read(limits)?),
+            None if joint.create[side].is_some() => Box::new(Nothing),
+            None => Box::new(readings[side].records(snapshot.as_mut(), &parking)),
+        })
+    };
+    let sides = [
+        stream(Side::Source, &mut snapshots.source, &mut sorted.source)?,
+        stream(Side::Target, &mut snapshots.target, &mut sorted.target)?,
+    ];
+    read_ahead(limits.batches_ahead, sides, |[source, target]| {
+        let base = BaseCursor::new(before.store, before.collection)?;
+        let source = Cursor::new(joint.user[Side::Source].name(), source)?;
+        let target = Cursor::new(joint.user[Side::Target].name(), target)?;
+        decider.walk(source, target, base)
+    })?;
+    decider.finish(parking.into_inner())
+}
+
+/// The decisions while they grow.
+struct Decider<'a> {
+    joint: &'a Joint,
+    before: &'a Before<'a>,
+    planned: Sides<Growing>,
+    moves: Spool,
+    open: Spool,
+    gone: Vec<Vec<u8>>,
+    answered: Vec<(ConflictId, Answered)>,
+    totals: Sides<Fold>,
+    differences: Differences,
+    largest: Option<i64>,
+    digests: Sides<Vec<FieldDigest>>,
+    scratch: Vec<u8>,
+    entry: Vec<u8>,
+}
+
+struct Growing {
+    upserts: Spool,
+    deletes: Spool,
+    counts: Counts,
+}
+
+/// What one key holds on the two sides.
+type Found<'e> = Sides<Option<Entry<'e>>>;
+
+impl<'a> Decider<'a> {
+    fn new(joint: &'a Joint, before: &'a Before<'a>, world: &World<'_>) -> Self {
+        let spool = || Spool::new(&world.spool_folder);
+        Self {
+            joint,
+            before,
+            planned: Sides::by(|_| Growing {
+                upserts: spool(),
+                deletes: spool(),
+                counts: Counts::default(),
+            }),
+            moves: spool(),
+            open: spool(),
+            gone: Vec::new(),
+            answered: Vec::new(),
+            totals: Sides::default(),
+            differences: Differences::default(),
+            largest: None,
+            digests: Sides::default(),
+            scratch: Vec::new(),
+            entry: Vec::new(),
+        }
+    }
+
+    /// Visits every key that occurs anywhere, in order.
+    fn walk(
+        &mut self,
+        mut source: Cursor<'_>,
+        mut target: Cursor<'_>,
+        mut base: BaseCursor<'_>,
+    ) -> Result<()> {
+        let missing = Base::missing(self.before.complete);
+        loop {
+            let keys = [
+                source.entry().map(|entry| entry.key),
+                target.entry().map(|entry| entry.key),
+                base.entry().map(|(key, _)| key),
+            ];
+            let Some(key) = keys.into_iter().flatten().min() else {
+                return Ok(());
+            };
+            let [in_source, in_target, in_base] = keys.map(|found| found == Some(key));
+            let found = Sides::new(
+                source.entry().filter(|_| in_source),
+                target.entry().filter(|_| in_target),
+            );
+            let known = base.entry().filter(|_| in_base).map(|(_, base)| base);
+            self.key(key, &found, known.unwrap_or(&missing), in_base)?;
+            if in_source {
+                source.advance()?;
+            }
+            if in_target {
+                target.advance()?;
+            }
+            if in_base {
+                base.advance()?;
+            }
+        }
+    }
+
+    fn key(&mut self, key: &[u8], found: &Found<'_>, base: &Base, stored: bool) -> Result<()> {
+        let digests = found.as_ref().map(|entry| entry.and_then(digest_of));
+        self.count(found, &digests);
+        let waiting = self.before.answers.get(key);
+        if waiting.is_none() && agreed(base, found, &digests) {
+            return self.close(key);
+        }
+        for side in Side::BOTH {
+            let into = &mut self.digests[side];
+            into.clear();
+            if let Some(entry) = found[side] {
+                field_digests(entry.record, None, &mut self.scratch, into)
+                    .map_err(|field| Error::bug(format!("a scan left out field={field}")))?;
+            }
+        }
+        let field_digests = std::mem::take(&mut self.digests);
+        let seen = Sides::new(
+            observe(found.source, &field_digests.source)?,
+            observe(found.target, &field_digests.target)?,
+        );
+        let result = match waiting {
+            Some(waiting) => self.answer(key, found, &seen, waiting),
+            None => Ok(false),
+        };
+        let result = match result {
+            Ok(false) => self.reconcile(key, found, &seen, base, stored),
+            Ok(true) => Ok(()),
+            Err(error) => Err(error),
+        };
+        self.digests = field_digests;
+        result
+    }
+
+    /// Counts what was read.
+    fn count(&mut self, found: &Found<'_>, digests: &Sides<Option<Digest>>) {
+        for side in Side::BOTH {
+            if let Some(digest) = digests[side] {
+                self.totals[side].add(digest);
+            }
+            if let (Some(entry), Some(field)) = (found[side], self.joint.counted())
+                && let Value::Int(number) = entry.record.value(field)
+            {
+                self.largest = Some(self.largest.map_or(number, |most| most.max(number)));
+            }
+        }
+        let counts = &mut self.differences;
+        match (found.source.is_some(), found.target.is_some()) {
+            (true, true) if digests.source.is_some() && digests.source == digests.target => {
+                counts.same += 1;
+            }
+            (true, true) => counts.changed += 1,
+            (true, false) => counts.only_source += 1,
+            (false, true) => counts.only_target += 1,
+            (false, false) => {}
+        }
+    }
+
+    /// Lets the rules decide.
+    fn reconcile(
+        &mut self,
+        key: &[u8],
+        found: &Found<'_>,
+        seen: &Sides<Observation<'_>>,
+        base: &Base,
+        stored: bool,
+    ) -> Result<()> {
+        let rules = &self.joint.rules;
+        let decision = reconcile(base, seen, rules, &Answers::NONE);
+        match decision.wait {
+            None => {}
+            Some(Wait::Unknown(_)) => return self.leave(key, stored),
+            Some(Wait::Read(side)) => {
+                let side = self.joint.user[side];
+                return Err(Error::bug(format!("{side}: a record was read in part")));
+            }
+        }
+        if decision.writes() {
+            if decision.conflict.is_none() {
+                self.close(key)?;
+            }
+            let work = self.work(key, found, seen, base, &decision)?;
+            return self.push(work);
+        }
+        if let Some(ruling) = decision.conflict {
+            self.entry.clear();
+            put_bytes(key, &mut self.entry);
+            let ruled = Ruled {
+                ruling,
+                records: found.map(|entry| entry.map(|entry| own(entry.record))),
+                result: None,
+            };
+            ruled.encode(&mut self.entry);
+            self.open.push(&self.entry)?;
+            return self.leave(key, stored);
+        }
+        self.close(key)?;
+        match decision.base {
+            BaseMove::Keep => Ok(()),
+            BaseMove::Absent => self.remember(key, &Base::Absent),
+            BaseMove::Agreed => {
+                let present = Present::new(self.held(found, seen), self.before.batch);
+                self.remember(key, &Base::Present(present))
+            }
+            BaseMove::Observed(_) => Err(Error::bug("a base moved to one side's record")),
+        }
+    }
+
+    /// Leaves a key undecided: a base that becomes complete must not take its missing entry for agreed absence.
+    fn leave(&mut self, key: &[u8], stored: bool) -> Result<()> {
+        if stored || self.before.complete {
+            return Ok(());
+        }
+        self.remember(key, &Base::Unknown)
+    }
+
+    fn remember(&mut self, key: &[u8], base: &Base) -> Result<()> {
+        self.entry.clear();
+        put_bytes(key, &mut self.entry);
+        base.encode(&mut self.entry);
+        self.moves.push(&self.entry)
+    }
+
+    /// Notes that the key is in conflict no more, if it was.
+    fn close(&mut self, key: &[u8]) -> Result<()> {
+        if self.before.open.contains_key(key) {
+            self.gone.push(key.to_vec());
+        }
+        Ok(())
+    }
+
+    /// Makes the work that carries out a decision.
+    fn work(
+        &mut self,
+        key: &[u8],
+        found: &Found<'_>,
+        seen: &Sides<Observation<'_>>,
+        base: &Base,
+        decision: &Decision<'_>,
+    ) -> Result<Work> {
+        let after = Sides::by(|side| self.after(side, found, seen, decision));
+        let result = self.result(base, decision.base, &after);
+        let step = |side: Side, base: Base| {
+            let op = match decision.write[side] {
+                Write::Insert => Op::Insert,
+                Write::Update | Write::Nothing => Op::Update,
+                Write::Delete => Op::Delete,
+            };
+            step(side, op, after[side].as_ref(), found[side], base)
+        };
+        let first = match (decision.copy, decision.write.source) {
+            // What is overwritten there is copied in the same transaction, before anything else is written.
+            (Some(side), _) => side,
+            (None, Write::Nothing) => Side::Target,
+            (None, _) => Side::Source,
+        };
+        let (between, then) = if decision.two_step() {
+            let between = self.between(first.other(), found, seen);
+            (between, Some(step(first.other(), result.clone())))
+        } else {
+            (result.clone(), None)
+        };
+        let copied = decision.copy.and_then(|side| found[side]);
+        let conflict = decision.conflict.clone().map(|ruling| Ruled {
+            ruling,
+            records: found.map(|entry| entry.map(|entry| own(entry.record))),
+            result: result.present().map(|present| present.digest(Side::Source)),
+        });
+        Ok(Work {
+            key: key.to_vec(),
+            step: step(first, between),
+            copy: copied.map(|entry| own(entry.record)),
+            then,
+            conflict,
+            answers: None,
+        })
+    }
+
+    /// Makes the record that `side` holds after the decision; `None`: there is none, or it is the one that is there.
+    fn after(
+        &self,
+        side: Side,
+        found: &Found<'_>,
+        seen: &Sides<Observation<'_>>,
+        decision: &Decision<'_>,
+    ) -> Option<Batch> {
+        match decision.write[side] {
+            Write::Delete => return None,
+            Write::Nothing => return found[side].map(|entry| own(entry.record)),
+            Write::Insert | Write::Update => {}
+        }
+        let width = self.joint.shared.types().len();
+        let mut record = Batch::new(width);
+        for field in 0..width {
+            record.push(decision.value(side, field, seen)?);
+        }
+        Some(record)
+    }
+
+    /// Returns the base after all writes.
+    fn result(&mut self, base: &Base, moved: BaseMove, after: &Sides<Option<Batch>>) -> Base {
+        match (moved, &after.source, &after.target) {
+            (BaseMove::Agreed, Some(source), Some(target)) => {
+                let batch = self.before.batch;
+                let source = self.digested(source.record(0));
+                let target = self.digested(target.record(0));
+                Base::Present(Present::new(
+                    Sides::new(held(&source), held(&target)),
+                    batch,
+                ))
+            }
+            (BaseMove::Absent | BaseMove::Agreed, _, _) => Base::Absent,
+            (BaseMove::Keep | BaseMove::Observed(_), _, _) => base.clone(),
+        }
+    }
+
+    /// Returns the base between two writes: what the side that is not written yet still holds.
+    fn between(&self, side: Side, found: &Found<'_>, seen: &Sides<Observation<'_>>) -> Base {
+        let (Some(digest), Some(fields)) = (found[side].and_then(digest_of), seen.fields(side))
+        else {
+            return Base::Absent;
+        };
+        let held = || Held {
+            digest,
+            fields: fields.digests(),
+            version: None,
+        };
+        Base::Present(Present::new(Sides::new(held(), held()), self.before.batch))
+    }
+
+    fn digested(&mut self, record: Record<'_>) -> (Digest, Vec<FieldDigest>) {
+        let digest = encode::digest(record, &mut self.scratch);
+        let mut fields = Vec::new();
+        for value in record.values() {
+            fields.push(field_digest(value, &mut self.scratch));
+        }
+        (digest, fields)
+    }
+
+    /// What both sides hold, for a base that moves without a write.
+    fn held<'s>(&self, found: &Found<'_>, seen: &'s Sides<Observation<'_>>) -> Sides<Held<'s>> {
+        Sides::by(|side| Held {
+            digest: found[side].and_then(digest_of).unwrap_or(Digest(0)),
+            fields: seen.fields(side).map_or(&[], |fields| fields.digests()),
+            version: None,
+        })
+    }
+
+    /// Carries out what a person decided, if the conflict is still the one that the person saw.
+    fn answer(
+        &mut self,
+        key: &[u8],
+        found: &Found<'_>,
+        seen: &Sides<Observation<'_>>,
+        waiting: &Waiting,
+    ) -> Result<bool> {
+        let digests = found.as_ref().map(|entry| entry.and_then(digest_of));
+        let unknown = Side::BOTH
+            .into_iter()
+            .any(|side| found[side].is_some() && digests[side].is_none());
+        if unknown {
+            return Ok(false);
+        }
+        let wanted = waiting.wanted.as_ref();
+        let wanted = wanted.map(|record| self.digested(record.record(0)));
+        let goal = wanted.as_ref().map(|(digest, _)| *digest);
+        let told = Side::BOTH
+            .into_iter()
+            .all(|side| digests[side] == goal || digests[side] == waiting.expected[side]);
+        if !told {
+            self.answered.push((waiting.id, Answered::changed()));
+            return Ok(false);
+        }
+        let write = digests.map(|digest| digest != goal);
+        if !write.source && !write.target {
+            self.answered.push((waiting.id, Answered::Done(goal)));
+            return Ok(false);
+        }
+        let result = match &wanted {
+            Some(wanted) => Base::Present(Present::new(
+                Sides::new(held(wanted), held(wanted)),
+                self.before.batch,
+            )),
+            None => Base::Absent,
+        };
+        let step = |side: Side, base: Base| {
+            let op = match (digests[side], goal) {
+                (_, None) => Op::Delete,
+                (None, Some(_)) => Op::Insert,
+                (Some(_), Some(_)) => Op::Update,
+            };
+            step(side, op, waiting.wanted.as_ref(), found[side], base)
+        };
+        let (step, then) = if write.source && write.target {
+            let between = self.between(Side::Target, found, seen);
+            (
+                step(Side::Source, between),
+                Some(step(Side::Target, result)),
+            )
+        } else if write.source {
+            (step(Side::Source, result), None)
+        } else {
+            (step(Side::Target, result), None)
+        };
+        self.push(Work {
+            key: key.to_vec(),
+            step,
+            copy: None,
+            then,
+            conflict: None,
+            answers: Some(waiting.id),
+        })?;
+        Ok(true)
+    }
+
+    fn push(&mut self, work: Work) -> Result<()> {
+        for step in [Some(&work.step), work.then.as_ref()].into_iter().flatten() {
+            self.planned[step.side].counts.add(step.op);
+        }
+        if work.copy.is_some() {
+            self.planned[work.step.side].counts.add(Op::Insert);
+        }
+        self.entry.clear();
+        work.encode(&mut self.entry);
+        let growing = &mut self.planned[work.step.side];
+        let spool = match work.step.op {
+            Op::Insert | Op::Update => &mut growing.upserts,
+            Op::Delete => &mut growing.deletes,
+        };
+        spool.push(&self.entry)
+    }
+
+    fn finish(self, parked: Vec<Parked>) -> Result<Decided> {
+        let planned = |growing: Growing| -> Result<Planned> {
+            Ok(Planned {
+                upserts: growing.upserts.finish()?,
+                deletes: growing.deletes.finish()?,
+                counts: growing.counts,
+            })
+        };
+        Ok(Decided {
+            planned: Sides::new(planned(self.planned.source)?, planned(self.planned.target)?),
+            moves: self.moves.finish()?,
+            open: self.open.finish()?,
+            gone: self.gone,
+            answered: self.answered,
+            totals: self.totals,
+            differences: self.differences,
+            parked,
+            largest: self.largest,
+        })
+    }
+}
+
+/// Makes one write: `after` is the record to write, `entry` what stands there.
+fn step(side: Side, op: Op, after: Option<&Batch>, entry: Option<Entry<'_>>, base: Base) -> Step {
+    let changed = match (op, after, entry) {
+        (Op::Update, Some(after), Some(entry)) => differing(after.record(0), entry.record),
+        _ => Vec::new(),
+    };
+    let record = match (after, entry) {
+        (Some(after), _) => after.clone(),
+        (None, Some(entry)) => own(entry.record),
+        (None, None) => Batch::new(0),
+    };
+    Step {
+        side,
+        op,
+        record,
+        expected: entry.and_then(digest_of),
+        changed,
+        base,
+    }
+}
+
+fn differing(a: Record<'_>, b: Record<'_>) -> Vec<usize> {
+    let mut scratch = Vec::new();
+    let mut digest = |value| field_digest(value, &mut scratch);
+    let pairs = a.values().zip(b.values()).enumerate();
+    pairs
+        .filter(|(_, (a, b))| digest(*a) != digest(*b))
+        .map(|(field, _)| field)
+        .collect()
+}
+
+/// Tells whether both sides hold what the base says, so that there is nothing to decide.
+fn agreed(base: &Base, found: &Found<'_>, digests: &Sides<Option<Digest>>) -> bool {
+    match base {
+        Base::Present(present) => Side::BOTH
+            .into_iter()
+            .all(|side| digests[side] == Some(present.digest(side))),
+        Base::Absent => found.source.is_none() && found.target.is_none(),
+        Base::Unknown => false,
+    }
+}
+
+fn digest_of(entry: Entry<'_>) -> Option<Digest> {
+    match entry.standing {
+        Standing::Present(digest) => Some(digest),
+        Standing::Unknown => None,
+    }
+}
+
+fn held<'h>(digested: &'h (Digest, Vec<FieldDigest>)) -> Held<'h> {
+    Held {
+        digest: digested.0,
+        fields: &digested.1,
+        version: None,
+    }
+}
+
+/// What a side shows under a key. That there is nothing is a fact only because nobody acts on it before both scans have
+/// come to their ends.
+fn observe<'e>(entry: Option<Entry<'e>>, digests: &'e [FieldDigest]) -> Result<Observation<'e>> {
+    let Some(entry) = entry else {
+        return Ok(Observation::Absent);
+    };
+    match entry.standing {
+        Standing::Unknown => Ok(Observation::Unknown(Reason::Unrepresentable)),
+        Standing::Present(digest) => Ok(Observation::Present(Seen {
+            digest: Some(digest),
+            fields: Some(Fields::new(entry.record, digests)?),
+            ..Seen::default()
+        })),
+    }
+}

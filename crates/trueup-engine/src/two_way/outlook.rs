@@ -1,0 +1,136 @@
+//! The plan of a two-way link: what [`run`](super::run) would write, on both sides. Writes nothing, anywhere.
+
+use super::decide::{Before, Decided, decide};
+use super::pass::open_keys;
+use super::prepare::Joint;
+use super::summary::{self, Found};
+use super::work::Work;
+use super::{in_order, prepared};
+use crate::link::{Link, World};
+use crate::report::Report;
+use crate::state::{LinkId, Store};
+use std::collections::BTreeMap;
+use trueup_core::Result;
+use trueup_core::endpoint::Snapshot;
+use trueup_core::plan::{Decoded, Form};
+use trueup_core::side::{Side, Sides};
+
+/// Compares both sides with the base and passes the plan to `out`, line by line. What an interrupted run left behind is
+/// finished by the next run and does not show here.
+///
+/// # Errors
+/// Those of reading; `Guard` when the guard would stop the plan, which is printed first.
+pub(crate) fn plan(
+    link: &mut Link,
+    store: Option<&Store>,
+    id: &LinkId,
+    world: &World<'_>,
+    form: Form,
+    out: &mut dyn FnMut(&str) -> Result<()>,
+) -> Result<Report> {
+    in_order(link, |link, turned| {
+        let joints = prepared(link, turned)?;
+        let name = |side: Side| super::user(turned, side).name();
+        let source = link.source.snapshot();
+        let source = source.map_err(|error| error.at(name(Side::Source)))?;
+        let target = link.target.snapshot();
+        let target = target.map_err(|error| error.at(name(Side::Target)))?;
+        let mut snapshots: Sides<Box<dyn Snapshot>> = Sides::new(source, target);
+        let empty = Store::in_memory("plan")?;
+        let store = store.unwrap_or(&empty);
+        let mut all = Vec::new();
+        for joint in &joints {
+            let known = store.peek_collection(id, &joint.names(), &joint.shared.shape())?;
+            let before = Before {
+                store,
+                collection: known.as_ref().map(|known| known.id),
+                complete: known.as_ref().is_some_and(|known| known.complete),
+                open: open_keys(store, &id.durable, joint)?,
+                answers: BTreeMap::new(),
+                batch: 0,
+            };
+            let mut decided = decide(joint, before, &mut snapshots, world)?;
+            for side in [Side::Target, Side::Source] {
+                print(joint, &mut decided, super::user(turned, side), form, out)?;
+            }
+            all.push(decided);
+        }
+        summary::guard(link, &joints, &all)?;
+        Ok(report(link, turned, &joints, &all))
+    })
+}
+
+/// Prints what is planned for one side: the first writes, and the second ones of decisions that begin elsewhere.
+fn print(
+    joint: &Joint,
+    decided: &mut Decided,
+    side: Side,
+    form: Form,
+    out: &mut dyn FnMut(&str) -> Result<()>,
+) -> Result<()> {
+    let plan = summary::plan_of(joint, decided, side);
+    let to = joint.user[side];
+    if plan.is_empty() {
+        return Ok(());
+    }
+    let mut text = format!("to the {to}: ");
+    match form {
+        Form::Text => plan.write_header(&mut text),
+        Form::Json => {
+            let mut header = plan.header_json();
+            header["to"] = to.name().into();
+            text = format!("{header}\n");
+        }
+    }
+    out(&text)?;
+    let width = joint.shared.types().len();
+    for first in [side, side.other()] {
+        let planned = &mut decided.planned[first];
+        for spool in [&mut planned.upserts, &mut planned.deletes] {
+            let mut reader = spool.read()?;
+            while let Some(entry) = reader.next()? {
+                let work = Work::decode(entry, width)?;
+                let steps = [Some(&work.step), work.then.as_ref()];
+                for step in steps.into_iter().flatten().filter(|step| step.side == side) {
+                    let action = Decoded {
+                        op: step.op,
+                        before: step.expected,
+                        after: None,
+                        changed: step.changed.clone(),
+                    };
+                    let record = step.record.record(0);
+                    text.clear();
+                    match form {
+                        Form::Text => plan.write_action(&action, record, &mut text),
+                        Form::Json => {
+                            text = format!("{}\n", plan.action_json(&action, record));
+                        }
+                    }
+                    out(&text)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn report(link: &Link, turned: bool, joints: &[Joint], all: &[Decided]) -> Report {
+    let found: Vec<Found> = all.iter().map(|one| Found::new(one, Vec::new())).collect();
+    let tally = super::carry::Tally::new(joints.len());
+    let pass = super::pass::Pass {
+        found: found.clone(),
+        again: false,
+        idle: true,
+        positions: Sides::by(|_| trueup_core::endpoint::Position(String::new())),
+    };
+    let mut report = summary::report(link, turned, joints, &found, &pass, &tally);
+    for (one, summary) in all.iter().zip(&mut report.collections) {
+        summary.open_conflicts = one.open.len();
+        summary.conflicts = one.open.len();
+    }
+    let written = |one: &Decided| Sides::by(|side| one.planned[side].counts);
+    report.equal = all
+        .iter()
+        .all(|one| !summary::writes(written(one)) && one.open.len() == 0);
+    report
+}

@@ -1,0 +1,253 @@
+//! One pass: open, compare, guard, seal, apply, remember.
+
+use super::answer::{self, Answered};
+use super::carry::{Carrier, Tally};
+use super::decide::{Before, Decided, decide};
+use super::open::{Opened, open};
+use super::prepare::Joint;
+use super::summary::{self, Found};
+use super::work::Ruled;
+use crate::link::{Link, World};
+use crate::state::{CollectionId, ConflictFilter, Ends, LinkId, RunId, Store};
+use std::collections::BTreeMap;
+use trueup_core::base::Base;
+use trueup_core::codec::Reader;
+use trueup_core::conflict::Conflict;
+use trueup_core::digest::Digest;
+use trueup_core::endpoint::{Endpoint, Position, Snapshot};
+use trueup_core::mapping::key_digest;
+use trueup_core::side::{Side, Sides};
+use trueup_core::{Error, Result};
+
+/// Base entries moved in one transaction.
+const MOVES: usize = 4_096;
+
+/// What became of a pass.
+pub(super) struct Pass {
+    /// What each collection held before.
+    pub(super) found: Vec<Found>,
+    /// Whether records changed while it was under way: another pass has to look at them.
+    pub(super) again: bool,
+    /// Whether nothing had to be written or remembered.
+    pub(super) idle: bool,
+    /// Where each side was read.
+    pub(super) positions: Sides<Position>,
+}
+
+/// What a pass needs.
+pub(super) struct Passing<'a, 'w> {
+    pub(super) link: &'a mut Link,
+    pub(super) store: &'a mut Store,
+    pub(super) ends: &'a Ends,
+    pub(super) id: &'a LinkId,
+    pub(super) run: RunId,
+    pub(super) world: &'a World<'w>,
+    pub(super) tally: &'a mut Tally,
+    pub(super) notes: &'a mut Vec<String>,
+}
+
+impl Passing<'_, '_> {
+    pub(super) fn pass(&mut self, joints: &mut [Joint]) -> Result<Pass> {
+        for done in &mut self.tally.done {
+            (done.stale, done.refused) = (0, BTreeMap::new());
+        }
+        let mut opened = self.open(joints)?;
+        let (mut decided, positions) = self.compare(joints, &opened)?;
+        summary::guard(self.link, joints, &decided)?;
+        self.world.failpoints.pass("two-way.planned")?;
+        let idle = decided.iter().all(Decided::is_idle);
+        let complete = opened.collections.iter().all(|known| known.complete);
+        if !idle || !complete {
+            let user = joints.first().map(|joint| joint.user);
+            let user = user.unwrap_or_else(|| Sides::by(|side| side));
+            opened.seal(self.store, self.id, self.world, &user)?;
+            for (known, one) in opened.collections.iter().zip(&mut decided) {
+                self.remember(known.id, one)?;
+            }
+            self.carrier(&mut opened, joints).carry(&mut decided)?;
+            for joint in joints.iter_mut() {
+                joint.create = Sides::new(None, None);
+            }
+        }
+        let mut found = Vec::new();
+        for (index, one) in decided.iter_mut().enumerate() {
+            let known = &opened.collections[index];
+            let open = self.conflicts(joints, index, known.id, one)?;
+            if self.tally.done[index].stale == 0 && !known.complete {
+                self.store.complete(self.id, known.id)?;
+                self.world.failpoints.pass("two-way.completed")?;
+            }
+            found.push(Found::new(one, open));
+        }
+        Ok(Pass {
+            found,
+            again: self.tally.done.iter().any(|done| done.stale > 0),
+            idle,
+            positions,
+        })
+    }
+
+    fn open(&mut self, joints: &[Joint]) -> Result<Opened> {
+        let mut recovered = Vec::new();
+        let mut endpoints: Sides<&mut dyn Endpoint> =
+            Sides::new(self.link.source.as_mut(), self.link.target.as_mut());
+        let opened = open(
+            &mut endpoints,
+            self.ends,
+            self.store,
+            self.id,
+            joints,
+            self.world,
+            &mut recovered,
+        );
+        self.tally.recovered(&recovered);
+        let mut opened = opened?;
+        self.notes.append(&mut opened.notes);
+        Ok(opened)
+    }
+
+    fn carrier<'c>(&'c mut self, opened: &'c mut Opened, joints: &'c [Joint]) -> Carrier<'c> {
+        Carrier {
+            opened,
+            store: self.store,
+            link: self.id,
+            run: self.run,
+            joints,
+            world: self.world,
+            tally: self.tally,
+        }
+    }
+
+    /// Reads both sides and decides. The snapshots end here: an endpoint may not be able to take writes while one is
+    /// held.
+    fn compare(
+        &mut self,
+        joints: &[Joint],
+        opened: &Opened,
+    ) -> Result<(Vec<Decided>, Sides<Position>)> {
+        let user = joints.first().map(|joint| joint.user);
+        let name = |side: Side| user.map_or("endpoint", |user| user[side].name());
+        let source = self.link.source.snapshot();
+        let source = source.map_err(|error| error.at(name(Side::Source)))?;
+        let target = self.link.target.snapshot();
+        let target = target.map_err(|error| error.at(name(Side::Target)))?;
+        let mut snapshots: Sides<Box<dyn Snapshot>> = Sides::new(source, target);
+        let mut decided = Vec::new();
+        for (joint, known) in joints.iter().zip(&opened.collections) {
+            let open = open_keys(self.store, &self.id.durable, joint)?;
+            let mut answers = BTreeMap::new();
+            let mut refused = Vec::new();
+            for (id, key, answer, conflict) in self.store.answers(known.id)? {
+                match answer::waiting(id, &answer, &conflict, joint) {
+                    Ok(waiting) => drop(answers.insert(key, waiting)),
+                    Err(why) => refused.push((id, Answered::Refused(why))),
+                }
+            }
+            let before = Before {
+                store: self.store,
+                collection: Some(known.id),
+                complete: known.complete,
+                open,
+                answers,
+                batch: self.run.0.unsigned_abs(),
+            };
+            let mut one = decide(joint, before, &mut snapshots, self.world)?;
+            one.answered.extend(refused);
+            decided.push(one);
+        }
+        let positions = snapshots.as_ref().map(|snapshot| snapshot.position());
+        Ok((decided, positions))
+    }
+
+    /// Moves the base where both sides agree without a write.
+    fn remember(&mut self, collection: CollectionId, one: &mut Decided) -> Result<()> {
+        let mut reader = one.moves.read()?;
+        let mut moves = Vec::new();
+        loop {
+            let entry = reader.next()?;
+            let last = entry.is_none();
+            if let Some(entry) = entry {
+                let mut entry = Reader::new(entry);
+                let key = entry.bytes()?.to_vec();
+                moves.push((key, Base::decode(entry.bytes()?)?));
+            }
+            if moves.len() >= MOVES || (last && !moves.is_empty()) {
+                self.store.move_base(self.id, collection, &moves)?;
+                self.world.failpoints.pass("two-way.moved")?;
+                moves.clear();
+            }
+            if last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Puts open conflicts on record, closes those that are over, and notes what became of answers. Returns the digests
+    /// of the keys in open conflict.
+    fn conflicts(
+        &mut self,
+        joints: &[Joint],
+        index: usize,
+        collection: CollectionId,
+        one: &mut Decided,
+    ) -> Result<Vec<Digest>> {
+        let joint = &joints[index];
+        let (name, width) = (joint.partition(Side::Source), joint.shared.types().len());
+        let now_ms = self.world.clock.now_ms();
+        let mut keys = Vec::new();
+        let mut reader = one.open.read()?;
+        while let Some(entry) = reader.next()? {
+            let (key, ruled) = Ruled::read_open(entry, width)?;
+            keys.push(key_digest(&key));
+            let records = ruled.records.as_ref();
+            let records = records.map(|record| record.as_ref().map(|record| record.record(0)));
+            let conflict = Conflict::new(name, &key, ruled.ruling, records);
+            self.store
+                .open_conflict(self.id, self.run, collection, &conflict, now_ms)?;
+        }
+        for key in &one.gone {
+            self.store
+                .close_conflict(self.id, collection, key, "agreed", None)?;
+        }
+        for (id, became) in std::mem::take(&mut one.answered) {
+            match became {
+                Answered::Done(result) => self.store.answered(self.id, id, None, result)?,
+                Answered::Refused(why) => self.store.answered(self.id, id, Some(&why), None)?,
+            }
+        }
+        self.world.failpoints.pass("two-way.conflicts-recorded")?;
+        Ok(keys)
+    }
+}
+
+/// The conflicts of one collection that are on record as open, by key.
+pub(super) fn open_keys(
+    store: &Store,
+    durable: &str,
+    joint: &Joint,
+) -> Result<BTreeMap<Vec<u8>, crate::state::ConflictId>> {
+    let filter = ConflictFilter {
+        open: true,
+        link: Some(durable.to_owned()),
+        ..ConflictFilter::default()
+    };
+    let names = joint.names();
+    let found = store.conflicts(&filter)?;
+    let ours = found.into_iter().filter(|c| c.collection == names);
+    Ok(ours.map(|conflict| (conflict.key, conflict.id)).collect())
+}
+
+impl Ruled {
+    /// Reads an entry of the spool of open conflicts.
+    pub(super) fn read_open(entry: &[u8], width: usize) -> Result<(Vec<u8>, Self)> {
+        let mut reader = Reader::new(entry);
+        let key = reader.bytes()?.to_vec();
+        let ruled = Self::decode(&mut reader, width)?;
+        if reader.is_done() {
+            Ok((key, ruled))
+        } else {
+            Err(Error::corrupt("a spooled conflict does not decode")
+                .hint("a temporary file was changed while it was in use; run again"))
+        }
+    }
+}
