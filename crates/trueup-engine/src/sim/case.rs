@@ -1,7 +1,10 @@
 //! What a seed stands for.
 
 use crate::link::{Limits, Mode};
+use crate::two_way::{ConflictRule, PolicySpec, TwoWay};
 use trueup_core::guard::Guard;
+use trueup_core::policy::{OnDelete, Policy};
+use trueup_core::side::Side;
 use trueup_testkit::memory::Sabotage;
 use trueup_testkit::sim::random::Random;
 use trueup_testkit::sim::{Act, Rates, Setting};
@@ -12,6 +15,63 @@ pub(super) enum Flaw {
     None,
     Marker,
     Epoch,
+    Check,
+    StaleList,
+}
+
+/// The rules for conflicts, in the order of the simulated sides.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    default: Policy,
+    field: Option<(&'static str, Policy)>,
+    on_delete: OnDelete,
+    stamp: bool,
+}
+
+impl Rules {
+    fn of(random: &mut Random) -> Self {
+        let whole = [
+            Policy::Manual,
+            Policy::Manual,
+            Policy::Source,
+            Policy::Target,
+            Policy::Newest,
+            Policy::KeepBoth(Side::Source),
+            Policy::Max,
+            Policy::Min,
+        ];
+        let single = [Policy::Source, Policy::Target, Policy::Max, Policy::Manual];
+        let default = random.pick(&whole);
+        let field = random.chance(30).then(|| random.pick(&["x", "y"]));
+        Self {
+            default,
+            field: field.map(|name| (name, random.pick(&single))),
+            on_delete: random.pick(&[OnDelete::Keep, OnDelete::Wins]),
+            stamp: default == Policy::Newest,
+        }
+    }
+
+    /// The link's rules, for a user who calls the sides so, or the other way round.
+    pub(super) fn link(&self, turned: bool) -> TwoWay {
+        let named = |policy: Policy| match turned {
+            true => PolicySpec::Named(policy.mirrored()),
+            false => PolicySpec::Named(policy),
+        };
+        let rule = |(name, policy): (&str, Policy)| ConflictRule {
+            collection: None,
+            field: Some(name.to_owned()),
+            policy: named(policy),
+        };
+        TwoWay {
+            default: named(self.default),
+            rules: self.field.map(rule).into_iter().collect(),
+            on_delete: vec![(None, self.on_delete)],
+            stamps: match self.stamp {
+                true => vec![(None, "at".to_owned())],
+                false => Vec::new(),
+            },
+        }
+    }
 }
 
 /// One simulation.
@@ -23,6 +83,7 @@ pub(super) struct Case {
     pub(super) mode: Mode,
     pub(super) guard: Guard,
     pub(super) limits: Limits,
+    pub(super) rules: Rules,
     /// The target's collections are missing at first.
     pub(super) bare_target: bool,
     /// Runs in trouble.
@@ -36,22 +97,25 @@ impl Case {
     pub(super) fn of(seed: u64, flaw: Flaw) -> Self {
         let mut random = Random::new(seed ^ 0x7275_6575_7021);
         let collections = random.pick(&[&["a"][..], &["a", "b"]]).to_vec();
+        let two_way = matches!(flaw, Flaw::Check | Flaw::StaleList) || random.chance(60);
+        let rules = Rules::of(&mut random);
         let setting = Setting {
             collections,
             keys: 3 + random.below(6),
-            two_way: false,
-            stamp: false,
+            two_way,
+            stamp: two_way && rules.stamp,
             rates: rates(&mut random),
-            lose_stale_list: false,
+            lose_stale_list: flaw == Flaw::StaleList,
             trace: false,
         };
         Self {
             seed,
             setting,
+            rules,
             sabotage: Sabotage {
                 no_marker: flaw == Flaw::Marker,
                 no_epoch_check: flaw == Flaw::Epoch,
-                no_check: false,
+                no_check: flaw == Flaw::Check,
             },
             mode: Mode {
                 write: true,
@@ -74,6 +138,13 @@ impl Case {
             passes: 1 + random.below(4),
             idle_passes: if random.chance(5) { 10 } else { 1 },
         }
+    }
+}
+
+impl Case {
+    /// The rules for conflicts, where the link goes both ways.
+    pub(super) fn two_way(&self, turned: bool) -> Option<TwoWay> {
+        self.setting.two_way.then(|| self.rules.link(turned))
     }
 }
 

@@ -1,17 +1,17 @@
 //! Lets engines run in a simulated world: in trouble, then in peace, then idle.
 
-use super::audit::Audit;
+use super::audit::{Audit, Over, settled};
 use super::case::Case;
 use super::states::States;
 use crate::clock::Clock;
 use crate::link::{Link, World};
 use crate::report::Report;
 use crate::run;
-use crate::state::Store;
+use crate::state::{ConflictFilter, LinkId, Store};
 use crate::testing::{Silent, seeded};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
 use trueup_core::failpoint::Failpoints;
@@ -57,8 +57,14 @@ pub(super) struct Driver {
     pub(super) sim: Sim,
     pub(super) states: Mutex<States>,
     pub(super) audit: Mutex<Audit>,
+    trust: Mutex<Option<Trust>>,
+    link: LinkId,
     random: Box<Random>,
 }
+
+/// Which state and which endpoints belonged together when a run ended well: the state's path, how often states were
+/// replaced, how often each side was put back, and how many runs there were.
+type Trust = (PathBuf, u64, [u32; 2]);
 
 /// As [`World::random`].
 type Random = dyn Fn(&mut [u8]) -> Result<()> + Send + Sync;
@@ -77,6 +83,8 @@ pub(super) fn simulate(case: &Case) -> Verdict {
         case: case.clone(),
         states: Mutex::new(States::new()),
         audit: Mutex::new(Audit::default()),
+        trust: Mutex::new(None),
+        link: link_id(&sim, case),
         random: Box::new(seeded(case.seed)),
         sim,
     });
@@ -112,7 +120,11 @@ impl Driver {
     /// Faults have stopped, and nobody edits: the sides must agree soon, and stay as they are.
     fn peace(&self) {
         let own = self.states().own();
-        let shaken = self.sim.happened().contains_key(&Act::Crash) || self.audit().shaken();
+        let happened = self.sim.happened();
+        let shaking = [Act::Crash, Act::PutBack, Act::PutBackState, Act::LoseState];
+        let shaken = shaking
+            .iter()
+            .any(|act| happened.get(act).is_some_and(|&n| n > 0));
         let passes_max = if shaken { 3 } else { 2 };
         let (mut passes, mut lift) = (0, false);
         while self.sim.violations().is_empty() {
@@ -138,7 +150,7 @@ impl Driver {
             if let Some(why) = self.unsettled(&ended) {
                 self.sim.violate(format!("G4: an idle run: {why}"));
             }
-            if self.sim.commits(run) > 0 {
+            if self.sim.writes(run) > 0 {
                 self.sim.violate(String::from("G4: an idle run wrote"));
             }
         }
@@ -155,6 +167,11 @@ impl Driver {
                 let fresh = self.sim.draw(|random| random.chance(50));
                 let mut states = self.states();
                 if fresh || !states.second().exists() {
+                    if self.case.setting.two_way && states.second().exists() {
+                        let held = states.held(&states.second());
+                        let joining = self.sim.is_joining();
+                        self.audit().conflicts(&self.sim, joining, &held);
+                    }
                     states.split();
                     self.audit().forget_state(&states.second());
                 }
@@ -165,12 +182,18 @@ impl Driver {
             Outer::CopyState => self.states().copy(),
             Outer::PutBackState | Outer::LoseState => {
                 let mut states = self.states();
+                if self.case.setting.two_way {
+                    let held = states.held(&states.own());
+                    let joining = self.sim.is_joining();
+                    self.audit().conflicts(&self.sim, joining, &held);
+                }
                 let replaced = match outer {
                     Outer::LoseState => states.lose(),
                     _ => states.put_back(),
                 };
                 if replaced {
                     self.audit().forget_state(&states.own());
+                    self.sim.set_joining(true);
                 }
                 return replaced;
             }
@@ -179,9 +202,13 @@ impl Driver {
     }
 
     /// Runs an engine once, and looks at what it did.
-    fn run(&self, state: &Path, lift_guard: bool, nested: bool) -> (RunId, Ended) {
+    fn run(&self, state: &Path, lifted: bool, nested: bool) -> (RunId, Ended) {
+        let now = self.now(state);
+        let joining = self.trust().as_ref() != Some(&now);
+        self.sim.set_joining(joining);
         let run = self.sim.start(nested);
-        let ended = match catch_unwind(AssertUnwindSafe(|| self.engine(run, state, lift_guard))) {
+        let engine = || self.engine(run, state, lifted);
+        let ended = match catch_unwind(AssertUnwindSafe(engine)) {
             Ok(Ok(report)) => Ended::Done(Box::new(report)),
             Ok(Err(error)) => Ended::Failed(error),
             Err(panic) if panic.is::<Crash>() => Ended::Died,
@@ -194,16 +221,40 @@ impl Driver {
             }
         };
         self.sim.end(run, &ended.told());
-        let case = &self.case;
-        self.audit()
-            .run(&self.sim, case, run, state, lift_guard, &ended);
+        self.audit().run(&Over {
+            sim: &self.sim,
+            case: &self.case,
+            link: &self.link,
+            run,
+            state,
+            lifted,
+            joining: self.sim.is_joining(),
+            ended: &ended,
+        });
+        // Who was interrupted by another engine cannot know what became of the base.
+        let alone = self.sim.is_last(run);
+        if nested {
+            self.sim.set_joining(true);
+        }
+        match ended {
+            Ended::Done(_) if alone => *self.trust() = Some(now),
+            _ if !alone || joining => *self.trust() = None,
+            _ => {}
+        }
         (run, ended)
     }
 
-    fn engine(&self, run: RunId, state: &Path, lift_guard: bool) -> Result<Report> {
+    /// What must stay as it is for base and endpoints to belong together.
+    fn now(&self, state: &Path) -> Trust {
+        let put_back = Side::BOTH.map(|side| self.sim.put_back(side));
+        (state.to_owned(), self.audit().replaced, put_back)
+    }
+
+    fn engine(&self, run: RunId, state: &Path, lifted: bool) -> Result<Report> {
         let mut store = Store::open(state, "unborn")?;
-        let (mut link, clock) = (self.link(run), SimClock(self.sim.clone(), run));
-        link.mode.lift_guard |= lift_guard;
+        let turned = self.case.setting.two_way && self.sim.draw(|random| random.chance(30));
+        let (mut link, clock) = (self.link(run, turned), SimClock(self.sim.clone(), run));
+        link.mode.lift_guard |= lifted;
         let sim = self.sim.clone();
         let folder = self.states().folder().to_owned();
         let world = World {
@@ -218,25 +269,43 @@ impl Driver {
         run::run(&mut link, &mut store, &world)
     }
 
-    fn link(&self, run: RunId) -> Link {
+    fn link(&self, run: RunId, turned: bool) -> Link {
+        let side = |side: Side| if turned { side.other() } else { side };
         Link {
-            source: self.sim.endpoint(run, Side::Source),
-            target: self.sim.endpoint(run, Side::Target),
+            source: self.sim.endpoint(run, side(Side::Source)),
+            target: self.sim.endpoint(run, side(Side::Target)),
             collections: Vec::new(),
             mode: self.case.mode,
             guard: self.case.guard,
-            two_way: None,
+            two_way: self.case.two_way(turned),
         }
     }
 
     /// Says why the link has not settled.
     fn unsettled(&self, ended: &Ended) -> Option<String> {
+        let two_way = self.case.setting.two_way;
         match ended {
             Ended::Done(report) if report.exit_code() == 0 && report.equal => {}
+            Ended::Done(report)
+                if two_way && report.exit_code() == 1 && report.open_conflicts() > 0 => {}
             Ended::Done(report) => return Some(format!("{report:?}")),
             Ended::Failed(error) => return Some(format!("{error:?}")),
             Ended::Died => return Some(String::from("the engine died")),
         }
+        if !two_way {
+            return self.unequal();
+        }
+        let store = Store::open(&self.states().own(), "unborn").ok()?;
+        let open = ConflictFilter {
+            open: true,
+            ..ConflictFilter::default()
+        };
+        let open = store.conflicts(&open).unwrap();
+        settled(&self.sim, &self.case, &open).err()
+    }
+
+    /// Says where the target of a one-way link differs from its source.
+    fn unequal(&self) -> Option<String> {
         let (source, target) = (self.sim.memory(Side::Source), self.sim.memory(Side::Target));
         for name in &self.case.setting.collections {
             let (wanted, mut found) = (source.records(name), target.records(name));
@@ -248,6 +317,10 @@ impl Driver {
             }
         }
         None
+    }
+
+    fn trust(&self) -> MutexGuard<'_, Option<Trust>> {
+        self.trust.lock().unwrap()
     }
 
     fn states(&self) -> MutexGuard<'_, States> {
@@ -270,4 +343,17 @@ impl Clock for SimClock {
     fn wait_ms(&self, ms: u64) {
         self.0.wait(self.1, ms);
     }
+}
+
+/// The link's name in the state.
+fn link_id(sim: &Sim, case: &Case) -> LinkId {
+    let link = Link {
+        source: sim.memory(Side::Source).boxed(),
+        target: sim.memory(Side::Target).boxed(),
+        collections: Vec::new(),
+        mode: case.mode,
+        guard: case.guard,
+        two_way: case.two_way(false),
+    };
+    link.id()
 }

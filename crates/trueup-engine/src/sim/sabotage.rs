@@ -21,3 +21,13 @@ fn missing_marker_is_caught() {
 fn missing_epoch_check_is_caught() {
     is_caught(Flaw::Epoch);
 }
+
+#[test]
+fn missing_compare_and_set_is_caught() {
+    is_caught(Flaw::Check);
+}
+
+#[test]
+fn missing_list_of_stale_writes_is_caught() {
+    is_caught(Flaw::StaleList);
+}

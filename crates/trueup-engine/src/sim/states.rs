@@ -2,7 +2,7 @@
 //!
 //! A store in use is copied as a backup would, and replaced as an administrator would: another file under the same name.
 
-use crate::state::Store;
+use crate::state::{ConflictFilter, PastConflict, Store};
 use rusqlite::Connection;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -87,6 +87,21 @@ impl States {
         remove(&self.own());
         fs::write(self.own(), empty).unwrap();
         true
+    }
+
+    /// Returns the conflicts that a store holds for batches on their way: with the store, they go.
+    pub(super) fn held(&self, state: &Path) -> Vec<PastConflict> {
+        let held = "UPDATE conflict SET stage = 'closed' WHERE stage = 'held'";
+        let copy = self.folder.path().join("held");
+        remove(&copy);
+        let connection = Connection::open(state).unwrap();
+        let vacuum = "VACUUM INTO ?1";
+        connection
+            .execute(vacuum, [copy.to_str().unwrap()])
+            .unwrap();
+        Connection::open(&copy).unwrap().execute(held, []).unwrap();
+        let store = Store::open(&copy, "unborn").unwrap();
+        store.conflicts(&ConflictFilter::default()).unwrap()
     }
 
     fn back_up_to(&self, path: &Path) {

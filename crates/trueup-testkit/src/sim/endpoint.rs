@@ -3,8 +3,8 @@
 //! A connection that broke stays broken for the writer, scan or snapshot it happened to; the endpoint itself connects
 //! again by the next call, as the contract has it.
 
-use super::late::{self, Late, Said};
-use super::{Act, Author, RunId, Sim, fault};
+use super::late::{self, Late, Said, Sent};
+use super::{Act, Author, Reading, RunId, Sim, fault};
 use crate::faults::subset::{OwnedWrites, apply_without, key_of};
 use crate::owned::Owned;
 use std::sync::Arc;
@@ -125,11 +125,13 @@ impl Endpoint for SimEndpoint {
         };
         let keys = names.iter().map(keys).collect();
         let of = &mut inner.runs[run.0];
-        if of.seen[side].is_none() {
-            of.keys[side] = keys;
-        }
+        of.readings[side].push(Reading {
+            keys,
+            ..Reading::default()
+        });
         of.seen[side] = Some(Arc::clone(&seen.ghosts));
         inner.connections[self.line.connection] = moment;
+        inner.excuse_joined(run);
         Ok(Box::new(SimSnapshot {
             line: Line {
                 generation,
@@ -249,11 +251,11 @@ impl SimWriter {
 
     /// What follows a commit.
     fn committed(&mut self, call: &'static str) -> Result<()> {
-        let side = self.line.side;
-        self.line
-            .sim
-            .lock()
-            .committed(side, &self.link, self.serial);
+        let (side, run) = (self.line.side, self.line.run);
+        let mut inner = self.line.sim.lock();
+        inner.committed(side, &self.link, self.serial);
+        inner.runs[run.0].writes += 1;
+        drop(inner);
         self.line.observe();
         if self.line.happens(Act::LoseReply) {
             return self.broken("the reply was lost");
@@ -267,23 +269,23 @@ impl SimWriter {
         Err(fault(Kind::Unavailable, why))
     }
 
-    /// Leaves the batch in flight.
+    /// Leaves a batch in flight.
     fn late(&mut self, writes: &Writes<'_>) -> Result<Applied> {
+        let memory = self.line.sim.memory(self.line.side);
+        let said = Said::of(writes, |index| {
+            let record = memory.record(&writes.schema.collection, &key_of(writes, index))?;
+            let fields = writes.fields.iter();
+            Some(fields.map(|&field| record[field].clone()).collect())
+        });
+        self.send(Sent::Batch(Box::new(OwnedWrites::of(writes)), said))
+    }
+
+    /// Leaves a commit in flight: the connection it was sent over is gone.
+    fn send<T>(&mut self, sent: Sent) -> Result<T> {
         let Some(writer) = self.writer.take() else {
             return self.broken("the connection broke before");
         };
         let mut inner = self.line.sim.lock();
-        let memory = inner.hosts[self.line.side].memory.clone();
-        let said = Said::of(writes, |index| {
-            let record = memory.record(&writes.schema.collection, &key_of(writes, index))?;
-            Some(
-                writes
-                    .fields
-                    .iter()
-                    .map(|&field| record[field].clone())
-                    .collect(),
-            )
-        });
         let by = Author {
             run: self.line.run,
             seen: inner.runs[self.line.run.0].seen.clone(),
@@ -295,8 +297,7 @@ impl SimWriter {
             link: self.link.clone(),
             serial: self.serial,
             generation: self.line.generation,
-            writes: OwnedWrites::of(writes),
-            said,
+            sent,
         });
         drop(inner);
         self.broken("the connection broke with a commit in flight")
@@ -357,7 +358,11 @@ impl Writer for SimWriter {
     }
 
     fn mark(&mut self, mark: &Mark) -> Result<()> {
-        self.call("mark")?.mark(mark)?;
+        self.call("mark")?;
+        if self.line.happens(Act::Late) {
+            return self.send(Sent::Mark(mark.clone()));
+        }
+        self.call("marking")?.mark(mark)?;
         self.committed("marked")
     }
 

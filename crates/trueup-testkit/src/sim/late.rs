@@ -9,7 +9,7 @@ use crate::faults::subset::OwnedWrites;
 use crate::owned::Owned;
 use std::collections::BTreeMap;
 use trueup_core::batch::{Batch, Record};
-use trueup_core::endpoint::{Check, Writer, Writes};
+use trueup_core::endpoint::{Check, Mark, Writer, Writes};
 use trueup_core::side::Side;
 
 /// The most writes of a batch that may be in flight: each set of them needs its own marker.
@@ -23,8 +23,15 @@ pub(super) struct Late {
     pub(super) link: String,
     pub(super) serial: u64,
     pub(super) generation: u32,
-    pub(super) writes: OwnedWrites,
-    pub(super) said: Option<Said>,
+    pub(super) sent: Sent,
+}
+
+/// What is in flight.
+pub(super) enum Sent {
+    /// A batch, and what its condition said.
+    Batch(Box<OwnedWrites>, Option<Said>),
+    /// A marker alone.
+    Mark(Mark),
 }
 
 /// What a condition said when the batch was sent.
@@ -88,18 +95,24 @@ impl Inner {
             self.note(|| "a commit in flight went with its machine".to_owned());
             return true;
         }
-        let check = late.said.as_ref().map(|said| {
-            let check: &dyn Check = said;
-            check
-        });
-        let landed = late.writer.apply(&Writes {
-            check,
-            ..late.writes.writes()
-        });
+        let landed = match &late.sent {
+            Sent::Mark(mark) => late.writer.mark(mark).map(|()| Vec::new()),
+            Sent::Batch(writes, said) => {
+                let check = said.as_ref().map(|said| {
+                    let check: &dyn Check = said;
+                    check
+                });
+                let writes = Writes {
+                    check,
+                    ..writes.writes()
+                };
+                late.writer.apply(&writes).map(|applied| applied.outcomes)
+            }
+        };
         let run = late.by.run.0;
         match landed {
-            Ok(applied) => {
-                self.note(|| format!("a commit of run {run} lands: {:?}", applied.outcomes));
+            Ok(outcomes) => {
+                self.note(|| format!("a commit of run {run} lands: {outcomes:?}"));
                 self.committed(late.side, &late.link, late.serial);
                 self.observe(late.side, Some(&late.by));
             }

@@ -178,15 +178,30 @@ impl Lineage {
         }
     }
 
-    /// Returns the deletes at `place` among `ids`.
-    pub fn deletes(&self, place: Place, ids: Ids) -> Ids {
-        let mut found = Ids::default();
-        for id in ids.iter() {
-            if self.made[id].fields.is_empty() && self.made[id].place == place {
-                found |= Ids::of(id);
-            }
-        }
-        found
+    /// Puts every delete at `place` so far on record.
+    pub fn excuse_deletes_here(&mut self, place: Place) {
+        self.excuse_deletes(place, Ids(u128::MAX));
+    }
+
+    /// Tells whether the writer of `record`'s value of `field` had not been seen by whoever wrote `by`, and the other way
+    /// round for a delete: see [`Lineage::unseen_delete`].
+    pub fn unseen(&self, record: &[Owned], field: usize, by: &[Owned]) -> bool {
+        let id = record.get(field).and_then(origin);
+        id.is_some_and(|id| !self.behind(by).has(id))
+    }
+
+    /// Tells whether somebody deleted the record at `place` without having seen one of these `fields` of `record`, whose
+    /// writers had not seen the delete either.
+    pub fn unseen_delete(&self, place: Place, record: &[Owned], fields: &[usize]) -> bool {
+        let behind = self.behind(record);
+        self.made.iter().enumerate().any(|(id, made)| {
+            let delete = made.fields.is_empty() && made.place == place && !behind.has(id);
+            let unseen = |field: &usize| {
+                let origin = record.get(*field).and_then(origin);
+                origin.is_some_and(|origin| !made.ancestors.has(origin))
+            };
+            delete && fields.iter().any(unseen)
+        })
     }
 
     /// An earlier copy of a side is put back: what only it knew is gone, and that was not the product.

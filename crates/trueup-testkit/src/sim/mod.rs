@@ -97,6 +97,8 @@ struct Inner {
     violations: Vec<String>,
     hook: Option<Arc<Hook>>,
     happened: BTreeMap<Act, u64>,
+    /// Nobody can know who saw what: the sides are joined, and what one lacks is copied there.
+    joining: bool,
 }
 
 /// One run of an engine.
@@ -107,12 +109,21 @@ struct Run {
     over: bool,
     /// What was known of each side when it was read last.
     seen: Sides<Option<Arc<Ghosts>>>,
-    /// The keys of each collection when the side was read first.
-    keys: Sides<Vec<BTreeSet<i64>>>,
-    /// How many records were deleted from each collection.
-    deleted: Sides<BTreeMap<usize, u64>>,
+    /// Each time a side was read.
+    readings: Sides<Vec<Reading>>,
     /// How often anything was committed, a claim too.
     commits: u64,
+    /// How often anything but a claim was committed.
+    writes: u64,
+}
+
+/// What a run found when it read a side, and what it did to it then.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// The keys of each collection.
+    pub keys: Vec<BTreeSet<i64>>,
+    /// How many records were deleted from each collection.
+    pub deleted: BTreeMap<usize, u64>,
 }
 
 /// The run behind a commit, and what it knew.
@@ -164,6 +175,7 @@ impl Sim {
             violations: Vec::new(),
             hook: None,
             happened: BTreeMap::new(),
+            joining: true,
         };
         let sim = Self {
             inner: Arc::new(Mutex::new(inner)),
@@ -203,6 +215,11 @@ impl Sim {
         let mut inner = self.lock();
         inner.runs[run.0].over = true;
         inner.note(|| format!("run {} ends: {how}", run.0));
+    }
+
+    /// Tells whether no run began after this one.
+    pub fn is_last(&self, run: RunId) -> bool {
+        self.lock().runs.len() == run.0 + 1
     }
 
     /// Connects a run to a side.
@@ -298,18 +315,31 @@ impl Sim {
         Sides::by(|side| seen[side].as_deref().cloned().unwrap_or_default())
     }
 
-    /// Returns the keys of a collection of a side when the run read it first.
-    pub fn keys_seen(&self, run: RunId, side: Side, collection: usize) -> BTreeSet<i64> {
+    /// Returns the number of a collection.
+    pub fn collection(&self, name: &str) -> Option<usize> {
         let inner = self.lock();
-        let keys = &inner.runs[run.0].keys[side];
-        keys.get(collection).cloned().unwrap_or_default()
+        let mut names = inner.setting.collections.iter();
+        names.position(|known| *known == name)
     }
 
-    /// Returns how many records of a collection of a side the run deleted.
-    pub fn deleted(&self, run: RunId, side: Side, collection: usize) -> u64 {
-        let inner = self.lock();
-        let deleted = inner.runs[run.0].deleted[side].get(&collection);
-        deleted.copied().unwrap_or(0)
+    /// Returns each time that the run read a side.
+    pub fn readings(&self, run: RunId, side: Side) -> Vec<Reading> {
+        self.lock().runs[run.0].readings[side].clone()
+    }
+
+    /// Returns how often the run committed anything but a claim.
+    pub fn writes(&self, run: RunId) -> u64 {
+        self.lock().runs[run.0].writes
+    }
+
+    /// Says whether what the sides agreed on is known: while it is not, what one side lacks is copied there.
+    pub fn set_joining(&self, joining: bool) {
+        self.lock().joining = joining;
+    }
+
+    /// Tells whether the sides are being joined.
+    pub fn is_joining(&self) -> bool {
+        self.lock().joining
     }
 
     /// Returns how often the run committed anything, claims included.
@@ -472,9 +502,10 @@ impl Inner {
             }
             return;
         };
-        if change.after.is_none() {
-            let deleted = &mut self.runs[run.0].deleted[side];
-            *deleted.entry(place.0).or_default() += 1;
+        if change.after.is_none()
+            && let Some(reading) = self.runs[run.0].readings[side].last_mut()
+        {
+            *reading.deleted.entry(place.0).or_default() += 1;
         }
         if !self.setting.two_way {
             let verdict = match side {

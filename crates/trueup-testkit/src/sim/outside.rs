@@ -1,9 +1,10 @@
 //! What happens to the world from outside: writers, machines, backups.
 
 use super::host::Condition;
-use super::lineage::{Ghost, Place, stamp_of, text_of};
-use super::{Act, Inner, Sim};
+use super::lineage::{Ghost, Ghosts, Place, stamp_of, text_of};
+use super::{Act, Inner, RunId, Sim};
 use crate::owned::Owned;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use trueup_core::side::Side;
 
@@ -127,6 +128,22 @@ impl Inner {
         self.observe(side, None);
     }
 
+    /// While the sides are joined, what one side lacks is copied there, and that is announced: deletes that the other side
+    /// had not seen are undone by it.
+    pub(super) fn excuse_joined(&mut self, run: RunId) {
+        let seen = self.runs[run.0].seen.clone();
+        let (true, Some(source), Some(target)) = (self.joining, seen.source, seen.target) else {
+            return;
+        };
+        let places: BTreeSet<&Place> = source.keys().chain(target.keys()).collect();
+        for place in places {
+            let known = |ghosts: &Ghosts| ghosts.get(place).copied().unwrap_or_default().known;
+            let (source, target) = (known(&source), known(&target));
+            self.lineage.excuse_deletes(*place, source.without(target));
+            self.lineage.excuse_deletes(*place, target.without(source));
+        }
+    }
+
     fn ghost(&self, side: Side, place: Place) -> Ghost {
         let ghosts = &self.hosts[side].ghosts;
         ghosts.get(&place).copied().unwrap_or_default()
@@ -180,6 +197,7 @@ impl Inner {
         self.note(|| format!("{} is put back", side.name()));
         let other = Arc::clone(&self.hosts[side.other()].ghosts);
         self.lineage.put_back(&now, &copy, &other);
+        self.joining = true;
         if side == Side::Target {
             self.order.target_put_back();
             return true;
