@@ -137,7 +137,7 @@ impl Store {
                  shape = excluded.shape, run = excluded.run, at_ms = excluded.at_ms, \
                  ruling = excluded.ruling, source_record = excluded.source_record, \
                  target_record = excluded.target_record, answer = NULL, \
-                 note = iif(answer IS NULL, NULL, \
+                 note = iif(answer IS NULL, note, \
                             'a record changed before the answer was carried out; decide again')",
                 params![
                     collection.0,
@@ -176,7 +176,8 @@ impl Store {
         self.change(link, "close a conflict", |change| {
             change.complete(collection)?;
             change.transaction.execute(
-                "UPDATE conflict SET stage = 'closed', decision = ?3, result = ?4 \
+                "UPDATE conflict SET stage = 'closed', decision = ?3, result = ?4, \
+                 note = iif(answer IS NULL, note, 'the sides agreed when the answer was looked at') \
                  WHERE collection = ?1 AND key = ?2 AND stage = 'open'",
                 params![collection.0, key, how, digest_bytes(result)],
             )?;

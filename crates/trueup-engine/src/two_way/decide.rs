@@ -333,7 +333,9 @@ impl<'a> Decider<'a> {
     fn remember(&mut self, key: &[u8], base: &Base) -> Result<()> {
         self.entry.clear();
         put_bytes(key, &mut self.entry);
-        base.encode(&mut self.entry);
+        let mut bytes = Vec::new();
+        base.encode(&mut bytes);
+        put_bytes(&bytes, &mut self.entry);
         self.moves.push(&self.entry)
     }
 

@@ -1,5 +1,7 @@
 //! The conformance suite, and the traps that SQLite alone has.
 
+mod mark;
+
 use super::*;
 use rusqlite::Connection;
 use std::path::PathBuf;
