@@ -1,6 +1,6 @@
 //! What a seed stands for.
 
-use crate::link::{Limits, Mode};
+use crate::link::{CollectionSpec, Limits, Mode};
 use crate::two_way::{ConflictRule, PolicySpec, TwoWay};
 use trueup_core::guard::Guard;
 use trueup_core::policy::{OnDelete, Policy};
@@ -134,7 +134,7 @@ impl Case {
                 batches_ahead: 0,
                 ..Limits::default()
             },
-            bare_target: random.chance(20),
+            bare_target: random.chance(20) && !two_way,
             passes: 1 + random.below(4),
             idle_passes: if random.chance(5) { 10 } else { 1 },
         }
@@ -142,6 +142,18 @@ impl Case {
 }
 
 impl Case {
+    /// The collections by name, where what they are called must not depend on which side the user calls the source.
+    pub(super) fn specs(&self) -> Vec<CollectionSpec> {
+        let names = self.setting.collections.iter();
+        let names = names.filter(|_| self.setting.two_way);
+        let spec = |name: &&str| CollectionSpec {
+            source: (*name).to_owned(),
+            target: (*name).to_owned(),
+            ..CollectionSpec::default()
+        };
+        names.map(spec).collect()
+    }
+
     /// The rules for conflicts, where the link goes both ways.
     pub(super) fn two_way(&self, turned: bool) -> Option<TwoWay> {
         self.setting.two_way.then(|| self.rules.link(turned))

@@ -232,7 +232,7 @@ impl Driver {
             ended: &ended,
         });
         // Who was interrupted by another engine cannot know what became of the base.
-        let alone = self.sim.is_last(run);
+        let alone = self.sim.is_last(run) && !nested;
         if nested {
             self.sim.set_joining(true);
         }
@@ -274,7 +274,7 @@ impl Driver {
         Link {
             source: self.sim.endpoint(run, side(Side::Source)),
             target: self.sim.endpoint(run, side(Side::Target)),
-            collections: Vec::new(),
+            collections: self.case.specs(),
             mode: self.case.mode,
             guard: self.case.guard,
             two_way: self.case.two_way(turned),
@@ -295,7 +295,13 @@ impl Driver {
         if !two_way {
             return self.unequal();
         }
-        let store = Store::open(&self.states().own(), "unborn").ok()?;
+        let states = self.states();
+        if states.second().exists() {
+            // The second engine may never run again; what it has on record is on record.
+            let held = states.held(&states.second());
+            self.audit().conflicts(&self.sim, true, &held);
+        }
+        let store = Store::open(&states.own(), "unborn").ok()?;
         let open = ConflictFilter {
             open: true,
             ..ConflictFilter::default()

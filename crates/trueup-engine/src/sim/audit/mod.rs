@@ -14,8 +14,9 @@ use crate::state::{LinkId, PastConflict, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use trueup_core::Kind;
+use trueup_core::conflict::ConflictKind;
 use trueup_core::side::Side;
-use trueup_testkit::sim::{RunId, Sim};
+use trueup_testkit::sim::{Act, RunId, Sim};
 
 /// A run that is over.
 pub(super) struct Over<'a> {
@@ -40,6 +41,8 @@ pub(super) struct Audit {
     pub(super) replaced: u64,
     /// The conflicts that were judged.
     judged: BTreeSet<String>,
+    /// The keys that were in conflict when the sides were joined: they stay so until somebody decides.
+    joined: BTreeSet<(String, Vec<u8>)>,
 }
 
 impl Audit {
@@ -79,10 +82,23 @@ impl Audit {
     }
 
     /// Puts conflicts on record: what they hold is not lost.
+    ///
+    /// A conflict of a join is true while the sides are `joining`, and stays so until somebody decides. A record that was
+    /// refused in a join was never agreed on either, but is told as inserted on both sides.
     pub(super) fn conflicts(&mut self, sim: &Sim, joining: bool, conflicts: &[PastConflict]) {
+        let refused = sim.happened().contains_key(&Act::Poison);
         for conflict in conflicts {
             let fresh = self.judged.insert(two_way::content(conflict));
-            two_way::record(sim, conflict, fresh, joining);
+            let key = (conflict.collection.source.clone(), conflict.key.clone());
+            let joins = match conflict.kind {
+                ConflictKind::Join => joining,
+                ConflictKind::InsertInsert => refused,
+                ConflictKind::UpdateUpdate | ConflictKind::DeleteUpdate => false,
+            };
+            if joins {
+                self.joined.insert(key.clone());
+            }
+            two_way::record(sim, conflict, fresh, self.joined.contains(&key));
         }
     }
 }

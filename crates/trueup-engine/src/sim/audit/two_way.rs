@@ -16,7 +16,7 @@ pub(super) fn content(conflict: &PastConflict) -> String {
 }
 
 /// Puts a conflict's values on record; a `fresh` one is judged.
-pub(super) fn record(sim: &Sim, conflict: &PastConflict, fresh: bool, joining: bool) {
+pub(super) fn record(sim: &Sim, conflict: &PastConflict, fresh: bool, joined: bool) {
     let records = Sides::by(|side| record_of(conflict, side));
     let Some(place) = place(sim, conflict, &records) else {
         return sim.violate(format!("G23: a conflict about nothing: {conflict:?}"));
@@ -41,7 +41,7 @@ pub(super) fn record(sim: &Sim, conflict: &PastConflict, fresh: bool, joining: b
             lineage.excuse_deletes_here(place);
         }
     });
-    if fresh && let Some(why) = untrue(sim, conflict, place, &records, joining) {
+    if fresh && let Some(why) = untrue(sim, conflict, place, &records, joined) {
         sim.violate(format!("G23: false conflict: {why}: {place:?} {records:?}"));
     }
 }
@@ -52,7 +52,7 @@ fn untrue(
     conflict: &PastConflict,
     place: Place,
     records: &Sides<Option<Vec<Owned>>>,
-    joining: bool,
+    joined: bool,
 ) -> Option<String> {
     let rulings = conflict.ruling.fields.iter();
     let fields: Vec<usize> = rulings
@@ -65,7 +65,8 @@ fn untrue(
     };
     let holder = records.source.as_ref().or(records.target.as_ref());
     let holds = sim.lineage(|lineage| match (kind, both) {
-        (ConflictKind::Join, _) => joining,
+        (ConflictKind::Join, _) => joined,
+        (ConflictKind::InsertInsert, _) if joined => true,
         (ConflictKind::UpdateUpdate, Some((source, target))) => fields.iter().all(|&field| {
             lineage.unseen(source, field, target) && lineage.unseen(target, field, source)
         }),
