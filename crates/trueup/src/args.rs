@@ -3,7 +3,7 @@
 //! Invariant: an option that is accepted has an effect. Each command's own options stand beside the command; what
 //! `sync` and `diff` share stands here.
 
-use crate::{diff, history, sync};
+use crate::{conflicts, diff, forget, history, status, sync};
 use clap::Parser;
 use std::ffi::OsString;
 use std::str::FromStr;
@@ -15,10 +15,12 @@ Examples:
   trueup sync sqlite:shop.db postgres://app@db1/shop --dry-run
   trueup sync sqlite:shop.db postgres://app@db1/shop --collections orders --delete
   trueup diff sqlite:shop.db#orders postgres://app@db1/shop#orders --json
+  trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict newest --stamp changed
+  trueup conflicts list --open
   trueup history
 
 Exit codes:
-  0 equal   1 differences or parked records remain   2 wrong usage or configuration
+  0 equal   1 differences, open conflicts or parked records remain   2 wrong usage or configuration
   3 an endpoint failed, or the run was interrupted   4 a guard stopped the plan
   5 verification failed, or a defect in trueup";
 
@@ -39,6 +41,12 @@ pub(crate) enum Command {
     Diff(diff::Args),
     /// Lists past runs and their certificates
     History(history::Args),
+    /// Says how every link stands, and what needs a person
+    Status(status::Args),
+    /// Lists, shows and resolves the conflicts of two-way links
+    Conflicts(conflicts::Args),
+    /// Forgets a two-way link that is no longer used
+    Forget(forget::Args),
 }
 
 impl Command {
@@ -48,6 +56,9 @@ impl Command {
             Self::Sync(args) => args.json,
             Self::Diff(args) => args.json,
             Self::History(args) => args.json,
+            Self::Status(args) => args.json,
+            Self::Conflicts(args) => args.json(),
+            Self::Forget(_) => false,
         }
     }
 }
@@ -56,7 +67,7 @@ impl Command {
 #[derive(Debug)]
 pub(crate) enum Parsed {
     /// They name a command.
-    Command(Command),
+    Command(Box<Command>),
     /// The user wants to read this: help, or the version.
     Help(String),
     /// They do not read, and this says why.
@@ -71,7 +82,7 @@ pub(crate) enum Parsed {
 /// Reads the arguments, the program's name first.
 pub(crate) fn parse(arguments: &[OsString]) -> Parsed {
     match Cli::try_parse_from(arguments) {
-        Ok(cli) => Parsed::Command(cli.command),
+        Ok(cli) => Parsed::Command(Box::new(cli.command)),
         Err(told) if told.use_stderr() => Parsed::Wrong {
             complaint: without_passwords(told.render().to_string(), arguments),
             json: arguments.iter().any(|argument| argument == "--json"),
@@ -105,7 +116,7 @@ fn without_passwords(mut complaint: String, arguments: &[OsString]) -> String {
 /// The two sides, and which collections of them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sides {
-    /// Where the records come from; never written: csv:DIR, csv:FILE.csv, sqlite:FILE, postgres://USER@HOST/DATABASE
+    /// Where the records come from; written only by `sync --two-way`: csv:DIR, csv:FILE.csv, sqlite:FILE, postgres://USER@HOST/DATABASE
     pub(crate) source: String,
 
     /// Where they go

@@ -48,7 +48,13 @@ pub(crate) fn diff(args: &Args) -> Result<u8> {
         verify: false,
         lift_guard: false,
     };
-    let mut link = link::open(&args.sides, mode, Guard::default(), &machine.context())?;
+    let mut link = link::open(
+        &args.sides,
+        None,
+        mode,
+        Guard::default(),
+        &machine.context(),
+    )?;
     let listener = Listener::new(args.quiet);
     let result = run::diff(&mut link, &machine.world(&listener, args.state.as_deref()));
     listener.finish();

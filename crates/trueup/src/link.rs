@@ -5,6 +5,7 @@
 
 use crate::args::{CollectionRule, KeyRule, Sides};
 use crate::registry::Address;
+use crate::two_way;
 use trueup_core::endpoint::{Context, Endpoint};
 use trueup_core::guard::Guard;
 use trueup_core::mapping::Rules;
@@ -21,7 +22,13 @@ type Pair = (String, String);
 ///
 /// # Errors
 /// `Config` when the arguments contradict each other or name what is not there; what the endpoints say.
-pub(crate) fn open(sides: &Sides, mode: Mode, guard: Guard, context: &Context) -> Result<Link> {
+pub(crate) fn open(
+    sides: &Sides,
+    two_way: Option<&two_way::Options>,
+    mode: Mode,
+    guard: Guard,
+    context: &Context,
+) -> Result<Link> {
     let addresses = (
         Address::parse(&sides.source).map_err(|error| error.at("source"))?,
         Address::parse(&sides.target).map_err(|error| error.at("target"))?,
@@ -42,14 +49,30 @@ pub(crate) fn open(sides: &Sides, mode: Mode, guard: Guard, context: &Context) -
         .connect("target", &target_keys, context.clone())?;
 
     let collections = specs(named, &keys, &addresses.1, source.as_mut())?;
+    let two_way = match two_way {
+        Some(options) => options.rules(&names(options, &collections, source.as_mut())?)?,
+        None => None,
+    };
     Ok(Link {
         source,
         target,
         collections,
         mode,
         guard,
-        two_way: None,
+        two_way,
     })
+}
+
+/// The source's names for the collections, as far as the rules need them.
+fn names(
+    options: &two_way::Options,
+    collections: &[CollectionSpec],
+    source: &mut dyn Endpoint,
+) -> Result<Vec<String>> {
+    if collections.is_empty() && options.needs_names() {
+        return source.collections().map_err(|error| error.at("source"));
+    }
+    Ok(collections.iter().map(|one| one.source.clone()).collect())
 }
 
 /// Settles the collections as far as the arguments name them; `None` means that the source must be asked.

@@ -4,14 +4,20 @@
 //! nothing about data: that is the engine's business.
 
 mod args;
+mod conflict;
+mod conflicts;
 mod diff;
 mod failpoint;
+mod forget;
 mod history;
 mod link;
 mod output;
 mod progress;
+mod record;
 mod registry;
+mod status;
 mod sync;
+mod two_way;
 mod world;
 
 use args::{Command, Parsed};
@@ -48,5 +54,8 @@ fn carry_out(command: &Command) -> Result<u8> {
         Command::Sync(args) => sync::sync(args),
         Command::Diff(args) => diff::diff(args),
         Command::History(args) => history::history(args),
+        Command::Status(args) => status::status(args),
+        Command::Conflicts(args) => conflicts::conflicts(args),
+        Command::Forget(args) => forget::forget(args),
     }
 }

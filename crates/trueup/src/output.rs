@@ -8,6 +8,8 @@ mod escape;
 mod json;
 mod text;
 
+use crate::conflict::Conflict;
+use crate::status::Standing;
 use std::error::Error as _;
 use std::io::{self, ErrorKind, Write};
 use trueup_core::{Error, Kind, Result};
@@ -19,12 +21,12 @@ const PLAN_BYTES: usize = 64 << 10;
 /// How many causes of an error are shown.
 const CAUSES_MAX: usize = 8;
 
-/// Prints what a sync did.
-pub(crate) fn synced(report: &Report, as_json: bool) -> Result<()> {
+/// Prints what a sync did; with `two_way`, what it did to each side.
+pub(crate) fn synced(report: &Report, two_way: bool, as_json: bool) -> Result<()> {
     if as_json {
         stdout(&json::report(report, None)?)
     } else {
-        stdout(&text::synced(report))
+        stdout(&text::synced(report, two_way))
     }
 }
 
@@ -62,8 +64,36 @@ pub(crate) fn certificate(certificate: &Certificate, as_json: bool) -> Result<()
     if as_json {
         stdout(&json::certificate(certificate)?)
     } else {
-        stdout(&text::certificate(certificate))
+        stdout(&text::certificate::alone(certificate))
     }
+}
+
+/// Prints one conflict.
+pub(crate) fn conflict(conflict: &Conflict, as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::conflicts::show(conflict)?)
+    } else {
+        stdout(&text::conflicts::show(conflict))
+    }
+}
+
+/// Prints that a person's answer was recorded.
+pub(crate) fn answered(conflict: &Conflict) -> Result<()> {
+    stdout(&text::conflicts::answered(conflict))
+}
+
+/// Prints how links stand.
+pub(crate) fn links(links: &[Standing], as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::status::links(links)?)
+    } else {
+        stdout(&text::status::links(links))
+    }
+}
+
+/// Prints that a link was forgotten.
+pub(crate) fn forgotten(link: &Standing) -> Result<()> {
+    stdout(&text::status::forgotten(link))
 }
 
 /// Prints an error: for people always, and as an object where JSON is wanted.
@@ -166,6 +196,64 @@ impl PlanText {
         }
         stdout(&escape::lines(&self.text))?;
         Ok(None)
+    }
+}
+
+/// Conflicts on their way out: as JSON they are printed piece by piece, because together they can be larger than
+/// memory; a table has to be known whole, but holds no records.
+#[derive(Debug)]
+pub(crate) struct ConflictList {
+    open: bool,
+    as_json: bool,
+    json: String,
+    rows: Vec<Vec<String>>,
+}
+
+impl ConflictList {
+    /// Starts a list; with `open`, it is one of the open ones.
+    pub(crate) fn new(open: bool, as_json: bool) -> Self {
+        Self {
+            open,
+            as_json,
+            json: "[".to_owned(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Takes the next one.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be written.
+    pub(crate) fn push(&mut self, conflict: &Conflict) -> Result<()> {
+        self.rows.push(if self.as_json {
+            Vec::new()
+        } else {
+            text::conflicts::cells(conflict)
+        });
+        if !self.as_json {
+            return Ok(());
+        }
+        if self.rows.len() > 1 {
+            self.json.push(',');
+        }
+        self.json
+            .push_str(json::conflicts::show(conflict)?.trim_end());
+        if self.json.len() >= PLAN_BYTES {
+            stdout(&self.json)?;
+            self.json.clear();
+        }
+        Ok(())
+    }
+
+    /// Writes the rest.
+    ///
+    /// # Errors
+    /// As [`ConflictList::push`].
+    pub(crate) fn finish(self) -> Result<()> {
+        if self.as_json {
+            return stdout(&format!("{}]\n", self.json));
+        }
+        stdout(&text::conflicts::list(self.rows, self.open))
     }
 }
 

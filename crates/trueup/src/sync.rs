@@ -4,6 +4,7 @@ use crate::args::{DeletesMax, Sides};
 use crate::link;
 use crate::output::{self, PlanText};
 use crate::progress::Listener;
+use crate::two_way;
 use crate::world::{self, Machine};
 use std::path::PathBuf;
 use trueup_core::Result;
@@ -17,6 +18,12 @@ Examples:
   trueup sync 'csv:orders.csv?delimiter=;' sqlite:shop.db#orders --key id
   trueup sync sqlite:shop.db postgres://app@db1/shop --dry-run --delete
   trueup sync sqlite:shop.db postgres://app@db1/shop --collections orders,items=order_items
+  trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict newest --stamp changed
+  trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict stock.count=min
+
+With --two-way, what one side changed goes to the other; the first run joins both sides and deletes
+nothing. What both sides changed is a conflict. All of them are kept (trueup conflicts list); what no
+rule decides stays as it is on both sides.
 
 Without --delete, records that only the target has are left, and do not count as a difference.
 A run that was interrupted or killed is continued by the same command.";
@@ -34,6 +41,9 @@ pub(crate) struct Args {
     /// Delete records that the source does not have
     #[arg(long)]
     delete: bool,
+
+    #[command(flatten)]
+    two_way: two_way::Options,
 
     /// Print the plan and stop; nothing is written, not even a table is created
     #[arg(long)]
@@ -87,7 +97,13 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     let guard = args
         .deletes_max
         .map_or_else(Guard::default, DeletesMax::guard);
-    let mut link = link::open(&args.sides, mode, guard, &machine.context())?;
+    let mut link = link::open(
+        &args.sides,
+        Some(&args.two_way),
+        mode,
+        guard,
+        &machine.context(),
+    )?;
     if args.dry_run {
         return dry_run(args, &mut link, &machine);
     }
@@ -98,7 +114,7 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     let result = run::run(&mut link, &mut store, &world);
     listener.finish();
     let report = result?;
-    output::synced(&report, args.json)?;
+    output::synced(&report, args.two_way.two_way(), args.json)?;
     Ok(report.exit_code())
 }
 
@@ -109,7 +125,12 @@ fn dry_run(args: &Args, link: &mut Link, machine: &Machine) -> Result<u8> {
     let mut world = machine.world(&listener, args.state.as_deref());
     world.limits.batch_records_max = args.batch_records;
     let form = if args.json { Form::Json } else { Form::Text };
-    let result = run::plan(link, None, &world, form, &mut |lines| {
+    let store = if args.two_way.two_way() {
+        world::open_store_if_any(args.state.as_deref())?
+    } else {
+        None
+    };
+    let result = run::plan(link, store.as_ref(), &world, form, &mut |lines| {
         listener.hide(|| text.push(lines))
     });
     listener.finish();

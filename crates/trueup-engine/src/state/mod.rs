@@ -31,6 +31,7 @@ mod lock;
 mod memory;
 mod pair;
 mod schema;
+mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,7 @@ pub use base::INTENT_ITEMS_MAX;
 pub(crate) use blob::{decode_ruling, encode_ruling};
 pub use conflict::{Answer, ConflictFilter, ConflictId, PastConflict, Waiting};
 pub use pair::{CollectionId, CollectionRow, Ends, Intent, Item, Pair, Pending, Token, TwoWayLink};
+pub use standing::{LinkStanding, PairStanding};
 
 use crate::report::Report;
 use lock::Lock;

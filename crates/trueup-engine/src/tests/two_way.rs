@@ -337,11 +337,6 @@ fn missing_collection_is_created_on_either_side() {
         pair.source.create(people());
         pair.source.insert_all("people", &crew());
         if turned {
-            pair.specs = vec![crate::link::CollectionSpec {
-                source: "people".to_owned(),
-                target: "people".to_owned(),
-                ..crate::link::CollectionSpec::default()
-            }];
             std::mem::swap(&mut pair.source, &mut pair.target);
         }
         pair.settle();
@@ -417,4 +412,177 @@ fn field_has_a_rule_of_its_own() {
         record![1, "from source", "z"]
     );
     assert_eq!(pair.decisions(), ["merge"]);
+}
+
+fn rule(collection: &str, field: Option<&str>, policy: PolicySpec) -> ConflictRule {
+    ConflictRule {
+        collection: Some(collection.to_owned()),
+        field: field.map(str::to_owned),
+        policy,
+    }
+}
+
+fn quarrel(pair: &Pair) {
+    set(&pair.source, 1, "name", "from source");
+    set(&pair.target, 1, "name", "from target");
+}
+
+#[test]
+fn keep_both_keeps_both_records() {
+    for side in Side::BOTH {
+        let mut pair = joined(Policy::KeepBoth(side), &crew());
+        quarrel(&pair);
+        pair.stage.limits.batch_records_max = 2;
+        pair.settle();
+        let (kept, copied) = match side {
+            Side::Source => ("from source", "from target"),
+            Side::Target => ("from target", "from source"),
+        };
+        let records = pair.source.records("people");
+        assert_eq!(records[0], record![1, kept, "a@x"]);
+        assert_eq!(records[3], record![4, copied, "a@x"]);
+        assert_eq!(
+            (records.len(), pair.decisions()),
+            (4, vec!["keep-both".to_owned()])
+        );
+    }
+}
+
+#[test]
+fn newest_wins_by_its_stamp() {
+    let mut pair = joined(Policy::Manual, &crew());
+    pair.two_way = Some(TwoWay {
+        default: PolicySpec::Named(Policy::Newest),
+        stamps: vec![(None, "mail".to_owned())],
+        ..TwoWay::default()
+    });
+    quarrel(&pair);
+    set(&pair.source, 1, "mail", "2024-01-01");
+    set(&pair.target, 1, "mail", "2024-01-02");
+    pair.settle();
+    assert_eq!(
+        pair.source.records("people")[0],
+        record![1, "from target", "2024-01-02"]
+    );
+}
+
+#[test]
+fn expression_decides_and_speaks_of_the_users_sides() {
+    for turned in [false, true] {
+        let mut pair = joined(Policy::Manual, &crew());
+        if turned {
+            std::mem::swap(&mut pair.source, &mut pair.target);
+        }
+        let both = "source_value + \" + \" + target_value".to_owned();
+        let longer = "source.mail < target.mail ? \"source\" : \"target\"".to_owned();
+        pair.two_way = Some(TwoWay {
+            default: PolicySpec::Expression(longer),
+            rules: vec![rule("people", Some("name"), PolicySpec::Expression(both))],
+            ..TwoWay::default()
+        });
+        quarrel(&pair);
+        set(&pair.source, 1, "mail", "a");
+        set(&pair.target, 1, "mail", "b");
+        pair.settle();
+        let expected = record![1, "from source + from target", "a"];
+        assert_eq!(pair.target.records("people")[0], expected);
+    }
+}
+
+#[test]
+fn wrong_expression_is_refused_before_anything_happens() {
+    let mut pair = both(Policy::Manual, &crew(), &[]);
+    pair.two_way.as_mut().unwrap().default = PolicySpec::Expression("source.nam == 1".to_owned());
+    let error = pair.run().unwrap_err();
+    assert_eq!(error.kind(), trueup_core::Kind::Config);
+    assert!(error.to_string().contains("nam"), "{error}");
+    assert_eq!(pair.target.records("people").len(), 0);
+}
+
+#[test]
+fn star_settles_and_ring_is_refused() {
+    let hub = both(Policy::Source, &crew(), &[]);
+    hub.settle();
+    let spoke = Memory::new("spoke");
+    spoke.create(people());
+    let mut second = both(Policy::Source, &[], &[]);
+    (second.source, second.target) = (hub.source.clone(), spoke.clone());
+    second.stage = hub.stage;
+    second.settle();
+    set(&spoke, 1, "name", "from the spoke");
+    second.settle();
+    let first_target = hub.target.clone();
+    let mut first = both(Policy::Source, &[], &[]);
+    (first.source, first.target) = (second.source.clone(), first_target.clone());
+    first.stage = second.stage;
+    first.settle();
+    assert_eq!(
+        first_target.records("people")[0],
+        record![1, "from the spoke", "a@x"]
+    );
+    let mut ring = both(Policy::Source, &[], &[]);
+    (ring.source, ring.target) = (spoke, first_target);
+    ring.stage = first.stage;
+    let error = ring.run().unwrap_err();
+    assert_eq!(error.kind(), trueup_core::Kind::Config);
+    assert!(error.to_string().contains("ring"), "{error}");
+}
+
+#[test]
+fn edit_between_reading_and_writing_is_looked_at_again() {
+    let mut pair = joined(Policy::Source, &crew());
+    set(&pair.source, 1, "name", "from source");
+    let target = pair.target.clone();
+    let once = std::sync::Once::new();
+    pair.stage.failpoints = trueup_core::failpoint::Failpoints::new(move |place| {
+        if place == "two-way.planned" {
+            once.call_once(|| set(&target, 1, "mail", "meanwhile"));
+        }
+        Ok(())
+    });
+    let report = pair.settle();
+    assert_eq!(
+        pair.target.records("people")[0],
+        record![1, "from source", "meanwhile"]
+    );
+    assert_eq!(report.collections[0].conflicts, 0);
+}
+
+#[test]
+fn dying_anywhere_loses_nothing() {
+    let mut place = 0;
+    loop {
+        let mut pair = joined(Policy::Source, &crew());
+        quarrel(&pair);
+        set(&pair.target, 1, "mail", "new");
+        set(&pair.source, 2, "mail", "bob@x");
+        remove(&pair.target, 3);
+        pair.target.insert("people", &record![4, "dan", "d@x"]);
+        let passed = std::sync::atomic::AtomicUsize::new(0);
+        pair.stage.failpoints = trueup_core::failpoint::Failpoints::new(move |name| {
+            let now = passed.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            if name.starts_with("two-way") && now == place {
+                return Err(trueup_core::Error::new(
+                    trueup_core::Kind::Interrupted,
+                    "killed",
+                ));
+            }
+            Ok(())
+        });
+        let died = pair.run().is_err();
+        pair.stage.failpoints = trueup_core::failpoint::Failpoints::none();
+        pair.settle();
+        let expected = [
+            record![1, "from source", "new"],
+            record![2, "bob", "bob@x"],
+            record![4, "dan", "d@x"],
+        ];
+        assert_eq!(pair.source.records("people"), expected, "place={place}");
+        assert_eq!(pair.decisions(), ["source"], "place={place}");
+        if !died {
+            assert!(place > 10, "the failpoints are not passed");
+            return;
+        }
+        place += 1;
+    }
 }

@@ -34,7 +34,7 @@ fn show(root: &Path, source: &str, target: &str, collections: &str, keys: &str) 
         verify: false,
         lift_guard: false,
     };
-    match open(&sides, mode, Guard::default(), &Context::empty()) {
+    match open(&sides, None, mode, Guard::default(), &Context::empty()) {
         Ok(link) => {
             let spec = |spec: &CollectionSpec| {
                 let key = spec.rules.key.join("+");

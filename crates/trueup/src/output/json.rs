@@ -2,9 +2,13 @@
 //!
 //! The engine's types derive no serialization: these mirrors are the format, and a golden test holds them.
 
+pub(super) mod conflicts;
+pub(super) mod status;
+
 use super::text::moment;
 use serde::Serialize;
 use trueup_core::digest::Fold;
+use trueup_core::plan::Counts;
 use trueup_core::{Error, Result};
 use trueup_engine::state::PastRun;
 use trueup_engine::{Certificate, CollectionProof, CollectionReport, Report, SideProof};
@@ -27,14 +31,24 @@ struct CollectionJson<'a> {
     inserted: u64,
     updated: u64,
     deleted: u64,
+    to_source: CountsJson,
+    to_target: CountsJson,
     unchanged: u64,
     conflicts: u64,
+    open_conflicts: u64,
     parked: u64,
     only_source: u64,
     only_target: u64,
     changed: u64,
     digest_source: String,
     digest_target: String,
+}
+
+#[derive(Serialize)]
+struct CountsJson {
+    inserted: u64,
+    updated: u64,
+    deleted: u64,
 }
 
 #[derive(Serialize)]
@@ -155,14 +169,25 @@ fn collection(report: &CollectionReport) -> CollectionJson<'_> {
         inserted: report.inserted,
         updated: report.updated,
         deleted: report.deleted,
+        to_source: counts(report.to_source),
+        to_target: counts(report.to_target),
         unchanged: report.unchanged,
-        conflicts: 0,
+        conflicts: report.conflicts,
+        open_conflicts: report.open_conflicts,
         parked: report.parked.len() as u64,
         only_source: report.only_source,
         only_target: report.only_target,
         changed: report.changed,
         digest_source: digest(report.source_fold),
         digest_target: digest(report.target_fold),
+    }
+}
+
+fn counts(counts: Counts) -> CountsJson {
+    CountsJson {
+        inserted: counts.inserts,
+        updated: counts.updates,
+        deleted: counts.deletes,
     }
 }
 

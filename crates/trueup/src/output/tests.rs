@@ -1,11 +1,20 @@
 use super::*;
 use trueup_core::digest::{Digest, Fold};
 use trueup_core::park::Parked;
+use trueup_core::plan::Counts;
 use trueup_engine::state::RunId;
 use trueup_engine::{CollectionProof, CollectionReport, SideProof};
 
 fn fold(sum: u128, count: u64) -> Fold {
     Fold { sum, count }
+}
+
+fn counts(inserts: u64, updates: u64, deletes: u64) -> Counts {
+    Counts {
+        inserts,
+        updates,
+        deletes,
+    }
 }
 
 fn collection() -> CollectionReport {
@@ -17,6 +26,7 @@ fn collection() -> CollectionReport {
         inserted: 1,
         updated: 2,
         deleted: 0,
+        to_target: counts(1, 2, 0),
         unchanged: 22,
         only_source: 1,
         only_target: 3,
@@ -85,7 +95,8 @@ const CERTIFICATE_JSON: &str = concat!(
 
 const COLLECTIONS_JSON: &str = concat!(
     r#"[{"name":"orders","source_records":25,"target_records":28,"inserted":1,"updated":2,"deleted":0,"#,
-    r#""unchanged":22,"conflicts":0,"parked":0,"only_source":1,"only_target":3,"changed":2,"#,
+    r#""to_source":{"inserted":0,"updated":0,"deleted":0},"to_target":{"inserted":1,"updated":2,"deleted":0},"#,
+    r#""unchanged":22,"conflicts":0,"open_conflicts":0,"parked":0,"only_source":1,"only_target":3,"changed":2,"#,
     r#""digest_source":"000000000000000000000000000000ab","digest_target":"000000000000000000000000000000cd"}]"#,
 );
 
@@ -172,7 +183,75 @@ certificate
 
 equal
 ";
-    assert_eq!(text::synced(&report()), expected);
+    assert_eq!(text::synced(&report(), false), expected);
+}
+
+/// A report of a link that goes both ways: one conflict was decided, one was not.
+fn both_ways() -> Report {
+    let mut found = report();
+    found.link = "sqlite:a.db <-> sqlite:b.db".to_owned();
+    found.notes.clear();
+    found.certificate = None;
+    found.equal = false;
+    let one = &mut found.collections[0];
+    one.notes.clear();
+    (one.inserted, one.updated, one.deleted) = (5, 7, 9);
+    (one.to_source, one.to_target) = (counts(1, 2, 3), counts(4, 5, 6));
+    (one.conflicts, one.open_conflicts) = (2, 1);
+    found
+}
+
+#[test]
+fn a_sync_both_ways_shows_what_was_written_to_which_side() {
+    let expected = "\
+sqlite:a.db <-> sqlite:b.db
+
+collection           source  target  to source  to target  unchanged  conflicts  open  parked
+orders -> purchases      25      28  +1 ~2 -3   +4 ~5 -6          22          2     1       0
+(+ inserted, ~ updated, - deleted)
+
+conflicts: 2, 1 of them open
+  trueup conflicts list --open shows them
+
+open conflicts remain
+";
+    let mut found = both_ways();
+    assert_eq!(text::synced(&found, true), expected);
+    found.collections[0].parked = vec![parked(None)];
+    let shown = text::synced(&found, true);
+    assert!(shown.ends_with("\nopen conflicts and parked records remain\n"));
+    // What each side alone has is carried over or deleted, never left alone.
+    assert!(!shown.contains("--delete"), "{shown}");
+}
+
+#[test]
+fn a_quiet_sync_both_ways_explains_no_signs() {
+    let mut found = both_ways();
+    let one = &mut found.collections[0];
+    (one.to_source, one.to_target) = (counts(0, 0, 0), counts(0, 0, 0));
+    (one.conflicts, one.open_conflicts) = (0, 0);
+    found.equal = true;
+    let shown = text::synced(&found, true);
+    assert!(
+        !shown.contains("inserted") && !shown.contains("conflicts:"),
+        "{shown}"
+    );
+    assert_eq!(shown.lines().last(), Some("written, not verified"));
+    found.collections[0].conflicts = 3;
+    let expected = "\nconflicts: 3, 0 of them open\n  trueup conflicts list shows them\n";
+    assert!(text::synced(&found, true).contains(expected));
+    let dry = text::planned(&found);
+    assert!(dry.starts_with("\nconflicts: 3, 0 of them open\n") && !dry.contains("shows them"));
+}
+
+#[test]
+fn the_json_of_a_sync_both_ways_counts_each_side() {
+    let shown = json::report(&both_ways(), None).unwrap();
+    let expected = concat!(
+        r#""inserted":5,"updated":7,"deleted":9,"to_source":{"inserted":1,"updated":2,"deleted":3},"#,
+        r#""to_target":{"inserted":4,"updated":5,"deleted":6},"unchanged":22,"conflicts":2,"open_conflicts":1,"parked":0"#
+    );
+    assert!(shown.contains(expected), "{shown}");
 }
 
 #[test]
@@ -186,16 +265,19 @@ fn a_proof_is_short_and_names_only_the_fields_that_may_refuse_a_value() {
         "b: x:text -> y:DECIMAL(10,2) (exact within range: why (or not))",
         "c: x:text -> y:DATE (exact within range: why (or not))",
         "d: x:float -> y:INTEGER (lossy: rounds)",
+        "e: x:INTEGER <-> y:INTEGER (as any)",
+        "f: x:int8 <-> y:INTEGER (as int64)",
     ]
     .map(str::to_owned)
     .to_vec();
     found.source.position = "p".repeat(200);
-    let shown = text::certificate(&found);
+    let shown = text::certificate::alone(&found);
     let expected = "
     25 records on both sides, digest 000000000000000000000000000000ab
-    1 field exact
+    2 fields exact
     2 fields exact within range: why (or not): b, c
     1 field lossy: rounds: d
+    1 field as int64: f
 ";
     assert!(shown.contains(expected), "{shown}");
     assert!(
@@ -231,7 +313,7 @@ fn parked_records_are_listed_up_to_ten() {
     found.equal = false;
     found.collections[0].parked = vec![parked(Some("qty")); 12];
     found.collections[0].parked[0] = parked(None);
-    let shown = text::synced(&found);
+    let shown = text::synced(&found, false);
     let lines: Vec<&str> = shown.lines().filter(|line| line.contains("key=")).collect();
     assert_eq!(lines.len(), 10);
     let key = "00000000000000000000000000000007";
@@ -267,7 +349,7 @@ fn the_last_line_and_the_exit_code_say_the_same() {
         (wrong, "verification failed", 5),
     ] {
         assert_eq!(found.exit_code(), code, "{word}");
-        assert_eq!(text::synced(&found).lines().last(), Some(word));
+        assert_eq!(text::synced(&found, false).lines().last(), Some(word));
     }
 }
 
@@ -350,7 +432,7 @@ fn hostile_names_are_escaped_everywhere() {
     };
     let error = Error::config(bad()).hint(bad()).cause(bad());
     for shown in [
-        text::synced(&found),
+        text::synced(&found, false),
         text::compared(&found),
         text::planned(&found),
         text::runs(&[past]),

@@ -2,23 +2,43 @@
 //!
 //! The text is stable, so that it can be compared in tests and quoted in documents. Every name in it was escaped.
 
+pub(super) mod certificate;
+pub(super) mod conflicts;
+pub(super) mod status;
+
 use super::escape;
 use std::fmt::Write as _;
 use trueup_core::calendar;
 use trueup_core::error::Kind;
+use trueup_core::plan::Counts;
 use trueup_engine::state::PastRun;
-use trueup_engine::{Certificate, CollectionProof, CollectionReport, Report};
+use trueup_engine::{CollectionReport, Report};
 
 /// How many parked records are listed.
 const PARKED_SHOWN_MAX: usize = 10;
 /// How many notes are listed.
 const NOTES_SHOWN_MAX: usize = 50;
-/// How many characters of a position are shown.
-const POSITION_SHOWN_MAX: usize = 80;
 
-/// What a sync did.
-pub(super) fn synced(report: &Report) -> String {
+/// What a sync did; with `two_way`, what it did to each side.
+pub(super) fn synced(report: &Report, two_way: bool) -> String {
     let mut out = format!("{}\n\n", escape::line(&report.link));
+    if two_way {
+        write_both_ways(report, &mut out);
+    } else {
+        write_one_way(report, &mut out);
+    }
+    conflicts(report, &mut out);
+    parked(report, &mut out);
+    notes(report, !two_way, &mut out);
+    if let Some(proof) = &report.certificate {
+        out.push('\n');
+        certificate::write(proof, &mut out);
+    }
+    say(&mut out, format_args!("\n{}", verdict(report)));
+    out
+}
+
+fn write_one_way(report: &Report, out: &mut String) {
     let mut rows = vec![row(&[
         "collection",
         "source",
@@ -43,15 +63,48 @@ pub(super) fn synced(report: &Report) -> String {
         cells.extend(numbers.iter().map(ToString::to_string));
         rows.push(cells);
     }
-    table(&rows, &[1, 2, 3, 4, 5, 6, 7], &mut out);
-    parked(report, &mut out);
-    notes(report, true, &mut out);
-    if let Some(proof) = &report.certificate {
-        out.push('\n');
-        write_certificate(proof, &mut out);
+    table(&rows, &[1, 2, 3, 4, 5, 6, 7], out);
+}
+
+/// Shows what was written to each side in one column, in the signs of `diff`; a legend says what they mean.
+fn write_both_ways(report: &Report, out: &mut String) {
+    let mut rows = vec![row(&[
+        "collection",
+        "source",
+        "target",
+        "to source",
+        "to target",
+        "unchanged",
+        "conflicts",
+        "open",
+        "parked",
+    ])];
+    let signs = |counts: Counts| {
+        let Counts {
+            inserts,
+            updates,
+            deletes,
+        } = counts;
+        format!("+{inserts} ~{updates} -{deletes}")
+    };
+    for one in &report.collections {
+        rows.push(vec![
+            name(&one.source, &one.target),
+            one.source_fold.count.to_string(),
+            one.target_fold.count.to_string(),
+            signs(one.to_source),
+            signs(one.to_target),
+            one.unchanged.to_string(),
+            one.conflicts.to_string(),
+            one.open_conflicts.to_string(),
+            one.parked.len().to_string(),
+        ]);
     }
-    say(&mut out, format_args!("\n{}", verdict(report)));
-    out
+    table(&rows, &[1, 2, 5, 6, 7, 8], out);
+    let written = |one: &CollectionReport| one.to_source.total() + one.to_target.total() > 0;
+    if report.collections.iter().any(written) {
+        say(out, format_args!("(+ inserted, ~ updated, - deleted)"));
+    }
 }
 
 /// What a compare found.
@@ -85,6 +138,8 @@ pub(super) fn compared(report: &Report) -> String {
 /// What a dry run has to say besides the plan.
 pub(super) fn planned(report: &Report) -> String {
     let mut out = String::new();
+    // Nothing is on record yet: the plan names their keys.
+    count_conflicts(report, &mut out);
     parked(report, &mut out);
     notes(report, false, &mut out);
     let word = if report.equal {
@@ -93,13 +148,6 @@ pub(super) fn planned(report: &Report) -> String {
         "nothing was written"
     };
     say(&mut out, format_args!("{word}"));
-    out
-}
-
-/// The certificate alone.
-pub(super) fn certificate(certificate: &Certificate) -> String {
-    let mut out = String::new();
-    write_certificate(certificate, &mut out);
     out
 }
 
@@ -167,9 +215,41 @@ fn verdict(report: &Report) -> &'static str {
         0 if report.certificate.is_some() => "equal",
         0 => "written, not verified",
         5 => "verification failed",
-        _ if report.parked() > 0 => "parked records remain",
-        _ => "different",
+        _ => match (report.open_conflicts(), report.parked()) {
+            (0, 0) => "different",
+            (0, _) => "parked records remain",
+            (_, 0) => "open conflicts remain",
+            _ => "open conflicts and parked records remain",
+        },
     }
+}
+
+/// Says how many conflicts there were, and where they can be read. Their values stand nowhere else.
+fn conflicts(report: &Report, out: &mut String) {
+    if count_conflicts(report, out) == 0 {
+        return;
+    }
+    let open = if report.open_conflicts() > 0 {
+        " --open"
+    } else {
+        ""
+    };
+    say(
+        out,
+        format_args!("  trueup conflicts list{open} shows them"),
+    );
+}
+
+fn count_conflicts(report: &Report, out: &mut String) -> u64 {
+    let open = report.open_conflicts();
+    let total: u64 = report.collections.iter().map(|one| one.conflicts).sum();
+    if total > 0 {
+        say(
+            out,
+            format_args!("\nconflicts: {total}, {open} of them open"),
+        );
+    }
+    total
 }
 
 fn parked(report: &Report, out: &mut String) {
@@ -243,105 +323,9 @@ fn stayed(one: &CollectionReport) -> u64 {
     one.only_target.saturating_sub(one.deleted)
 }
 
-fn write_certificate(proof: &Certificate, out: &mut String) {
-    say(out, format_args!("certificate"));
-    let plain = |out: &mut String, label: &str, text: &str| {
-        say(out, format_args!("  {label:<9}{}", escape::line(text)));
-    };
-    plain(out, "link", &proof.link);
-    plain(out, "issued", &moment(proof.issued_ms));
-    plain(out, "version", &proof.version);
-    plain(out, "digests", &proof.algorithm);
-    for (label, side) in [("source", &proof.source), ("target", &proof.target)] {
-        plain(out, label, &side.address);
-        plain(out, "", &format!("position {}", shortened(&side.position)));
-    }
-    for one in &proof.collections {
-        write_proof(one, out);
-    }
-    for note in &proof.notes {
-        plain(out, "note", note);
-    }
-}
-
-fn write_proof(proof: &CollectionProof, out: &mut String) {
-    say(
-        out,
-        format_args!("  collection {}", name(&proof.source, &proof.target)),
-    );
-    let (source, target) = (proof.source_fold, proof.target_fold);
-    if source == target {
-        let records = records(source.count);
-        say(
-            out,
-            format_args!("    {records} on both sides, digest {source}"),
-        );
-    } else {
-        for (label, fold) in [("source", source), ("target", target)] {
-            let records = records(fold.count);
-            say(out, format_args!("    {label} {records}, digest {fold}"));
-        }
-    }
-    if proof.only_target + proof.wrong + proof.parked > 0 {
-        say(
-            out,
-            format_args!(
-                "    only at the target {}, wrong {}, parked {}",
-                proof.only_target, proof.wrong, proof.parked
-            ),
-        );
-    }
-    write_rules(&proof.rules, out);
-}
-
-/// A folder's position names each file: the whole stands in the JSON form.
-fn shortened(position: &str) -> String {
-    match position.char_indices().nth(POSITION_SHOWN_MAX) {
-        Some((end, _)) => format!("{} ...", &position[..end]),
-        None => position.to_owned(),
-    }
-}
-
 fn records(count: u64) -> String {
     let noun = if count == 1 { "record" } else { "records" };
     format!("{count} {noun}")
-}
-
-/// Counts the fields whose every value fits, and names the others, those of one rule together. All of them stand in
-/// the JSON form.
-fn write_rules(rules: &[String], out: &mut String) {
-    let mut exact = 0_usize;
-    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
-    for rule in rules {
-        let (field, types) = rule.split_once(": ").unwrap_or(("", rule));
-        let target = types.split_once(" -> ").map_or(types, |(_, target)| target);
-        let fit = target.split_once(" (").map_or(target, |(_, fit)| fit);
-        let fit = fit.strip_suffix(')').unwrap_or(fit);
-        if fit == "exact" {
-            exact += 1;
-        } else if let Some((_, fields)) = groups.iter_mut().find(|(known, _)| *known == fit) {
-            fields.push(field);
-        } else {
-            groups.push((fit, vec![field]));
-        }
-    }
-    let count = |count: usize| {
-        if count == 1 {
-            "1 field".to_owned()
-        } else {
-            format!("{count} fields")
-        }
-    };
-    if exact > 0 {
-        say(out, format_args!("    {} exact", count(exact)));
-    }
-    for (fit, fields) in groups {
-        let names = escape::line(&fields.join(", "));
-        say(
-            out,
-            format_args!("    {} {}: {names}", count(fields.len()), escape::line(fit)),
-        );
-    }
 }
 
 /// One name where both sides agree on it.

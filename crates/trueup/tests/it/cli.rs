@@ -12,7 +12,7 @@ const KEYS: [&str; 4] = ["--key", "customers=id", "--key", "orders=id"];
 
 /// Compares what a run printed with the snapshot of that name.
 #[track_caller]
-fn check(name: &str, output: &Output) {
+pub(crate) fn check(name: &str, output: &Output) {
     let Output {
         shown,
         folder,
@@ -103,6 +103,15 @@ fn help_is_the_manual() {
         ("help-sync", &["sync", "--help"]),
         ("help-diff", &["diff", "--help"]),
         ("help-history", &["history", "--help"]),
+        ("help-status", &["status", "--help"]),
+        ("help-conflicts", &["conflicts", "--help"]),
+        ("help-conflicts-list", &["conflicts", "list", "--help"]),
+        ("help-conflicts-show", &["conflicts", "show", "--help"]),
+        (
+            "help-conflicts-resolve",
+            &["conflicts", "resolve", "--help"],
+        ),
+        ("help-forget", &["forget", "--help"]),
         ("usage-nothing", &[]),
         ("usage-unknown-flag", &["sync", "a", "b", "--dryrun"]),
         (
@@ -111,6 +120,23 @@ fn help_is_the_manual() {
         ),
         ("usage-limit", &["sync", "a", "b", "--deletes-max", "many"]),
         ("usage-key", &["sync", "a", "b", "--key", "orders="]),
+        (
+            "usage-two-way-delete",
+            &["sync", "a", "b", "--two-way", "--delete"],
+        ),
+        (
+            "usage-policy",
+            &["sync", "a", "b", "--two-way", "--on-conflict", "latest"],
+        ),
+        (
+            "usage-on-delete",
+            &["sync", "a", "b", "--two-way", "--on-delete", "orders"],
+        ),
+        (
+            "usage-policy-one-way",
+            &["sync", "a", "b", "--on-conflict", "newest"],
+        ),
+        ("usage-take", &["conflicts", "resolve", "3"]),
         ("usage-address", &["sync", "oracle:shop", "sqlite:shop.db"]),
     ] {
         check(name, &Trueup::new(folder.path()).arguments(arguments).run());

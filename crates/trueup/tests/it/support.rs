@@ -69,6 +69,16 @@ impl Trueup {
         self.arguments(["history"]).arguments(arguments)
     }
 
+    /// `trueup COMMAND ...`, a command that reads the state file or answers into it.
+    pub(crate) fn state<A: AsRef<OsStr>>(
+        mut self,
+        command: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Self {
+        self.stateful = true;
+        self.arguments([command]).arguments(arguments)
+    }
+
     /// Adds arguments as they are.
     pub(crate) fn arguments<A: AsRef<OsStr>>(
         mut self,

@@ -187,6 +187,16 @@ fn what_cannot_be_shared_is_refused_with_the_field_s_name() {
         },
         "key field=n does not exist",
     );
+    refused(
+        "id:json*",
+        "id:text*",
+        &plain,
+        "key field=id is a JSON text",
+    );
+}
+
+#[test]
+fn rules_without_a_way_back_are_refused() {
     let constant = Rules {
         constants: vec![("n".to_owned(), "x".to_owned())],
         ..Rules::default()
@@ -322,10 +332,26 @@ fn the_shape_is_the_same_from_both_ends() {
     let same = schema("sqlite", "id:int64*");
     let shape = Shared::build(&same, &same, &plain).unwrap().shape();
     assert_eq!(shape, r#"v1 "id":any("sqlite:int64") key "id""#);
+    let decimals = schema("sqlite", "id:int64* d:decimal(5,2)");
+    let shared = Shared::build(&decimals, &decimals, &plain).unwrap();
+    assert_eq!(shared.types(), [Type::Any; 2]);
+    assert_eq!(shared.meaning(0), parse_type("decimal(5,2)"));
+    assert_eq!(built(a, b, &plain).meaning(2), parse_type("text(9)"));
     let mut odd = schema("sqlite", "id:int64*");
     odd.fields[0].name = "a\nb\" key".to_owned();
     let shape = Shared::build(&odd, &odd, &plain).unwrap().shape();
     assert_eq!(shape.lines().count(), 1, "{shape}");
+}
+
+#[test]
+fn a_key_is_written_in_one_spelling() {
+    let shared = built("f:decimal*", "f:text*", &Rules::default());
+    let record = samples::batch(&[Owned::Decimal("1.50".to_owned())]);
+    let mut into = Batch::new(1);
+    shared
+        .write(Side::Target, samples::only(&record), &mut into)
+        .unwrap();
+    assert_eq!(samples::only(&into).value(0), Value::Text("1.5"));
 }
 
 #[test]

@@ -53,7 +53,11 @@ fn check(a: Type, b: Type, role: &str) -> Result<u32, String> {
     let back = Shared::build(&other, &one, &Rules::default());
     let refused = |from, to| matches!(lattice::types(from, to), Fit::Refused(_));
     let (Ok(there), Ok(back)) = (there, back) else {
-        assert!(refused(a, b) || refused(b, a), "refused for nothing");
+        let spellings = !role.is_empty() && (a == Type::Json || b == Type::Json);
+        assert!(
+            spellings || refused(a, b) || refused(b, a),
+            "refused for nothing"
+        );
         return Ok(0);
     };
     assert!(!refused(a, b) && !refused(b, a), "not refused");

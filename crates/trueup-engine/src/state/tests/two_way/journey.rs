@@ -197,7 +197,8 @@ fn an_open_conflict_from_its_opening_to_its_answer() -> Result<()> {
     assert!(scene.store.conflicts(&open)?.is_empty());
     let closed = scene.store.conflict(ConflictId(1))?.expect("on record");
     assert_eq!(closed.result, Some(Digest(3)));
-    assert_eq!((closed.answer, closed.note), (Some(ours), None));
+    let note = Some("a person decided".to_owned());
+    assert_eq!((closed.answer, closed.note), (None, note));
     Ok(())
 }
 

@@ -379,15 +379,15 @@ fn batches_and_conflicts_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn an_answer_needs_an_open_conflict_and_a_record() -> Result<()> {
+fn an_answer_needs_a_conflict_that_stands_and_a_record() -> Result<()> {
     let mut scene = prepared(Store::in_memory("ours")?);
     scene
         .store
-        .close_conflict(&scene.link, scene.planes, b"again", "agreed", None)?;
+        .close_conflict(&scene.link, scene.planes, b"again", "superseded", None)?;
     let take = Answer::Side(Side::Source);
     let list = Answer::Record(serde_json::json!([1]));
     let before = dump(&scene.store);
-    // 2 is closed, 4 is held, 1 is open.
+    // Another took the place of 2, 4 is held, 1 is open.
     for (id, answer) in [
         (0, &take),
         (-1, &take),
@@ -405,7 +405,7 @@ fn an_answer_needs_an_open_conflict_and_a_record() -> Result<()> {
     let error = scene.store.answered(&link, gone, None, None);
     assert_eq!(error.expect_err("unknown").kind(), Kind::Config);
     let error = scene.store.answered(&link, ConflictId(2), None, None);
-    assert_eq!(error.expect_err("closed").kind(), Kind::Config);
+    assert_eq!(error.expect_err("nobody answered").kind(), Kind::Bug);
     assert_eq!(dump(&scene.store), before);
     assert!(scene.store.conflict(gone)?.is_none());
     Ok(())

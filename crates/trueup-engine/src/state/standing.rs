@@ -1,0 +1,127 @@
+//! How every link stands, for people: its last run, what is parked, and what is known of a two-way link's past.
+//!
+//! It reads what the other modules wrote and keeps nothing of its own. A pair that was forgotten is no link any more,
+//! though its runs stay in the history.
+
+use super::pair::{self, Ends};
+use super::{PastRun, Store, past_run};
+use rusqlite::{Row, params};
+use trueup_core::Result;
+use trueup_core::side::Sides;
+
+/// How a link stands.
+#[derive(Clone, Debug)]
+pub struct LinkStanding {
+    /// Its durable name.
+    pub durable: String,
+    /// Its name for people, as of its last run.
+    pub name: String,
+    /// Its last run; `None` where all of them were dropped.
+    pub last: Option<PastRun>,
+    /// Records put aside, as of the last run that came to its end.
+    pub parked: u64,
+    /// What is kept of a two-way link.
+    pub pair: Option<PairStanding>,
+}
+
+/// How a two-way link stands.
+#[derive(Clone, Debug)]
+pub struct PairStanding {
+    /// Who its sides are.
+    pub ends: Ends,
+    /// Its collections: names, and whether the base is complete.
+    pub collections: Vec<(Sides<String>, bool)>,
+    /// Conflicts that nobody decided, those with an answer included.
+    pub open: u64,
+    /// Of these, the ones that a person has answered.
+    pub answered_open: u64,
+    /// Answers that the next run carries out, those that reverse a decision included.
+    pub answers: u64,
+}
+
+impl PairStanding {
+    /// Tells whether `name`, the link's name for people, has the sides in the other order than the pair.
+    pub fn is_flipped(&self, name: &str) -> bool {
+        let (source, target) = (&self.ends.address.source, &self.ends.address.target);
+        source != target && name == format!("{target} <-> {source}")
+    }
+}
+
+impl Store {
+    /// Every link on record, in the order of their first runs.
+    ///
+    /// A link that goes both ways and of which nothing but runs is left was forgotten, and is not among them; one whose
+    /// runs all failed before anything was kept is.
+    pub fn links(&self) -> Result<Vec<LinkStanding>> {
+        let links = self.read_all(
+            "read the links",
+            "SELECT id, durable, name, (SELECT count(*) FROM parked WHERE parked.link = link.id) FROM link \
+             WHERE name NOT LIKE '% <-> %' OR EXISTS (SELECT 1 FROM pair WHERE pair.link = link.id) \
+             OR NOT EXISTS (SELECT 1 FROM run WHERE run.link = link.id AND report IS NOT NULL) \
+             ORDER BY id",
+            [],
+            |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, count(row, 3)?)),
+        )?;
+        let standing = |(id, durable, name, parked)| {
+            Ok(LinkStanding {
+                durable,
+                name,
+                last: self.last_run(id)?,
+                parked,
+                pair: self.pair_standing(id)?,
+            })
+        };
+        links.into_iter().map(standing).collect()
+    }
+
+    fn last_run(&self, link: i64) -> Result<Option<PastRun>> {
+        let runs = self.read_all(
+            "read the link's last run",
+            "SELECT run.id, link.name, started_ms, ended_ms, exit, error, report \
+             FROM run JOIN link ON link.id = run.link WHERE link.id = ?1 ORDER BY run.id DESC LIMIT 1",
+            [link],
+            past_run,
+        )?;
+        Ok(runs.into_iter().next())
+    }
+
+    fn pair_standing(&self, link: i64) -> Result<Option<PairStanding>> {
+        let ends = self.read_all(
+            "read a pair",
+            "SELECT source_identity, target_identity, source_address, target_address FROM pair WHERE link = ?1",
+            [link],
+            |row| pair::ends(row, 0),
+        )?;
+        let Some(ends) = ends.into_iter().next() else {
+            return Ok(None);
+        };
+        let collections = self.read_all(
+            "read a pair's collections",
+            "SELECT source, target, complete FROM pair_collection WHERE link = ?1 ORDER BY id",
+            params![link],
+            |row| Ok((Sides::new(row.get(0)?, row.get(1)?), row.get(2)?)),
+        )?;
+        let counts = self.read_all(
+            "count a pair's conflicts",
+            "SELECT count(*) FILTER (WHERE stage = 'open'), \
+                    count(*) FILTER (WHERE stage = 'open' AND answer IS NOT NULL), \
+                    count(*) FILTER (WHERE answer IS NOT NULL AND decision <> 'superseded') \
+             FROM conflict WHERE collection IN (SELECT id FROM pair_collection WHERE link = ?1)",
+            params![link],
+            |row| Ok((count(row, 0)?, count(row, 1)?, count(row, 2)?)),
+        )?;
+        let (open, answered_open, answers) = counts.into_iter().next().unwrap_or_default();
+        Ok(Some(PairStanding {
+            ends,
+            collections,
+            open,
+            answered_open,
+            answers,
+        }))
+    }
+}
+
+fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let count: i64 = row.get(column)?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}

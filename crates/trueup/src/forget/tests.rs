@@ -1,0 +1,56 @@
+use super::*;
+
+fn link(id: &str, name: &str) -> Standing {
+    Standing {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        two_way: name.contains("<->"),
+        last: None,
+        collections: Vec::new(),
+        open: 0,
+        answers: 0,
+        answered_open: 0,
+        parked: 0,
+    }
+}
+
+#[test]
+fn a_link_is_found_by_its_name_either_way_round_or_by_its_id() {
+    let links = [
+        link("01", "a <-> b"),
+        link("02", "a -> b"),
+        // The file behind an address was made anew: two links, one name.
+        link("03", "c <-> d"),
+        link("04", "d <-> c"),
+    ];
+    for (wanted, expected) in [
+        ("a <-> b", Ok("01")),
+        ("b <-> a", Ok("01")),
+        ("01", Ok("01")),
+        ("03", Ok("03")),
+        ("04", Ok("04")),
+        ("c <-> d", Err("2 links have this name")),
+        (
+            "a -> b",
+            Err("the link goes one way, and there is nothing to forget about it"),
+        ),
+        (
+            "02",
+            Err("the link goes one way, and there is nothing to forget about it"),
+        ),
+        (
+            "postgres://u:secret@h/db <-> b",
+            Err("there is no such link in the state"),
+        ),
+        ("", Err("there is no such link in the state")),
+    ] {
+        let found = find(&links, wanted);
+        let found = found
+            .as_ref()
+            .map(|link| link.id.as_str())
+            .map_err(Error::message);
+        assert_eq!(found, expected, "{wanted}");
+    }
+    let hint = find(&links, "c <-> d").unwrap_err();
+    assert_eq!(hint.advice(), Some("name one by its id: 03, 04"));
+}

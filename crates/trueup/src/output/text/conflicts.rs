@@ -1,0 +1,184 @@
+//! Conflicts for people: a table of them, or one with both records side by side.
+
+use super::{dash, escape, moment, name, row, say, table};
+use crate::conflict::{Conflict, FieldInConflict, Taken};
+use crate::record::Fields;
+use serde_json::Value;
+use trueup_core::conflict::Resolution;
+use trueup_core::side::Side;
+
+/// How many characters of a value are shown in a table; JSON has all of it.
+const VALUE_SHOWN_MAX: usize = 48;
+/// How many names of fields are shown in a table.
+const FIELDS_SHOWN_MAX: usize = 4;
+
+/// The conflicts on record, one a line, as [`cells`] has them.
+pub(in crate::output) fn list(conflicts: Vec<Vec<String>>, open: bool) -> String {
+    if conflicts.is_empty() {
+        let open = if open { "open " } else { "" };
+        return format!("no {open}conflicts\n");
+    }
+    let mut rows = vec![row(&[
+        "id",
+        "decision",
+        "kind",
+        "collection",
+        "key",
+        "fields",
+        "run",
+        "link",
+    ])];
+    rows.extend(conflicts);
+    let mut out = String::new();
+    table(&rows, &[0, 6], &mut out);
+    out
+}
+
+/// One conflict in a table.
+pub(in crate::output) fn cells(one: &Conflict) -> Vec<String> {
+    vec![
+        one.id.to_string(),
+        decision(one),
+        one.kind.name().to_owned(),
+        name(&one.collection.source, &one.collection.target),
+        key(&one.key),
+        fields(&one.fields),
+        one.run.to_string(),
+        escape::line(&one.link),
+    ]
+}
+
+fn decision(one: &Conflict) -> String {
+    let decision = escape::line(&one.decision);
+    match &one.answer {
+        Some(taken) => format!("{decision}, {} asked for", taken.name()),
+        None => decision,
+    }
+}
+
+fn key(key: &Fields) -> String {
+    let shown = key
+        .iter()
+        .map(|(name, shown)| format!("{}={}", escape::line(name), value(shown)));
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+fn fields(fields: &[FieldInConflict]) -> String {
+    let names = fields.iter().map(|field| escape::line(&field.name));
+    let mut names: Vec<String> = names.take(FIELDS_SHOWN_MAX).collect();
+    if fields.len() > names.len() {
+        names.push("...".to_owned());
+    }
+    if names.is_empty() {
+        return dash();
+    }
+    names.join(",")
+}
+
+/// A value as JSON has it, so that a text is told from a number and from nothing.
+fn value(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(VALUE_SHOWN_MAX) {
+        Some((end, _)) => escape::line(&format!("{} ...", &text[..end])),
+        None => escape::line(&text),
+    }
+}
+
+/// One conflict: what met what, both records, what was decided and by which rule.
+pub(in crate::output) fn show(one: &Conflict) -> String {
+    let mut out = format!("conflict {}\n", one.id);
+    let mut plain = |label: &str, text: &str| {
+        say(&mut out, format_args!("  {label:<12}{text}"));
+    };
+    plain("link", &escape::line(&one.link));
+    plain(
+        "collection",
+        &name(&one.collection.source, &one.collection.target),
+    );
+    plain("key", &key(&one.key));
+    plain("kind", one.kind.name());
+    plain("run", &format!("{}, {}", one.run, moment(one.at_ms)));
+    plain("decision", &escape::line(&one.decision));
+    if let Some(taken) = &one.answer {
+        let next = "the next sync of the link carries it out";
+        plain("answer", &format!("{}; {next}", taken.name()));
+    }
+    if let Some(note) = &one.note {
+        plain("note", &escape::line(note));
+    }
+    out.push('\n');
+    records(one, &mut out);
+    if one.is_decidable() {
+        let verb = if one.is_open() { "decides" } else { "reverses" };
+        say(
+            &mut out,
+            format_args!(
+                "\ntrueup conflicts resolve {} --take source|target|FILE {verb} it",
+                one.id
+            ),
+        );
+    }
+    out
+}
+
+/// Both records side by side. A star marks a field in conflict, and behind it stands how that ended.
+fn records(one: &Conflict, out: &mut String) {
+    let mut rows = vec![row(&["", "field", "source", "target", "decided"])];
+    for (index, field) in names(one).into_iter().enumerate() {
+        let cell = |side: Side| match &one.records[side] {
+            Some(record) => record
+                .get(index)
+                .map_or_else(dash, |(_, found)| value(found)),
+            None => "(no record)".to_owned(),
+        };
+        let asked = one.fields.iter().find(|asked| asked.name == field);
+        rows.push(vec![
+            asked.map_or("", |_| "*").to_owned(),
+            escape::line(&field),
+            cell(Side::Source),
+            cell(Side::Target),
+            asked.map_or_else(String::new, decided),
+        ]);
+    }
+    table(&rows, &[], out);
+}
+
+/// The names of the fields, in the order of the records.
+fn names(one: &Conflict) -> Vec<String> {
+    let record = Side::BOTH
+        .iter()
+        .find_map(|&side| one.records[side].as_ref());
+    let record = record.into_iter().flatten();
+    record.map(|(name, _)| name.clone()).collect()
+}
+
+fn decided(field: &FieldInConflict) -> String {
+    let rule = field.policy.map_or("on-delete", |policy| policy.name());
+    match field.decision {
+        Resolution::Open => format!("open ({rule})"),
+        decision => format!("{decision} by {rule}"),
+    }
+}
+
+/// What was recorded as a person's answer.
+pub(in crate::output) fn answered(one: &Conflict) -> String {
+    let taken = match &one.answer {
+        Some(Taken::Side(side)) if one.records[*side].is_none() => {
+            format!("that the {side} has no record is taken")
+        }
+        Some(Taken::Side(side)) => format!("the {side}'s record is taken"),
+        Some(Taken::Record(_)) | None => "the record given is taken".to_owned(),
+    };
+    let what = if one.is_open() {
+        taken
+    } else {
+        let decision = escape::line(&one.decision);
+        format!("it was decided ({decision}); now {taken}")
+    };
+    let (id, place) = (one.id, name(&one.collection.source, &one.collection.target));
+    let (key, link) = (key(&one.key), escape::line(&one.link));
+    format!("conflict {id}, {place} {key}: {what}\nThe next sync of {link} carries it out.\n")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+use super::*;
+use crate::conflict::Stored;
+use crate::output::json;
+use serde_json::json;
+use trueup_core::conflict::ConflictKind;
+use trueup_core::policy::Policy;
+use trueup_core::side::Sides;
+
+fn fields(fields: &[(&str, Value)]) -> Fields {
+    let owned = |(name, value): &(&str, Value)| ((*name).to_owned(), value.clone());
+    fields.iter().map(owned).collect()
+}
+
+fn asked(name: &str, policy: Option<Policy>, decision: Resolution) -> FieldInConflict {
+    FieldInConflict {
+        name: name.to_owned(),
+        policy,
+        decision,
+    }
+}
+
+/// Both sides changed a customer's mail address; nobody has decided.
+fn open() -> Conflict {
+    Conflict {
+        id: 3,
+        link: "sqlite:a.db <-> sqlite:b.db".to_owned(),
+        collection: Sides::new("customers".to_owned(), "clients".to_owned()),
+        names: ["id", "email", "vip"].map(str::to_owned).to_vec(),
+        key: fields(&[("id", json!(5))]),
+        kind: ConflictKind::UpdateUpdate,
+        fields: vec![asked("email", Some(Policy::Manual), Resolution::Open)],
+        records: Sides::new(
+            Some(fields(&[
+                ("id", json!(5)),
+                ("email", json!("a@x")),
+                ("vip", Value::Null),
+            ])),
+            Some(fields(&[
+                ("id", json!(5)),
+                ("email", json!("b\u{1b}@x")),
+                ("vip", json!("null")),
+            ])),
+        ),
+        decision: "open".to_owned(),
+        run: 7,
+        at_ms: 1_700_000_000_000,
+        answer: None,
+        note: None,
+        stored: Stored::default(),
+    }
+}
+
+fn table_of(conflicts: &[Conflict], open: bool) -> String {
+    list(conflicts.iter().map(cells).collect(), open)
+}
+
+/// The source deleted what the target changed, and the rule for deletes decided.
+fn decided() -> Conflict {
+    Conflict {
+        id: 12,
+        kind: ConflictKind::DeleteUpdate,
+        records: Sides::new(None, open().records.target),
+        fields: vec![asked("vip", None, Resolution::Side(Side::Target))],
+        decision: "target".to_owned(),
+        ..open()
+    }
+}
+
+#[test]
+fn conflicts_are_a_table() {
+    let mut answered = open();
+    answered.answer = Some(Taken::Side(Side::Source));
+    answered.fields = vec![asked("f", None, Resolution::Open); 6];
+    let mut reversed = decided();
+    reversed.answer = Some(Taken::Side(Side::Source));
+    let expected = "\
+id  decision                  kind           collection            key   fields       run  link
+ 3  open                      update/update  customers -> clients  id=5  email          7  sqlite:a.db <-> sqlite:b.db
+ 3  open, source asked for    update/update  customers -> clients  id=5  f,f,f,f,...    7  sqlite:a.db <-> sqlite:b.db
+12  target, source asked for  delete/update  customers -> clients  id=5  vip            7  sqlite:a.db <-> sqlite:b.db
+";
+    assert_eq!(table_of(&[open(), answered, reversed], false), expected);
+    assert_eq!(table_of(&[], false), "no conflicts\n");
+    assert_eq!(table_of(&[], true), "no open conflicts\n");
+}
+
+#[test]
+fn an_open_conflict_is_shown_side_by_side() {
+    let expected = r#"conflict 3
+  link        sqlite:a.db <-> sqlite:b.db
+  collection  customers -> clients
+  key         id=5
+  kind        update/update
+  run         7, 2023-11-14T22:13:20.000Z
+  decision    open
+
+   field  source  target       decided
+   id     5       5
+*  email  "a@x"   "b\u001b@x"  open (manual)
+   vip    null    "null"
+
+trueup conflicts resolve 3 --take source|target|FILE decides it
+"#;
+    assert_eq!(show(&open()), expected);
+}
+
+#[test]
+fn a_decided_conflict_says_which_rule_it_was_and_what_a_person_said() {
+    let mut one = decided();
+    one.answer = Some(Taken::Record(Fields::new()));
+    one.note = Some("refused: field=vip\u{7}".to_owned());
+    let expected = r#"conflict 12
+  link        sqlite:a.db <-> sqlite:b.db
+  collection  customers -> clients
+  key         id=5
+  kind        delete/update
+  run         7, 2023-11-14T22:13:20.000Z
+  decision    target
+  answer      record; the next sync of the link carries it out
+  note        refused: field=vip\u{7}
+
+   field  source       target       decided
+   id     (no record)  5
+   email  (no record)  "b\u001b@x"
+*  vip    (no record)  "null"       target by on-delete
+
+trueup conflicts resolve 12 --take source|target|FILE reverses it
+"#;
+    assert_eq!(show(&one), expected);
+    // Another one took its place: nothing is left to decide.
+    one.decision = "superseded".to_owned();
+    assert!(!show(&one).contains("trueup conflicts resolve"));
+}
+
+#[test]
+fn a_long_value_is_cut_for_people_and_whole_in_json() {
+    let mut one = open();
+    let long = "x".repeat(500);
+    one.records.source = Some(fields(&[("id", json!(5)), ("email", json!(long))]));
+    let shown = show(&one);
+    assert!(shown.contains("xxx ..."), "{shown}");
+    assert!(!shown.contains(&"x".repeat(60)), "{shown}");
+    assert!(json::conflicts::show(&one).unwrap().contains(&long));
+}
+
+#[test]
+fn an_answer_is_confirmed() {
+    let record = || Taken::Record(Fields::new());
+    let (source, target) = (Taken::Side(Side::Source), Taken::Side(Side::Target));
+    for (mut one, taken, expected) in [
+        (open(), target, "the target's record is taken"),
+        (open(), record(), "the record given is taken"),
+        (
+            decided(),
+            source,
+            "it was decided (target); now that the source has no record is taken",
+        ),
+        (
+            decided(),
+            record(),
+            "it was decided (target); now the record given is taken",
+        ),
+    ] {
+        one.answer = Some(taken);
+        let id = one.id;
+        assert_eq!(
+            answered(&one),
+            format!(
+                "conflict {id}, customers -> clients id=5: {expected}\n\
+                 The next sync of sqlite:a.db <-> sqlite:b.db carries it out.\n"
+            )
+        );
+    }
+}
+
+#[test]
+fn the_json_of_conflicts_is_the_contract() {
+    let expected = concat!(
+        r#"{"id":3,"link":"sqlite:a.db <-> sqlite:b.db","collection":"customers","key":{"id":5},"#,
+        r#""kind":"update/update","fields":["email"],"source":{"id":5,"email":"a@x","vip":null},"#,
+        r#""target":{"id":5,"email":"b\u001b@x","vip":"null"},"decision":"open","run":7,"at":"2023-11-14T22:13:20.000Z","#,
+        r#""rules":[{"field":"email","policy":"manual","decision":"open"}],"answer":null,"note":null}"#,
+        "\n",
+        r#"{"id":12,"link":"sqlite:a.db <-> sqlite:b.db","collection":"customers","key":{"id":5},"#,
+        r#""kind":"delete/update","fields":["vip"],"source":null,"#,
+        r#""target":{"id":5,"email":"b\u001b@x","vip":"null"},"decision":"target","run":7,"at":"2023-11-14T22:13:20.000Z","#,
+        r#""rules":[{"field":"vip","policy":null,"decision":"target"}],"#,
+        r#""answer":{"take":"record","record":{"z":1,"a":2}},"note":"why"}"#,
+        "\n"
+    );
+    let mut answered = decided();
+    // The order of the fields is that of the collection, not of the alphabet.
+    answered.answer = Some(Taken::Record(fields(&[("z", json!(1)), ("a", json!(2))])));
+    answered.note = Some("why".to_owned());
+    let shown = [open(), answered].map(|one| json::conflicts::show(&one).unwrap());
+    assert_eq!(shown.concat(), expected);
+}
+
+#[test]
+fn hostile_names_and_values_are_escaped() {
+    let bad = || "x\u{1b}]0;y\u{7}\u{202e}".to_owned();
+    let mut one = open();
+    one.link = bad();
+    one.collection = Sides::new(bad(), bad());
+    one.key = fields(&[(&bad(), json!(bad()))]);
+    one.fields = vec![asked(&bad(), None, Resolution::Open)];
+    one.records.source = Some(fields(&[(&bad(), json!(bad()))]));
+    one.note = Some(bad());
+    one.answer = Some(Taken::Side(Side::Source));
+    for shown in [
+        table_of(std::slice::from_ref(&one), false),
+        show(&one),
+        answered(&one),
+    ] {
+        assert!(
+            !shown.contains(['\u{1b}', '\u{7}', '\u{202e}']),
+            "{shown:?}"
+        );
+    }
+}

@@ -1,0 +1,153 @@
+use super::*;
+use crate::output::json;
+use crate::status::Collection;
+use trueup_core::side::Sides;
+use trueup_engine::state::{PastRun, RunId};
+
+fn collection(source: &str, target: &str, base: Option<Base>) -> Collection {
+    Collection {
+        names: Sides::new(source.to_owned(), target.to_owned()),
+        base,
+    }
+}
+
+fn past(exit: Option<u8>, error: Option<&str>) -> PastRun {
+    PastRun {
+        run: RunId(7),
+        link: "a <-> b".to_owned(),
+        started_ms: 1_700_000_000_000,
+        ended_ms: exit.map(|_| 1_700_000_001_000),
+        exit,
+        error: error.map(str::to_owned),
+        report: None,
+    }
+}
+
+fn standing() -> Standing {
+    Standing {
+        id: "00ff".to_owned(),
+        name: "a <-> b".to_owned(),
+        two_way: true,
+        last: Some(past(Some(3), Some("unavailable: gone"))),
+        collections: vec![
+            collection("customers", "customers", Some(Base::Complete)),
+            collection("orders", "purchases", Some(Base::Joining)),
+        ],
+        open: 2,
+        answers: 1,
+        answered_open: 1,
+        parked: 4,
+    }
+}
+
+/// A link that goes one way and is fine.
+fn quiet() -> Standing {
+    Standing {
+        id: "0001".to_owned(),
+        name: "a -> b".to_owned(),
+        two_way: false,
+        last: Some(past(None, None)),
+        collections: vec![collection("customers", "customers", None)],
+        open: 0,
+        answers: 0,
+        answered_open: 0,
+        parked: 0,
+    }
+}
+
+#[test]
+fn links_are_paragraphs_and_the_last_line_says_what_needs_a_person() {
+    let expected = "\
+a <-> b
+  id          00ff
+  kind        two-way
+  last run    7, exit 3, failed, 2023-11-14T22:13:20.000Z
+  collection  customers, base complete
+  collection  orders -> purchases, joining
+  conflicts   2 open, 1 answer waits for the next sync
+  parked      4
+  to do       see why the last run failed, then run it again; decide the open conflicts; see why records are parked
+
+a -> b
+  id          0001
+  kind        one-way
+  last run    7, running or killed, 2023-11-14T22:13:20.000Z
+  collection  customers
+  parked      0
+
+1 link needs a person
+";
+    assert_eq!(links(&[standing(), quiet()]), expected);
+    assert!(links(&[standing(), standing()]).ends_with("\n2 links need a person\n"));
+    assert!(links(&[quiet()]).ends_with("\nnothing needs a person\n"));
+    assert_eq!(links(&[]), "no links yet\n");
+}
+
+#[test]
+fn what_is_under_way_or_answered_needs_nobody() {
+    let after = |last: Option<PastRun>| Standing { last, ..quiet() };
+    let conflicts = |open, answered_open| Standing {
+        open,
+        answered_open,
+        ..quiet()
+    };
+    for (case, link, expected) in [
+        ("never run", after(None), 0),
+        ("under way", after(Some(past(None, None))), 0),
+        ("ended well", after(Some(past(Some(0), None))), 0),
+        // What it left is counted itself.
+        ("left something", after(Some(past(Some(1), None))), 0),
+        ("failed", after(Some(past(Some(2), None))), 1),
+        ("open", conflicts(1, 0), 1),
+        ("answered", conflicts(1, 1), 0),
+        ("some answered", conflicts(2, 1), 1),
+        (
+            "parked",
+            Standing {
+                parked: 1,
+                ..quiet()
+            },
+            1,
+        ),
+    ] {
+        assert_eq!(link.needs().len(), expected, "{case}");
+    }
+}
+
+#[test]
+fn the_json_of_links_is_the_contract() {
+    let expected = concat!(
+        r#"[{"link":"a <-> b","id":"00ff","kind":"two-way","last_run":{"run":7,"started":"2023-11-14T22:13:20.000Z","#,
+        r#""ended":"2023-11-14T22:13:21.000Z","exit":3,"error":"unavailable: gone","interrupted":false},"#,
+        r#""collections":[{"source":"customers","target":"customers","base":"complete"},"#,
+        r#"{"source":"orders","target":"purchases","base":"joining"}],"#,
+        r#""open_conflicts":2,"answers_waiting":1,"parked":4,"needs_person":true},"#,
+        r#"{"link":"a -> b","id":"0001","kind":"one-way","last_run":{"run":7,"started":"2023-11-14T22:13:20.000Z","#,
+        r#""ended":null,"exit":null,"error":null,"interrupted":true},"#,
+        r#""collections":[{"source":"customers","target":"customers","base":null}],"#,
+        r#""open_conflicts":0,"answers_waiting":0,"parked":0,"needs_person":false}]"#,
+        "\n"
+    );
+    assert_eq!(
+        json::status::links(&[standing(), quiet()]).unwrap(),
+        expected
+    );
+    assert_eq!(json::status::links(&[]).unwrap(), "[]\n");
+}
+
+#[test]
+fn a_forgotten_link_is_named_with_what_went() {
+    assert_eq!(
+        forgotten(&standing()),
+        "forgot a <-> b: the base of 2 collections and all conflicts on record, 2 of them open\n\
+         No data was touched. Synced again, the link joins both sides anew.\n"
+    );
+    let mut one = standing();
+    one.collections.truncate(1);
+    one.open = 0;
+    one.name = "x\u{1b}".to_owned();
+    assert!(
+        forgotten(&one)
+            .starts_with("forgot x\\u{1b}: the base of 1 collection and all conflicts on record\n")
+    );
+}
