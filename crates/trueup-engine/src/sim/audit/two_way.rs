@@ -65,8 +65,9 @@ fn untrue(
     };
     let holder = records.source.as_ref().or(records.target.as_ref());
     let holds = sim.lineage(|lineage| match (kind, both) {
-        (ConflictKind::Join, _) => joined,
-        (ConflictKind::InsertInsert, _) if joined => true,
+        // The winner of a join may be a value that the loser's writer had seen: it is new where it comes back.
+        _ if joined => true,
+        (ConflictKind::Join, _) => false,
         (ConflictKind::UpdateUpdate, Some((source, target))) => fields.iter().all(|&field| {
             lineage.unseen(source, field, target) && lineage.unseen(target, field, source)
         }),
@@ -79,7 +80,8 @@ fn untrue(
         (ConflictKind::DeleteUpdate, None) => {
             holder.is_some_and(|record| lineage.unseen_delete(place, record, &fields))
         }
-        _ => false,
+        (ConflictKind::UpdateUpdate | ConflictKind::InsertInsert, None)
+        | (ConflictKind::DeleteUpdate, Some(_)) => false,
     });
     (!holds).then(|| format!("{kind} of fields {fields:?}"))
 }
