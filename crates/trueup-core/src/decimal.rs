@@ -83,6 +83,27 @@ fn trimmed<'a>(negative: bool, whole: &'a [u8], fraction: &'a [u8]) -> Parts<'a>
     }
 }
 
+/// Appends the one shortest spelling of a decimal: no sign before zero, no zeros that do not count. What is no decimal
+/// is appended as it is.
+pub fn shortest(text: &str, out: &mut String) {
+    match parts(text) {
+        Some(Parts::Finite { negative, .. }) => {
+            let digits = text.trim_start_matches(['-', '+']);
+            let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+            let (whole, fraction) = (
+                whole.trim_start_matches('0'),
+                fraction.trim_end_matches('0'),
+            );
+            out.push_str(if negative { "-" } else { "" });
+            out.push_str(if whole.is_empty() { "0" } else { whole });
+            out.push_str(if fraction.is_empty() { "" } else { "." });
+            out.push_str(fraction);
+        }
+        Some(Parts::Zero) => out.push('0'),
+        Some(Parts::NaN | Parts::Infinite(_)) | None => out.push_str(text),
+    }
+}
+
 /// Appends the order-preserving encoding: memcmp of two encodings orders as the numbers do, NaN last (as PostgreSQL
 /// sorts it), and equal numbers have equal encodings. Self-delimiting.
 pub fn encode(parts: Parts<'_>, out: &mut Vec<u8>) {

@@ -13,7 +13,7 @@ use std::fmt;
 use std::fmt::Write as _;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// How the values of one type fit another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use crate::types::Type;
 use crate::value::Value;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseResult, TestError, TestRunner};
 
 /// How many cases a property is tried with.
 pub(crate) const CASES: u32 = 300;
@@ -254,6 +255,21 @@ fn micros() -> impl Strategy<Value = i64> {
 
 fn json_text() -> impl Strategy<Value = String> {
     crate::json::tests::spelled_tree()
+}
+
+/// Tries a test with this many values of one type. The runner is a new one each time: it stops when it has passed as
+/// many cases as it was made for, those of earlier runs included, and then tries nothing.
+pub(crate) fn try_values(
+    ty: Type,
+    cases: u32,
+    test: impl Fn(Owned) -> TestCaseResult,
+) -> Result<(), TestError<Owned>> {
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    TestRunner::new(config).run(&of_type(ty), test)
 }
 
 /// Values of one type, as a field of that type holds them.

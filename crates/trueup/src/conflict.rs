@@ -27,7 +27,7 @@ pub(crate) struct Conflict {
     pub(crate) link: String,
     /// The collection's name on each side.
     pub(crate) collection: Sides<String>,
-    /// The names of the fields, the source's.
+    /// The names of the fields, the source's; the key's first.
     pub(crate) names: Vec<String>,
     /// The key's fields.
     pub(crate) key: Fields,
@@ -41,6 +41,8 @@ pub(crate) struct Conflict {
     pub(crate) decision: String,
     /// The run that met it.
     pub(crate) run: i64,
+    /// When, in milliseconds since 1970 UTC.
+    pub(crate) at_ms: i64,
     /// What a person answered and no run has carried out yet.
     pub(crate) answer: Option<Taken>,
     /// What became of an earlier answer, or of the conflict itself.
@@ -54,7 +56,7 @@ pub(crate) struct Conflict {
 pub(crate) struct Stored {
     /// Whether its sides are in the other order.
     pub(crate) flipped: bool,
-    /// The names of the fields there.
+    /// The names of the fields there, in the order of [`Conflict::names`].
     pub(crate) names: Vec<String>,
 }
 
@@ -95,34 +97,36 @@ impl Conflict {
         let name = link.map_or(past.link.as_str(), |link| link.name.as_str());
         let pair = link.and_then(|link| link.pair.as_ref());
         let flipped = pair.is_some_and(|pair| pair.is_flipped(name));
-        let names = past.fields[seen(Side::Source, flipped)].clone();
         let ruling = if flipped {
             past.ruling.mirrored()
         } else {
             past.ruling.clone()
         };
+        let order = order(past);
+        let of_user = &past.fields[seen(Side::Source, flipped)];
+        let names = in_order(of_user, &order);
+        let stored = in_order(&past.fields.source, &order);
         let batch = Sides::by(|side| past.records[seen(side, flipped)].as_ref());
-        let records = batch.map(|batch| batch.and_then(|batch| fields(batch, &names)));
+        let records = batch.map(|batch| batch.and_then(|batch| fields(batch, &names, &order)));
+        let answer = past.answer.as_ref();
         Self {
             id: past.id.0,
             link: name.to_owned(),
             collection: Sides::by(|side| past.collection[seen(side, flipped)].clone()),
             key: key(past, &records),
             kind: past.kind,
-            fields: in_conflict(&ruling, &names),
+            fields: in_conflict(&ruling, of_user),
             records,
             decision: decision(&past.decision, flipped),
             run: past.run.0,
-            answer: past
-                .answer
-                .as_ref()
-                .map(|answer| taken(answer, &names, past, flipped)),
+            at_ms: past.at_ms,
+            answer: answer.map(|answer| taken(answer, &names, &stored, flipped)),
             note: past.note.clone(),
+            names,
             stored: Stored {
                 flipped,
-                names: past.fields.source.clone(),
+                names: stored,
             },
-            names,
         }
     }
 
@@ -200,11 +204,23 @@ fn in_conflict(ruling: &Ruling, names: &[String]) -> Vec<FieldInConflict> {
         .collect()
 }
 
-fn fields(batch: &Batch, names: &[String]) -> Option<Fields> {
+/// The order in which fields are shown: the key's first, because the state sorts them by name.
+fn order(past: &PastConflict) -> Vec<usize> {
+    let others = (0..past.fields.source.len()).filter(|at| !past.key_positions.contains(at));
+    past.key_positions.iter().copied().chain(others).collect()
+}
+
+fn in_order(names: &[String], order: &[usize]) -> Vec<String> {
+    let name = |&at: &usize| names.get(at).cloned();
+    order.iter().filter_map(name).collect()
+}
+
+fn fields(batch: &Batch, names: &[String], order: &[usize]) -> Option<Fields> {
     if batch.is_empty() {
         return None;
     }
-    let values = batch.record(0).values().map(json);
+    let record = batch.record(0);
+    let values = order.iter().map(|&at| json(record.value(at)));
     Some(names.iter().cloned().zip(values).collect())
 }
 
@@ -213,16 +229,17 @@ fn key(past: &PastConflict, records: &Sides<Option<Fields>>) -> Fields {
     let record = Side::BOTH
         .into_iter()
         .find_map(|side| records[side].as_ref());
-    let field = |&at: &usize| record.and_then(|record| record.get(at).cloned());
-    past.key_positions.iter().filter_map(field).collect()
+    let fields = record.into_iter().flatten().cloned();
+    fields.take(past.key_positions.len()).collect()
 }
 
-fn taken(answer: &Answer, names: &[String], past: &PastConflict, flipped: bool) -> Taken {
+/// An answer on record, with the names that people know.
+fn taken(answer: &Answer, names: &[String], stored: &[String], flipped: bool) -> Taken {
     match answer {
         Answer::Side(side) => Taken::Side(seen(*side, flipped)),
         Answer::Record(record) => {
             let value = |name| record.get(name).cloned().unwrap_or(Json::Null);
-            let values = past.fields.source.iter().map(value);
+            let values = stored.iter().map(value);
             Taken::Record(names.iter().cloned().zip(values).collect())
         }
     }

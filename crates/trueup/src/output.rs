@@ -64,7 +64,7 @@ pub(crate) fn certificate(certificate: &Certificate, as_json: bool) -> Result<()
     if as_json {
         stdout(&json::certificate(certificate)?)
     } else {
-        stdout(&text::certificate(certificate))
+        stdout(&text::certificate::alone(certificate))
     }
 }
 

@@ -125,7 +125,12 @@ fn dry_run(args: &Args, link: &mut Link, machine: &Machine) -> Result<u8> {
     let mut world = machine.world(&listener, args.state.as_deref());
     world.limits.batch_records_max = args.batch_records;
     let form = if args.json { Form::Json } else { Form::Text };
-    let result = run::plan(link, None, &world, form, &mut |lines| {
+    let store = if args.two_way.two_way() {
+        world::open_store_if_any(args.state.as_deref())?
+    } else {
+        None
+    };
+    let result = run::plan(link, store.as_ref(), &world, form, &mut |lines| {
         listener.hide(|| text.push(lines))
     });
     listener.finish();

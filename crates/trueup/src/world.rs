@@ -174,17 +174,27 @@ fn spool_folder(given: Option<&Path>) -> PathBuf {
 /// # Errors
 /// As [`open_store`].
 pub(crate) fn open_store_if_present(given: Option<&Path>) -> Result<Option<Store>> {
+    let store = open_store_if_any(given)?;
+    match given {
+        Some(path) if store.is_none() => Err(Error::config(format!(
+            "there is no state file={}",
+            path.display()
+        ))
+        .hint("check --state; the first sync creates the file")),
+        Some(_) | None => Ok(store),
+    }
+}
+
+/// Opens the state store if it is there, wherever it should be: a first run has none yet.
+///
+/// # Errors
+/// As [`open_store`].
+pub(crate) fn open_store_if_any(given: Option<&Path>) -> Result<Option<Store>> {
     let path = state_path(given, &variable)?;
     if path.exists() {
         return Store::open(&path, &incarnation()?).map(Some);
     }
-    match given {
-        None => Ok(None),
-        Some(_) => Err(
-            Error::config(format!("there is no state file={}", path.display()))
-                .hint("check --state; the first sync creates the file"),
-        ),
-    }
+    Ok(None)
 }
 
 /// Where the state is kept: as given, else as the XDG base directories say. Relative variables do not count there.

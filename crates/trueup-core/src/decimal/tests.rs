@@ -53,6 +53,19 @@ proptest! {
     }
 
     #[test]
+    fn equal_numbers_have_one_shortest_spelling(one in samples::decimal(), other in samples::decimal()) {
+        let spelled = |text: &str| {
+            let mut out = String::new();
+            shortest(text, &mut out);
+            out
+        };
+        let short = spelled(&one);
+        prop_assert_eq!(parts(&short), parts(&one));
+        prop_assert!(short.len() <= one.len());
+        prop_assert_eq!(short == spelled(&other), naive(&one, &other).is_eq());
+    }
+
+    #[test]
     fn no_encoding_begins_another(one in samples::decimal(), other in samples::decimal()) {
         let (one, other) = (encoding(&one), encoding(&other));
         prop_assert!(one == other || !one.starts_with(&other));

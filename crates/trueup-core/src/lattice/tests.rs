@@ -5,12 +5,12 @@ use crate::batch::Batch;
 use crate::cast;
 use crate::samples::{self, Owned, encoded};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 
 /// How many values each pair of types is tried with.
 const VALUES: u32 = 24;
 
-fn all_types() -> Vec<Type> {
+/// The types whose pairs are tried.
+pub(crate) fn all_types() -> Vec<Type> {
     let mut types = SHOWN.to_vec();
     for bits in [8, 16, 24, 32, 64] {
         types.extend([true, false].map(|signed| Type::Int { bits, signed }));
@@ -45,15 +45,10 @@ fn casts(owned: &Owned, to: Type) -> Option<Batch> {
 
 #[test]
 fn the_lattice_speaks_the_truth_about_casts() {
-    let mut runner = TestRunner::new(Config {
-        cases: VALUES,
-        failure_persistence: None,
-        ..Config::default()
-    });
     for from in all_types() {
         for to in all_types() {
             let fit = types(from, to);
-            let checked = runner.run(&samples::of_type(from), |owned| {
+            let checked = samples::try_values(from, VALUES, |owned| {
                 let result = casts(&owned, to);
                 match fit {
                     Fit::Exact => {
@@ -135,6 +130,70 @@ fn where_two_fields_meet() {
         ),
     ] {
         assert_eq!(meet(&source, &target), expected, "{source:?} {target:?}");
+    }
+}
+
+#[test]
+fn the_common_type_is_the_narrower_whichever_is_named_first() {
+    for (a, b, expected) in [
+        ("text", "timestamp", "timestamp"),
+        ("text", "json", "json"),
+        ("int64", "int32", "int32"),
+        ("int64", "uint32", "uint32"),
+        ("int64", "bool", "bool"),
+        ("float64", "float32", "float32"),
+        ("decimal", "float64", "float64"),
+        ("decimal", "decimal(10,2)", "decimal(10,2)"),
+        ("text", "text(10)", "text(10)"),
+        ("any", "uuid", "uuid"),
+        ("any", "any", "any"),
+        ("int32", "int32", "int32"),
+        // Neither is narrower; a text is never taken.
+        ("text(5)", "int32", "int32"),
+        ("text(5)", "bytes", "bytes"),
+        ("text(5)", "uuid", "uuid"),
+        ("date", "timestamp", "date"),
+        ("int64", "uint64", "int64"),
+        ("int64", "float64", "float64"),
+    ] {
+        let [a, b] = [a, b].map(samples::parse_type);
+        let [one, other] = [field(a, "sqlite:x", false), field(b, "postgres:x", false)];
+        let expected = samples::parse_type(expected);
+        assert_eq!(common(&one, &other), expected, "{a} {b}");
+        assert_eq!(common(&other, &one), expected, "{b} {a}");
+    }
+}
+
+#[test]
+fn the_common_type_of_equal_natives_and_of_guesses() {
+    let declared = field(Type::INT, "sqlite:INTEGER", false);
+    let text = field(Type::TEXT, "postgres:text", false);
+    let guess = field(Type::Date, "csv:text", true);
+    assert_eq!(common(&declared, &declared), Type::Any);
+    assert_eq!(common(&guess, &text), Type::TEXT);
+    assert_eq!(common(&text, &guess), Type::TEXT);
+    assert_eq!(common(&guess, &guess), Type::Any);
+}
+
+#[test]
+fn the_common_type_is_one_of_the_two_and_symmetric() {
+    for a in all_types() {
+        for b in all_types() {
+            let [one, other] = [field(a, "sqlite:x", false), field(b, "postgres:x", false)];
+            let common = common(&one, &other);
+            assert_eq!(common, super::common(&other, &one), "{a} {b}");
+            assert!(common == a || common == b, "{a} {b}: {common}");
+            for wider in [a, b] {
+                let narrower =
+                    |ty| types(ty, wider) == Fit::Exact && types(wider, ty) != Fit::Exact;
+                let says_nothing = wider == Type::Any && (a != Type::Any || b != Type::Any);
+                let other = if wider == a { b } else { a };
+                assert!(
+                    common != wider || !(narrower(other) || says_nothing),
+                    "{a} {b}: {common}"
+                );
+            }
+        }
     }
 }
 

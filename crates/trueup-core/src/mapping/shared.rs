@@ -14,6 +14,7 @@ mod build;
 use super::{Rules, mapped_key, name_misfit, seal_present, seal_unknown};
 use crate::batch::{Batch, Record};
 use crate::cast;
+use crate::decimal;
 use crate::encode;
 use crate::error;
 use crate::keyed::Keyed;
@@ -41,6 +42,8 @@ struct SharedField {
     names: Sides<String>,
     /// The shared type.
     ty: Type,
+    /// The shared type, or the declared one where values pass unread.
+    meaning: Type,
     /// What the sides' values are, where those pass unread.
     unread: Option<String>,
     /// The type in which each side is written.
@@ -75,6 +78,12 @@ impl Shared {
     /// Returns the shared types.
     pub fn types(&self) -> &[Type] {
         &self.types
+    }
+
+    /// Returns the type that the field at `position` was declared with: the shared one, or, where values pass unread,
+    /// what they mean. SQLite keeps a decimal as a text, and whoever asks for the larger one must read it first.
+    pub fn meaning(&self, position: usize) -> Type {
+        self.fields[position].meaning
     }
 
     /// Returns the key as positions in the shared order.
@@ -142,7 +151,9 @@ impl Shared {
         record: Record<'_>,
         into: &mut Batch,
     ) -> Result<(), (String, String)> {
+        let mut spelled = String::new();
         for (field, value) in self.fields.iter().zip(record.values()) {
+            let value = field.settled(value, &mut spelled);
             let written = if field.narrow[side] {
                 field.comes_back(side, value, into)
             } else {
@@ -222,14 +233,17 @@ impl SharedField {
                 return Err("null, which the other side does not allow".to_owned());
             }
         }
-        let plain = !self.key || (cast::fits(raw, self.ty) && cast::fits(raw, self.held[side]));
+        let as_it_is = |ty| cast::fits(raw, ty);
+        let one_spelling = self.ty == Type::Any || !matches!(raw, Value::Decimal(_));
+        let plain = !self.key || (one_spelling && as_it_is(self.ty) && as_it_is(self.held[side]));
         if plain && !self.narrow.source && !self.narrow.target {
             return self.share(raw, into).map_err(|misfit| self.misfit(misfit));
         }
         let mut shared = Batch::new(1);
         self.share(raw, &mut shared)
             .map_err(|misfit| self.misfit(misfit))?;
-        let value = shared.record(0).value(0);
+        let mut spelled = String::new();
+        let value = self.settled(shared.record(0).value(0), &mut spelled);
         for end in Side::BOTH.into_iter().filter(|&end| self.narrow[end]) {
             self.comes_back(end, value, &mut Batch::new(1))
                 .map_err(|reason| {
@@ -246,6 +260,19 @@ impl SharedField {
         }
         into.push(value);
         Ok(())
+    }
+
+    /// Spells a key in one way, whichever side it comes from: a side that keeps decimals as texts finds `1.5` and not
+    /// `1.50`. Other classes that meet as a type of ours have one spelling, but JSON, which no key may hold.
+    fn settled<'v>(&self, value: Value<'v>, spelled: &'v mut String) -> Value<'v> {
+        match value {
+            Value::Decimal(text) if self.key && self.ty != Type::Any => {
+                spelled.clear();
+                decimal::shortest(text, spelled);
+                Value::Decimal(spelled)
+            }
+            _ => value,
+        }
     }
 
     fn misfit(&self, misfit: cast::Misfit) -> String {
@@ -293,8 +320,7 @@ impl SharedField {
                 | Value::Timestamp(_)
                 | Value::Instant(_)
                 | Value::Uuid(_)
-                | Value::Decimal(_)
-                | Value::Json(_),
+                | Value::Decimal(_),
             )
             | (
                 Value::Int(_) | Value::Float(_) | Value::Decimal(_),

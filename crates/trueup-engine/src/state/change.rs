@@ -103,7 +103,7 @@ impl Store {
         let carry_out = || -> Attempt<T> {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            if opened.is_some() && file::identity(path) != opened {
+            if opened.is_some() && file::identity(path).ok() != opened {
                 return Err(replaced().at(format!("state={}", path.display())).into());
             }
             let result = steps(&transaction)?;

@@ -80,7 +80,7 @@ pub struct PastConflict {
     /// The digest of the record that both sides hold after the decision; `None` where there is no record, and while
     /// it is open.
     pub result: Option<Digest>,
-    /// What a person decided.
+    /// What a person decided and no run has carried out yet.
     pub answer: Option<Answer>,
     /// What else there is to say; no values.
     pub note: Option<String>,
@@ -137,7 +137,7 @@ impl Store {
                  shape = excluded.shape, run = excluded.run, at_ms = excluded.at_ms, \
                  ruling = excluded.ruling, source_record = excluded.source_record, \
                  target_record = excluded.target_record, answer = NULL, \
-                 note = iif(answer IS NULL, NULL, \
+                 note = iif(answer IS NULL, note, \
                             'a record changed before the answer was carried out; decide again')",
                 params![
                     collection.0,
@@ -176,7 +176,8 @@ impl Store {
         self.change(link, "close a conflict", |change| {
             change.complete(collection)?;
             change.transaction.execute(
-                "UPDATE conflict SET stage = 'closed', decision = ?3, result = ?4 \
+                "UPDATE conflict SET stage = 'closed', decision = ?3, result = ?4, \
+                 note = iif(answer IS NULL, note, 'the sides agreed when the answer was looked at') \
                  WHERE collection = ?1 AND key = ?2 AND stage = 'open'",
                 params![collection.0, key, how, digest_bytes(result)],
             )?;
@@ -264,9 +265,9 @@ impl Store {
         Ok(found.into_iter().filter_map(waiting).collect())
     }
 
-    /// Records what came of an answer. Carried out: the conflict is closed, and `result` is the digest of the record
-    /// that both sides hold (`None`: no record). Refused: it stays as it was, without the answer, and the note says
-    /// why.
+    /// Records what came of an answer, which waits no more. Carried out: the conflict is closed, the note says that a
+    /// person decided, and `result` is the digest of the record that both sides hold (`None`: no record). Refused: the
+    /// conflict stays as it was, and the note says why.
     ///
     /// # Errors
     /// `Config` when there is no such conflict; `Bug` when it has no answer.
@@ -292,8 +293,8 @@ impl Store {
                 (Answer::Record(_), None) => "merge",
             };
             change.transaction.execute(
-                "UPDATE conflict SET stage = 'closed', decision = ?2, result = ?3, note = NULL \
-                 WHERE id = ?1",
+                "UPDATE conflict SET stage = 'closed', decision = ?2, result = ?3, answer = NULL, \
+                 note = 'a person decided' WHERE id = ?1",
                 params![id.0, decision, digest_bytes(result)],
             )?;
             Ok(())

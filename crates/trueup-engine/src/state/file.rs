@@ -129,10 +129,9 @@ fn sweep(folder: &Path) {
     }
 }
 
-/// Tells the file at `path` from every other that may be put in its place; `None` where nothing can be found out.
-pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
-    let found = fs::metadata(path).ok()?;
-    Some((found.dev(), found.ino()))
+/// Tells the file at `path` from every other that may be put in its place.
+pub(super) fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::metadata(path).map(|found| (found.dev(), found.ino()))
 }
 
 /// Takes the rights of everybody else away from a file that was restored or copied with too many. SQLite gives its

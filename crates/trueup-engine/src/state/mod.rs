@@ -1,10 +1,11 @@
 //! What trueup remembers between two runs: one SQLite file.
 //!
 //! It holds which links there are, which runs each had and how they ended, how far each got, and which records were
-//! put aside; of a two-way link also the base, the intents and the conflicts. It holds no secret, and records' values
-//! in two places only: a conflict keeps both sides' records, because a decision must be reversible, and keys stand in the
-//! base. The file's mode, `0600`, is what protects them. Losing it costs work, never data: the next run gets another
-//! incarnation id, finds markers that are not its own, and compares everything; two ways it then joins both sides.
+//! put aside; of a two-way link also the base, the intents, the conflicts and what people decided about them. It holds no
+//! secret, and records' values in conflicts only: both sides' records, because every decision must be reversible, and
+//! the record that a person gave as an answer; besides, keys stand in the base and in intents. The file's mode, `0600`,
+//! is what protects them. Losing it costs work, never data: the next run gets another incarnation id, finds markers that
+//! are not its own, and compares everything; two ways it then joins both sides and deletes nothing.
 //!
 //! **Durability.** The write-ahead log with `synchronous=NORMAL`: what a method has returned from is in the kernel's
 //! hands, so a killed process loses nothing. A power loss may take the last commits with it, whole and in order from
@@ -123,7 +124,8 @@ impl Store {
     ///
     /// # Errors
     /// `Config` when the path leads nowhere, or to a file of another program or of a newer trueup; `Corrupt` when
-    /// it is no sound database; `Auth` without the rights; `Rejected` when the disk is full. What stood there stays.
+    /// it is no sound database; `Auth` without the rights; `Rejected` when the disk is full; `Stale` when another file
+    /// was put in its place meanwhile. What stood there stays.
     pub fn open(path: &Path, incarnation: &str) -> Result<Self> {
         if incarnation.is_empty() {
             return Err(Error::bug("a state store needs an incarnation id"));
@@ -136,16 +138,17 @@ impl Store {
                 .close()
                 .map_err(|(_, cause)| error::sqlite(cause, path, "create it"))
         })?;
-        let file = file::identity(&path);
+        let identity = || file::identity(&path).map_err(|e| error::io(e, &path, "look it up"));
+        let file = identity()?;
         let (connection, incarnation) = schema::open(&path, &path, incarnation)?;
-        if file::identity(&path) != file {
+        if identity()? != file {
             return Err(change::replaced().at(format!("state={}", path.display())));
         }
         file::tighten(&path)?;
         Ok(Self {
             connection,
+            file: Some(file),
             path,
-            file,
             incarnation,
             under_way: Vec::new(),
             relaxed: None,

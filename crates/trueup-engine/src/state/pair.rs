@@ -116,7 +116,9 @@ impl Store {
             change.transaction.execute(
                 "INSERT INTO pair (link, source_identity, target_identity, source_address, target_address) \
                  VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (link) DO UPDATE \
-                 SET source_address = excluded.source_address, target_address = excluded.target_address",
+                 SET source_address = excluded.source_address, target_address = excluded.target_address \
+                 WHERE (source_address, target_address) \
+                 IS NOT (excluded.source_address, excluded.target_address)",
                 params![
                     change.link,
                     ends.identity.source,
@@ -463,17 +465,22 @@ pub(super) fn mark(
 
 fn find_collection(change: &Change<'_>, names: &Sides<String>) -> Attempt<CollectionId> {
     let values = params![change.link, names.source, names.target];
+    let found = change
+        .transaction
+        .query_row(
+            "SELECT id FROM pair_collection WHERE link = ?1 AND source = ?2 AND target = ?3",
+            values,
+            |row| row.get(0),
+        )
+        .optional()?;
+    if let Some(id) = found {
+        return Ok(CollectionId(id));
+    }
     change.transaction.execute(
-        "INSERT INTO pair_collection (link, source, target) VALUES (?1, ?2, ?3) \
-         ON CONFLICT DO NOTHING",
+        "INSERT INTO pair_collection (link, source, target) VALUES (?1, ?2, ?3)",
         values,
     )?;
-    let id = change.transaction.query_row(
-        "SELECT id FROM pair_collection WHERE link = ?1 AND source = ?2 AND target = ?3",
-        values,
-        |row| row.get(0),
-    )?;
-    Ok(CollectionId(id))
+    Ok(CollectionId(change.transaction.last_insert_rowid()))
 }
 
 fn set_shape(
@@ -492,8 +499,9 @@ fn set_shape(
         values,
     )?;
     change.transaction.execute(
-        "UPDATE pair_collection SET shape = (SELECT id FROM shape WHERE collection = ?1 \
-         AND shape = ?2 AND source_fields = ?3 AND target_fields = ?4 AND key = ?5) WHERE id = ?1",
+        "UPDATE pair_collection SET shape = found.id FROM (SELECT id FROM shape WHERE collection = ?1 \
+         AND shape = ?2 AND source_fields = ?3 AND target_fields = ?4 AND key = ?5) AS found \
+         WHERE pair_collection.id = ?1 AND pair_collection.shape IS NOT found.id",
         values,
     )?;
     Ok(())

@@ -11,6 +11,7 @@ mod reading;
 mod refused;
 mod restored;
 mod twisted;
+mod two_way;
 mod unknown;
 mod verified;
 
@@ -19,6 +20,7 @@ use crate::report::{CollectionReport, Report};
 use crate::run;
 use crate::state::{LinkId, Store};
 use crate::testing::Stage;
+use crate::two_way::TwoWay;
 use trueup_core::Result;
 use trueup_core::endpoint::Endpoint;
 use trueup_core::guard::Guard;
@@ -38,6 +40,8 @@ pub(super) struct Pair {
     pub(super) stage: Stage,
     pub(super) mode: Mode,
     pub(super) specs: Vec<CollectionSpec>,
+    /// Set for a link that goes both ways.
+    pub(super) two_way: Option<TwoWay>,
     /// The name of the state file, and the incarnation it gets when it is made.
     pub(super) state: &'static str,
 }
@@ -64,6 +68,7 @@ impl Pair {
                 lift_guard: false,
             },
             specs: Vec::new(),
+            two_way: None,
             state: "state",
         }
     }
@@ -91,7 +96,7 @@ impl Pair {
             collections: self.specs.clone(),
             mode: self.mode,
             guard: Guard::default(),
-            two_way: None,
+            two_way: self.two_way.clone(),
         }
     }
 
@@ -115,7 +120,7 @@ impl Pair {
         };
         let report = run::plan(
             &mut self.link(),
-            None,
+            Some(&self.store()),
             &self.stage.world(),
             Form::Text,
             &mut out,

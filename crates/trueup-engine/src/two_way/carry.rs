@@ -16,7 +16,7 @@ use super::work::{Ruled, Work};
 use crate::link::World;
 use crate::progress::{Step, Tick};
 use crate::spool::{Spool, Spooled};
-use crate::state::{LinkId, Pending, RunId, Store, Token};
+use crate::state::{INTENT_ITEMS_MAX, LinkId, Pending, RunId, Store, Token};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use trueup_core::batch::{Batch, Record};
@@ -95,6 +95,7 @@ pub(super) struct Carrier<'a> {
 /// Works on their way to one side of one collection.
 struct Batching {
     works: Vec<Work>,
+    writes: usize,
     bytes: usize,
 }
 
@@ -230,11 +231,12 @@ impl Carrier<'_> {
         largest: Option<i64>,
     ) -> Result<()> {
         let side = work.step.side;
+        // A keep-both is two writes.
+        batching.writes += 1 + usize::from(work.copy.is_some());
         batching.works.push(work);
         let limits = self.world.limits;
-        // A keep-both is two writes.
-        let full = batching.works.len() * 2 >= limits.batch_records_max.max(2)
-            || batching.bytes >= limits.batch_bytes_max;
+        let most = limits.batch_records_max.min(INTENT_ITEMS_MAX - 1);
+        let full = batching.writes >= most || batching.bytes >= limits.batch_bytes_max;
         if full {
             self.flush(index, side, batching, rest, largest)?;
         }
@@ -251,7 +253,7 @@ impl Carrier<'_> {
         largest: Option<i64>,
     ) -> Result<()> {
         let works = std::mem::take(&mut batching.works);
-        batching.bytes = 0;
+        (batching.bytes, batching.writes) = (0, 0);
         if works.is_empty() {
             return Ok(());
         }
@@ -282,7 +284,7 @@ impl Carrier<'_> {
     fn send(&mut self, index: usize, side: Side, sending: &Sending<'_>) -> Result<Applied> {
         let joint = &self.joints[index];
         let collection = self.opened.collections[index].id;
-        let items = sending.items(joint);
+        let items = sending.items();
         let token = sending.token;
         let intent = self
             .store
@@ -446,6 +448,7 @@ impl Batching {
     fn new() -> Self {
         Self {
             works: Vec::new(),
+            writes: 0,
             bytes: 0,
         }
     }
@@ -453,6 +456,7 @@ impl Batching {
 
 /// A batch as it goes to one side, and the condition on each of its writes.
 struct Sending<'a> {
+    joint: &'a Joint,
     shared: &'a Shared,
     side: Side,
     token: Token,
@@ -469,6 +473,7 @@ struct Sending<'a> {
 impl<'a> Sending<'a> {
     fn new(joint: &'a Joint, side: Side, token: Token) -> Self {
         Self {
+            joint,
             shared: &joint.shared,
             side,
             token,
@@ -494,7 +499,7 @@ impl<'a> Sending<'a> {
         }
         self.ops.push(work.step.op);
         let copy = work.copy.as_ref().map(|copy| copy.record(0));
-        let copy = copy.map(|copy| fresh_copy(self.shared, copy, largest, given));
+        let copy = copy.map(|copy| fresh_copy(self.joint, copy, largest, given));
         self.works.push(Some(work));
         let Some(copy) = copy else { return Ok(()) };
         // Without room for a fresh key the conflict's record is the only copy; it is complete.
@@ -513,8 +518,8 @@ impl<'a> Sending<'a> {
     }
 
     /// What goes on record before the batch is sent.
-    fn items(&self, joint: &Joint) -> Vec<Pending> {
-        let name = joint.partition(Side::Source);
+    fn items(&self) -> Vec<Pending> {
+        let name = self.joint.partition(Side::Source);
         let works = self.works.iter().enumerate();
         works
             .map(|(index, work)| match work {
@@ -604,11 +609,20 @@ fn key_of(shared: &Shared, record: Record<'_>) -> Vec<u8> {
     key
 }
 
+/// Makes the record that keep-both inserts: the loser's, under a key that nobody has. `None` when there is no such key.
 fn fresh_copy(
-    _shared: &Shared,
-    _record: Record<'_>,
-    _largest: Option<i64>,
-    _given: &mut u64,
+    joint: &Joint,
+    record: Record<'_>,
+    largest: Option<i64>,
+    given: &mut u64,
 ) -> Option<Batch> {
-    None
+    let fresh = joint.fresh.as_ref()?;
+    let digest = encode::digest(record, &mut Vec::new());
+    let mut copy = Batch::new(record.width());
+    let number = if fresh.counts() { *given } else { 0 };
+    fresh
+        .fresh(record, digest, largest, number, &mut copy)
+        .ok()?;
+    *given += 1;
+    Some(copy)
 }

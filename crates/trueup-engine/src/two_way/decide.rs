@@ -5,6 +5,7 @@
 //! must have come to their ends before the absence of a record means anything.
 
 use super::answer::{Answered, Waiting};
+use super::asked::Said;
 use super::base::BaseCursor;
 use super::prepare::Joint;
 use super::work::{Ruled, Step, Work, own};
@@ -282,7 +283,14 @@ impl<'a> Decider<'a> {
         stored: bool,
     ) -> Result<()> {
         let rules = &self.joint.rules;
-        let decision = reconcile(base, seen, rules, &Answers::NONE);
+        let mut decision = reconcile(base, seen, rules, &Answers::NONE);
+        let records = found.map(|entry| entry.map(|entry| entry.record));
+        let open = decision.conflict.as_ref().filter(|ruling| ruling.is_open());
+        let said = open.and_then(|ruling| self.joint.asked.ask(ruling, &records, &self.joint.user));
+        let answers = said.as_ref().map(Said::fields);
+        if let (Some(said), Some(answers)) = (&said, &answers) {
+            decision = reconcile(base, seen, rules, &said.answers(answers));
+        }
         match decision.wait {
             None => {}
             Some(Wait::Unknown(_)) => return self.leave(key, stored),
@@ -333,9 +341,9 @@ impl<'a> Decider<'a> {
     fn remember(&mut self, key: &[u8], base: &Base) -> Result<()> {
         self.entry.clear();
         put_bytes(key, &mut self.entry);
-        let mut encoded = Vec::new();
-        base.encode(&mut encoded);
-        put_bytes(&encoded, &mut self.entry);
+        let mut bytes = Vec::new();
+        base.encode(&mut bytes);
+        put_bytes(&bytes, &mut self.entry);
         self.moves.push(&self.entry)
     }
 

@@ -8,16 +8,21 @@
 //! Inside, the sides are in canonical order (see [`prepare`]); what people read is in theirs.
 
 mod answer;
+mod asked;
 mod base;
 mod carry;
 mod config;
 mod decide;
+mod expression;
+mod fresh_key;
 mod marker;
+mod merge_text;
 mod open;
 mod outlook;
 mod pass;
 mod prepare;
 mod prove;
+mod ring;
 mod summary;
 mod work;
 
@@ -62,6 +67,7 @@ pub(crate) fn run(
             world,
             turned,
         };
+        journey.refuse_ring(&joints)?;
         journey.go(&mut joints)
     })
 }
@@ -141,6 +147,19 @@ impl Journey<'_, '_> {
         }
     }
 
+    /// Two-way links in a ring need not ever settle (the explorer has schedules that do not).
+    fn refuse_ring(&self, joints: &[Joint]) -> Result<()> {
+        let known = self.store.two_way_links()?;
+        let others = known
+            .iter()
+            .filter(|(durable, _, _)| *durable != self.id.durable);
+        let others: Vec<_> = others
+            .map(|(_, ends, names)| ring_pair(ends, names))
+            .collect();
+        let ours: Vec<Sides<String>> = joints.iter().map(Joint::names).collect();
+        ring::refuse_ring(&others, &ring_pair(&self.ends, &ours))
+    }
+
     fn pass(
         &mut self,
         joints: &mut [Joint],
@@ -179,6 +198,14 @@ impl Journey<'_, '_> {
     /// them since, or they were not written as it seemed; either way the next pass looks.
     fn prove(&mut self, joints: &[Joint], passed: &Pass, report: &mut Report) -> Result<bool> {
         prove::prove(self.link, self.turned, joints, passed, report, self.world)
+    }
+}
+
+fn ring_pair<'a>(ends: &'a Ends, collections: &'a [Sides<String>]) -> ring::Pair<'a> {
+    ring::Pair {
+        identity: ends.identity.as_ref().map(String::as_str),
+        address: ends.address.as_ref().map(String::as_str),
+        collections,
     }
 }
 

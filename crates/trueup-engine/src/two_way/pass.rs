@@ -194,6 +194,12 @@ impl Passing<'_, '_> {
         let joint = &joints[index];
         let (name, width) = (joint.partition(Side::Source), joint.shared.types().len());
         let now_ms = self.world.clock.now_ms();
+        for (id, became) in std::mem::take(&mut one.answered) {
+            match became {
+                Answered::Done(result) => self.store.answered(self.id, id, None, result)?,
+                Answered::Refused(why) => self.store.answered(self.id, id, Some(&why), None)?,
+            }
+        }
         let mut keys = Vec::new();
         let mut reader = one.open.read()?;
         while let Some(entry) = reader.next()? {
@@ -208,12 +214,6 @@ impl Passing<'_, '_> {
         for key in &one.gone {
             self.store
                 .close_conflict(self.id, collection, key, "agreed", None)?;
-        }
-        for (id, became) in std::mem::take(&mut one.answered) {
-            match became {
-                Answered::Done(result) => self.store.answered(self.id, id, None, result)?,
-                Answered::Refused(why) => self.store.answered(self.id, id, Some(&why), None)?,
-            }
         }
         self.world.failpoints.pass("two-way.conflicts-recorded")?;
         Ok(keys)

@@ -4,7 +4,9 @@
 //! belong to the unordered pair, so `sync A B` and `sync B A` must find the same ones. Only what people read or wrote
 //! (names in errors, policies, reports) is turned the user's way, by [`Joint::user`] and [`Rules::mirrored`].
 
+use super::asked::Asked;
 use super::config::{ConflictRule, PolicySpec, TwoWay};
+use super::fresh_key::FreshKey;
 use crate::connect;
 use crate::link::{CollectionSpec, Link, World};
 use crate::progress::Step;
@@ -14,6 +16,7 @@ use trueup_core::mapping::{self, Shared};
 use trueup_core::policy::{OnDelete, Policy, Rules, StampFrom};
 use trueup_core::schema::Schema;
 use trueup_core::side::{Side, Sides};
+use trueup_core::types::Type;
 use trueup_core::{Error, Result};
 
 /// A collection of a two-way link, ready to be read and written on both sides.
@@ -24,6 +27,10 @@ pub(super) struct Joint {
     /// Set on the side that has no such collection yet.
     pub(super) create: Sides<Option<Design>>,
     pub(super) rules: Rules,
+    /// The expressions among the rules.
+    pub(super) asked: Asked,
+    /// How a record that keep-both keeps beside the other gets a key of its own.
+    pub(super) fresh: Option<FreshKey>,
     /// What the user calls each side.
     pub(super) user: Sides<Side>,
 }
@@ -41,7 +48,8 @@ impl Joint {
 
     /// Returns the key's field whose largest value is wanted, because fresh keys continue from it.
     pub(super) fn counted(&self) -> Option<usize> {
-        None
+        let fresh = self.fresh.as_ref().filter(|fresh| fresh.counts());
+        fresh.map(FreshKey::field)
     }
 
     /// Returns one side as something to be read.
@@ -111,25 +119,27 @@ fn refuse_ends(link: &Link, user: &Sides<Side>) -> Result<()> {
     Ok(())
 }
 
-/// The collections with their names in canonical order: those that were named, else all that the user's source has.
+/// The collections with their names in canonical order: those that were named, else all that either side has.
 fn specs(link: &mut Link, user: &Sides<Side>) -> Result<Vec<CollectionSpec>> {
     let turned = user.source == Side::Target;
     if !link.collections.is_empty() {
         let specs = link.collections.iter();
         return specs.map(|spec| in_order(spec, turned)).collect();
     }
-    let side = user[Side::Source];
-    let names = endpoint(link, side).collections();
-    let names = names.map_err(|error| error.at("source"))?;
-    if names.is_empty() {
-        let other = endpoint(link, side.other()).collections();
-        let hint = match other.map_err(|error| error.at("target"))?.is_empty() {
-            true => "check the address",
-            false => {
-                "the target has some: name the sides the other way round, or name one with --collections"
+    // The user's source first, as elsewhere; then what only the target has: neither side is the smaller one.
+    let mut names: Vec<String> = Vec::new();
+    for name in Side::BOTH {
+        let found = endpoint(link, user[name]).collections();
+        let found = found.map_err(|error| error.at(name.name()))?;
+        for one in found {
+            if !names.contains(&one) {
+                names.push(one);
             }
-        };
-        return Err(Error::config("source: there is no collection to read").hint(hint));
+        }
+    }
+    if names.is_empty() {
+        return Err(Error::config("neither side has a collection")
+            .hint("check the addresses; name a collection with --collections"));
     }
     let plain = |name: String| CollectionSpec {
         source: name.clone(),
@@ -222,23 +232,47 @@ fn prepare_one(
         }
     };
     let shared = Shared::build(&schema.source, &schema.target, &spec.rules)?;
-    let names = |side: Side| shared.names(user[side]);
-    let called = [names(Side::Source), names(Side::Target)];
     let collection = Sides::by(|side| schema[user[side]].collection.clone());
-    let rules = rules(two_way, &collection, &called[0])
-        .map_err(|error| error.at(format!("collection={}", collection.source)))?;
-    let rules = if user.source == Side::Target {
-        rules.mirrored()
-    } else {
-        rules
-    };
+    let place = format!("collection={}", collection.source);
+    let types = held_types(&schema, &shared);
+    let said = Said::new(two_way, &collection, shared.names(user[Side::Source]));
+    let settled = said.and_then(|said| {
+        let rules = said.rules()?;
+        let fields: Vec<_> = said.fields.iter().map(|(at, rule)| (*at, *rule)).collect();
+        let asked = Asked::compile(said.whole, &fields, &said.names, &types, shared.key())?;
+        let fresh = match rules.policy() {
+            Policy::KeepBoth(_) => Some(FreshKey::choose(
+                &collection.source,
+                &said.names,
+                &types,
+                shared.key(),
+            )?),
+            _ => None,
+        };
+        Ok((rules, asked, fresh))
+    });
+    let (rules, asked, fresh) = settled.map_err(|error| error.at(place))?;
+    let turned = user.source == Side::Target;
     Ok(Joint {
         schema,
         shared,
         create,
-        rules,
+        rules: if turned { rules.mirrored() } else { rules },
+        asked,
+        fresh,
         user: *user,
     })
+}
+
+/// The types of the shared shape's fields, as far as the sides declare any.
+fn held_types(schema: &Sides<Schema>, shared: &Shared) -> Vec<Type> {
+    let types = shared.types().iter().enumerate();
+    types
+        .map(|(position, ty)| match ty {
+            Type::Any => schema.source.fields[shared.fields(Side::Source)[position]].ty,
+            ty => *ty,
+        })
+        .collect()
 }
 
 /// Works out how the collection is created on `side`, after the shape that the other side has.
@@ -254,56 +288,89 @@ fn design(
     design.map_err(|error| error.at(user[side].name()))
 }
 
-/// Gathers what the user said about one collection; `fields` are the user's source's names in the shared order.
-fn rules(two_way: &TwoWay, collection: &Sides<String>, fields: &[&str]) -> Result<Rules> {
-    let ours = |name: &Option<String>| {
-        let name = name.as_ref();
-        name.is_none_or(|name| *name == collection.source || *name == collection.target)
-    };
-    let narrowest = |of: &dyn Fn(&ConflictRule) -> bool| {
-        let fitting = two_way
-            .rules
-            .iter()
-            .filter(|rule| ours(&rule.collection) && of(rule));
-        // Of two equal ones the later: max_by_key returns the last of equals.
-        fitting.max_by_key(|rule| rule.collection.is_some())
-    };
-    let whole =
-        narrowest(&|rule| rule.field.is_none()).map_or(&two_way.default, |rule| &rule.policy);
-    let mut of_fields = Vec::new();
-    for (index, name) in fields.iter().enumerate() {
-        let rule = narrowest(&|rule| rule.field.as_deref() == Some(*name));
-        if let Some(rule) = rule {
-            of_fields.push((index, policy(&rule.policy)));
-        }
-    }
-    let mut named = two_way
-        .rules
-        .iter()
-        .filter(|rule| rule.collection.is_some() && ours(&rule.collection));
-    if let Some(field) =
-        named.find_map(|rule| rule.field.as_deref().filter(|name| !fields.contains(name)))
-    {
-        return Err(no_field(field, fields));
-    }
-    let narrowest = |rules: &[(Option<String>, OnDelete)]| {
-        let fitting = rules.iter().filter(|(name, _)| ours(name));
-        fitting
-            .max_by_key(|(name, _)| name.is_some())
-            .map(|(_, rule)| *rule)
-    };
-    let on_delete = narrowest(&two_way.on_delete).unwrap_or_default();
-    let stamps = two_way.stamps.iter().filter(|(name, _)| ours(name));
-    let stamp = match stamps.max_by_key(|(name, _)| name.is_some()) {
-        None => None,
-        Some((_, field)) => Some(StampFrom::Field(
-            fields
+/// What the user said about one collection. Names are those of the user's source.
+struct Said<'a> {
+    names: Vec<&'a str>,
+    whole: &'a PolicySpec,
+    fields: Vec<(usize, &'a ConflictRule)>,
+    on_delete: OnDelete,
+    stamp: Option<StampFrom>,
+}
+
+impl<'a> Said<'a> {
+    /// Gathers it: a rule for this collection before one for all, and of two equal ones the later.
+    fn new(two_way: &'a TwoWay, collection: &Sides<String>, names: Vec<&'a str>) -> Result<Self> {
+        let names_us = |name: &Option<String>| {
+            let name = name.as_deref();
+            name.map(|name| name == collection.source || name == collection.target)
+        };
+        let rules = || {
+            two_way
+                .rules
                 .iter()
-                .position(|name| name == field)
-                .ok_or_else(|| no_field(field, fields))?,
-        )),
-    };
-    Rules::new(fields.len(), policy(whole), &of_fields, on_delete, stamp)
+                .filter(|rule| names_us(&rule.collection) != Some(false))
+        };
+        let place_of = |field: &str| {
+            let place = names.iter().position(|name| *name == field);
+            place.ok_or_else(|| no_field(field, &names))
+        };
+        let whole = rules().filter(|rule| rule.field.is_none());
+        let whole = whole.max_by_key(|rule| rule.collection.is_some());
+        let mut fields: Vec<(usize, &ConflictRule)> = Vec::new();
+        for rule in rules() {
+            let Some(field) = &rule.field else { continue };
+            let place = match place_of(field) {
+                Ok(place) => place,
+                Err(error) if rule.collection.is_some() => return Err(error),
+                Err(_) => continue,
+            };
+            fields.retain(|(other, before)| {
+                *other != place || before.collection.is_some() && rule.collection.is_none()
+            });
+            if !fields.iter().any(|(other, _)| *other == place) {
+                fields.push((place, rule));
+            }
+        }
+        let deletes = two_way
+            .on_delete
+            .iter()
+            .filter(|(name, _)| names_us(name) != Some(false));
+        let on_delete = deletes.max_by_key(|(name, _)| name.is_some());
+        let stamps = two_way
+            .stamps
+            .iter()
+            .filter(|(name, _)| names_us(name) != Some(false));
+        let stamp = stamps.max_by_key(|(name, _)| name.is_some());
+        let stamp = stamp.map(|(_, field)| place_of(field)).transpose()?;
+        Ok(Self {
+            whole: whole.map_or(&two_way.default, |rule| &rule.policy),
+            fields,
+            on_delete: on_delete.map(|(_, rule)| *rule).unwrap_or_default(),
+            stamp: stamp.map(StampFrom::Field),
+            names,
+        })
+    }
+
+    fn rules(&self) -> Result<Rules> {
+        let fields = self.fields.iter();
+        let fields: Vec<_> = fields
+            .map(|(field, rule)| (*field, policy(&rule.policy)))
+            .collect();
+        if let Some((field, _)) = fields.iter().find(|(_, policy)| *policy == Policy::Counter) {
+            return Err(Error::config(format!(
+                "field={}: the policy counter needs totals that this release does not keep",
+                self.names[*field]
+            ))
+            .hint("use max or an expression, or decide by hand"));
+        }
+        Rules::new(
+            self.names.len(),
+            policy(self.whole),
+            &fields,
+            self.on_delete,
+            self.stamp,
+        )
+    }
 }
 
 fn policy(spec: &PolicySpec) -> Policy {

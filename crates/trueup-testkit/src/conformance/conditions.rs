@@ -1,14 +1,16 @@
 //! Cases about conditional writes: each record is written only if the target still holds what was expected.
 
-use super::stage::Stage;
+use super::extremes::{HELD, extremes};
+use super::stage::{Made, Stage};
 use super::{Case, Need};
 use crate::owned::Owned;
 use crate::record;
-use crate::records::{Writing, schema};
+use crate::records::{Ask, Writing, collect, owned, schema};
 use std::sync::{Mutex, PoisonError};
 use trueup_core::batch::Record;
 use trueup_core::endpoint::{Check, Outcome};
 use trueup_core::schema::Schema;
+use trueup_core::types::Type;
 
 pub(super) const CASES: &[Case] = &[
     Case {
@@ -35,6 +37,16 @@ pub(super) const CASES: &[Case] = &[
         name: "condition sees only the batch's fields",
         needs: &[Need::Check],
         run: sees_fields,
+    },
+    Case {
+        name: "condition sees what a scan delivers",
+        needs: &[Need::Check],
+        run: sees_scanned,
+    },
+    Case {
+        name: "conditional writes with fields in any order",
+        needs: &[Need::Check],
+        run: any_order,
     },
 ];
 
@@ -123,7 +135,8 @@ fn sees_current(stage: &mut Stage<'_>) {
         .finish("orders")
         .expect("what was applied becomes durable");
     for (index, expected) in current().into_iter().enumerate() {
-        let seen = check.seen(index).map(|record| cast(stage, &record));
+        let types = orders().fields.into_iter().map(|field| field.ty);
+        let seen = check.seen(index).map(|record| cast(stage, types, &record));
         assert_eq!(seen, expected, "write {index}");
     }
     let stale = |outcome: &Outcome| matches!(outcome, Outcome::Stale);
@@ -137,8 +150,7 @@ fn sees_current(stage: &mut Stage<'_>) {
     stage.expect(&orders(), &expected);
 }
 
-fn cast(stage: &Stage<'_>, record: &[Owned]) -> Vec<Owned> {
-    let types = orders().fields.into_iter().map(|field| field.ty);
+fn cast(stage: &Stage<'_>, types: impl IntoIterator<Item = Type>, record: &[Owned]) -> Vec<Owned> {
     record
         .iter()
         .zip(types)
@@ -273,4 +285,146 @@ fn sees_fields(stage: &mut Stage<'_>) {
         applied.outcomes
     );
     stage.expect(&orders(), &[record![1, "one", 11]]);
+}
+
+/// Every held type in one record, fields last first: what the condition gets must be what the scan gave, value for
+/// value and class for class, or a record that nobody touched would look changed.
+fn sees_scanned(stage: &mut Stage<'_>) {
+    let held: Vec<_> = HELD
+        .iter()
+        .copied()
+        .filter(|&ty| stage.fixture.holds(ty))
+        .collect();
+    let names: Vec<String> = (0..held.len()).map(|index| format!("f{index}")).collect();
+    let mut wanted = schema("values").int("id");
+    for (name, &ty) in names.iter().zip(&held) {
+        wanted = wanted.field(name, ty);
+    }
+    let mut made = stage.make(wanted.key(["id"]));
+    let longest = held.iter().map(|&ty| extremes(ty).len()).max();
+    let value = |ty, index: usize| {
+        let values = extremes(ty);
+        let value = values[index % values.len()].clone();
+        let refused = stage.fixture.refuses(ty, &value);
+        if refused { Owned::Null } else { value }
+    };
+    let record = |index: usize| -> Vec<Owned> {
+        let id = i64::try_from(index).expect("there are few records");
+        let values = held.iter().map(|&ty| value(ty, index));
+        std::iter::once(id.into()).chain(values).collect()
+    };
+    let records: Vec<_> = (0..longest.unwrap_or(0)).map(record).collect();
+    made.insert(1, &records);
+
+    let schema = made.schema();
+    let fields: Vec<usize> = (0..schema.fields.len()).rev().collect();
+    let scanned = scanned(&mut made, &fields);
+    assert_eq!(scanned.len(), records.len());
+    let order = fields
+        .iter()
+        .map(|&field| schema.fields[field].name.as_str());
+    let writing = scanned
+        .iter()
+        .fold(made.writing(2).fields(order), |w, record| w.update(record));
+    let check = Expect::new(&vec![None; scanned.len()]);
+    let applied = writing
+        .apply_checked(made.writer.as_mut(), &check)
+        .expect("it is applied");
+    for (index, scanned) in scanned.iter().enumerate() {
+        assert_eq!(check.seen(index).as_ref(), Some(scanned), "write {index}");
+        assert_eq!(applied.outcomes[index], Outcome::Stale, "write {index}");
+    }
+}
+
+/// Reads records as they are stored, uncast.
+fn scanned(made: &mut Made, fields: &[usize]) -> Vec<Vec<Owned>> {
+    let schema = made.schema();
+    let mut snapshot = made.endpoint.snapshot().expect("a snapshot opens");
+    let ask = Ask {
+        fields: fields.to_vec(),
+        ..Ask::all(&schema)
+    };
+    let (_, batches) =
+        collect(snapshot.as_mut(), &schema, &ask).expect("the scan reads to its end");
+    batches.iter().flat_map(owned).collect()
+}
+
+const FIELDS: [&str; 4] = ["a", "v", "b", "k"];
+
+/// Rotations of the schema's order and of its reverse: the key (`k`, `a`) stands everywhere, either way round.
+fn field_orders() -> Vec<[usize; 4]> {
+    let forth = (0..4).map(|by| [0, 1, 2, 3].map(|at| (at + by) % 4));
+    let back = (0..4).map(|by| [3, 2, 1, 0].map(|at| (at + by) % 4));
+    forth.chain(back).collect()
+}
+
+fn arranged(record: &[Owned], order: [usize; 4]) -> Vec<Owned> {
+    order.map(|at| record[at].clone()).to_vec()
+}
+
+/// In each order, all writes hold or one of them does not.
+fn any_order(stage: &mut Stage<'_>) {
+    let wanted = schema("orders")
+        .int("a")
+        .text("v")
+        .int("b")
+        .text("k")
+        .key(["k", "a"])
+        .build();
+    let mut made = stage.make(wanted.clone());
+    let key = |n: i64| record![format!("k{n}"), n];
+    let old = |n: i64| record![n, "old", None::<i64>, format!("k{n}")];
+    let new = |n: i64| record![n, "new", n * 10, format!("k{n}")];
+    for (turn, order) in field_orders().into_iter().enumerate() {
+        let reset = [8, 9]
+            .iter()
+            .fold(made.writing(2), |writing, &n| writing.delete(&key(n)))
+            .inserts(&[1, 2, 3, 4].map(old));
+        made.apply_all(&reset);
+        let writing = made
+            .writing(3)
+            .fields(order.map(|at| FIELDS[at]))
+            .insert(&arranged(&new(9), order))
+            .insert(&arranged(&new(1), order))
+            .update(&arranged(&new(2), order))
+            .update(&arranged(&new(8), order))
+            .delete(&key(3))
+            .delete(&key(7));
+        let current = [None, Some(1), Some(2), None, Some(3), None]
+            .map(|n| n.map(|n| arranged(&old(n), order)));
+        let wrong = turn % 7;
+        let mut expected = current.clone();
+        if let Some(expected) = expected.get_mut(wrong) {
+            let other = arranged(&new(6), order);
+            *expected = expected.is_none().then_some(other);
+        }
+        let check = Expect::new(&expected);
+        let applied = writing
+            .apply_checked(made.writer.as_mut(), &check)
+            .expect("it is applied");
+        made.writer
+            .finish("orders")
+            .expect("what was applied becomes durable");
+        let types = order.map(|at| wanted.fields[at].ty);
+        for (index, outcome) in applied.outcomes.iter().enumerate() {
+            let place = format!("order={order:?} write {index}: {outcome:?}");
+            let seen = check.seen(index).map(|seen| cast(stage, types, &seen));
+            assert_eq!(seen, current[index], "{place}");
+            assert_eq!(matches!(outcome, Outcome::Stale), index == wrong, "{place}");
+        }
+        let left = |write: usize, before: Option<i64>, after: Option<i64>| {
+            if write == wrong {
+                before.map(old)
+            } else {
+                after.map(new)
+            }
+        };
+        let mut stands = vec![old(4)];
+        stands.extend(left(0, None, Some(9)));
+        stands.extend(left(1, Some(1), Some(1)));
+        stands.extend(left(2, Some(2), Some(2)));
+        stands.extend(left(3, None, Some(8)));
+        stands.extend(left(4, Some(3), None));
+        stage.expect(&wanted, &stands);
+    }
 }

@@ -110,6 +110,8 @@ fn suite_notices_a_missing_condition() {
         "stale writes are left out",
         "marker holds the rejected writes too",
         "marker holds the stale list",
+        "condition sees what a scan delivers",
+        "conditional writes with fields in any order",
     ];
     assert_eq!(failed(&report), expected);
 }

@@ -4,11 +4,12 @@ use trueup_core::batch::Batch;
 use trueup_core::conflict::FieldRuling;
 use trueup_engine::state::{ConflictId, Ends, PairStanding, RunId};
 
-/// A record of the fields `id`, `qty`.
-fn batch(id: i64, qty: Value<'_>) -> Batch {
-    let mut batch = Batch::new(2);
+/// A record of the fields `amount`, `id`, `note`.
+fn batch(id: i64, amount: Value<'_>) -> Batch {
+    let mut batch = Batch::new(3);
+    batch.push(amount);
     batch.push(Value::Int(id));
-    batch.push(qty);
+    batch.push(Value::Null);
     batch
 }
 
@@ -17,20 +18,23 @@ fn past() -> PastConflict {
     let ruling = Ruling {
         kind: ConflictKind::UpdateUpdate,
         fields: vec![FieldRuling {
-            field: 1,
+            field: 0,
             policy: Some(Policy::Source),
             resolution: Resolution::Side(Side::Source),
         }],
         resolution: Resolution::Side(Side::Source),
     };
-    let names = |names: [&str; 2]| names.map(str::to_owned).to_vec();
+    let names = |names: [&str; 3]| names.map(str::to_owned).to_vec();
     PastConflict {
         id: ConflictId(3),
         link: "00ff".to_owned(),
         ends: ends(),
         collection: Sides::new("orders".to_owned(), "purchases".to_owned()),
-        fields: Sides::new(names(["id", "qty"]), names(["nr", "amount"])),
-        key_positions: vec![0],
+        fields: Sides::new(
+            names(["amount", "id", "note"]),
+            names(["qty", "nr", "text"]),
+        ),
+        key_positions: vec![1],
         key: vec![1],
         kind: ruling.kind,
         ruling,
@@ -84,12 +88,17 @@ fn sides_stand_as_the_link_is_named() {
     );
     assert_eq!(one.collection.source, "orders");
     assert_eq!(one.key, record(&[("id", json!(5))]));
-    let source = record(&[("id", json!(5)), ("qty", json!(1))]);
+    // The key comes first, wherever the state has it.
+    let source = record(&[("id", json!(5)), ("amount", json!(1)), ("note", Json::Null)]);
     assert_eq!(one.records.source, Some(source));
     let asked = &one.fields[0];
     assert_eq!(
         (asked.name.as_str(), asked.policy, asked.decision),
-        ("qty", Some(Policy::Source), Resolution::Side(Side::Source))
+        (
+            "amount",
+            Some(Policy::Source),
+            Resolution::Side(Side::Source)
+        )
     );
     assert_eq!(
         one.answer(&Taken::Side(Side::Target)),
@@ -108,17 +117,13 @@ fn sides_are_turned_around_where_the_link_is_named_the_other_way() {
     );
     assert_eq!(one.collection.source, "purchases");
     assert_eq!(one.key, record(&[("nr", json!(5))]));
-    let source = record(&[("nr", json!(5)), ("amount", json!("two"))]);
-    let target = record(&[("nr", json!(5)), ("amount", json!(1))]);
+    let held = |qty| record(&[("nr", json!(5)), ("qty", qty), ("text", Json::Null)]);
+    let (source, target) = (held(json!("two")), held(json!(1)));
     assert_eq!(one.records, Sides::new(Some(source.clone()), Some(target)));
     let asked = &one.fields[0];
     assert_eq!(
         (asked.name.as_str(), asked.policy, asked.decision),
-        (
-            "amount",
-            Some(Policy::Target),
-            Resolution::Side(Side::Target)
-        )
+        ("qty", Some(Policy::Target), Resolution::Side(Side::Target))
     );
     assert_eq!(one.answer, Some(Taken::Side(Side::Target)));
     // What is answered goes back the same way.
@@ -126,7 +131,7 @@ fn sides_are_turned_around_where_the_link_is_named_the_other_way() {
         one.answer(&Taken::Side(Side::Target)),
         Answer::Side(Side::Source)
     );
-    let stored = Answer::Record(json!({"id": 5, "qty": "two"}));
+    let stored = Answer::Record(json!({"id": 5, "amount": "two", "note": null}));
     assert_eq!(one.answer(&Taken::Record(source.clone())), stored);
     past.answer = Some(stored);
     let one = Conflict::shown(&past, &links("b <-> a"));
@@ -156,7 +161,7 @@ fn a_link_without_a_name_has_its_id() {
 #[test]
 fn a_record_of_another_key_is_refused_and_not_shown() {
     let one = Conflict::shown(&past(), &links("a <-> b"));
-    let with = |id: Json| Taken::Record(record(&[("id", id), ("qty", json!("canary"))]));
+    let with = |id: Json| Taken::Record(record(&[("id", id), ("amount", json!("canary"))]));
     one.check(&with(json!(5))).unwrap();
     one.check(&Taken::Side(Side::Source)).unwrap();
     for other in [json!(6), json!("5"), Json::Null] {

@@ -265,16 +265,19 @@ fn a_proof_is_short_and_names_only_the_fields_that_may_refuse_a_value() {
         "b: x:text -> y:DECIMAL(10,2) (exact within range: why (or not))",
         "c: x:text -> y:DATE (exact within range: why (or not))",
         "d: x:float -> y:INTEGER (lossy: rounds)",
+        "e: x:INTEGER <-> y:INTEGER (as any)",
+        "f: x:int8 <-> y:INTEGER (as int64)",
     ]
     .map(str::to_owned)
     .to_vec();
     found.source.position = "p".repeat(200);
-    let shown = text::certificate(&found);
+    let shown = text::certificate::alone(&found);
     let expected = "
     25 records on both sides, digest 000000000000000000000000000000ab
-    1 field exact
+    2 fields exact
     2 fields exact within range: why (or not): b, c
     1 field lossy: rounds: d
+    1 field as int64: f
 ";
     assert!(shown.contains(expected), "{shown}");
     assert!(

@@ -2,6 +2,7 @@
 //!
 //! The text is stable, so that it can be compared in tests and quoted in documents. Every name in it was escaped.
 
+pub(super) mod certificate;
 pub(super) mod conflicts;
 pub(super) mod status;
 
@@ -11,14 +12,12 @@ use trueup_core::calendar;
 use trueup_core::error::Kind;
 use trueup_core::plan::Counts;
 use trueup_engine::state::PastRun;
-use trueup_engine::{Certificate, CollectionProof, CollectionReport, Report};
+use trueup_engine::{CollectionReport, Report};
 
 /// How many parked records are listed.
 const PARKED_SHOWN_MAX: usize = 10;
 /// How many notes are listed.
 const NOTES_SHOWN_MAX: usize = 50;
-/// How many characters of a position are shown.
-const POSITION_SHOWN_MAX: usize = 80;
 
 /// What a sync did; with `two_way`, what it did to each side.
 pub(super) fn synced(report: &Report, two_way: bool) -> String {
@@ -33,7 +32,7 @@ pub(super) fn synced(report: &Report, two_way: bool) -> String {
     notes(report, !two_way, &mut out);
     if let Some(proof) = &report.certificate {
         out.push('\n');
-        write_certificate(proof, &mut out);
+        certificate::write(proof, &mut out);
     }
     say(&mut out, format_args!("\n{}", verdict(report)));
     out
@@ -149,13 +148,6 @@ pub(super) fn planned(report: &Report) -> String {
         "nothing was written"
     };
     say(&mut out, format_args!("{word}"));
-    out
-}
-
-/// The certificate alone.
-pub(super) fn certificate(certificate: &Certificate) -> String {
-    let mut out = String::new();
-    write_certificate(certificate, &mut out);
     out
 }
 
@@ -331,105 +323,9 @@ fn stayed(one: &CollectionReport) -> u64 {
     one.only_target.saturating_sub(one.deleted)
 }
 
-fn write_certificate(proof: &Certificate, out: &mut String) {
-    say(out, format_args!("certificate"));
-    let plain = |out: &mut String, label: &str, text: &str| {
-        say(out, format_args!("  {label:<9}{}", escape::line(text)));
-    };
-    plain(out, "link", &proof.link);
-    plain(out, "issued", &moment(proof.issued_ms));
-    plain(out, "version", &proof.version);
-    plain(out, "digests", &proof.algorithm);
-    for (label, side) in [("source", &proof.source), ("target", &proof.target)] {
-        plain(out, label, &side.address);
-        plain(out, "", &format!("position {}", shortened(&side.position)));
-    }
-    for one in &proof.collections {
-        write_proof(one, out);
-    }
-    for note in &proof.notes {
-        plain(out, "note", note);
-    }
-}
-
-fn write_proof(proof: &CollectionProof, out: &mut String) {
-    say(
-        out,
-        format_args!("  collection {}", name(&proof.source, &proof.target)),
-    );
-    let (source, target) = (proof.source_fold, proof.target_fold);
-    if source == target {
-        let records = records(source.count);
-        say(
-            out,
-            format_args!("    {records} on both sides, digest {source}"),
-        );
-    } else {
-        for (label, fold) in [("source", source), ("target", target)] {
-            let records = records(fold.count);
-            say(out, format_args!("    {label} {records}, digest {fold}"));
-        }
-    }
-    if proof.only_target + proof.wrong + proof.parked > 0 {
-        say(
-            out,
-            format_args!(
-                "    only at the target {}, wrong {}, parked {}",
-                proof.only_target, proof.wrong, proof.parked
-            ),
-        );
-    }
-    write_rules(&proof.rules, out);
-}
-
-/// A folder's position names each file: the whole stands in the JSON form.
-fn shortened(position: &str) -> String {
-    match position.char_indices().nth(POSITION_SHOWN_MAX) {
-        Some((end, _)) => format!("{} ...", &position[..end]),
-        None => position.to_owned(),
-    }
-}
-
 fn records(count: u64) -> String {
     let noun = if count == 1 { "record" } else { "records" };
     format!("{count} {noun}")
-}
-
-/// Counts the fields whose every value fits, and names the others, those of one rule together. All of them stand in
-/// the JSON form.
-fn write_rules(rules: &[String], out: &mut String) {
-    let mut exact = 0_usize;
-    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
-    for rule in rules {
-        let (field, types) = rule.split_once(": ").unwrap_or(("", rule));
-        let target = types.split_once(" -> ").map_or(types, |(_, target)| target);
-        let fit = target.split_once(" (").map_or(target, |(_, fit)| fit);
-        let fit = fit.strip_suffix(')').unwrap_or(fit);
-        if fit == "exact" {
-            exact += 1;
-        } else if let Some((_, fields)) = groups.iter_mut().find(|(known, _)| *known == fit) {
-            fields.push(field);
-        } else {
-            groups.push((fit, vec![field]));
-        }
-    }
-    let count = |count: usize| {
-        if count == 1 {
-            "1 field".to_owned()
-        } else {
-            format!("{count} fields")
-        }
-    };
-    if exact > 0 {
-        say(out, format_args!("    {} exact", count(exact)));
-    }
-    for (fit, fields) in groups {
-        let names = escape::line(&fields.join(", "));
-        say(
-            out,
-            format_args!("    {} {}: {names}", count(fields.len()), escape::line(fit)),
-        );
-    }
 }
 
 /// One name where both sides agree on it.

@@ -12,7 +12,7 @@ const KEYS: [&str; 4] = ["--key", "customers=id", "--key", "orders=id"];
 
 /// Compares what a run printed with the snapshot of that name.
 #[track_caller]
-fn check(name: &str, output: &Output) {
+pub(crate) fn check(name: &str, output: &Output) {
     let Output {
         shown,
         folder,

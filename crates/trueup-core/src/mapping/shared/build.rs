@@ -35,7 +35,15 @@ pub(super) fn build(source: &Schema, target: &Schema, rules: &Rules) -> Result<S
         refuse_other_key(ours.collect(), schema, &names, "one side")?;
     }
     for &position in &key {
-        fields[position].key = true;
+        let field = &mut fields[position];
+        if field.ty == Type::Json {
+            return Err(Error::config(format!(
+                "key field={} is a JSON text, which can be spelled in many ways",
+                field.names.source
+            ))
+            .hint("choose other fields that identify a record with --key"));
+        }
+        field.key = true;
     }
     Ok(Shared {
         types: fields.iter().map(|field| field.ty).collect(),
@@ -155,6 +163,11 @@ fn meet(ends: &Sides<&Field>, rules: &Rules) -> Result<SharedField> {
     Ok(SharedField {
         names,
         ty,
+        meaning: if same && ty == Type::Any {
+            ends.source.ty
+        } else {
+            ty
+        },
         unread: (ty == Type::Any && same).then(|| ends.source.native.clone()),
         held,
         narrow: held.map(|held| lattice::types(ty, held) != Fit::Exact),

@@ -31,6 +31,9 @@ pub(super) fn past(row: &Row<'_>) -> Attempt<PastConflict> {
     };
     let fields = Sides::new(names(8)?, names(9)?);
     let width = fields.source.len();
+    if fields.target.len() != width {
+        return Err(Failure::Damaged("a shape"));
+    }
     let key: String = row.get(10)?;
     let key_positions = blob::decode_positions(&key, width).ok_or(Failure::Damaged("a shape"))?;
     let ruling: String = row.get(12)?;

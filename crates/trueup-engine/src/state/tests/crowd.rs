@@ -80,6 +80,11 @@ fn other_process() {
                 let store = store.as_mut().expect("opened before");
                 store.begin(&link(durable), 1).map(|run| run.0.to_string())
             }
+            Some(("intend", batch)) => {
+                let opened = store.take().expect("opened before");
+                store = Some(two_way::intend(opened, batch.len()));
+                Ok("intended".to_owned())
+            }
             _ => panic!("an unknown order: {order}"),
         };
         let answer = answer.unwrap_or_else(|error| format!("{error:?}"));
@@ -201,6 +206,18 @@ fn a_killed_process_releases_the_link_and_loses_nothing() -> Result<()> {
     let ends: Vec<Option<i64>> = store.history(9)?.iter().map(|run| run.ended_ms).collect();
     assert_eq!(ends, [None, Some(4), None]);
     Ok(())
+}
+
+#[test]
+fn a_process_killed_with_a_batch_on_its_way_leaves_it_to_the_next() {
+    let folder = folder();
+    let path = folder.path().join("state.db");
+    let mut other = Other::start(&path);
+    assert_eq!(other.ask("open theirs"), "theirs");
+    assert_eq!(other.ask("intend xxx"), "intended");
+    assert_eq!(two_way::listed(&open(&path)), 0, "not listed yet");
+    drop(other);
+    assert_eq!(two_way::finalise(open(&path)), 3);
 }
 
 #[test]

@@ -8,7 +8,12 @@ use trueup_core::policy::Policy;
 use trueup_core::side::{Side, Sides};
 use trueup_core::value::Value;
 
+mod conflicts;
+mod copies;
+mod crash;
+mod damage;
 mod journey;
+mod refused;
 
 fn ends() -> Ends {
     Ends {
@@ -163,4 +168,31 @@ impl Scene {
         let both = |conflict: PastConflict| (conflict.id.0, conflict.decision);
         self.conflicts().into_iter().map(both).collect()
     }
+}
+
+/// Begins a run and leaves a batch of `count` conflicts on its way.
+pub(super) fn intend(store: Store, count: usize) -> Store {
+    let mut scene = Scene::new(store);
+    let item = |index| deciding(&format!("key-{index}"), agreed(index as u64), None);
+    let items = (0..count).map(item).collect();
+    scene.intend(Side::Target, 1, items).unwrap();
+    scene.store
+}
+
+/// How many conflicts are listed.
+pub(super) fn listed(store: &Store) -> usize {
+    store.conflicts(&ConflictFilter::default()).unwrap().len()
+}
+
+/// Carries out in a run of its own what [`intend`] left, and tells how many conflicts are listed then.
+pub(super) fn finalise(store: Store) -> usize {
+    let mut scene = Scene::again(store, 2_000);
+    assert!(scene.store.was_interrupted(&scene.link).unwrap());
+    let (link, planes) = (scene.link.clone(), scene.planes);
+    let intent = scene.row().intents.target.expect("it was left");
+    scene
+        .store
+        .finalise(&link, planes, Side::Target, &intent, &|_| true)
+        .unwrap();
+    listed(&scene.store)
 }

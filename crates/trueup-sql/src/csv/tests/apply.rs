@@ -2,7 +2,7 @@
 
 use super::{Folder, claim, read, text_schema as schema, write};
 use trueup_core::Kind;
-use trueup_core::endpoint::{Endpoint, Op, Outcome};
+use trueup_core::endpoint::{Endpoint, Mark, Op, Outcome};
 use trueup_core::value::Value::{self, Bytes, Date, Decimal, Float, Int, InvalidText, Null, Text};
 
 /// Writes, as the cases spell them.
@@ -304,6 +304,22 @@ fn what_a_file_cannot_hold_is_rejected_alone() {
         writer.finish("x").unwrap();
         assert_eq!(folder.get("x.csv"), "id,v\n1,\\x00ff\n3,0.5\n");
     }
+}
+
+#[test]
+fn a_file_keeps_no_markers() {
+    let folder = Folder::with("x.csv", "id\n1\n");
+    let mut writer = claim(&mut folder.plain());
+    let mark = Mark {
+        partition: String::new(),
+        batch: 1,
+        position: Vec::new(),
+    };
+    let error = writer.mark(&mark).unwrap_err();
+    assert_eq!(error.kind(), Kind::Config);
+    assert!(format!("{error}").contains("keeps no markers"), "{error}");
+    assert_eq!(writer.marker("").unwrap(), None);
+    assert_eq!(folder.names(), ["x.csv"]);
 }
 
 #[test]

@@ -293,6 +293,8 @@ fn without_rights_the_class_drops_and_the_error_names_the_grant() {
         .unwrap_err();
     assert_eq!(error.kind(), Kind::Auth);
     assert!(error.advice().unwrap().contains("INSERT"), "{error:?}");
+    let error = writer.mark(&seal()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Config);
     drop(writer);
     // With rights on the table alone, batches are written without a marker.
     database

@@ -134,6 +134,25 @@ fn failing(database: &Database, point: &'static str) -> Box<dyn Endpoint> {
 }
 
 #[test]
+fn a_marker_alone_stands_or_falls() {
+    for (point, kind, count) in [
+        ("postgres.before_write", Kind::Interrupted, "0"),
+        ("postgres.before_commit", Kind::Interrupted, "0"),
+        ("postgres.after_commit", Kind::Unavailable, "1"),
+    ] {
+        let (database, _) = fresh("");
+        let mut endpoint = failing(&database, point);
+        let mut writer = endpoint.writer(&claim()).unwrap();
+        assert_eq!(writer.mark(&seal()).unwrap_err().kind(), kind, "{point}");
+        // Nobody goes on with a writer whose answer was lost; after any other error it is whole.
+        let usable = writer.marker("").is_ok();
+        assert_eq!(usable, kind != Kind::Unavailable, "{point}");
+        let sql = "SELECT count(*) FROM trueup.marker WHERE partition = ''";
+        assert_eq!(database.sql(sql).unwrap(), count, "{point}");
+    }
+}
+
+#[test]
 fn marker_and_records_stand_or_fall_together() {
     for (point, kind, count) in [
         ("postgres.before_write", Kind::Interrupted, "0|0"),

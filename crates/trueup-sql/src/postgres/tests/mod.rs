@@ -90,6 +90,15 @@ fn shown(batch: &Batch) -> Vec<String> {
     batch.records().map(line).collect()
 }
 
+/// A marker of no collection.
+fn seal() -> Mark {
+    Mark {
+        partition: String::new(),
+        batch: 1,
+        position: vec![7],
+    }
+}
+
 /// What is written, and how.
 struct Given<'a> {
     collection: &'a str,

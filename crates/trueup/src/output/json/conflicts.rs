@@ -1,6 +1,6 @@
 //! Conflicts as JSON, values included.
 
-use super::line;
+use super::{line, moment};
 use crate::conflict::{Conflict, Taken};
 use crate::record::Fields;
 use serde::ser::SerializeMap;
@@ -20,6 +20,7 @@ struct ConflictJson<'a> {
     target: Option<Record<'a>>,
     decision: &'a str,
     run: i64,
+    at: String,
     rules: Vec<RuleJson<'a>>,
     answer: Option<AnswerJson<'a>>,
     note: Option<&'a str>,
@@ -68,6 +69,7 @@ fn mirror(one: &Conflict) -> ConflictJson<'_> {
         target: one.records.target.as_ref().map(Record),
         decision: &one.decision,
         run: one.run,
+        at: moment(one.at_ms),
         rules: one
             .fields
             .iter()

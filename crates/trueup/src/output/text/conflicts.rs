@@ -1,7 +1,7 @@
 //! Conflicts for people: a table of them, or one with both records side by side.
 
-use super::{dash, escape, name, row, say, table};
-use crate::conflict::{Conflict, FieldInConflict};
+use super::{dash, escape, moment, name, row, say, table};
+use crate::conflict::{Conflict, FieldInConflict, Taken};
 use crate::record::Fields;
 use serde_json::Value;
 use trueup_core::conflict::Resolution;
@@ -97,7 +97,7 @@ pub(in crate::output) fn show(one: &Conflict) -> String {
     );
     plain("key", &key(&one.key));
     plain("kind", one.kind.name());
-    plain("run", &one.run.to_string());
+    plain("run", &format!("{}, {}", one.run, moment(one.at_ms)));
     plain("decision", &escape::line(&one.decision));
     if let Some(taken) = &one.answer {
         let next = "the next sync of the link carries it out";
@@ -162,12 +162,18 @@ fn decided(field: &FieldInConflict) -> String {
 
 /// What was recorded as a person's answer.
 pub(in crate::output) fn answered(one: &Conflict) -> String {
-    let taken = one.answer.as_ref().map_or("", |taken| taken.name());
+    let taken = match &one.answer {
+        Some(Taken::Side(side)) if one.records[*side].is_none() => {
+            format!("that the {side} has no record is taken")
+        }
+        Some(Taken::Side(side)) => format!("the {side}'s record is taken"),
+        Some(Taken::Record(_)) | None => "the record given is taken".to_owned(),
+    };
     let what = if one.is_open() {
-        format!("{taken} is taken")
+        taken
     } else {
         let decision = escape::line(&one.decision);
-        format!("it was decided ({decision}), and {taken} is taken instead")
+        format!("it was decided ({decision}); now {taken}")
     };
     let (id, place) = (one.id, name(&one.collection.source, &one.collection.target));
     let (key, link) = (key(&one.key), escape::line(&one.link));

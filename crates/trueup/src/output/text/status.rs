@@ -67,7 +67,7 @@ fn last(link: &Standing) -> String {
         .exit
         .map_or_else(String::new, |exit| format!(", exit {exit}"));
     let started = moment(run.started_ms);
-    format!("{} at {started}{exit}, {}", run.run.0, outcome(run))
+    format!("{}{exit}, {}, {started}", run.run.0, outcome(run))
 }
 
 /// What was forgotten.

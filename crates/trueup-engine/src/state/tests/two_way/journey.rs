@@ -51,36 +51,69 @@ fn a_pass_from_the_first_seal_to_the_complete_base() -> Result<()> {
     let source = "source".to_owned();
     assert_eq!(scene.decisions(), [(1, source.clone()), (2, source)]);
 
-    scene
-        .store
-        .move_base(&link, planes, &[(b"d".to_vec(), Base::Unknown)])?;
-    scene.store.complete(&link, planes)?;
+    Ok(())
+}
+
+#[test]
+fn an_absence_is_an_entry_until_the_base_is_complete_and_none_from_then_on() -> Result<()> {
+    let folder = folder();
+    let path = folder.path().join("state.db");
+    let mut scene = Scene::new(open(&path));
+    let (link, planes) = (scene.link.clone(), scene.planes);
+    let moves = ["a", "b", "c", "d"].map(str::as_bytes).map(<[u8]>::to_vec);
+    let entries = [agreed(1), agreed(2), Base::Absent, Base::Unknown];
+    let moves: Vec<(Vec<u8>, Base)> = moves.into_iter().zip(entries).collect();
+    scene.store.move_base(&link, planes, &moves)?;
+    assert_eq!(all(&scene.store, planes).len(), 4);
+    assert!(!scene.row().complete);
+    for _ in 0..2 {
+        scene.store.complete(&link, planes)?;
+        assert!(scene.row().complete);
+    }
     scene.store.finish(scene.run, 2_000, 0, None, None)?;
     drop(scene);
 
     let mut scene = Scene::again(open(&path), 3_000);
-    assert_eq!(scene.pair(), sealed);
-    let row = scene.row();
-    assert!(row.complete);
-    assert_eq!(row.marks, Sides::new(None, Some(token(9))));
-    assert_eq!(
-        all(&scene.store, planes),
-        [
-            entry("a", agreed(1)),
-            entry("b", agreed(2)),
-            entry("d", Base::Unknown)
-        ]
-    );
+    assert!(scene.row().complete);
+    let expected = [
+        entry("a", agreed(1)),
+        entry("b", agreed(2)),
+        entry("d", Base::Unknown),
+    ];
+    assert_eq!(all(&scene.store, planes), expected);
     let moves = [(b"a".to_vec(), Base::Absent), (b"e".to_vec(), agreed(5))];
     scene.store.move_base(&link, planes, &moves)?;
-    assert_eq!(
-        all(&scene.store, planes),
-        [
-            entry("b", agreed(2)),
-            entry("d", Base::Unknown),
-            entry("e", agreed(5))
-        ]
-    );
+    let intent = scene.intend(Side::Target, 1, vec![item("b", Base::Absent)])?;
+    scene
+        .store
+        .finalise(&link, planes, Side::Target, &intent, &|_| true)?;
+    let expected = [entry("d", Base::Unknown), entry("e", agreed(5))];
+    assert_eq!(all(&scene.store, planes), expected);
+    Ok(())
+}
+
+#[test]
+fn the_base_is_read_in_pages_in_the_order_of_the_bytes() -> Result<()> {
+    let mut scene = Scene::in_memory();
+    let (link, planes) = (scene.link.clone(), scene.planes);
+    let keys: [&[u8]; 7] = [b"b", b"\xff", b"a\0", b"", b"a", b"\0", b"aa"];
+    let moves: Vec<(Vec<u8>, Base)> = keys.iter().map(|key| (key.to_vec(), agreed(1))).collect();
+    scene.store.move_base(&link, planes, &moves)?;
+    let mut sorted = keys.map(<[u8]>::to_vec);
+    sorted.sort();
+    for limit in 1..=8 {
+        let mut found: Vec<Vec<u8>> = Vec::new();
+        loop {
+            let after = found.last().map(Vec::as_slice);
+            let page = scene.store.base(planes, after, limit)?;
+            if page.is_empty() {
+                break;
+            }
+            assert!(page.len() <= limit);
+            found.extend(page.into_iter().map(|(key, _)| key));
+        }
+        assert_eq!(found, sorted, "{limit}");
+    }
     Ok(())
 }
 
@@ -164,7 +197,8 @@ fn an_open_conflict_from_its_opening_to_its_answer() -> Result<()> {
     assert!(scene.store.conflicts(&open)?.is_empty());
     let closed = scene.store.conflict(ConflictId(1))?.expect("on record");
     assert_eq!(closed.result, Some(Digest(3)));
-    assert_eq!((closed.answer, closed.note), (Some(ours), None));
+    let note = Some("a person decided".to_owned());
+    assert_eq!((closed.answer, closed.note), (None, note));
     Ok(())
 }
 
@@ -200,5 +234,69 @@ fn forgetting_leaves_nothing_to_delete_by() -> Result<()> {
     assert_eq!(conflicts.len(), 1, "it may hold what was overwritten");
     let note = conflicts[0].note.as_deref().unwrap_or_default();
     assert!(note.contains("not known"), "{note}");
+    Ok(())
+}
+
+#[test]
+fn a_pending_seal_becomes_the_seal_with_the_first_that_relies_on_it() -> Result<()> {
+    type Step = fn(&mut Scene, &LinkId) -> Result<()>;
+    let steps: &[(&str, bool, Step)] = &[
+        ("sealed", true, |s, link| s.store.sealed(link)),
+        ("move_base", true, |s, link| {
+            s.store.move_base(link, s.planes, &[])
+        }),
+        ("complete", true, |s, link| s.store.complete(link, s.planes)),
+        ("intend", true, |s, _| {
+            s.intend(Side::Target, 1, vec![]).map(drop)
+        }),
+        ("set_mark", false, |s, link| {
+            s.store.set_mark(link, s.planes, Side::Source, None)
+        }),
+        ("open_conflict", false, |s, _| {
+            s.open(&conflict("k", Resolution::Open, "a", "b"), 1)
+        }),
+        ("pair", false, |s, link| {
+            s.store.pair(link, &ends()).map(drop)
+        }),
+    ];
+    for (name, seals, step) in steps {
+        let mut scene = Scene::in_memory();
+        let link = scene.link.clone();
+        scene.store.expect_seal(&link, token(1))?;
+        step(&mut scene, &link)?;
+        let (seal, pending) = match seals {
+            true => (Some(token(1)), None),
+            false => (None, Some(token(1))),
+        };
+        let expected = Pair {
+            seal: Sides::new(seal, seal),
+            pending,
+        };
+        assert_eq!(scene.pair(), expected, "{name}");
+        // With nothing pending, the seal stays.
+        scene.store.sealed(&link)?;
+        scene.store.sealed(&link)?;
+        let seal = Some(token(1));
+        assert_eq!(scene.pair().seal, Sides::new(seal, seal), "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn opening_what_is_there_writes_nothing() -> Result<()> {
+    let folder = folder();
+    let path = folder.path().join("state.db");
+    let mut scene = Scene::new(open(&path));
+    let witness = open(&path);
+    let version = || witness.read_one::<i64>("test", "PRAGMA data_version", []);
+    let before = version()?;
+    scene.pair();
+    scene.row();
+    assert_eq!(version()?, before);
+    let mut moved = ends();
+    moved.address.target = "postgres://c/shop".to_owned();
+    scene.store.pair(&scene.link, &moved)?;
+    assert_ne!(version()?, before);
+    assert_eq!(scene.store.two_way_links()?[0].1, moved);
     Ok(())
 }

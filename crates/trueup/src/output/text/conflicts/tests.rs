@@ -1,5 +1,5 @@
 use super::*;
-use crate::conflict::{Stored, Taken};
+use crate::conflict::Stored;
 use crate::output::json;
 use serde_json::json;
 use trueup_core::conflict::ConflictKind;
@@ -43,6 +43,7 @@ fn open() -> Conflict {
         ),
         decision: "open".to_owned(),
         run: 7,
+        at_ms: 1_700_000_000_000,
         answer: None,
         note: None,
         stored: Stored::default(),
@@ -90,7 +91,7 @@ fn an_open_conflict_is_shown_side_by_side() {
   collection  customers -> clients
   key         id=5
   kind        update/update
-  run         7
+  run         7, 2023-11-14T22:13:20.000Z
   decision    open
 
    field  source  target       decided
@@ -113,7 +114,7 @@ fn a_decided_conflict_says_which_rule_it_was_and_what_a_person_said() {
   collection  customers -> clients
   key         id=5
   kind        delete/update
-  run         7
+  run         7, 2023-11-14T22:13:20.000Z
   decision    target
   answer      record; the next sync of the link carries it out
   note        refused: field=vip\u{7}
@@ -144,20 +145,32 @@ fn a_long_value_is_cut_for_people_and_whole_in_json() {
 
 #[test]
 fn an_answer_is_confirmed() {
-    let mut one = open();
-    one.answer = Some(Taken::Side(Side::Target));
-    assert_eq!(
-        answered(&one),
-        "conflict 3, customers -> clients id=5: target is taken\n\
-         The next sync of sqlite:a.db <-> sqlite:b.db carries it out.\n"
-    );
-    let mut one = decided();
-    one.answer = Some(Taken::Record(Fields::new()));
-    assert_eq!(
-        answered(&one),
-        "conflict 12, customers -> clients id=5: it was decided (target), and record is taken instead\n\
-         The next sync of sqlite:a.db <-> sqlite:b.db carries it out.\n"
-    );
+    let record = || Taken::Record(Fields::new());
+    let (source, target) = (Taken::Side(Side::Source), Taken::Side(Side::Target));
+    for (mut one, taken, expected) in [
+        (open(), target, "the target's record is taken"),
+        (open(), record(), "the record given is taken"),
+        (
+            decided(),
+            source,
+            "it was decided (target); now that the source has no record is taken",
+        ),
+        (
+            decided(),
+            record(),
+            "it was decided (target); now the record given is taken",
+        ),
+    ] {
+        one.answer = Some(taken);
+        let id = one.id;
+        assert_eq!(
+            answered(&one),
+            format!(
+                "conflict {id}, customers -> clients id=5: {expected}\n\
+                 The next sync of sqlite:a.db <-> sqlite:b.db carries it out.\n"
+            )
+        );
+    }
 }
 
 #[test]
@@ -165,12 +178,12 @@ fn the_json_of_conflicts_is_the_contract() {
     let expected = concat!(
         r#"{"id":3,"link":"sqlite:a.db <-> sqlite:b.db","collection":"customers","key":{"id":5},"#,
         r#""kind":"update/update","fields":["email"],"source":{"id":5,"email":"a@x","vip":null},"#,
-        r#""target":{"id":5,"email":"b\u001b@x","vip":"null"},"decision":"open","run":7,"#,
+        r#""target":{"id":5,"email":"b\u001b@x","vip":"null"},"decision":"open","run":7,"at":"2023-11-14T22:13:20.000Z","#,
         r#""rules":[{"field":"email","policy":"manual","decision":"open"}],"answer":null,"note":null}"#,
         "\n",
         r#"{"id":12,"link":"sqlite:a.db <-> sqlite:b.db","collection":"customers","key":{"id":5},"#,
         r#""kind":"delete/update","fields":["vip"],"source":null,"#,
-        r#""target":{"id":5,"email":"b\u001b@x","vip":"null"},"decision":"target","run":7,"#,
+        r#""target":{"id":5,"email":"b\u001b@x","vip":"null"},"decision":"target","run":7,"at":"2023-11-14T22:13:20.000Z","#,
         r#""rules":[{"field":"vip","policy":null,"decision":"target"}],"#,
         r#""answer":{"take":"record","record":{"z":1,"a":2}},"note":"why"}"#,
         "\n"

@@ -61,7 +61,7 @@ fn links_are_paragraphs_and_the_last_line_says_what_needs_a_person() {
 a <-> b
   id          00ff
   kind        two-way
-  last run    7 at 2023-11-14T22:13:20.000Z, exit 3, failed
+  last run    7, exit 3, failed, 2023-11-14T22:13:20.000Z
   collection  customers, base complete
   collection  orders -> purchases, joining
   conflicts   2 open, 1 answer waits for the next sync
@@ -71,7 +71,7 @@ a <-> b
 a -> b
   id          0001
   kind        one-way
-  last run    7 at 2023-11-14T22:13:20.000Z, running or killed
+  last run    7, running or killed, 2023-11-14T22:13:20.000Z
   collection  customers
   parked      0
 
