@@ -8,6 +8,7 @@ use trueup_core::policy::{OnDelete, Policy};
 use trueup_core::schema::Schema;
 use trueup_core::side::{Side, Sides};
 use trueup_testkit::Owned;
+use trueup_testkit::faults::{Fault, When};
 use trueup_testkit::memory::Memory;
 use trueup_testkit::record;
 use trueup_testkit::records::schema;
@@ -585,4 +586,25 @@ fn dying_anywhere_loses_nothing() {
         }
         place += 1;
     }
+}
+
+/// The collection was created and filled before the answer was lost: the next pass must not read it as empty, which
+/// would look like everything deleted.
+#[test]
+fn collection_created_before_the_answer_was_lost_is_read() {
+    let mut pair = both(Policy::Manual, &crew(), &[]);
+    pair.target.drop_collection("people");
+    pair.two_way.as_mut().unwrap().on_delete = vec![(None, OnDelete::Wins)];
+    pair.target_faults
+        .plan(When::Call(1), Fault::FailAfterWrite);
+    let report = pair.settle();
+    pair.target_faults.assert_spent();
+    assert_eq!(pair.source.records("people"), crew());
+    assert_eq!(
+        (
+            report.collections[0].inserted,
+            report.collections[0].deleted
+        ),
+        (3, 0)
+    );
 }

@@ -98,7 +98,11 @@ fn what_an_answer_came_to_is_named_by_what_it_did() -> Result<()> {
         scene.store.answered(&link, ConflictId(1), None, result)?;
         let found = scene.store.conflict(ConflictId(1))?.expect("on record");
         assert_eq!(found.decision, decision);
-        assert_eq!((found.answer, found.result), (None, result), "it waits no more");
+        assert_eq!(
+            (found.answer, found.result),
+            (None, result),
+            "it waits no more"
+        );
         assert_eq!(scene.store.answers(scene.planes)?.len(), 0);
         assert_eq!(found.ruling.resolution, Resolution::Open, "as recorded");
     }
