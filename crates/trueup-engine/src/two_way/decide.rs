@@ -16,7 +16,7 @@ use crate::scan::{Nothing, Side as Stream, read_ahead};
 use crate::sort::Sorted;
 use crate::spool::{Spool, Spooled};
 use crate::state::{CollectionId, ConflictId, Store};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use trueup_core::base::{Base, FieldDigest, Held, Present};
 use trueup_core::batch::{Batch, Record};
 use trueup_core::codec::put_bytes;
@@ -188,22 +188,34 @@ impl<'a> Decider<'a> {
         mut base: BaseCursor<'_>,
     ) -> Result<()> {
         let missing = Base::missing(self.before.complete);
+        // Neither side nor the base may know any more of a key that a conflict or an answer is about.
+        let about: BTreeSet<&Vec<u8>> = self
+            .before
+            .open
+            .keys()
+            .chain(self.before.answers.keys())
+            .collect();
+        let mut about = about.into_iter().peekable();
         loop {
             let keys = [
                 source.entry().map(|entry| entry.key),
                 target.entry().map(|entry| entry.key),
                 base.entry().map(|(key, _)| key),
+                about.peek().map(|key| key.as_slice()),
             ];
             let Some(key) = keys.into_iter().flatten().min() else {
                 return Ok(());
             };
-            let [in_source, in_target, in_base] = keys.map(|found| found == Some(key));
+            let [in_source, in_target, in_base, in_about] = keys.map(|found| found == Some(key));
             let found = Sides::new(
                 source.entry().filter(|_| in_source),
                 target.entry().filter(|_| in_target),
             );
             let known = base.entry().filter(|_| in_base).map(|(_, base)| base);
             self.key(key, &found, known.unwrap_or(&missing), in_base)?;
+            if in_about {
+                about.next();
+            }
             if in_source {
                 source.advance()?;
             }
