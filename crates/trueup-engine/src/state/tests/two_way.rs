@@ -82,7 +82,16 @@ fn item(key: &str, base: Base) -> Pending {
     Pending {
         key: key.into(),
         base,
+        kept: None,
         conflict: None,
+    }
+}
+
+fn moved(key: impl Into<Vec<u8>>, base: Base) -> Move {
+    Move {
+        key: key.into(),
+        base,
+        kept: None,
     }
 }
 
@@ -96,7 +105,7 @@ fn deciding(key: &str, base: Base, result: Option<Digest>) -> Pending {
 
 fn all(store: &Store, collection: CollectionId) -> Vec<(String, Base)> {
     let entries = store.base(collection, None, usize::MAX).unwrap();
-    let text = |(key, base)| (String::from_utf8(key).unwrap(), base);
+    let text = |entry: BaseEntry| (String::from_utf8(entry.key).unwrap(), entry.base);
     entries.into_iter().map(text).collect()
 }
 
@@ -156,7 +165,7 @@ impl Scene {
 
     fn open(&mut self, conflict: &Conflict, now_ms: i64) -> Result<()> {
         self.store
-            .open_conflict(&self.link, self.run, self.planes, conflict, now_ms)
+            .open_conflict(&self.link, self.run, self.planes, conflict, None, now_ms)
     }
 
     fn conflicts(&self) -> Vec<PastConflict> {

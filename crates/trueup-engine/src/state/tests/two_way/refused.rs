@@ -79,7 +79,7 @@ pub(super) const CALLS: &[(&str, Call)] = &[
             .drop_intent(&s.link, s.planes, Side::Source, &intent)
     }),
     ("move_base", |s| {
-        let moves = [(b"a".to_vec(), agreed(5)), (b"n".to_vec(), agreed(6))];
+        let moves = [moved("a", agreed(5)), moved("n", agreed(6))];
         s.store.move_base(&s.link, s.planes, &moves)
     }),
     ("complete", |s| s.store.complete(&s.link, s.planes)),
@@ -108,6 +108,7 @@ impl Scene {
         let item = |(index, (key, number)): (usize, (&str, u64))| Item {
             key: key.into(),
             base: agreed(number),
+            kept: None,
             conflict: Some(ConflictId(4 + index as i64)),
         };
         Intent {
@@ -121,8 +122,7 @@ impl Scene {
 pub(super) fn prepared(store: Store) -> Scene {
     let mut scene = Scene::new(store);
     let (link, planes) = (scene.link.clone(), scene.planes);
-    let absent = (b"gone".to_vec(), Base::Absent);
-    let moves = [(b"a".to_vec(), agreed(1)), absent];
+    let moves = [moved("a", agreed(1)), moved("gone", Base::Absent)];
     scene.store.move_base(&link, planes, &moves).unwrap();
     for key in ["open", "again", "answered"] {
         scene
@@ -258,7 +258,7 @@ fn another_links_collection_conflict_and_run_are_refused() {
         }),
         ("open_conflict", Kind::Bug, |s, link, run| {
             let new = conflict("new", Resolution::Open, "a", "b");
-            s.store.open_conflict(link, run, s.planes, &new, 1)
+            s.store.open_conflict(link, run, s.planes, &new, None, 1)
         }),
         ("close_conflict", Kind::Bug, |s, link, _| {
             s.store
