@@ -12,13 +12,16 @@ use super::merge_text::{JSON_BYTES_MAX, TEXT_BYTES_MAX, merge_values};
 use crate::state::encode_record;
 use trueup_core::base::{Base, Present};
 use trueup_core::batch::{Batch, Record};
-use trueup_core::conflict::{FieldRuling, Ruling};
+use trueup_core::conflict::{ConflictKind, FieldRuling, Ruling};
 use trueup_core::mapping::Shared;
 use trueup_core::observation::field_digest;
 use trueup_core::policy::{Policy, Rules};
 use trueup_core::side::{Side, Sides};
 use trueup_core::types::Type;
 use trueup_core::value::Value;
+
+#[cfg(test)]
+mod tests;
 
 /// A base entry as it is to be stored, with the values of the record that it is about, where they are kept.
 #[derive(Clone, Debug)]
@@ -118,6 +121,10 @@ impl Merging {
         let of = |merged: &Merged| {
             let base = agreed.and_then(|(kept, present)| value_of(kept, present, merged.field));
             let values = Sides::new(source.value(merged.field), target.value(merged.field));
+            if base.is_none() && ruling.kind == ConflictKind::UpdateUpdate && merged.merges() {
+                let note = "the value that both sides agreed on is not kept";
+                return (merged.field, Verdict::Open(Some(note.to_owned())));
+            }
             (merged.field, merged.merge(base, values))
         };
         self.left(ruling).map(of).collect()

@@ -13,6 +13,7 @@ mod copies;
 mod crash;
 mod damage;
 mod journey;
+mod kept;
 mod refused;
 
 fn ends() -> Ends {
@@ -101,6 +102,11 @@ fn deciding(key: &str, base: Base, result: Option<Digest>) -> Pending {
         conflict: Some((decided, result)),
         ..item(key, base)
     }
+}
+
+/// The values of a record, as they are kept.
+fn values(name: &str) -> Option<Vec<u8>> {
+    Some(encode_record(record(1, name).record(0)))
 }
 
 fn all(store: &Store, collection: CollectionId) -> Vec<(String, Base)> {
