@@ -64,7 +64,7 @@ fn remove(world: &Memory, id: i64) {
 
 impl Pair {
     /// Runs, expects both sides to agree, and expects a second run to write nothing.
-    fn settle(&self) -> Report {
+    pub(super) fn settle(&self) -> Report {
         let report = self.run().unwrap();
         assert_eq!((report.equal, report.exit_code()), (true, 0), "{report:?}");
         assert!(report.certificate.as_ref().is_some_and(|c| c.is_clean()));
@@ -91,15 +91,15 @@ impl Pair {
         died
     }
 
-    fn conflicts(&self) -> Vec<PastConflict> {
+    pub(super) fn conflicts(&self) -> Vec<PastConflict> {
         self.store().conflicts(&ConflictFilter::default()).unwrap()
     }
 
-    fn decisions(&self) -> Vec<String> {
+    pub(super) fn decisions(&self) -> Vec<String> {
         self.conflicts().into_iter().map(|c| c.decision).collect()
     }
 
-    fn answer(&self, id: ConflictId, answer: &Answer) {
+    pub(super) fn answer(&self, id: ConflictId, answer: &Answer) {
         self.store().answer(id, answer).unwrap();
     }
 }

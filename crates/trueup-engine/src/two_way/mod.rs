@@ -15,6 +15,7 @@ mod config;
 mod decide;
 mod expression;
 mod fresh_key;
+mod kept;
 mod marker;
 mod merge_text;
 mod open;
