@@ -15,4 +15,4 @@ mod nycflights;
 mod secrets;
 mod support;
 mod tidy;
-mod two_way;
+mod tills;
