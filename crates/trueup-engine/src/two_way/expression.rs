@@ -15,6 +15,9 @@
 //! | json | maps, lists and scalars, where doubles hold all its numbers; else it stays open | as in CEL |
 //! | NULL | `null` | null |
 //!
+//! `manual()` leaves a conflict open on purpose; `decimal(x)`, `date(x)`, `time(x)`, `timestamp(x)` and `uuid(x)` make
+//! values of those types. Comparing what can never be equal (a number field and a text) is a mistake, found at plan time.
+//!
 //! Work is bounded before it starts: the text's length and nesting, the size of the values it reads, and no loop within
 //! a loop. There is no clock, no randomness, no regular expression, and a map is walked in the order of its keys: the
 //! same records give the same answer on every machine. It deliberately knows no base values and writes nothing.
@@ -133,7 +136,7 @@ impl Expression {
         let of = of.transpose()?;
         // A text of many operators makes a deep tree, and only what passed the check is shallow enough to be taken down
         // elsewhere.
-        let parse = || check::parse(text, shape, of.is_some());
+        let parse = || check::parse(text, shape, of.map(|(field, _)| field));
         let (tree, used) = on_stack(PARSER_STACK_BYTES, parse)??;
         Ok(Self {
             tree,

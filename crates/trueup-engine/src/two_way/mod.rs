@@ -59,7 +59,9 @@ pub(crate) fn run(
     world: &World<'_>,
 ) -> Result<Report> {
     in_order(link, |link, turned| {
-        let mut joints = prepared(link, turned)?;
+        let joints = prepared(link, turned)?;
+        // Every pass is about the same collections, whatever appears meanwhile.
+        link.collections = joints.iter().map(|joint| joint.spec.clone()).collect();
         let mut journey = Journey {
             ends: ends(link),
             link,
@@ -70,7 +72,7 @@ pub(crate) fn run(
             turned,
         };
         journey.refuse_ring(&joints)?;
-        journey.go(&mut joints)
+        journey.go(joints.len())
     })
 }
 
@@ -115,13 +117,13 @@ struct Journey<'a, 'w> {
 }
 
 impl Journey<'_, '_> {
-    fn go(&mut self, joints: &mut [Joint]) -> Result<Report> {
-        let mut tally = Tally::new(joints.len());
+    fn go(&mut self, collections: usize) -> Result<Report> {
+        let mut tally = Tally::new(collections);
         let mut first: Option<Vec<summary::Found>> = None;
         let (mut passes, mut reconnects) = (0, 0);
         let mut notes = Vec::new();
         loop {
-            let passed = match self.pass(joints, &mut tally, &mut notes) {
+            let passed = match self.pass(&mut tally, &mut notes) {
                 Ok(passed) => passed,
                 Err(lost) => {
                     self.reconnect(lost, &mut reconnects)?;
@@ -134,12 +136,11 @@ impl Journey<'_, '_> {
             if passed.again && !last {
                 continue;
             }
-            let mut report =
-                summary::report(self.link, self.turned, joints, found, &passed, &tally);
+            let mut report = summary::report(self.link, self.turned, found, &passed, &tally);
             report.notes.append(&mut notes.clone());
             if self.link.mode.verify {
                 self.world.failpoints.pass("two-way.verifying")?;
-                let proven = self.prove(joints, &passed, &mut report)?;
+                let proven = self.prove(&passed, &mut report)?;
                 if !proven && !last {
                     continue;
                 }
@@ -162,12 +163,7 @@ impl Journey<'_, '_> {
         ring::refuse_ring(&others, &ring_pair(&self.ends, &ours))
     }
 
-    fn pass(
-        &mut self,
-        joints: &mut [Joint],
-        tally: &mut Tally,
-        notes: &mut Vec<String>,
-    ) -> Result<Pass> {
+    fn pass(&mut self, tally: &mut Tally, notes: &mut Vec<String>) -> Result<Pass> {
         Passing {
             link: self.link,
             store: self.store,
@@ -177,8 +173,9 @@ impl Journey<'_, '_> {
             world: self.world,
             tally,
             notes,
+            turned: self.turned,
         }
-        .pass(joints)
+        .pass()
     }
 
     /// Waits after a broken connection. The next pass starts at raising the epochs: to go on under the old ones would
@@ -198,8 +195,8 @@ impl Journey<'_, '_> {
 
     /// Verifies every collection. Returns `false` when records differ that are neither open nor parked: somebody changed
     /// them since, or they were not written as it seemed; either way the next pass looks.
-    fn prove(&mut self, joints: &[Joint], passed: &Pass, report: &mut Report) -> Result<bool> {
-        prove::prove(self.link, self.turned, joints, passed, report, self.world)
+    fn prove(&mut self, passed: &Pass, report: &mut Report) -> Result<bool> {
+        prove::prove(self.link, self.turned, passed, report, self.world)
     }
 }
 

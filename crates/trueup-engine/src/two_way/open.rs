@@ -9,9 +9,10 @@
 
 use super::marker::{self, Found};
 use super::prepare::Joint;
-use crate::link::World;
+use super::user;
+use crate::link::{Link, World};
 use crate::state::{CollectionId, CollectionRow, Ends, Intent, LinkId, Store, Token};
-use trueup_core::endpoint::{Claim, Endpoint, Mark, Writer};
+use trueup_core::endpoint::{Claim, Mark, Writer};
 use trueup_core::side::{Side, Sides};
 use trueup_core::{Error, Result};
 
@@ -43,9 +44,30 @@ pub(super) struct Recovered {
     pub(super) left_out: Vec<usize>,
 }
 
-/// Claims both endpoints and brings the state up to date.
+/// Claims both endpoints: raises their epochs. What is read of them from here on is read under them.
+pub(super) fn claim(
+    link: &mut Link,
+    store: &Store,
+    id: &LinkId,
+    turned: bool,
+    world: &World<'_>,
+) -> Result<Sides<Box<dyn Writer>>> {
+    let claim = Claim {
+        link: id.durable.clone(),
+        incarnation: store.incarnation().to_owned(),
+    };
+    let at = |side: Side, error: Error| error.at(user(turned, side).name());
+    let source = link.source.writer(&claim);
+    let source = source.map_err(|error| at(Side::Source, error))?;
+    let target = link.target.writer(&claim);
+    let target = target.map_err(|error| at(Side::Target, error))?;
+    world.failpoints.pass("two-way.claimed")?;
+    Ok(Sides::new(source, target))
+}
+
+/// Brings the state up to date with what the endpoints say.
 pub(super) fn open(
-    ends: &mut Sides<&mut dyn Endpoint>,
+    writers: Sides<Box<dyn Writer>>,
     about: &Ends,
     store: &mut Store,
     link: &LinkId,
@@ -55,19 +77,6 @@ pub(super) fn open(
 ) -> Result<Opened> {
     let user = joints.first().map(|joint| joint.user);
     let name = |side: Side| user.map_or("endpoint", |user| user[side].name());
-    let claim = Claim {
-        link: link.durable.clone(),
-        incarnation: store.incarnation().to_owned(),
-    };
-    let mut claim_on = |side: Side| {
-        let writer = match side {
-            Side::Source => ends.source.writer(&claim),
-            Side::Target => ends.target.writer(&claim),
-        };
-        writer.map_err(|error| error.at(name(side)))
-    };
-    let writers = Sides::new(claim_on(Side::Source)?, claim_on(Side::Target)?);
-    world.failpoints.pass("two-way.claimed")?;
     let mut opening = Opening {
         writers,
         store,

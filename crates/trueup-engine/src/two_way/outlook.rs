@@ -56,7 +56,7 @@ pub(crate) fn plan(
             all.push(decided);
         }
         summary::guard(link, &joints, &all)?;
-        Ok(report(link, turned, &joints, &all))
+        Ok(report(link, turned, joints, &all))
     })
 }
 
@@ -114,16 +114,17 @@ fn print(
     Ok(())
 }
 
-fn report(link: &Link, turned: bool, joints: &[Joint], all: &[Decided]) -> Report {
+fn report(link: &Link, turned: bool, joints: Vec<Joint>, all: &[Decided]) -> Report {
     let found: Vec<Found> = all.iter().map(|one| Found::new(one, Vec::new())).collect();
     let tally = super::carry::Tally::new(joints.len());
     let pass = super::pass::Pass {
+        joints,
         found: found.clone(),
         again: false,
         idle: true,
         positions: Sides::by(|_| trueup_core::endpoint::Position(String::new())),
     };
-    let mut report = summary::report(link, turned, joints, &found, &pass, &tally);
+    let mut report = summary::report(link, turned, &found, &pass, &tally);
     for (one, summary) in all.iter().zip(&mut report.collections) {
         summary.open_conflicts = one.open.len();
         summary.conflicts = one.open.len();

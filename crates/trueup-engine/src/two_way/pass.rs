@@ -3,8 +3,9 @@
 use super::answer::{self, Answered};
 use super::carry::{Carrier, Tally};
 use super::decide::{Before, Decided, decide};
-use super::open::{Opened, open};
+use super::open::{Opened, claim, open};
 use super::prepare::Joint;
+use super::prepared;
 use super::summary::{self, Found};
 use super::work::Ruled;
 use crate::link::{Link, World};
@@ -14,7 +15,7 @@ use trueup_core::base::Base;
 use trueup_core::codec::Reader;
 use trueup_core::conflict::Conflict;
 use trueup_core::digest::Digest;
-use trueup_core::endpoint::{Endpoint, Position, Snapshot};
+use trueup_core::endpoint::{Position, Snapshot, Writer};
 use trueup_core::mapping::key_digest;
 use trueup_core::side::{Side, Sides};
 use trueup_core::{Error, Result};
@@ -24,6 +25,8 @@ const MOVES: usize = 4_096;
 
 /// What became of a pass.
 pub(super) struct Pass {
+    /// The collections, as they were when it began.
+    pub(super) joints: Vec<Joint>,
     /// What each collection held before.
     pub(super) found: Vec<Found>,
     /// Whether records changed while it was under way: another pass has to look at them.
@@ -44,14 +47,20 @@ pub(super) struct Passing<'a, 'w> {
     pub(super) world: &'a World<'w>,
     pub(super) tally: &'a mut Tally,
     pub(super) notes: &'a mut Vec<String>,
+    pub(super) turned: bool,
 }
 
 impl Passing<'_, '_> {
-    pub(super) fn pass(&mut self, joints: &mut [Joint]) -> Result<Pass> {
+    pub(super) fn pass(&mut self) -> Result<Pass> {
         for done in &mut self.tally.done {
             (done.stale, done.refused) = (0, BTreeMap::new());
         }
-        let mut opened = self.open(joints)?;
+        let writers = claim(self.link, self.store, self.id, self.turned, self.world)?;
+        // Only now: what an earlier pass knew of the shapes may be the past, and a collection that it found missing and
+        // created must not be read as empty.
+        let shapes = prepared(self.link, self.turned)?;
+        let joints = shapes.as_slice();
+        let mut opened = self.open(writers, joints)?;
         let (mut decided, positions) = self.compare(joints, &opened)?;
         summary::guard(self.link, joints, &decided)?;
         self.world.failpoints.pass("two-way.planned")?;
@@ -65,9 +74,6 @@ impl Passing<'_, '_> {
                 self.remember(known.id, one)?;
             }
             self.carrier(&mut opened, joints).carry(&mut decided)?;
-            for joint in joints.iter_mut() {
-                joint.create = Sides::new(None, None);
-            }
         }
         let mut found = Vec::new();
         for (index, one) in decided.iter_mut().enumerate() {
@@ -80,6 +86,7 @@ impl Passing<'_, '_> {
             found.push(Found::new(one, open));
         }
         Ok(Pass {
+            joints: shapes,
             found,
             again: self.tally.done.iter().any(|done| done.stale > 0),
             idle,
@@ -87,12 +94,10 @@ impl Passing<'_, '_> {
         })
     }
 
-    fn open(&mut self, joints: &[Joint]) -> Result<Opened> {
+    fn open(&mut self, writers: Sides<Box<dyn Writer>>, joints: &[Joint]) -> Result<Opened> {
         let mut recovered = Vec::new();
-        let mut endpoints: Sides<&mut dyn Endpoint> =
-            Sides::new(self.link.source.as_mut(), self.link.target.as_mut());
         let opened = open(
-            &mut endpoints,
+            writers,
             self.ends,
             self.store,
             self.id,

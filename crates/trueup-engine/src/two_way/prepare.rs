@@ -22,6 +22,8 @@ use trueup_core::{Error, Result};
 /// A collection of a two-way link, ready to be read and written on both sides.
 #[derive(Debug)]
 pub(super) struct Joint {
+    /// As the user named it.
+    pub(super) spec: CollectionSpec,
     pub(super) schema: Sides<Schema>,
     pub(super) shared: Shared,
     /// Set on the side that has no such collection yet.
@@ -254,6 +256,7 @@ fn prepare_one(
     let (rules, asked, fresh) = settled.map_err(|error| error.at(place))?;
     let turned = user.source == Side::Target;
     Ok(Joint {
+        spec: in_order(spec, turned)?,
         schema,
         shared,
         create,

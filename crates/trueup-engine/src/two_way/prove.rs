@@ -65,7 +65,6 @@ impl Joint {
 pub(super) fn prove(
     link: &mut Link,
     turned: bool,
-    joints: &[Joint],
     passed: &Pass,
     report: &mut Report,
     world: &World<'_>,
@@ -80,7 +79,7 @@ pub(super) fn prove(
     let mut source = source?;
     let mut position = Position(String::new());
     let mut collections = Vec::new();
-    for (index, joint) in joints.iter().enumerate() {
+    for (index, joint) in passed.joints.iter().enumerate() {
         let left_out = left_out(passed, report, index);
         let proven = verify(joint, source.as_mut(), target, true, &left_out, world);
         let (proof, at) = match proven {

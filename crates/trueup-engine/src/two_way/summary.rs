@@ -70,7 +70,6 @@ pub(super) fn guard(link: &Link, joints: &[Joint], decided: &[Decided]) -> Resul
 pub(super) fn report(
     link: &Link,
     turned: bool,
-    joints: &[Joint],
     first: &[Found],
     last: &Pass,
     tally: &Tally,
@@ -78,7 +77,7 @@ pub(super) fn report(
     let ours = |name| user(turned, name);
     let about = Sides::new(link.source.about(), link.target.about());
     let mut collections = Vec::new();
-    for (index, joint) in joints.iter().enumerate() {
+    for (index, joint) in last.joints.iter().enumerate() {
         let (first, last, done) = (&first[index], &last.found[index], &tally.done[index]);
         let (source, target) = (ours(Side::Source), ours(Side::Target));
         let only = Sides::new(first.differences.only_source, first.differences.only_target);

@@ -89,15 +89,35 @@ impl Place {
 
     fn open(&self, flags: OpenFlags) -> Result<Connection> {
         let place = || format!("open {}", self.path.display());
-        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)
-            .and_then(|connection| {
-                connection.busy_timeout(BUSY_TIMEOUT)?;
-                // Reads the header: a file that is no database is refused here, not in the middle of a run.
-                connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
-                Ok(connection)
+        self.try_open(flags)
+            .or_else(|cause| {
+                if !is_torn(&cause) {
+                    return Err(cause);
+                }
+                // A writer (we, as likely as not) was killed in the middle of a transaction. Nobody can read the file
+                // before its journal is rolled back, and who only reads cannot do that. It changes nothing that
+                // was committed, so it is no write to a source.
+                self.try_open(OpenFlags::SQLITE_OPEN_READ_WRITE)
+                    .and_then(|_| self.try_open(flags))
             })
-            .map_err(|cause| error::translate(cause, &place()))?;
+            .map_err(|cause| error::translate(cause, &place()))
+    }
+
+    fn try_open(&self, flags: OpenFlags) -> rusqlite::Result<Connection> {
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        // Reads the header: a file that is no database is refused here, not in the middle of a run.
+        connection.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
         Ok(connection)
     }
+}
+
+/// Tells whether the file cannot be read before a transaction is rolled back that its writer left unfinished.
+fn is_torn(cause: &rusqlite::Error) -> bool {
+    let code = cause.sqlite_error().map(|error| error.extended_code);
+    matches!(
+        code,
+        Some(rusqlite::ffi::SQLITE_READONLY_ROLLBACK | rusqlite::ffi::SQLITE_READONLY_RECOVERY)
+    )
 }

@@ -1,6 +1,7 @@
 //! The conformance suite, and the traps that SQLite alone has.
 
 mod mark;
+mod torn;
 
 use super::*;
 use rusqlite::Connection;

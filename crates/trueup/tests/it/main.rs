@@ -13,6 +13,8 @@ mod kills;
 mod memory;
 mod nycflights;
 mod secrets;
+mod stopped;
 mod support;
 mod tidy;
 mod tills;
+mod two_way;

@@ -6,6 +6,8 @@
 use serde_json::Value;
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
@@ -294,4 +296,38 @@ pub(crate) fn root() -> PathBuf {
 )]
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// Small random numbers, the same for the same seed.
+#[derive(Debug)]
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    /// Returns a number below `bound`, which counts as one when it is nothing.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound.max(1)
+    }
+
+    /// Returns the seed that `TRUEUP_SEED` gives, else a new one.
+    pub(crate) fn seed() -> u64 {
+        let given = variable("TRUEUP_SEED");
+        given.map_or_else(
+            || RandomState::new().hash_one(0) >> 16,
+            |seed| seed.parse().expect("TRUEUP_SEED is a number"),
+        )
+    }
+}
+
+/// Runs a trial, and tells which one it was if it fails.
+pub(crate) fn attempt(what: &str, trial: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(trial)) {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+        let said = said.unwrap_or_default();
+        panic!("{what}: {said}");
+    }
 }

@@ -11,6 +11,8 @@ use cel::{Env, ParseErrors};
 use trueup_core::error::{Error, Result};
 use trueup_core::side::{Side, Sides};
 
+mod classes;
+
 /// How deep an expression may nest, a chain of operators counted as nesting.
 pub(crate) const DEPTH_MAX: usize = 64;
 /// The variable that holds the key.
@@ -100,14 +102,14 @@ pub(super) fn value_variable(side: Side) -> &'static str {
 }
 
 /// Reads and checks an expression.
-pub(super) fn parse(text: &str, shape: &Shape<'_>, field: bool) -> Result<(IdedExpr, Used)> {
+pub(super) fn parse(text: &str, shape: &Shape<'_>, of: Option<usize>) -> Result<(IdedExpr, Used)> {
     let environment = Env::stdlib().with_optional_support(false);
     let parsed = environment.parser().parse_with_source_info(text);
     let (mut tree, places) = parsed.map_err(|errors| not_parsed(text, &errors))?;
     let mut check = Check {
         text,
         shape,
-        field,
+        of,
         places,
         used: Used::default(),
         scope: Vec::new(),
@@ -147,8 +149,8 @@ fn not_parsed(text: &str, errors: &ParseErrors) -> Error {
 struct Check<'a> {
     text: &'a str,
     shape: &'a Shape<'a>,
-    /// Whether it is for a field.
-    field: bool,
+    /// The field it is for.
+    of: Option<usize>,
     places: SourceInfo,
     used: Used,
     /// Variables of the loop that is being checked.
@@ -222,7 +224,7 @@ impl Check<'_> {
 
     /// Notes that a field is read.
     fn read(&mut self, root: Root, name: &str, id: u64) -> Result<()> {
-        let field = self.shape.names.iter().position(|&known| known == name);
+        let field = self.named(name);
         let in_key = |field: &usize| self.shape.key.contains(field);
         match (root, field) {
             (Root::Record(side), Some(field)) => {
@@ -262,7 +264,7 @@ impl Check<'_> {
                 return Ok(());
             }
             if name == value_variable(side) {
-                if !self.field {
+                if self.of.is_none() {
                     let wrong =
                         format!("only the expression for a field has a value: variable={name}");
                     return Err(self
@@ -277,7 +279,7 @@ impl Check<'_> {
             self.used.key = true;
             return Ok(());
         }
-        let values = if self.field {
+        let values = if self.of.is_some() {
             ", source_value, target_value"
         } else {
             ""
@@ -313,14 +315,19 @@ impl Check<'_> {
             }
         }
         self.function(call, id)?;
-        replace(call, &self.scope);
         if let Some(target) = &mut call.target {
             self.visit(target, depth)?;
         }
         for argument in &mut call.args {
             self.visit(argument, depth)?;
         }
+        self.comparison(call, id)?;
+        replace(call, &self.scope);
         Ok(())
+    }
+
+    fn named(&self, name: &str) -> Option<usize> {
+        self.shape.names.iter().position(|&known| known == name)
     }
 
     fn function(&self, call: &CallExpr, id: u64) -> Result<()> {

@@ -7,8 +7,8 @@ use super::convert;
 use super::exact::{self, Exact};
 use cel::common::functions::Function;
 use cel::common::types::{
-    CelBool, CelBytes, CelDouble, CelList, CelMap, CelMapKey, CelNull, CelString, DYN_TYPE,
-    STRING_TYPE, Type as CelType,
+    CelBool, CelBytes, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelUInt,
+    DYN_TYPE, STRING_TYPE, Type as CelType,
 };
 use cel::common::value::{CowVal, Val};
 use cel::{Env, ExecutionError};
@@ -116,7 +116,10 @@ fn equal(a: &CowVal<'_, '_>, b: &CowVal<'_, '_>) -> Result<bool, ExecutionError>
     let order = match (a.downcast_ref::<Exact>(), b.downcast_ref::<Exact>()) {
         (Some(exact), _) => exact.order(b.as_ref()),
         (None, Some(exact)) => exact.order(a.as_ref()),
-        (None, None) => return Ok(a.equals(b.as_ref())),
+        (None, None) => match mixed(a.as_ref(), b.as_ref()) {
+            Some(order) => return Ok(order == Some(Ordering::Equal)),
+            None => return Ok(a.equals(b.as_ref())),
+        },
     };
     order
         .map(Ordering::is_eq)
@@ -130,12 +133,45 @@ fn order(operator: &str, args: &[CowVal<'_, '_>]) -> Result<Ordering, ExecutionE
     let order = match (a.downcast_ref::<Exact>(), b.downcast_ref::<Exact>()) {
         (Some(exact), _) => exact.order(b.as_ref()),
         (None, Some(exact)) => exact.order(a.as_ref()).map(Ordering::reverse),
-        (None, None) => {
+        (None, None) => mixed(a.as_ref(), b.as_ref()).unwrap_or_else(|| {
             let comparer = a.as_comparer();
             comparer.and_then(|comparer| comparer.compare(b.as_ref()).ok())
-        }
+        }),
     };
     order.ok_or_else(|| mismatch(operator, args))
+}
+
+/// Orders a whole number and a double exactly; the interpreter rounds the whole number first. `None` for anything else,
+/// and nothing within for what has no order.
+fn mixed(a: &dyn Val, b: &dyn Val) -> Option<Option<Ordering>> {
+    let whole = |value: &dyn Val| {
+        let int = value.downcast_ref::<CelInt>();
+        let int = int.map(|int| i128::from(*int.inner()));
+        int.or_else(|| {
+            let uint = value.downcast_ref::<CelUInt>();
+            uint.map(|uint| i128::from(*uint.inner()))
+        })
+    };
+    let double = |value: &dyn Val| {
+        value
+            .downcast_ref::<CelDouble>()
+            .map(|double| *double.inner())
+    };
+    let order = |whole: i128, double: f64| {
+        // A cast of a double to an integer stops at the ends of the range, far beyond any 64 bits.
+        let floor = double.floor();
+        let fraction = if double > floor {
+            Ordering::Less
+        } else {
+            Ordering::Equal
+        };
+        (!double.is_nan()).then(|| whole.cmp(&(floor as i128)).then(fraction))
+    };
+    match (whole(a), double(b), double(a), whole(b)) {
+        (Some(a), Some(b), ..) => Some(order(a, b)),
+        (.., Some(a), Some(b)) => Some(order(b, a).map(Ordering::reverse)),
+        _ => None,
+    }
 }
 
 /// `value in list`, with the equality above; `key in map`.
@@ -247,7 +283,7 @@ fn integer<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Evaluated<'b, 'v> {
     let pushed = convert::push(value.as_ref(), Type::INT, &mut batch);
     let pushed = pushed.map(|()| batch.record(0).value(0));
     match pushed {
-        Ok(Value::Int(v)) => Ok(CowVal::owned(cel::common::types::CelInt::from(v))),
+        Ok(Value::Int(v)) => Ok(CowVal::owned(CelInt::from(v))),
         _ => Err(ExecutionError::function_error("int", "")),
     }
 }

@@ -1,57 +1,9 @@
 //! Two engines at once, one that was stopped and goes on, one that is asked to stop.
 
 use super::*;
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
-use std::process::Child;
+use crate::stopped::Stopped;
+use rustix::process::Signal;
 use trueup_testkit::servers::postgres::Database;
-
-/// A run that stopped itself at a failpoint. Killed at the end, whatever the test says.
-struct Stopped(Option<Child>);
-
-impl Stopped {
-    #[track_caller]
-    fn at(failpoint: &str, run: Trueup) -> Self {
-        let child = run
-            .env("TRUEUP_FAILPOINT", format!("{failpoint}:stop"))
-            .spawn();
-        let stopped = Self(Some(child));
-        let (_, status) = waitpid(Some(stopped.pid()), WaitOptions::UNTRACED)
-            .unwrap()
-            .unwrap();
-        assert!(status.stopped(), "it ended before {failpoint}: {status:?}");
-        stopped
-    }
-
-    fn pid(&self) -> Pid {
-        Pid::from_child(self.0.as_ref().unwrap())
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(self.pid(), signal).unwrap();
-    }
-
-    /// Lets it go on, to its end.
-    fn go_on(mut self) -> Output {
-        self.signal(Signal::CONT);
-        let output = self.0.take().unwrap().wait_with_output().unwrap();
-        Output {
-            shown: "the run that was stopped".to_owned(),
-            folder: std::env::temp_dir(),
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.0.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
-    }
-}
 
 /// A database with 900 records, the source of all runs here: what was read stays readable while it changes.
 fn source() -> Database {

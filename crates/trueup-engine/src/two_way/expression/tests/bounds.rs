@@ -40,6 +40,14 @@ const MISTAKES: &[(&str, &str)] = &[
         "called the wrong way: function=contains: line=1 column=9\n  contains(source.name, \"x\")\n          ^",
     ),
     (
+        "source.qty == \"9\"",
+        "never compare: classes=number,text: line=1 column=12\n  source.qty == \"9\"\n             ^",
+    ),
+    (
+        "target['name'] > source.qty",
+        "never compare: classes=text,number: line=1 column=16\n  target['name'] > source.qty\n                 ^",
+    ),
+    (
         "size(1, 2) == 3",
         "wrong number of arguments: function=size arguments=2 wanted=1: line=1 column=5\n  size(1, 2) == 3\n      ^",
     ),
