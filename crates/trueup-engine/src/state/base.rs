@@ -7,13 +7,18 @@
 //! A missing entry means "agreed to be absent" in a complete base only, so an agreed absence is stored until the base is
 //! complete, and removed from then on; an entry that says "unknown" is always stored.
 //!
-//! It does not look into entries, and it keeps no values but the keys.
+//! Beside an entry stand the values of the record it is about, where the caller gives them. They come and go with the
+//! entry, so they never are those of another record; an entry that speaks of no record has none.
+//!
+//! It does not look into entries, and reads no values unless asked for those of one key: a page of entries is bounded,
+//! a page of records is not.
 
 use super::change::{Attempt, Change, Failure};
-use super::pair::{self, CollectionId, Intent, Item, Pending, Token};
+use super::pair::{self, BaseEntry, CollectionId, Intent, Item, Move, Pending, Token};
 use super::{LinkId, RunId, Store, blob, conflict};
 use rusqlite::{Connection, OptionalExtension, params};
 use trueup_core::base::Base;
+use trueup_core::batch::Batch;
 use trueup_core::side::Side;
 use trueup_core::{Error, Kind, Result};
 
@@ -30,26 +35,56 @@ impl Store {
         collection: CollectionId,
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Base)>> {
+    ) -> Result<Vec<BaseEntry>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.look("read the base", |connection| {
             // Nothing is below the empty key, which is none itself.
             let mut statement = connection.prepare(match after {
                 Some(_) => {
-                    "SELECT key, entry FROM base WHERE collection = ?1 AND key > ?2 ORDER BY key LIMIT ?3"
+                    "SELECT key, entry, kept IS NOT NULL FROM base WHERE collection = ?1 AND key > ?2 \
+                     ORDER BY key LIMIT ?3"
                 }
                 None => {
-                    "SELECT key, entry FROM base WHERE collection = ?1 AND key >= ?2 ORDER BY key LIMIT ?3"
+                    "SELECT key, entry, kept IS NOT NULL FROM base WHERE collection = ?1 AND key >= ?2 \
+                     ORDER BY key LIMIT ?3"
                 }
             })?;
             let mut rows = statement.query(params![collection.0, after.unwrap_or_default(), limit])?;
             let mut entries = Vec::new();
             while let Some(row) = rows.next()? {
                 let entry = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-                let entry = Base::decode(entry).map_err(|_| Failure::Damaged("a base entry"))?;
-                entries.push((row.get(0)?, entry));
+                entries.push(BaseEntry {
+                    key: row.get(0)?,
+                    base: Base::decode(entry).map_err(|_| Failure::Damaged("a base entry"))?,
+                    keeps: row.get(2)?,
+                });
             }
             Ok(entries)
+        })
+    }
+
+    /// The values kept beside the base entry of one key, a record of `width` fields; `None` where none are kept.
+    ///
+    /// # Errors
+    /// `Corrupt` when they do not decode.
+    pub fn kept(
+        &self,
+        collection: CollectionId,
+        key: &[u8],
+        width: usize,
+    ) -> Result<Option<Batch>> {
+        self.look("read the values of a base entry", |connection| {
+            let mut statement =
+                connection.prepare("SELECT kept FROM base WHERE collection = ?1 AND key = ?2")?;
+            let mut rows = statement.query(params![collection.0, key])?;
+            let Some(row) = rows.next()? else {
+                return Ok(None);
+            };
+            let kept = row.get_ref(0)?.as_blob_or_null();
+            let decode = |kept| {
+                blob::decode_record(kept, width).ok_or(Failure::Damaged("a base entry's values"))
+            };
+            kept.map_err(rusqlite::Error::from)?.map(decode).transpose()
         })
     }
 
@@ -88,6 +123,7 @@ impl Store {
             for Pending {
                 key,
                 base,
+                kept,
                 conflict,
             } in items
             {
@@ -98,6 +134,7 @@ impl Store {
                 stored.push(Item {
                     key,
                     base,
+                    kept,
                     conflict,
                 });
             }
@@ -138,7 +175,7 @@ impl Store {
             for (index, item) in intent.items.iter().enumerate() {
                 let applied = applied(index);
                 if applied {
-                    moves.put(&item.key, &item.base)?;
+                    moves.put(&item.key, &item.base, item.kept.as_deref())?;
                 }
                 match item.conflict {
                     Some(id) if applied => conflict::settle(change, id)?,
@@ -176,12 +213,12 @@ impl Store {
         &mut self,
         link: &LinkId,
         collection: CollectionId,
-        moves: &[(Vec<u8>, Base)],
+        moves: &[Move],
     ) -> Result<()> {
         self.change(link, "move the base", |change| {
             let mut stored = Moves::new(change, collection)?;
-            for (key, base) in moves {
-                stored.put(key, base)?;
+            for Move { key, base, kept } in moves {
+                stored.put(key, base, kept.as_deref())?;
             }
             change.seal()
         })
@@ -221,8 +258,8 @@ impl<'a> Moves<'a> {
     fn new(change: &Change<'a>, collection: CollectionId) -> Attempt<Self> {
         Ok(Self {
             put: change.transaction.prepare(
-                "INSERT INTO base (collection, key, entry) VALUES (?1, ?2, ?3) \
-                 ON CONFLICT (collection, key) DO UPDATE SET entry = excluded.entry",
+                "INSERT INTO base (collection, key, entry, kept) VALUES (?1, ?2, ?3, ?4) \
+                 ON CONFLICT (collection, key) DO UPDATE SET entry = excluded.entry, kept = excluded.kept",
             )?,
             remove: change
                 .transaction
@@ -233,14 +270,15 @@ impl<'a> Moves<'a> {
         })
     }
 
-    fn put(&mut self, key: &[u8], base: &Base) -> Attempt<()> {
+    fn put(&mut self, key: &[u8], base: &Base, kept: Option<&[u8]>) -> Attempt<()> {
         if self.complete && *base == Base::Absent {
             self.remove.execute(params![self.collection.0, key])?;
         } else {
             self.entry.clear();
             base.encode(&mut self.entry);
+            let kept = kept.filter(|_| base.present().is_some());
             self.put
-                .execute(params![self.collection.0, key, self.entry])?;
+                .execute(params![self.collection.0, key, self.entry, kept])?;
         }
         Ok(())
     }

@@ -6,7 +6,8 @@
 //! any SQLite client.
 //!
 //! ```text
-//! intent   1, varint count; then each: varint length and key, varint length and base entry, varint conflict or 0
+//! intent   1, varint count; then each: varint length and key, varint length and base entry, varint length and kept
+//!          record or 0, varint conflict or 0
 //! record   1, varint width, the values
 //! ruling   {"format":1,"kind":...,"fields":[{"field":0,"policy":...|null,"resolution":...}],"resolution":...}
 //! answer   {"format":1,"take":"source"|"target"}  or  {"format":1,"record":{...}}
@@ -39,6 +40,7 @@ pub(super) fn encode_items(items: &[Item]) -> Vec<u8> {
         entry.clear();
         item.base.encode(&mut entry);
         put_bytes(&entry, &mut out);
+        put_bytes(item.kept.as_deref().unwrap_or_default(), &mut out);
         let conflict = item.conflict.and_then(|id| usize::try_from(id.0).ok());
         put_len(conflict.unwrap_or(0), &mut out);
     }
@@ -53,6 +55,7 @@ pub(super) fn decode_items(bytes: &[u8]) -> Option<Vec<Item>> {
     for _ in 0..count {
         let key = reader.bytes().ok()?.to_vec();
         let base = Base::decode(reader.bytes().ok()?).ok()?;
+        let kept = reader.bytes().ok().map(<[u8]>::to_vec)?;
         let conflict = match reader.count().ok()? {
             0 => None,
             id => Some(ConflictId(i64::try_from(id).ok()?)),
@@ -60,6 +63,7 @@ pub(super) fn decode_items(bytes: &[u8]) -> Option<Vec<Item>> {
         items.push(Item {
             key,
             base,
+            kept: Some(kept).filter(|kept| !kept.is_empty()),
             conflict,
         });
     }
@@ -67,7 +71,7 @@ pub(super) fn decode_items(bytes: &[u8]) -> Option<Vec<Item>> {
 }
 
 /// Returns the stored form of a record.
-pub(super) fn encode_record(record: Record<'_>) -> Vec<u8> {
+pub(crate) fn encode_record(record: Record<'_>) -> Vec<u8> {
     let mut out = vec![VERSION];
     put_len(record.width(), &mut out);
     put_record(record, &mut out);

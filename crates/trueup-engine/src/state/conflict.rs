@@ -106,7 +106,8 @@ impl Store {
     /// Puts a conflict that nobody decided on record, in place of what was on record as open for its key.
     ///
     /// The very same one is left alone, without a write. Where either record is another than before, an answer that
-    /// was not carried out is taken back: who gave it had not seen this.
+    /// was not carried out is taken back: who gave it had not seen this. `reason` says why the rules left it open, where
+    /// they can; no values. It is the conflict's note while there is no other.
     ///
     /// # Errors
     /// `Stale` when `run` is not the link's run under way; `Bug` when the conflict is not open, or does not fit its
@@ -117,6 +118,7 @@ impl Store {
         run: RunId,
         collection: CollectionId,
         conflict: &Conflict,
+        reason: Option<&str>,
         now_ms: i64,
     ) -> Result<()> {
         if !conflict.ruling().is_open() {
@@ -124,19 +126,31 @@ impl Store {
         }
         self.check_run(link, run)?;
         let stored = Stored::of(conflict);
-        if self.is_on_record(collection, conflict.key(), &stored)? {
-            return Ok(());
+        match self.is_on_record(collection, conflict.key(), &stored, reason)? {
+            OnRecord::No => {}
+            OnRecord::ForAnotherReason => {
+                return self.change(link, "record why a conflict is open", |change| {
+                    change.complete(collection)?;
+                    change.transaction.execute(
+                        "UPDATE conflict SET reason = ?3 WHERE collection = ?1 AND key = ?2 AND stage = 'open'",
+                        params![collection.0, conflict.key(), reason],
+                    )?;
+                    Ok(())
+                });
+            }
+            OnRecord::Same => return Ok(()),
         }
         self.change(link, "record an open conflict", |change| {
             let shape = Shape::present(change, collection)?;
             shape.fits(conflict)?;
             change.transaction.execute(
                 "INSERT INTO conflict (collection, shape, stage, decision, run, at_ms, ruling, key, \
-                 source_record, target_record) VALUES (?1, ?2, 'open', ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+                 source_record, target_record, reason) \
+                 VALUES (?1, ?2, 'open', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
                  ON CONFLICT (collection, key) WHERE stage = 'open' DO UPDATE SET \
                  shape = excluded.shape, run = excluded.run, at_ms = excluded.at_ms, \
                  ruling = excluded.ruling, source_record = excluded.source_record, \
-                 target_record = excluded.target_record, answer = NULL, \
+                 target_record = excluded.target_record, reason = excluded.reason, answer = NULL, \
                  note = iif(answer IS NULL, note, \
                             'a record changed before the answer was carried out; decide again')",
                 params![
@@ -148,7 +162,8 @@ impl Store {
                     stored.ruling,
                     conflict.key(),
                     stored.records.source,
-                    stored.records.target
+                    stored.records.target,
+                    reason
                 ],
             )?;
             Ok(())
@@ -302,22 +317,34 @@ impl Store {
     }
 
     /// Tells whether this very conflict is on record as open, as one of the collection's present shape.
-    fn is_on_record(&self, collection: CollectionId, key: &[u8], stored: &Stored) -> Result<bool> {
-        let same: Option<bool> = self.read_one(
+    fn is_on_record(
+        &self,
+        collection: CollectionId,
+        key: &[u8],
+        stored: &Stored,
+        reason: Option<&str>,
+    ) -> Result<OnRecord> {
+        let reason_is_same: Option<bool> = self.read_one(
             "look for an open conflict",
-            "SELECT conflict.shape = pair_collection.shape AND ruling = ?3 \
-             AND source_record IS ?4 AND target_record IS ?5 \
+            "SELECT reason IS ?6 \
              FROM conflict JOIN pair_collection ON pair_collection.id = conflict.collection \
-             WHERE conflict.collection = ?1 AND key = ?2 AND stage = 'open'",
+             WHERE conflict.collection = ?1 AND key = ?2 AND stage = 'open' \
+             AND conflict.shape = pair_collection.shape AND ruling = ?3 \
+             AND source_record IS ?4 AND target_record IS ?5",
             params![
                 collection.0,
                 key,
                 stored.ruling,
                 stored.records.source,
-                stored.records.target
+                stored.records.target,
+                reason
             ],
         )?;
-        Ok(same == Some(true))
+        Ok(match reason_is_same {
+            None => OnRecord::No,
+            Some(false) => OnRecord::ForAnotherReason,
+            Some(true) => OnRecord::Same,
+        })
     }
 
     fn select(&self, rest: &str, values: impl rusqlite::Params) -> Result<Vec<PastConflict>> {
@@ -331,6 +358,13 @@ impl Store {
             Ok(found)
         })
     }
+}
+
+/// Whether a conflict is on record as open.
+enum OnRecord {
+    No,
+    ForAnotherReason,
+    Same,
 }
 
 fn unknown(id: ConflictId) -> Error {

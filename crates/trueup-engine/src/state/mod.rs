@@ -36,9 +36,12 @@ mod standing;
 mod tests;
 
 pub use base::INTENT_ITEMS_MAX;
-pub(crate) use blob::{decode_ruling, encode_ruling};
+pub(crate) use blob::{decode_ruling, encode_record, encode_ruling};
 pub use conflict::{Answer, ConflictFilter, ConflictId, PastConflict, Waiting};
-pub use pair::{CollectionId, CollectionRow, Ends, Intent, Item, Pair, Pending, Token, TwoWayLink};
+pub use pair::{
+    BaseEntry, CollectionId, CollectionRow, Ends, Intent, Item, Move, Pair, Pending, Token,
+    TwoWayLink,
+};
 pub use standing::{LinkStanding, PairStanding};
 
 use crate::report::Report;

@@ -76,8 +76,32 @@ pub struct Item {
     pub key: Vec<u8>,
     /// The base entry then.
     pub base: Base,
+    /// The values of the record that the entry is about, where they are wanted, in the stored form of a record.
+    pub kept: Option<Vec<u8>>,
     /// The conflict that the write decides.
     pub conflict: Option<ConflictId>,
+}
+
+/// A base entry that is stored without a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// See [`Item::key`].
+    pub key: Vec<u8>,
+    /// The entry.
+    pub base: Base,
+    /// See [`Item::kept`].
+    pub kept: Option<Vec<u8>>,
+}
+
+/// A base entry on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseEntry {
+    /// See [`Item::key`].
+    pub key: Vec<u8>,
+    /// The entry.
+    pub base: Base,
+    /// Whether the record's values are kept: [`Store::kept`] reads them.
+    pub keeps: bool,
 }
 
 /// An item that is not on record yet.
@@ -87,6 +111,8 @@ pub struct Pending {
     pub key: Vec<u8>,
     /// See [`Item::base`].
     pub base: Base,
+    /// See [`Item::kept`].
+    pub kept: Option<Vec<u8>>,
     /// The conflict that the write decides, with the digest of the record both sides then hold (`None`: no record).
     pub conflict: Option<(Conflict, Option<Digest>)>,
 }
@@ -521,7 +547,7 @@ fn reshape(change: &Change<'_>, collection: CollectionId) -> Attempt<()> {
             continue;
         };
         for item in &mut intent.items {
-            item.base = Base::Unknown;
+            (item.base, item.kept) = (Base::Unknown, None);
         }
         base::rewrite_intent(change, collection, side, &intent)?;
     }

@@ -97,6 +97,9 @@ const MIGRATIONS: &[&str] = &["
         collection INTEGER NOT NULL REFERENCES pair_collection (id),
         key BLOB NOT NULL,
         entry BLOB NOT NULL,
+        -- The values of the record that the entry is about, where they are wanted. Last, so that what does not want
+        -- them need not read them.
+        kept BLOB,
         PRIMARY KEY (collection, key)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE intent (
@@ -120,6 +123,8 @@ const MIGRATIONS: &[&str] = &["
         result BLOB,
         answer TEXT,
         note TEXT,
+        -- Why the rules left it open, where they can say; shown while there is no note.
+        reason TEXT,
         key BLOB NOT NULL,
         source_record BLOB,
         target_record BLOB

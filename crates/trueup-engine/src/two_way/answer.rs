@@ -4,6 +4,7 @@
 //! what was decided (a run may have died between the two writes); otherwise it is taken back and the conflict stays.
 
 use super::prepare::Joint;
+use super::spelling::{Meaning, meaning};
 use crate::state::{Answer, ConflictId, PastConflict};
 use serde_json::Value as Json;
 use trueup_core::batch::Batch;
@@ -94,10 +95,24 @@ fn record(object: &Json, conflict: &PastConflict, joint: &Joint) -> Result<Batch
         let Some(member) = named else {
             return Err(format!("field={} is missing", names.source[field]));
         };
-        let like = Side::BOTH.into_iter().find_map(|side| {
+        let shown = Side::BOTH.into_iter().filter_map(|side| {
             let held = conflict.records[side].as_ref()?;
-            Some(held.record(0).value(field)).filter(|value| !value.is_null())
+            Some(held.record(0).value(field))
         });
+        match meaning(member, shown.clone()) {
+            Meaning::Held(value) => {
+                record.push(value);
+                continue;
+            }
+            Meaning::Either => {
+                let name = names.source[field];
+                return Err(format!(
+                    "both sides' values of field={name} are written alike; take a side"
+                ));
+            }
+            Meaning::Other => {}
+        }
+        let like = shown.into_iter().find(|value| !value.is_null());
         let text;
         let value = match member {
             Json::Null => Value::Null,

@@ -1,6 +1,6 @@
 //! The base of a collection, read in key order beside the two sides.
 
-use crate::state::{CollectionId, Store};
+use crate::state::{BaseEntry, CollectionId, Store};
 use trueup_core::Result;
 use trueup_core::base::Base;
 
@@ -11,7 +11,7 @@ const PAGE: usize = 4_096;
 pub(super) struct BaseCursor<'a> {
     store: &'a Store,
     collection: Option<CollectionId>,
-    page: Vec<(Vec<u8>, Base)>,
+    page: Vec<BaseEntry>,
     at: usize,
     last: bool,
 }
@@ -32,8 +32,13 @@ impl<'a> BaseCursor<'a> {
 
     /// Returns the entry that it stands at; `None` after the last.
     pub(super) fn entry(&self) -> Option<(&[u8], &Base)> {
-        let (key, base) = self.page.get(self.at)?;
-        Some((key, base))
+        let entry = self.page.get(self.at)?;
+        Some((&entry.key, &entry.base))
+    }
+
+    /// Tells whether the values of the record that the entry is about are kept.
+    pub(super) fn keeps(&self) -> bool {
+        self.page.get(self.at).is_some_and(|entry| entry.keeps)
     }
 
     /// Goes to the next entry.
@@ -42,7 +47,7 @@ impl<'a> BaseCursor<'a> {
         if self.at < self.page.len() || self.last {
             return Ok(());
         }
-        let after = self.page.pop().map(|(key, _)| key);
+        let after = self.page.pop().map(|entry| entry.key);
         self.turn(after.as_deref())
     }
 

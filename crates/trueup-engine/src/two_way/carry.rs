@@ -526,6 +526,7 @@ impl<'a> Sending<'a> {
                 Some(work) => Pending {
                     key: work.key.clone(),
                     base: work.step.base.clone(),
+                    kept: work.step.kept.clone(),
                     conflict: work
                         .conflict
                         .as_ref()
@@ -535,6 +536,7 @@ impl<'a> Sending<'a> {
                     // The copy is a new record of this side: nothing is agreed on about it yet.
                     key: self.copies.get(&index).cloned().unwrap_or_default(),
                     base: trueup_core::base::Base::Absent,
+                    kept: None,
                     conflict: None,
                 },
             })

@@ -7,6 +7,7 @@
 use super::answer::{Answered, Waiting};
 use super::asked::Said;
 use super::base::BaseCursor;
+use super::kept::Agreed;
 use super::prepare::Joint;
 use super::work::{Ruled, Step, Work, own};
 use crate::compare::{Differences, Parking};
@@ -39,7 +40,7 @@ use trueup_core::{Error, Result};
 pub(super) struct Decided {
     /// What is written, by the side of the first write.
     pub(super) planned: Sides<Planned>,
-    /// Keys whose base moves though nothing is written: the key, then the base's bytes.
+    /// Keys whose base moves though nothing is written: the key, the base's bytes, those of the kept values or none.
     pub(super) moves: Spooled,
     /// Conflicts that nobody has decided: the key, then the [`Ruled`].
     pub(super) open: Spooled,
@@ -153,6 +154,16 @@ struct Growing {
     counts: Counts,
 }
 
+/// What is known of one key.
+#[derive(Clone, Copy)]
+struct Known<'b> {
+    base: &'b Base,
+    /// Whether the base is an entry on record.
+    stored: bool,
+    /// Whether the values of the record that it is about are kept.
+    keeps: bool,
+}
+
 /// What one key holds on the two sides.
 type Found<'e> = Sides<Option<Entry<'e>>>;
 
@@ -180,7 +191,8 @@ impl<'a> Decider<'a> {
         }
     }
 
-    /// Visits every key that occurs anywhere, in order.
+    /// Visits every key that occurs anywhere, in order; those of answers too, which may bring back what nobody holds, and
+    /// those of open conflicts, which are over when nobody holds the record.
     fn walk(
         &mut self,
         mut source: Cursor<'_>,
@@ -188,34 +200,31 @@ impl<'a> Decider<'a> {
         mut base: BaseCursor<'_>,
     ) -> Result<()> {
         let missing = Base::missing(self.before.complete);
-        // Neither side nor the base may know any more of a key that a conflict or an answer is about.
-        let about: BTreeSet<&Vec<u8>> = self
-            .before
-            .open
-            .keys()
-            .chain(self.before.answers.keys())
-            .collect();
-        let mut about = about.into_iter().peekable();
+        let before = self.before;
+        let awaited: BTreeSet<&Vec<u8>> = before.answers.keys().chain(before.open.keys()).collect();
+        let mut awaited = awaited.into_iter().map(Vec::as_slice).peekable();
         loop {
             let keys = [
                 source.entry().map(|entry| entry.key),
                 target.entry().map(|entry| entry.key),
                 base.entry().map(|(key, _)| key),
-                about.peek().map(|key| key.as_slice()),
+                awaited.peek().copied(),
             ];
             let Some(key) = keys.into_iter().flatten().min() else {
                 return Ok(());
             };
-            let [in_source, in_target, in_base, in_about] = keys.map(|found| found == Some(key));
+            let [in_source, in_target, in_base, in_awaited] = keys.map(|found| found == Some(key));
             let found = Sides::new(
                 source.entry().filter(|_| in_source),
                 target.entry().filter(|_| in_target),
             );
             let known = base.entry().filter(|_| in_base).map(|(_, base)| base);
-            self.key(key, &found, known.unwrap_or(&missing), in_base)?;
-            if in_about {
-                about.next();
-            }
+            let known = Known {
+                base: known.unwrap_or(&missing),
+                stored: in_base,
+                keeps: in_base && base.keeps(),
+            };
+            self.key(key, &found, known)?;
             if in_source {
                 source.advance()?;
             }
@@ -225,14 +234,18 @@ impl<'a> Decider<'a> {
             if in_base {
                 base.advance()?;
             }
+            if in_awaited {
+                awaited.next();
+            }
         }
     }
 
-    fn key(&mut self, key: &[u8], found: &Found<'_>, base: &Base, stored: bool) -> Result<()> {
+    fn key(&mut self, key: &[u8], found: &Found<'_>, known: Known<'_>) -> Result<()> {
         let digests = found.as_ref().map(|entry| entry.and_then(digest_of));
         self.count(found, &digests);
         let waiting = self.before.answers.get(key);
-        if waiting.is_none() && agreed(base, found, &digests) {
+        if waiting.is_none() && agreed(known.base, found, &digests) {
+            self.catch_up(key, found, known)?;
             return self.close(key);
         }
         for side in Side::BOTH {
@@ -253,7 +266,7 @@ impl<'a> Decider<'a> {
             None => Ok(false),
         };
         let result = match result {
-            Ok(false) => self.reconcile(key, found, &seen, base, stored),
+            Ok(false) => self.reconcile(key, found, &seen, known),
             Ok(true) => Ok(()),
             Err(error) => Err(error),
         };
@@ -291,14 +304,19 @@ impl<'a> Decider<'a> {
         key: &[u8],
         found: &Found<'_>,
         seen: &Sides<Observation<'_>>,
-        base: &Base,
-        stored: bool,
+        known: Known<'_>,
     ) -> Result<()> {
-        let rules = &self.joint.rules;
+        let Known { base, stored, .. } = known;
+        let (rules, asked) = (&self.joint.rules, &self.joint.asked);
         let mut decision = reconcile(base, seen, rules, &Answers::NONE);
         let records = found.map(|entry| entry.map(|entry| entry.record));
         let open = decision.conflict.as_ref().filter(|ruling| ruling.is_open());
-        let said = open.and_then(|ruling| self.joint.asked.ask(ruling, &records, &self.joint.user));
+        let kept = match open {
+            Some(ruling) if known.keeps && asked.merging.asks(ruling) => self.kept(key)?,
+            Some(_) | None => None,
+        };
+        let values = kept.as_ref().zip(base.present());
+        let said = open.and_then(|ruling| asked.ask(ruling, &records, &self.joint.user, values));
         let answers = said.as_ref().map(Said::fields);
         if let (Some(said), Some(answers)) = (&said, &answers) {
             decision = reconcile(base, seen, rules, &said.answers(answers));
@@ -325,6 +343,7 @@ impl<'a> Decider<'a> {
                 ruling,
                 records: found.map(|entry| entry.map(|entry| own(entry.record))),
                 result: None,
+                reason: said.as_ref().and_then(|said| asked.reason(said)),
             };
             ruled.encode(&mut self.entry);
             self.open.push(&self.entry)?;
@@ -333,10 +352,11 @@ impl<'a> Decider<'a> {
         self.close(key)?;
         match decision.base {
             BaseMove::Keep => Ok(()),
-            BaseMove::Absent => self.remember(key, &Base::Absent),
+            BaseMove::Absent => self.remember(key, &Agreed::bare(Base::Absent)),
             BaseMove::Agreed => {
                 let present = Present::new(self.held(found, seen), self.before.batch);
-                self.remember(key, &Base::Present(present))
+                let agreed = Agreed::on(present, records.source, self.keeps());
+                self.remember(key, &agreed)
             }
             BaseMove::Observed(_) => Err(Error::bug("a base moved to one side's record")),
         }
@@ -347,15 +367,40 @@ impl<'a> Decider<'a> {
         if stored || self.before.complete {
             return Ok(());
         }
-        self.remember(key, &Base::Unknown)
+        self.remember(key, &Agreed::bare(Base::Unknown))
     }
 
-    fn remember(&mut self, key: &[u8], base: &Base) -> Result<()> {
+    /// Tells whether the base of this collection keeps values.
+    fn keeps(&self) -> bool {
+        self.joint.asked.merging.keeps()
+    }
+
+    /// Keeps the values of a record that both sides agreed on before there was a rule that merges.
+    fn catch_up(&mut self, key: &[u8], found: &Found<'_>, known: Known<'_>) -> Result<()> {
+        let (Some(present), Some(entry)) = (known.base.present(), found.source) else {
+            return Ok(());
+        };
+        if known.keeps || !self.keeps() || !present.same_on_both() {
+            return Ok(());
+        }
+        self.remember(key, &Agreed::on(present.clone(), Some(entry.record), true))
+    }
+
+    fn kept(&self, key: &[u8]) -> Result<Option<Batch>> {
+        let width = self.joint.shared.types().len();
+        match self.before.collection {
+            Some(collection) => self.before.store.kept(collection, key, width),
+            None => Ok(None),
+        }
+    }
+
+    fn remember(&mut self, key: &[u8], agreed: &Agreed) -> Result<()> {
         self.entry.clear();
         put_bytes(key, &mut self.entry);
         let mut bytes = Vec::new();
-        base.encode(&mut bytes);
+        agreed.base.encode(&mut bytes);
         put_bytes(&bytes, &mut self.entry);
+        put_bytes(agreed.kept.as_deref().unwrap_or_default(), &mut self.entry);
         self.moves.push(&self.entry)
     }
 
@@ -378,7 +423,7 @@ impl<'a> Decider<'a> {
     ) -> Result<Work> {
         let after = Sides::by(|side| self.after(side, found, seen, decision));
         let result = self.result(base, decision.base, &after);
-        let step = |side: Side, base: Base| {
+        let step = |side: Side, base: Agreed| {
             let op = match decision.write[side] {
                 Write::Insert => Op::Insert,
                 Write::Update | Write::Nothing => Op::Update,
@@ -402,7 +447,11 @@ impl<'a> Decider<'a> {
         let conflict = decision.conflict.clone().map(|ruling| Ruled {
             ruling,
             records: found.map(|entry| entry.map(|entry| own(entry.record))),
-            result: result.present().map(|present| present.digest(Side::Source)),
+            result: result
+                .base
+                .present()
+                .map(|present| present.digest(Side::Source)),
+            reason: None,
         });
         Ok(Work {
             key: key.to_vec(),
@@ -436,34 +485,33 @@ impl<'a> Decider<'a> {
     }
 
     /// Returns the base after all writes.
-    fn result(&mut self, base: &Base, moved: BaseMove, after: &Sides<Option<Batch>>) -> Base {
+    fn result(&mut self, base: &Base, moved: BaseMove, after: &Sides<Option<Batch>>) -> Agreed {
         match (moved, &after.source, &after.target) {
             (BaseMove::Agreed, Some(source), Some(target)) => {
-                let batch = self.before.batch;
-                let source = self.digested(source.record(0));
+                let (record, keeps) = (source.record(0), self.keeps());
+                let source = self.digested(record);
                 let target = self.digested(target.record(0));
-                Base::Present(Present::new(
-                    Sides::new(held(&source), held(&target)),
-                    batch,
-                ))
+                let holds = Sides::new(held(&source), held(&target));
+                Agreed::on(Present::new(holds, self.before.batch), Some(record), keeps)
             }
-            (BaseMove::Absent | BaseMove::Agreed, _, _) => Base::Absent,
-            (BaseMove::Keep | BaseMove::Observed(_), _, _) => base.clone(),
+            (BaseMove::Absent | BaseMove::Agreed, _, _) => Agreed::bare(Base::Absent),
+            (BaseMove::Keep | BaseMove::Observed(_), _, _) => Agreed::bare(base.clone()),
         }
     }
 
     /// Returns the base between two writes: what the side that is not written yet still holds.
-    fn between(&self, side: Side, found: &Found<'_>, seen: &Sides<Observation<'_>>) -> Base {
+    fn between(&self, side: Side, found: &Found<'_>, seen: &Sides<Observation<'_>>) -> Agreed {
         let (Some(digest), Some(fields)) = (found[side].and_then(digest_of), seen.fields(side))
         else {
-            return Base::Absent;
+            return Agreed::bare(Base::Absent);
         };
         let held = || Held {
             digest,
             fields: fields.digests(),
             version: None,
         };
-        Base::Present(Present::new(Sides::new(held(), held()), self.before.batch))
+        let present = Present::new(Sides::new(held(), held()), self.before.batch);
+        Agreed::on(present, Some(fields.record()), self.keeps())
     }
 
     fn digested(&mut self, record: Record<'_>) -> (Digest, Vec<FieldDigest>) {
@@ -515,13 +563,15 @@ impl<'a> Decider<'a> {
             return Ok(false);
         }
         let result = match &wanted {
-            Some(wanted) => Base::Present(Present::new(
-                Sides::new(held(wanted), held(wanted)),
-                self.before.batch,
-            )),
-            None => Base::Absent,
+            Some(wanted) => {
+                let holds = Sides::new(held(wanted), held(wanted));
+                let record = waiting.wanted.as_ref().map(|record| record.record(0));
+                let present = Present::new(holds, self.before.batch);
+                Agreed::on(present, record, self.keeps())
+            }
+            None => Agreed::bare(Base::Absent),
         };
-        let step = |side: Side, base: Base| {
+        let step = |side: Side, base: Agreed| {
             let op = match (digests[side], goal) {
                 (_, None) => Op::Delete,
                 (None, Some(_)) => Op::Insert,
@@ -591,7 +641,7 @@ impl<'a> Decider<'a> {
 }
 
 /// Makes one write: `after` is the record to write, `entry` what stands there.
-fn step(side: Side, op: Op, after: Option<&Batch>, entry: Option<Entry<'_>>, base: Base) -> Step {
+fn step(side: Side, op: Op, after: Option<&Batch>, entry: Option<Entry<'_>>, then: Agreed) -> Step {
     let changed = match (op, after, entry) {
         (Op::Update, Some(after), Some(entry)) => differing(after.record(0), entry.record),
         _ => Vec::new(),
@@ -607,7 +657,8 @@ fn step(side: Side, op: Op, after: Option<&Batch>, entry: Option<Entry<'_>>, bas
         record,
         expected: entry.and_then(digest_of),
         changed,
-        base,
+        base: then.base,
+        kept: then.kept,
     }
 }
 

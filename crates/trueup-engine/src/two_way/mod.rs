@@ -15,6 +15,7 @@ mod config;
 mod decide;
 mod expression;
 mod fresh_key;
+mod kept;
 mod marker;
 mod merge_text;
 mod open;
@@ -22,11 +23,13 @@ mod outlook;
 mod pass;
 mod prepare;
 mod prove;
+mod spelling;
 mod ring;
 mod summary;
 mod work;
 
 pub use config::{ConflictRule, PolicySpec, TwoWay};
+pub use spelling::spelled;
 pub(crate) use outlook::plan;
 
 use crate::link::{Link, World};

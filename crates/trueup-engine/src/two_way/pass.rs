@@ -9,7 +9,7 @@ use super::prepared;
 use super::summary::{self, Found};
 use super::work::Ruled;
 use crate::link::{Link, World};
-use crate::state::{CollectionId, ConflictFilter, Ends, LinkId, RunId, Store};
+use crate::state::{CollectionId, ConflictFilter, Ends, LinkId, Move, RunId, Store};
 use std::collections::BTreeMap;
 use trueup_core::base::Base;
 use trueup_core::codec::Reader;
@@ -167,19 +167,26 @@ impl Passing<'_, '_> {
     /// Moves the base where both sides agree without a write.
     fn remember(&mut self, collection: CollectionId, one: &mut Decided) -> Result<()> {
         let mut reader = one.moves.read()?;
-        let mut moves = Vec::new();
+        let (mut moves, mut bytes) = (Vec::new(), 0);
         loop {
             let entry = reader.next()?;
             let last = entry.is_none();
             if let Some(entry) = entry {
                 let mut entry = Reader::new(entry);
-                let key = entry.bytes()?.to_vec();
-                moves.push((key, Base::decode(entry.bytes()?)?));
+                let (key, base, kept) = (entry.bytes()?, entry.bytes()?, entry.bytes()?);
+                bytes += kept.len();
+                moves.push(Move {
+                    key: key.to_vec(),
+                    base: Base::decode(base)?,
+                    kept: Some(kept.to_vec()).filter(|kept| !kept.is_empty()),
+                });
             }
-            if moves.len() >= MOVES || (last && !moves.is_empty()) {
+            let full = moves.len() >= MOVES || bytes >= self.world.limits.batch_bytes_max;
+            if full || (last && !moves.is_empty()) {
                 self.store.move_base(self.id, collection, &moves)?;
                 self.world.failpoints.pass("two-way.moved")?;
                 moves.clear();
+                bytes = 0;
             }
             if last {
                 return Ok(());
@@ -213,8 +220,9 @@ impl Passing<'_, '_> {
             let records = ruled.records.as_ref();
             let records = records.map(|record| record.as_ref().map(|record| record.record(0)));
             let conflict = Conflict::new(name, &key, ruled.ruling, records);
+            let reason = ruled.reason.as_deref();
             self.store
-                .open_conflict(self.id, self.run, collection, &conflict, now_ms)?;
+                .open_conflict(self.id, self.run, collection, &conflict, reason, now_ms)?;
         }
         for key in &one.gone {
             self.store

@@ -7,6 +7,7 @@
 use super::asked::Asked;
 use super::config::{ConflictRule, PolicySpec, TwoWay};
 use super::fresh_key::FreshKey;
+use super::kept::Merging;
 use crate::connect;
 use crate::link::{CollectionSpec, Link, World};
 use crate::progress::Step;
@@ -242,6 +243,7 @@ fn prepare_one(
         let rules = said.rules()?;
         let fields: Vec<_> = said.fields.iter().map(|(at, rule)| (*at, *rule)).collect();
         let asked = Asked::compile(said.whole, &fields, &said.names, &types, shared.key())?;
+        let asked = asked.merging(Merging::of(&rules, &shared), &said.names);
         let fresh = match rules.policy() {
             Policy::KeepBoth(_) => Some(FreshKey::choose(
                 &collection.source,

@@ -46,6 +46,8 @@ pub(super) struct Step {
     pub(super) changed: Vec<usize>,
     /// What the base becomes once the write has applied.
     pub(super) base: Base,
+    /// The values of the record that it is about then, where they are kept.
+    pub(super) kept: Option<Vec<u8>>,
 }
 
 /// A conflict with what both sides held.
@@ -55,6 +57,8 @@ pub(super) struct Ruled {
     pub(super) records: Sides<Option<Batch>>,
     /// The record that both sides hold in the end; `None`: none.
     pub(super) result: Option<Digest>,
+    /// Why the rules left it open, where they can say; no values.
+    pub(super) reason: Option<String>,
 }
 
 impl Work {
@@ -122,6 +126,7 @@ impl Step {
         let mut base = Vec::new();
         self.base.encode(&mut base);
         put_bytes(&base, out);
+        put_option(self.kept.as_ref(), out, |kept, out| put_bytes(kept, out));
     }
 
     fn decode(reader: &mut Reader<'_>, width: usize) -> Result<Self> {
@@ -143,6 +148,7 @@ impl Step {
                 .map(|_| reader.count())
                 .collect::<Result<_>>()?,
             base: Base::decode(reader.bytes()?)?,
+            kept: option(reader, |reader| Ok(reader.bytes()?.to_vec()))?,
         })
     }
 }
@@ -153,6 +159,9 @@ impl Ruled {
         put_option(self.records.source.as_ref(), out, put_batch);
         put_option(self.records.target.as_ref(), out, put_batch);
         put_digest(self.result, out);
+        put_option(self.reason.as_ref(), out, |reason, out| {
+            put_bytes(reason.as_bytes(), out);
+        });
     }
 
     pub(super) fn decode(reader: &mut Reader<'_>, width: usize) -> Result<Self> {
@@ -165,6 +174,10 @@ impl Ruled {
             ruling,
             records: Sides::new(source, target),
             result: digest(reader)?,
+            reason: option(reader, |reader| {
+                let reason = std::str::from_utf8(reader.bytes()?);
+                reason.map(str::to_owned).map_err(|_| torn())
+            })?,
         })
     }
 }

@@ -92,7 +92,7 @@ fn state(folder: &Path) {
         conflict("6", deleted, None, Some(&six)),
     ] {
         store
-            .open_conflict(&link, run, row.id, &open, 1_700_000_000_000)
+            .open_conflict(&link, run, row.id, &open, None, 1_700_000_000_000)
             .unwrap();
     }
     let (old, new) = (
@@ -309,7 +309,7 @@ fn more_conflicts_than_are_read_at_a_time_are_one_array() {
         );
         let open = conflict(&format!("more{id}"), open, Some(&record), Some(&record));
         store
-            .open_conflict(&link, run, row.id, &open, 1_700_000_000_000)
+            .open_conflict(&link, run, row.id, &open, None, 1_700_000_000_000)
             .unwrap();
     }
     store.finish(run, 1_700_000_001_000, 1, None, None).unwrap();

@@ -21,24 +21,30 @@ fn present() -> Base {
 }
 
 fn items() -> Vec<Item> {
-    let item = |key: &[u8], base, conflict| Item {
+    let item = |key: &[u8], base, kept: Option<&[u8]>, conflict| Item {
         key: key.to_vec(),
         base,
+        kept: kept.map(<[u8]>::to_vec),
         conflict,
     };
     vec![
-        item(b"k", Base::Absent, None),
-        item(b"", Base::Unknown, Some(ConflictId(1))),
-        item(b"\xff\x00", present(), Some(ConflictId(300))),
+        item(b"k", Base::Absent, None, None),
+        item(b"", Base::Unknown, None, Some(ConflictId(1))),
+        item(
+            b"\xff\x00",
+            present(),
+            Some(b"\x01\x01\x00"),
+            Some(ConflictId(300)),
+        ),
     ]
 }
 
 #[test]
 fn the_bytes_of_an_intent_are_the_golden_ones() {
     let golden = "0103\
-                  016b02010100\
-                  0002010001\
-                  02ff001c01020300000000000000000000000000000abc010102030405060708ac02";
+                  016b0201010000\
+                  000201000001\
+                  02ff001c01020300000000000000000000000000000abc01010203040506070803010100ac02";
     let bytes = encode_items(&items());
     assert_eq!(hex(&bytes), golden);
     assert_eq!(decode_items(&bytes), Some(items()));

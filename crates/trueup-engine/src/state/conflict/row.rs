@@ -18,7 +18,8 @@ use trueup_core::side::{Side, Sides};
 pub(super) const SELECT: &str = "\
     SELECT conflict.id, durable, source_identity, target_identity, source_address, target_address, \
            pair_collection.source, pair_collection.target, source_fields, target_fields, shape.key, \
-           conflict.key, ruling, source_record, target_record, run, at_ms, decision, result, answer, note \
+           conflict.key, ruling, source_record, target_record, run, at_ms, decision, result, answer, \
+           iif(stage = 'open', coalesce(note, reason), note) \
     FROM conflict JOIN shape ON shape.id = conflict.shape \
     JOIN pair_collection ON pair_collection.id = conflict.collection \
     JOIN pair ON pair.link = pair_collection.link JOIN link ON link.id = pair.link";

@@ -13,6 +13,7 @@ mod copies;
 mod crash;
 mod damage;
 mod journey;
+mod kept;
 mod refused;
 
 fn ends() -> Ends {
@@ -82,7 +83,16 @@ fn item(key: &str, base: Base) -> Pending {
     Pending {
         key: key.into(),
         base,
+        kept: None,
         conflict: None,
+    }
+}
+
+fn moved(key: impl Into<Vec<u8>>, base: Base) -> Move {
+    Move {
+        key: key.into(),
+        base,
+        kept: None,
     }
 }
 
@@ -94,9 +104,14 @@ fn deciding(key: &str, base: Base, result: Option<Digest>) -> Pending {
     }
 }
 
+/// The values of a record, as they are kept.
+fn values(name: &str) -> Option<Vec<u8>> {
+    Some(encode_record(record(1, name).record(0)))
+}
+
 fn all(store: &Store, collection: CollectionId) -> Vec<(String, Base)> {
     let entries = store.base(collection, None, usize::MAX).unwrap();
-    let text = |(key, base)| (String::from_utf8(key).unwrap(), base);
+    let text = |entry: BaseEntry| (String::from_utf8(entry.key).unwrap(), entry.base);
     entries.into_iter().map(text).collect()
 }
 
@@ -156,7 +171,7 @@ impl Scene {
 
     fn open(&mut self, conflict: &Conflict, now_ms: i64) -> Result<()> {
         self.store
-            .open_conflict(&self.link, self.run, self.planes, conflict, now_ms)
+            .open_conflict(&self.link, self.run, self.planes, conflict, None, now_ms)
     }
 
     fn conflicts(&self) -> Vec<PastConflict> {

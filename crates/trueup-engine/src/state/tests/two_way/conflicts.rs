@@ -190,7 +190,7 @@ fn a_rule_that_decides_ends_what_was_open_unless_a_person_answered() -> Result<(
 fn another_shape_forgets_the_base_and_reads_old_conflicts_as_they_were() -> Result<()> {
     let mut scene = Scene::in_memory();
     let (link, planes) = (scene.link.clone(), scene.planes);
-    let moves = [(b"a".to_vec(), agreed(1))];
+    let moves = [moved("a", agreed(1))];
     scene.store.move_base(&link, planes, &moves)?;
     scene.store.complete(&link, planes)?;
     for key in ["k", "answered"] {
@@ -263,7 +263,9 @@ fn conflicts_are_listed_by_link_stage_and_page() -> Result<()> {
     for key in ["a", "b", "c"] {
         let open = conflict(key, Resolution::Open, "x", "y");
         scene.open(&open, 1)?;
-        scene.store.open_conflict(&other, run, row.id, &open, 1)?;
+        scene
+            .store
+            .open_conflict(&other, run, row.id, &open, None, 1)?;
     }
     let (link, planes) = (scene.link.clone(), scene.planes);
     let answer = Answer::Side(Side::Source);
@@ -301,7 +303,7 @@ fn a_forgotten_pair_is_gone_and_its_numbers_are_not_used_again() -> Result<()> {
     assert_eq!(links, [("pair".to_owned(), ends(), vec![names()])]);
     scene.open(&conflict("k", Resolution::Open, "ours", "theirs"), 1)?;
     scene.intend(Side::Source, 1, vec![deciding("m", agreed(2), None)])?;
-    let moves = [(b"a".to_vec(), agreed(1))];
+    let moves = [moved("a", agreed(1))];
     scene.store.move_base(&link, planes, &moves)?;
     scene
         .store

@@ -33,7 +33,7 @@ fn a_copy_holds_everything_and_goes_its_own_way() -> Result<()> {
         let before = dump(&scene.store);
         assert_eq!(dump(&copy), before);
 
-        let moves = [(b"z".to_vec(), agreed(9))];
+        let moves = [moved("z", agreed(9))];
         scene.store.move_base(&link, planes, &moves)?;
         assert_eq!(dump(&copy), before, "the copy stands still");
         let mut copied = Scene::again(copy, 5_000);
@@ -45,7 +45,7 @@ fn a_copy_holds_everything_and_goes_its_own_way() -> Result<()> {
         copied.open(&conflict("new", Resolution::Open, "a", "b"), 1)?;
         assert_eq!(copied.conflicts().last().map(|c| c.id.0), Some(7));
         // Rows still depend on each other in the copy.
-        let orphan = "INSERT INTO base VALUES (99, x'00', x'0101')";
+        let orphan = "INSERT INTO base VALUES (99, x'00', x'0101', NULL)";
         assert!(copied.store.connection.execute_batch(orphan).is_err());
     }
     Ok(())

@@ -11,7 +11,9 @@ fn read_all(scene: &mut Scene) -> Result<()> {
     scene
         .store
         .collection(&link, &names(), SHAPE, &fields(), &[0])?;
-    scene.store.base(planes, None, usize::MAX)?;
+    for entry in scene.store.base(planes, None, usize::MAX)? {
+        scene.store.kept(planes, &entry.key, 2)?;
+    }
     scene.store.conflicts(&ConflictFilter::default())?;
     scene.store.conflict(ConflictId(1))?;
     scene.store.answers(planes)?;
@@ -35,6 +37,10 @@ const DAMAGES: &[&str] = &[
     "UPDATE base SET entry = x''",
     "UPDATE base SET entry = x'0201'",
     "UPDATE base SET entry = substr(entry, 1, 9)",
+    "UPDATE base SET kept = x'' WHERE kept IS NOT NULL",
+    "UPDATE base SET kept = CAST(x'02' || substr(kept, 2) AS BLOB) WHERE kept IS NOT NULL",
+    "UPDATE base SET kept = CAST(kept || x'00' AS BLOB) WHERE kept IS NOT NULL",
+    "UPDATE base SET kept = x'0103000000' WHERE kept IS NOT NULL",
     "UPDATE shape SET source_fields = ''",
     "UPDATE shape SET source_fields = '{}'",
     "UPDATE shape SET source_fields = '[1,2]'",
@@ -95,6 +101,7 @@ fn no_byte_makes_reading_panic() {
     for (table, column) in [
         ("intent", "items"),
         ("base", "entry"),
+        ("base", "kept"),
         ("conflict", "source_record"),
         ("conflict", "ruling"),
         ("conflict", "answer"),

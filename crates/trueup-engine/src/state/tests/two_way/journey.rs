@@ -60,9 +60,12 @@ fn an_absence_is_an_entry_until_the_base_is_complete_and_none_from_then_on() -> 
     let path = folder.path().join("state.db");
     let mut scene = Scene::new(open(&path));
     let (link, planes) = (scene.link.clone(), scene.planes);
-    let moves = ["a", "b", "c", "d"].map(str::as_bytes).map(<[u8]>::to_vec);
-    let entries = [agreed(1), agreed(2), Base::Absent, Base::Unknown];
-    let moves: Vec<(Vec<u8>, Base)> = moves.into_iter().zip(entries).collect();
+    let moves = [
+        moved("a", agreed(1)),
+        moved("b", agreed(2)),
+        moved("c", Base::Absent),
+        moved("d", Base::Unknown),
+    ];
     scene.store.move_base(&link, planes, &moves)?;
     assert_eq!(all(&scene.store, planes).len(), 4);
     assert!(!scene.row().complete);
@@ -81,7 +84,7 @@ fn an_absence_is_an_entry_until_the_base_is_complete_and_none_from_then_on() -> 
         entry("d", Base::Unknown),
     ];
     assert_eq!(all(&scene.store, planes), expected);
-    let moves = [(b"a".to_vec(), Base::Absent), (b"e".to_vec(), agreed(5))];
+    let moves = [moved("a", Base::Absent), moved("e", agreed(5))];
     scene.store.move_base(&link, planes, &moves)?;
     let intent = scene.intend(Side::Target, 1, vec![item("b", Base::Absent)])?;
     scene
@@ -97,7 +100,7 @@ fn the_base_is_read_in_pages_in_the_order_of_the_bytes() -> Result<()> {
     let mut scene = Scene::in_memory();
     let (link, planes) = (scene.link.clone(), scene.planes);
     let keys: [&[u8]; 7] = [b"b", b"\xff", b"a\0", b"", b"a", b"\0", b"aa"];
-    let moves: Vec<(Vec<u8>, Base)> = keys.iter().map(|key| (key.to_vec(), agreed(1))).collect();
+    let moves: Vec<Move> = keys.iter().map(|key| moved(*key, agreed(1))).collect();
     scene.store.move_base(&link, planes, &moves)?;
     let mut sorted = keys.map(<[u8]>::to_vec);
     sorted.sort();
@@ -110,7 +113,7 @@ fn the_base_is_read_in_pages_in_the_order_of_the_bytes() -> Result<()> {
                 break;
             }
             assert!(page.len() <= limit);
-            found.extend(page.into_iter().map(|(key, _)| key));
+            found.extend(page.into_iter().map(|entry| entry.key));
         }
         assert_eq!(found, sorted, "{limit}");
     }
@@ -208,7 +211,7 @@ fn forgetting_leaves_nothing_to_delete_by() -> Result<()> {
     let (link, planes) = (scene.link.clone(), scene.planes);
     scene
         .store
-        .move_base(&link, planes, &[(b"a".to_vec(), agreed(1))])?;
+        .move_base(&link, planes, &[moved("a", agreed(1))])?;
     scene.store.complete(&link, planes)?;
     scene
         .store
