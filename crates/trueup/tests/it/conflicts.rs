@@ -105,6 +105,7 @@ fn state(folder: &Path) {
         key: b"7".to_vec(),
         base: Base::Unknown,
         conflict: Some((conflict("7", decided, Some(&old), Some(&new)), None)),
+        kept: None,
     };
     let token = Token([1; 16]);
     let intent = store
