@@ -134,7 +134,7 @@ impl Case {
                 batches_ahead: 0,
                 ..Limits::default()
             },
-            bare_target: random.chance(20) && !two_way,
+            bare_target: random.chance(20),
             passes: 1 + random.below(4),
             idle_passes: if random.chance(5) { 10 } else { 1 },
         }
