@@ -15,7 +15,7 @@
 
 use super::change::{Attempt, Change, Failure};
 use super::pair::{self, BaseEntry, CollectionId, Intent, Item, Move, Pending, Token};
-use super::{LinkId, RunId, Store, blob, conflict};
+use super::{LinkId, RunId, Store, blob, collection, conflict};
 use rusqlite::{Connection, OptionalExtension, params};
 use trueup_core::base::Base;
 use trueup_core::batch::Batch;
@@ -184,7 +184,7 @@ impl Store {
                 }
             }
             drop(moves);
-            pair::mark(change, collection, side, Some(intent.token))
+            collection::mark(change, collection, side, Some(intent.token))
         })
     }
 

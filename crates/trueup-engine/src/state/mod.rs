@@ -24,6 +24,7 @@ mod base;
 mod blob;
 mod change;
 mod codec;
+mod collection;
 mod conflict;
 mod error;
 mod file;

@@ -10,76 +10,20 @@
 
 use super::decide::Decided;
 use super::marker;
-use super::open::{Opened, Recovered, fresh};
+use super::open::{Opened, fresh};
 use super::prepare::Joint;
-use super::work::{Ruled, Work};
+use super::sending::Sending;
+use super::tally::Tally;
+use super::work::Work;
 use crate::link::World;
 use crate::progress::{Step, Tick};
 use crate::spool::{Spool, Spooled};
-use crate::state::{INTENT_ITEMS_MAX, LinkId, Pending, RunId, Store, Token};
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-use trueup_core::batch::{Batch, Record};
-use trueup_core::conflict::Conflict;
-use trueup_core::digest::Digest;
-use trueup_core::encode;
-use trueup_core::endpoint::{Applied, Check, Mark, Op, Outcome, Writes};
-use trueup_core::mapping::{Shared, key_digest};
+use crate::state::{INTENT_ITEMS_MAX, LinkId, RunId, Store};
+use trueup_core::endpoint::{Applied, Mark, Outcome, Writes};
+use trueup_core::mapping::key_digest;
 use trueup_core::park::Parked;
-use trueup_core::plan::Counts;
 use trueup_core::side::{Side, Sides};
 use trueup_core::{Error, Kind, Result};
-
-/// What a run did to one collection, over all its passes.
-#[derive(Debug, Default)]
-pub(super) struct Done {
-    pub(super) written: Sides<Counts>,
-    pub(super) conflicts: u64,
-    /// What the endpoints refused in the last pass, by key digest.
-    pub(super) refused: BTreeMap<Digest, Parked>,
-    /// Writes that found another record than was read: the next pass looks again.
-    pub(super) stale: u64,
-}
-
-/// A batch that was sent, so that it is counted when its answer is lost and the marker says what became of it.
-#[derive(Debug)]
-pub(super) struct Sent {
-    token: Token,
-    collection: usize,
-    side: Side,
-    ops: Vec<Op>,
-    conflicts: Vec<usize>,
-}
-
-/// What survives a broken connection.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    pub(super) done: Vec<Done>,
-    sent: Option<Sent>,
-}
-
-impl Tally {
-    /// Starts a run of `collections`.
-    pub(super) fn new(collections: usize) -> Self {
-        Self {
-            done: (0..collections).map(|_| Done::default()).collect(),
-            sent: None,
-        }
-    }
-
-    /// Counts what a lost answer turned out to have been.
-    pub(super) fn recovered(&mut self, recovered: &[Recovered]) {
-        let Some(sent) = self.sent.take() else { return };
-        let found = recovered.iter().find(|found| found.token == sent.token);
-        let Some(found) = found else { return };
-        let applied = |index: &usize| found.left_out.binary_search(index).is_err();
-        let done = &mut self.done[sent.collection];
-        for index in (0..sent.ops.len()).filter(applied) {
-            done.written[sent.side].add(sent.ops[index]);
-        }
-        done.conflicts += sent.conflicts.iter().filter(|index| applied(index)).count() as u64;
-    }
-}
 
 /// What carrying out needs.
 pub(super) struct Carrier<'a> {
@@ -290,7 +234,7 @@ impl Carrier<'_> {
             .store
             .intend(self.link, self.run, collection, side, token, items)?;
         self.world.failpoints.pass("two-way.intended")?;
-        self.tally.sent = Some(sending.sent(index));
+        self.tally.sending(sending.sent(index));
         let number = &mut self.opened.collections[index].batches[side];
         *number += 1;
         let mark = Mark {
@@ -325,7 +269,7 @@ impl Carrier<'_> {
         };
         self.store
             .finalise(self.link, collection, side, &intent, &done)?;
-        self.tally.sent = None;
+        self.tally.answered();
         self.world.failpoints.pass("two-way.finalised")?;
         Ok(applied)
     }
@@ -338,7 +282,7 @@ impl Carrier<'_> {
         outcomes: Vec<Outcome>,
         rest: &mut Rest,
     ) -> Result<()> {
-        let Sending { works, ops, .. } = sending;
+        let (works, ops) = (sending.works, sending.ops);
         let mut works = works.into_iter();
         for (place, outcome) in outcomes.into_iter().enumerate() {
             let Some(work) = works.next() else {
@@ -452,179 +396,4 @@ impl Batching {
             bytes: 0,
         }
     }
-}
-
-/// A batch as it goes to one side, and the condition on each of its writes.
-struct Sending<'a> {
-    joint: &'a Joint,
-    shared: &'a Shared,
-    side: Side,
-    token: Token,
-    /// One per write; `None` for the copy that belongs to the write before it.
-    works: Vec<Option<Work>>,
-    ops: Vec<Op>,
-    records: Batch,
-    /// The canonical key of each copy.
-    copies: BTreeMap<usize, Vec<u8>>,
-    /// Whether each write's condition held, as far as it was asked.
-    held: Mutex<Vec<bool>>,
-}
-
-impl<'a> Sending<'a> {
-    fn new(joint: &'a Joint, side: Side, token: Token) -> Self {
-        Self {
-            joint,
-            shared: &joint.shared,
-            side,
-            token,
-            works: Vec::new(),
-            ops: Vec::new(),
-            records: Batch::new(joint.shared.types().len()),
-            copies: BTreeMap::new(),
-            held: Mutex::default(),
-        }
-    }
-
-    /// Takes a work in, with its copy where it has one. Gives it back with the field and the reason when the side cannot
-    /// hold it.
-    fn take(
-        &mut self,
-        work: Work,
-        largest: Option<i64>,
-        given: &mut u64,
-    ) -> Result<(), (Work, String, String)> {
-        let record = work.step.record.record(0);
-        if let Err((field, reason)) = self.shared.write(self.side, record, &mut self.records) {
-            return Err((work, field, reason));
-        }
-        self.ops.push(work.step.op);
-        let copy = work.copy.as_ref().map(|copy| copy.record(0));
-        let copy = copy.map(|copy| fresh_copy(self.joint, copy, largest, given));
-        self.works.push(Some(work));
-        let Some(copy) = copy else { return Ok(()) };
-        // Without room for a fresh key the conflict's record is the only copy; it is complete.
-        if let Some(copy) = copy
-            && self
-                .shared
-                .write(self.side, copy.record(0), &mut self.records)
-                .is_ok()
-        {
-            let key = key_of(self.shared, copy.record(0));
-            self.copies.insert(self.ops.len(), key);
-            self.ops.push(Op::Insert);
-            self.works.push(None);
-        }
-        Ok(())
-    }
-
-    /// What goes on record before the batch is sent.
-    fn items(&self) -> Vec<Pending> {
-        let name = self.joint.partition(Side::Source);
-        let works = self.works.iter().enumerate();
-        works
-            .map(|(index, work)| match work {
-                Some(work) => Pending {
-                    key: work.key.clone(),
-                    base: work.step.base.clone(),
-                    kept: work.step.kept.clone(),
-                    conflict: work
-                        .conflict
-                        .as_ref()
-                        .map(|ruled| recorded(ruled, name, work)),
-                },
-                None => Pending {
-                    // The copy is a new record of this side: nothing is agreed on about it yet.
-                    key: self.copies.get(&index).cloned().unwrap_or_default(),
-                    base: trueup_core::base::Base::Absent,
-                    kept: None,
-                    conflict: None,
-                },
-            })
-            .collect()
-    }
-
-    fn sent(&self, collection: usize) -> Sent {
-        let with_conflict =
-            |work: &Option<Work>| work.as_ref().is_some_and(|w| w.conflict.is_some());
-        let works = self.works.iter().enumerate();
-        Sent {
-            token: self.token,
-            collection,
-            side: self.side,
-            ops: self.ops.clone(),
-            conflicts: works
-                .filter(|(_, work)| with_conflict(work))
-                .map(|(index, _)| index)
-                .collect(),
-        }
-    }
-
-    fn as_expected(&self, index: usize, current: Option<Record<'_>>) -> bool {
-        let Some(Some(work)) = self.works.get(index) else {
-            // A copy goes with the write before it, and only where nobody took its key.
-            let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-            let with = index.checked_sub(1).and_then(|before| held.get(before));
-            return current.is_none() && with == Some(&true);
-        };
-        match (work.step.expected, current) {
-            (None, None) => true,
-            (Some(expected), Some(current)) => {
-                let mut shared = Batch::new(self.shared.types().len());
-                let read = self.shared.read(self.side, current, &mut shared);
-                read.is_some() && encode::digest(shared.record(0), &mut Vec::new()) == expected
-            }
-            (None, Some(_)) | (Some(_), None) => false,
-        }
-    }
-}
-
-impl Check for Sending<'_> {
-    fn holds(&self, index: usize, current: Option<Record<'_>>) -> bool {
-        let holds = self.as_expected(index, current);
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.len() <= index {
-            held.resize(index + 1, false);
-        }
-        held[index] = holds;
-        holds
-    }
-
-    fn position(&self, left_out: &[usize]) -> Vec<u8> {
-        marker::encode(self.token, left_out)
-    }
-}
-
-fn recorded(ruled: &Ruled, name: &str, work: &Work) -> (Conflict, Option<Digest>) {
-    let records = ruled.records.as_ref();
-    let records = records.map(|record| record.as_ref().map(|record| record.record(0)));
-    (
-        Conflict::new(name, &work.key, ruled.ruling.clone(), records),
-        ruled.result,
-    )
-}
-
-fn key_of(shared: &Shared, record: Record<'_>) -> Vec<u8> {
-    let mut key = Vec::new();
-    for &position in shared.key() {
-        encode::key(record.value(position), &mut key);
-    }
-    key
-}
-
-/// Makes the record that keep-both inserts: the loser's, under a key that nobody has. `None` when there is no such key.
-fn fresh_copy(
-    joint: &Joint,
-    record: Record<'_>,
-    largest: Option<i64>,
-    given: &mut u64,
-) -> Option<Batch> {
-    let fresh = joint.fresh.as_ref()?;
-    let digest = encode::digest(record, &mut Vec::new());
-    let mut copy = Batch::new(record.width());
-    let number = if fresh.counts() { *given } else { 0 };
-    fresh
-        .fresh(record, digest, largest, number, &mut copy)
-        .ok()?;
-    *given += 1;
-    Some(copy)
 }

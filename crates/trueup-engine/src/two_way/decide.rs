@@ -4,12 +4,15 @@
 //! for the others `reconcile` decides. Nothing is written here, neither to an endpoint nor to the state: both scans
 //! must have come to their ends before the absence of a record means anything.
 
+mod answering;
+mod making;
+
 use super::answer::{Answered, Waiting};
 use super::asked::Said;
 use super::base::BaseCursor;
 use super::kept::Agreed;
 use super::prepare::Joint;
-use super::work::{Ruled, Step, Work, own};
+use super::work::{Ruled, Work, own};
 use crate::compare::{Differences, Parking};
 use crate::link::World;
 use crate::progress;
@@ -18,19 +21,18 @@ use crate::sort::Sorted;
 use crate::spool::{Spool, Spooled};
 use crate::state::{CollectionId, ConflictId, Store};
 use std::collections::{BTreeMap, BTreeSet};
-use trueup_core::base::{Base, FieldDigest, Held, Present};
-use trueup_core::batch::{Batch, Record};
+use trueup_core::base::{Base, FieldDigest, Present};
+use trueup_core::batch::Batch;
 use trueup_core::codec::put_bytes;
 use trueup_core::diff::Cursor;
 use trueup_core::digest::{Digest, Fold};
-use trueup_core::encode;
 use trueup_core::endpoint::{Op, Snapshot};
 use trueup_core::keyed::{Entry, Standing};
-use trueup_core::observation::{Fields, Observation, Reason, Seen, field_digest, field_digests};
+use trueup_core::observation::{Fields, Observation, Reason, Seen, field_digests};
 use trueup_core::park::Parked;
 use trueup_core::plan::Counts;
 use trueup_core::policy::Answers;
-use trueup_core::reconcile::{BaseMove, Decision, Wait, Write, reconcile};
+use trueup_core::reconcile::{BaseMove, Wait, reconcile};
 use trueup_core::side::{Side, Sides};
 use trueup_core::value::Value;
 use trueup_core::{Error, Result};
@@ -90,11 +92,14 @@ pub(super) struct Before<'a> {
     pub(super) batch: u64,
 }
 
+/// A view of each side; `None` where there is nothing at all yet.
+pub(super) type Snapshots = Sides<Option<Box<dyn Snapshot>>>;
+
 /// Compares one collection. A side without a snapshot has no such collection yet.
 pub(super) fn decide(
     joint: &Joint,
     before: Before<'_>,
-    snapshots: &mut Sides<Box<dyn Snapshot>>,
+    snapshots: &mut Snapshots,
     world: &World<'_>,
 ) -> Result<Decided> {
     let parking = Parking::new(world.limits.refused_max);
@@ -103,19 +108,24 @@ pub(super) fn decide(
     for side in Side::BOTH {
         let reading = &readings[side];
         let snapshot = snapshots[side].as_mut();
-        if joint.create[side].is_none() && !reading.is_ordered(snapshot)? {
-            sorted[side] = Some(reading.sort(snapshot, &mut |new| parking.park(new))?);
+        if let Some(snapshot) = snapshot.filter(|_| joint.create[side].is_none())
+            && !reading.is_ordered(snapshot.as_mut())?
+        {
+            let mut park = |new| parking.park(new);
+            sorted[side] = Some(reading.sort(snapshot.as_mut(), &mut park)?);
         }
     }
     let limits = world.limits;
     let mut decider = Decider::new(joint, &before, world);
     let stream = |side: Side, snapshot, sorted| -> Result<Stream<'_>> {
-        let snapshot: &mut Box<dyn Snapshot> = snapshot;
+        let snapshot: &mut Option<Box<dyn Snapshot>> = snapshot;
         let sorted: &mut Option<Sorted> = sorted;
-        Ok(match sorted {
-            Some(sorted) => Box::new(sorted.read(limits)?),
-            None if joint.create[side].is_some() => Box::new(Nothing),
-            None => Box::new(readings[side].records(snapshot.as_mut(), &parking)),
+        Ok(match (sorted, snapshot) {
+            (Some(sorted), _) => Box::new(sorted.read(limits)?),
+            (None, Some(snapshot)) if joint.create[side].is_none() => {
+                Box::new(readings[side].records(snapshot.as_mut(), &parking))
+            }
+            (None, _) => Box::new(Nothing),
         })
     };
     let sides = [
@@ -412,195 +422,6 @@ impl<'a> Decider<'a> {
         Ok(())
     }
 
-    /// Makes the work that carries out a decision.
-    fn work(
-        &mut self,
-        key: &[u8],
-        found: &Found<'_>,
-        seen: &Sides<Observation<'_>>,
-        base: &Base,
-        decision: &Decision<'_>,
-    ) -> Result<Work> {
-        let after = Sides::by(|side| self.after(side, found, seen, decision));
-        let result = self.result(base, decision.base, &after);
-        let step = |side: Side, base: Agreed| {
-            let op = match decision.write[side] {
-                Write::Insert => Op::Insert,
-                Write::Update | Write::Nothing => Op::Update,
-                Write::Delete => Op::Delete,
-            };
-            step(side, op, after[side].as_ref(), found[side], base)
-        };
-        let first = match (decision.copy, decision.write.source) {
-            // What is overwritten there is copied in the same transaction, before anything else is written.
-            (Some(side), _) => side,
-            (None, Write::Nothing) => Side::Target,
-            (None, _) => Side::Source,
-        };
-        let (between, then) = if decision.two_step() {
-            let between = self.between(first.other(), found, seen);
-            (between, Some(step(first.other(), result.clone())))
-        } else {
-            (result.clone(), None)
-        };
-        let copied = decision.copy.and_then(|side| found[side]);
-        let conflict = decision.conflict.clone().map(|ruling| Ruled {
-            ruling,
-            records: found.map(|entry| entry.map(|entry| own(entry.record))),
-            result: result
-                .base
-                .present()
-                .map(|present| present.digest(Side::Source)),
-            reason: None,
-        });
-        Ok(Work {
-            key: key.to_vec(),
-            step: step(first, between),
-            copy: copied.map(|entry| own(entry.record)),
-            then,
-            conflict,
-            answers: None,
-        })
-    }
-
-    /// Makes the record that `side` holds after the decision; `None`: there is none, or it is the one that is there.
-    fn after(
-        &self,
-        side: Side,
-        found: &Found<'_>,
-        seen: &Sides<Observation<'_>>,
-        decision: &Decision<'_>,
-    ) -> Option<Batch> {
-        match decision.write[side] {
-            Write::Delete => return None,
-            Write::Nothing => return found[side].map(|entry| own(entry.record)),
-            Write::Insert | Write::Update => {}
-        }
-        let width = self.joint.shared.types().len();
-        let mut record = Batch::new(width);
-        for field in 0..width {
-            record.push(decision.value(side, field, seen)?);
-        }
-        Some(record)
-    }
-
-    /// Returns the base after all writes.
-    fn result(&mut self, base: &Base, moved: BaseMove, after: &Sides<Option<Batch>>) -> Agreed {
-        match (moved, &after.source, &after.target) {
-            (BaseMove::Agreed, Some(source), Some(target)) => {
-                let (record, keeps) = (source.record(0), self.keeps());
-                let source = self.digested(record);
-                let target = self.digested(target.record(0));
-                let holds = Sides::new(held(&source), held(&target));
-                Agreed::on(Present::new(holds, self.before.batch), Some(record), keeps)
-            }
-            (BaseMove::Absent | BaseMove::Agreed, _, _) => Agreed::bare(Base::Absent),
-            (BaseMove::Keep | BaseMove::Observed(_), _, _) => Agreed::bare(base.clone()),
-        }
-    }
-
-    /// Returns the base between two writes: what the side that is not written yet still holds.
-    fn between(&self, side: Side, found: &Found<'_>, seen: &Sides<Observation<'_>>) -> Agreed {
-        let (Some(digest), Some(fields)) = (found[side].and_then(digest_of), seen.fields(side))
-        else {
-            return Agreed::bare(Base::Absent);
-        };
-        let held = || Held {
-            digest,
-            fields: fields.digests(),
-            version: None,
-        };
-        let present = Present::new(Sides::new(held(), held()), self.before.batch);
-        Agreed::on(present, Some(fields.record()), self.keeps())
-    }
-
-    fn digested(&mut self, record: Record<'_>) -> (Digest, Vec<FieldDigest>) {
-        let digest = encode::digest(record, &mut self.scratch);
-        let mut fields = Vec::new();
-        for value in record.values() {
-            fields.push(field_digest(value, &mut self.scratch));
-        }
-        (digest, fields)
-    }
-
-    /// What both sides hold, for a base that moves without a write.
-    fn held<'s>(&self, found: &Found<'_>, seen: &'s Sides<Observation<'_>>) -> Sides<Held<'s>> {
-        Sides::by(|side| Held {
-            digest: found[side].and_then(digest_of).unwrap_or(Digest(0)),
-            fields: seen.fields(side).map_or(&[], |fields| fields.digests()),
-            version: None,
-        })
-    }
-
-    /// Carries out what a person decided, if the conflict is still the one that the person saw.
-    fn answer(
-        &mut self,
-        key: &[u8],
-        found: &Found<'_>,
-        seen: &Sides<Observation<'_>>,
-        waiting: &Waiting,
-    ) -> Result<bool> {
-        let digests = found.as_ref().map(|entry| entry.and_then(digest_of));
-        let unknown = Side::BOTH
-            .into_iter()
-            .any(|side| found[side].is_some() && digests[side].is_none());
-        if unknown {
-            return Ok(false);
-        }
-        let wanted = waiting.wanted.as_ref();
-        let wanted = wanted.map(|record| self.digested(record.record(0)));
-        let goal = wanted.as_ref().map(|(digest, _)| *digest);
-        let told = Side::BOTH
-            .into_iter()
-            .all(|side| digests[side] == goal || digests[side] == waiting.expected[side]);
-        if !told {
-            self.answered.push((waiting.id, Answered::changed()));
-            return Ok(false);
-        }
-        let write = digests.map(|digest| digest != goal);
-        if !write.source && !write.target {
-            self.answered.push((waiting.id, Answered::Done(goal)));
-            return Ok(false);
-        }
-        let result = match &wanted {
-            Some(wanted) => {
-                let holds = Sides::new(held(wanted), held(wanted));
-                let record = waiting.wanted.as_ref().map(|record| record.record(0));
-                let present = Present::new(holds, self.before.batch);
-                Agreed::on(present, record, self.keeps())
-            }
-            None => Agreed::bare(Base::Absent),
-        };
-        let step = |side: Side, base: Agreed| {
-            let op = match (digests[side], goal) {
-                (_, None) => Op::Delete,
-                (None, Some(_)) => Op::Insert,
-                (Some(_), Some(_)) => Op::Update,
-            };
-            step(side, op, waiting.wanted.as_ref(), found[side], base)
-        };
-        let (step, then) = if write.source && write.target {
-            let between = self.between(Side::Target, found, seen);
-            (
-                step(Side::Source, between),
-                Some(step(Side::Target, result)),
-            )
-        } else if write.source {
-            (step(Side::Source, result), None)
-        } else {
-            (step(Side::Target, result), None)
-        };
-        self.push(Work {
-            key: key.to_vec(),
-            step,
-            copy: None,
-            then,
-            conflict: None,
-            answers: Some(waiting.id),
-        })?;
-        Ok(true)
-    }
-
     fn push(&mut self, work: Work) -> Result<()> {
         for step in [Some(&work.step), work.then.as_ref()].into_iter().flatten() {
             self.planned[step.side].counts.add(step.op);
@@ -640,38 +461,6 @@ impl<'a> Decider<'a> {
     }
 }
 
-/// Makes one write: `after` is the record to write, `entry` what stands there.
-fn step(side: Side, op: Op, after: Option<&Batch>, entry: Option<Entry<'_>>, then: Agreed) -> Step {
-    let changed = match (op, after, entry) {
-        (Op::Update, Some(after), Some(entry)) => differing(after.record(0), entry.record),
-        _ => Vec::new(),
-    };
-    let record = match (after, entry) {
-        (Some(after), _) => after.clone(),
-        (None, Some(entry)) => own(entry.record),
-        (None, None) => Batch::new(0),
-    };
-    Step {
-        side,
-        op,
-        record,
-        expected: entry.and_then(digest_of),
-        changed,
-        base: then.base,
-        kept: then.kept,
-    }
-}
-
-fn differing(a: Record<'_>, b: Record<'_>) -> Vec<usize> {
-    let mut scratch = Vec::new();
-    let mut digest = |value| field_digest(value, &mut scratch);
-    let pairs = a.values().zip(b.values()).enumerate();
-    pairs
-        .filter(|(_, (a, b))| digest(*a) != digest(*b))
-        .map(|(field, _)| field)
-        .collect()
-}
-
 /// Tells whether both sides hold what the base says, so that there is nothing to decide.
 fn agreed(base: &Base, found: &Found<'_>, digests: &Sides<Option<Digest>>) -> bool {
     match base {
@@ -687,14 +476,6 @@ fn digest_of(entry: Entry<'_>) -> Option<Digest> {
     match entry.standing {
         Standing::Present(digest) => Some(digest),
         Standing::Unknown => None,
-    }
-}
-
-fn held<'h>(digested: &'h (Digest, Vec<FieldDigest>)) -> Held<'h> {
-    Held {
-        digest: digested.0,
-        fields: &digested.1,
-        version: None,
     }
 }
 

@@ -24,8 +24,10 @@ mod pass;
 mod prepare;
 mod prove;
 mod ring;
+mod sending;
 mod spelling;
 mod summary;
+mod tally;
 mod work;
 
 pub use config::{ConflictRule, PolicySpec, TwoWay};
@@ -35,9 +37,9 @@ pub use spelling::spelled;
 use crate::link::{Link, World};
 use crate::report::Report;
 use crate::state::{Ends, LinkId, RunId, Store};
-use carry::Tally;
 use pass::{Pass, Passing};
 use prepare::Joint;
+use tally::Tally;
 use trueup_core::side::{Side, Sides};
 use trueup_core::{Error, Kind, Result};
 

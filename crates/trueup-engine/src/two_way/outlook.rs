@@ -1,7 +1,6 @@
 //! The plan of a two-way link: what [`run`](super::run) would write, on both sides. Writes nothing, anywhere.
 
-use super::decide::{Before, Decided, decide};
-use super::pass::open_keys;
+use super::decide::{Before, Decided, Snapshots, decide};
 use super::prepare::Joint;
 use super::summary::{self, Found};
 use super::work::Work;
@@ -11,7 +10,6 @@ use crate::report::Report;
 use crate::state::{LinkId, Store};
 use std::collections::BTreeMap;
 use trueup_core::Result;
-use trueup_core::endpoint::Snapshot;
 use trueup_core::plan::{Decoded, Form};
 use trueup_core::side::{Side, Sides};
 
@@ -31,11 +29,17 @@ pub(crate) fn plan(
     in_order(link, |link, turned| {
         let joints = prepared(link, turned)?;
         let name = |side: Side| super::user(turned, side).name();
-        let source = link.source.snapshot();
-        let source = source.map_err(|error| error.at(name(Side::Source)))?;
-        let target = link.target.snapshot();
-        let target = target.map_err(|error| error.at(name(Side::Target)))?;
-        let mut snapshots: Sides<Box<dyn Snapshot>> = Sides::new(source, target);
+        // A place where every collection is yet to be created may not exist itself.
+        let there = |side: Side| joints.iter().any(|joint| joint.create[side].is_none());
+        let mut snapshots: Snapshots = Sides::new(None, None);
+        if there(Side::Source) {
+            let source = link.source.snapshot();
+            snapshots.source = Some(source.map_err(|error| error.at(name(Side::Source)))?);
+        }
+        if there(Side::Target) {
+            let target = link.target.snapshot();
+            snapshots.target = Some(target.map_err(|error| error.at(name(Side::Target)))?);
+        }
         let empty = Store::in_memory("plan")?;
         let store = store.unwrap_or(&empty);
         let mut all = Vec::new();
@@ -45,7 +49,7 @@ pub(crate) fn plan(
                 store,
                 collection: known.as_ref().map(|known| known.id),
                 complete: known.as_ref().is_some_and(|known| known.complete),
-                open: open_keys(store, &id.durable, joint)?,
+                open: BTreeMap::new(),
                 answers: BTreeMap::new(),
                 batch: 0,
             };
@@ -116,7 +120,7 @@ fn print(
 
 fn report(link: &Link, turned: bool, joints: Vec<Joint>, all: &[Decided]) -> Report {
     let found: Vec<Found> = all.iter().map(|one| Found::new(one, Vec::new())).collect();
-    let tally = super::carry::Tally::new(joints.len());
+    let tally = super::tally::Tally::new(joints.len());
     let pass = super::pass::Pass {
         joints,
         found: found.clone(),

@@ -1,15 +1,16 @@
 //! One pass: open, compare, guard, seal, apply, remember.
 
 use super::answer::{self, Answered};
-use super::carry::{Carrier, Tally};
-use super::decide::{Before, Decided, decide};
+use super::carry::Carrier;
+use super::decide::{Before, Decided, Snapshots, decide};
 use super::open::{Opened, claim, open};
 use super::prepare::Joint;
 use super::prepared;
 use super::summary::{self, Found};
+use super::tally::Tally;
 use super::work::Ruled;
 use crate::link::{Link, World};
-use crate::state::{CollectionId, ConflictFilter, Ends, LinkId, Move, RunId, Store};
+use crate::state::{CollectionId, Ends, LinkId, Move, RunId, Store};
 use std::collections::BTreeMap;
 use trueup_core::base::Base;
 use trueup_core::codec::Reader;
@@ -22,6 +23,9 @@ use trueup_core::{Error, Result};
 
 /// Base entries moved in one transaction.
 const MOVES: usize = 4_096;
+
+/// Open conflicts put on record in one transaction, each with two whole records.
+const CONFLICTS: usize = 256;
 
 /// What became of a pass.
 pub(super) struct Pass {
@@ -136,10 +140,10 @@ impl Passing<'_, '_> {
         let source = source.map_err(|error| error.at(name(Side::Source)))?;
         let target = self.link.target.snapshot();
         let target = target.map_err(|error| error.at(name(Side::Target)))?;
-        let mut snapshots: Sides<Box<dyn Snapshot>> = Sides::new(source, target);
+        let mut snapshots: Snapshots = Sides::new(Some(source), Some(target));
         let mut decided = Vec::new();
         for (joint, known) in joints.iter().zip(&opened.collections) {
-            let open = open_keys(self.store, &self.id.durable, joint)?;
+            let open = self.store.open_keys(known.id)?;
             let mut answers = BTreeMap::new();
             let mut refused = Vec::new();
             for (id, key, answer, conflict) in self.store.answers(known.id)? {
@@ -160,7 +164,11 @@ impl Passing<'_, '_> {
             one.answered.extend(refused);
             decided.push(one);
         }
-        let positions = snapshots.as_ref().map(|snapshot| snapshot.position());
+        let position = |snapshot: &Option<Box<dyn Snapshot>>| {
+            let position = snapshot.as_ref().map(|snapshot| snapshot.position());
+            position.unwrap_or_else(|| Position(String::new()))
+        };
+        let positions = snapshots.as_ref().map(position);
         Ok((decided, positions))
     }
 
@@ -212,7 +220,7 @@ impl Passing<'_, '_> {
                 Answered::Refused(why) => self.store.answered(self.id, id, Some(&why), None)?,
             }
         }
-        let mut keys = Vec::new();
+        let (mut keys, mut open) = (Vec::new(), Vec::new());
         let mut reader = one.open.read()?;
         while let Some(entry) = reader.next()? {
             let (key, ruled) = Ruled::read_open(entry, width)?;
@@ -220,10 +228,15 @@ impl Passing<'_, '_> {
             let records = ruled.records.as_ref();
             let records = records.map(|record| record.as_ref().map(|record| record.record(0)));
             let conflict = Conflict::new(name, &key, ruled.ruling, records);
-            let reason = ruled.reason.as_deref();
-            self.store
-                .open_conflict(self.id, self.run, collection, &conflict, reason, now_ms)?;
+            open.push((conflict, ruled.reason));
+            if open.len() >= CONFLICTS {
+                self.store
+                    .open_conflicts(self.id, self.run, collection, &open, now_ms)?;
+                open.clear();
+            }
         }
+        self.store
+            .open_conflicts(self.id, self.run, collection, &open, now_ms)?;
         for key in &one.gone {
             self.store
                 .close_conflict(self.id, collection, key, "agreed", None)?;
@@ -231,23 +244,6 @@ impl Passing<'_, '_> {
         self.world.failpoints.pass("two-way.conflicts-recorded")?;
         Ok(keys)
     }
-}
-
-/// The conflicts of one collection that are on record as open, by key.
-pub(super) fn open_keys(
-    store: &Store,
-    durable: &str,
-    joint: &Joint,
-) -> Result<BTreeMap<Vec<u8>, crate::state::ConflictId>> {
-    let filter = ConflictFilter {
-        open: true,
-        link: Some(durable.to_owned()),
-        ..ConflictFilter::default()
-    };
-    let names = joint.names();
-    let found = store.conflicts(&filter)?;
-    let ours = found.into_iter().filter(|c| c.collection == names);
-    Ok(ours.map(|conflict| (conflict.key, conflict.id)).collect())
 }
 
 impl Ruled {

@@ -134,6 +134,11 @@ fn specs(link: &mut Link, user: &Sides<Side>) -> Result<Vec<CollectionSpec>> {
     for name in Side::BOTH {
         let found = endpoint(link, user[name]).collections();
         let found = found.map_err(|error| error.at(name.name()))?;
+        if found.is_empty() && name == Side::Source {
+            // A place that does not exist has no collections either; reading it says so. A missing target is made.
+            let read = endpoint(link, user[name]).snapshot().map(drop);
+            read.map_err(|error| error.at(name.name()))?;
+        }
         for one in found {
             if !names.contains(&one) {
                 names.push(one);

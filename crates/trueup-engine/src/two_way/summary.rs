@@ -1,9 +1,9 @@
 //! What a two-way run found and did, in the user's order of the sides; and the guard, which judges each side's plan.
 
-use super::carry::Tally;
 use super::decide::Decided;
 use super::pass::Pass;
 use super::prepare::Joint;
+use super::tally::Tally;
 use super::user;
 use crate::compare::Differences;
 use crate::link::Link;

@@ -106,7 +106,6 @@ fn state(folder: &Path) {
         base: Base::Unknown,
         kept: None,
         conflict: Some((conflict("7", decided, Some(&old), Some(&new)), None)),
-        kept: None,
     };
     let token = Token([1; 16]);
     let intent = store

@@ -1,0 +1,194 @@
+//! A batch as it goes to one side: the writes in that side's own types, and the condition on each.
+//!
+//! A write is made only if the record that stands there, read into the shared shape, has the digest that was decided
+//! about. The copy of a keep-both goes with the write before it, or not at all.
+
+use super::marker;
+use super::prepare::Joint;
+use super::tally::Sent;
+use super::work::{Ruled, Work};
+use crate::state::{Pending, Token};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use trueup_core::batch::{Batch, Record};
+use trueup_core::conflict::Conflict;
+use trueup_core::digest::Digest;
+use trueup_core::encode;
+use trueup_core::endpoint::{Check, Op};
+use trueup_core::mapping::Shared;
+use trueup_core::side::Side;
+
+/// A batch as it goes to one side, and the condition on each of its writes.
+pub(super) struct Sending<'a> {
+    joint: &'a Joint,
+    shared: &'a Shared,
+    side: Side,
+    pub(super) token: Token,
+    /// One per write; `None` for the copy that belongs to the write before it.
+    pub(super) works: Vec<Option<Work>>,
+    pub(super) ops: Vec<Op>,
+    pub(super) records: Batch,
+    /// The canonical key of each copy.
+    copies: BTreeMap<usize, Vec<u8>>,
+    /// Whether each write's condition held, as far as it was asked.
+    held: Mutex<Vec<bool>>,
+}
+
+impl<'a> Sending<'a> {
+    pub(super) fn new(joint: &'a Joint, side: Side, token: Token) -> Self {
+        Self {
+            joint,
+            shared: &joint.shared,
+            side,
+            token,
+            works: Vec::new(),
+            ops: Vec::new(),
+            records: Batch::new(joint.shared.types().len()),
+            copies: BTreeMap::new(),
+            held: Mutex::default(),
+        }
+    }
+
+    /// Takes a work in, with its copy where it has one. Gives it back with the field and the reason when the side cannot
+    /// hold it.
+    pub(super) fn take(
+        &mut self,
+        work: Work,
+        largest: Option<i64>,
+        given: &mut u64,
+    ) -> Result<(), (Work, String, String)> {
+        let record = work.step.record.record(0);
+        if let Err((field, reason)) = self.shared.write(self.side, record, &mut self.records) {
+            return Err((work, field, reason));
+        }
+        self.ops.push(work.step.op);
+        let copy = work.copy.as_ref().map(|copy| copy.record(0));
+        let copy = copy.map(|copy| fresh_copy(self.joint, copy, largest, given));
+        self.works.push(Some(work));
+        let Some(copy) = copy else { return Ok(()) };
+        // Without room for a fresh key the conflict's record is the only copy; it is complete.
+        if let Some(copy) = copy
+            && self
+                .shared
+                .write(self.side, copy.record(0), &mut self.records)
+                .is_ok()
+        {
+            let key = key_of(self.shared, copy.record(0));
+            self.copies.insert(self.ops.len(), key);
+            self.ops.push(Op::Insert);
+            self.works.push(None);
+        }
+        Ok(())
+    }
+
+    /// What goes on record before the batch is sent.
+    pub(super) fn items(&self) -> Vec<Pending> {
+        let name = self.joint.partition(Side::Source);
+        let works = self.works.iter().enumerate();
+        works
+            .map(|(index, work)| match work {
+                Some(work) => Pending {
+                    key: work.key.clone(),
+                    base: work.step.base.clone(),
+                    kept: work.step.kept.clone(),
+                    conflict: work
+                        .conflict
+                        .as_ref()
+                        .map(|ruled| recorded(ruled, name, work)),
+                },
+                None => Pending {
+                    // The copy is a new record of this side: nothing is agreed on about it yet.
+                    key: self.copies.get(&index).cloned().unwrap_or_default(),
+                    base: trueup_core::base::Base::Absent,
+                    kept: None,
+                    conflict: None,
+                },
+            })
+            .collect()
+    }
+
+    pub(super) fn sent(&self, collection: usize) -> Sent {
+        let with_conflict =
+            |work: &Option<Work>| work.as_ref().is_some_and(|w| w.conflict.is_some());
+        let works = self.works.iter().enumerate();
+        Sent {
+            token: self.token,
+            collection,
+            side: self.side,
+            ops: self.ops.clone(),
+            conflicts: works
+                .filter(|(_, work)| with_conflict(work))
+                .map(|(index, _)| index)
+                .collect(),
+        }
+    }
+
+    fn as_expected(&self, index: usize, current: Option<Record<'_>>) -> bool {
+        let Some(Some(work)) = self.works.get(index) else {
+            // A copy goes with the write before it, and only where nobody took its key.
+            let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            let with = index.checked_sub(1).and_then(|before| held.get(before));
+            return current.is_none() && with == Some(&true);
+        };
+        match (work.step.expected, current) {
+            (None, None) => true,
+            (Some(expected), Some(current)) => {
+                let mut shared = Batch::new(self.shared.types().len());
+                let read = self.shared.read(self.side, current, &mut shared);
+                read.is_some() && encode::digest(shared.record(0), &mut Vec::new()) == expected
+            }
+            (None, Some(_)) | (Some(_), None) => false,
+        }
+    }
+}
+
+impl Check for Sending<'_> {
+    fn holds(&self, index: usize, current: Option<Record<'_>>) -> bool {
+        let holds = self.as_expected(index, current);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.len() <= index {
+            held.resize(index + 1, false);
+        }
+        held[index] = holds;
+        holds
+    }
+
+    fn position(&self, left_out: &[usize]) -> Vec<u8> {
+        marker::encode(self.token, left_out)
+    }
+}
+
+fn recorded(ruled: &Ruled, name: &str, work: &Work) -> (Conflict, Option<Digest>) {
+    let records = ruled.records.as_ref();
+    let records = records.map(|record| record.as_ref().map(|record| record.record(0)));
+    (
+        Conflict::new(name, &work.key, ruled.ruling.clone(), records),
+        ruled.result,
+    )
+}
+
+fn key_of(shared: &Shared, record: Record<'_>) -> Vec<u8> {
+    let mut key = Vec::new();
+    for &position in shared.key() {
+        encode::key(record.value(position), &mut key);
+    }
+    key
+}
+
+/// Makes the record that keep-both inserts: the loser's, under a key that nobody has. `None` when there is no such key.
+fn fresh_copy(
+    joint: &Joint,
+    record: Record<'_>,
+    largest: Option<i64>,
+    given: &mut u64,
+) -> Option<Batch> {
+    let fresh = joint.fresh.as_ref()?;
+    let digest = encode::digest(record, &mut Vec::new());
+    let mut copy = Batch::new(record.width());
+    let number = if fresh.counts() { *given } else { 0 };
+    fresh
+        .fresh(record, digest, largest, number, &mut copy)
+        .ok()?;
+    *given += 1;
+    Some(copy)
+}
