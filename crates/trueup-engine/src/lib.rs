@@ -15,6 +15,8 @@ mod prove;
 mod report;
 pub mod run;
 mod scan;
+#[cfg(test)]
+mod sim;
 mod sort;
 mod spool;
 pub mod state;

@@ -1,5 +1,5 @@
 //! What the tests of every crate share: an endpoint in memory, faults on demand, the conformance suite that each
-//! endpoint passes, builders for records, and real servers started and stopped on demand.
+//! endpoint passes, the simulator's world, builders for records, and real servers started and stopped on demand.
 //!
 //! But for the servers, nothing here sleeps, reads a clock or draws a random number: a failing test fails again. The
 //! crate may not know the engine; the engine's own tests drive what is here.
@@ -10,5 +10,6 @@ pub mod memory;
 pub mod owned;
 pub mod records;
 pub mod servers;
+pub mod sim;
 
 pub use owned::Owned;

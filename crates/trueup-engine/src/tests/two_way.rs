@@ -4,9 +4,12 @@ use super::Pair;
 use crate::report::Report;
 use crate::state::{Answer, ConflictFilter, ConflictId, PastConflict};
 use crate::two_way::{ConflictRule, PolicySpec, TwoWay};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use trueup_core::failpoint::Failpoints;
 use trueup_core::policy::{OnDelete, Policy};
 use trueup_core::schema::Schema;
 use trueup_core::side::{Side, Sides};
+use trueup_core::{Error, Kind};
 use trueup_testkit::Owned;
 use trueup_testkit::faults::{Fault, When};
 use trueup_testkit::memory::Memory;
@@ -71,6 +74,21 @@ impl Pair {
         assert!(again.equal);
         assert_eq!((self.source.log().len(), self.target.log().len()), logs);
         report
+    }
+
+    /// Runs until the failpoint at `place` of those passed; returns whether there was one.
+    pub(super) fn die_at(&mut self, place: usize) -> bool {
+        let passed = AtomicUsize::new(0);
+        self.stage.failpoints = Failpoints::new(move |name| {
+            let at = passed.fetch_add(1, Ordering::SeqCst);
+            if name.starts_with("two-way") && at == place {
+                return Err(Error::new(Kind::Interrupted, "killed"));
+            }
+            Ok(())
+        });
+        let died = self.run().is_err();
+        self.stage.failpoints = Failpoints::none();
+        died
     }
 
     pub(super) fn conflicts(&self) -> Vec<PastConflict> {
@@ -350,7 +368,7 @@ fn guard_judges_each_side() {
     let mut pair = joined(Policy::Manual, &records);
     pair.target.clear("people");
     let error = pair.run().unwrap_err();
-    assert_eq!(error.kind(), trueup_core::Kind::Guard);
+    assert_eq!(error.kind(), Kind::Guard);
     assert_eq!(pair.source.records("people").len(), 20);
     pair.mode.lift_guard = true;
     pair.settle();
@@ -390,7 +408,7 @@ fn rule_for_what_does_not_exist_is_refused() {
         let mut pair = both(Policy::Manual, &[], &[]);
         pair.two_way.as_mut().unwrap().rules = vec![rule];
         let error = pair.run().unwrap_err();
-        assert_eq!(error.kind(), trueup_core::Kind::Config);
+        assert_eq!(error.kind(), Kind::Config);
         assert!(error.to_string().contains(named), "{error}");
     }
 }
@@ -495,7 +513,7 @@ fn wrong_expression_is_refused_before_anything_happens() {
     let mut pair = both(Policy::Manual, &crew(), &[]);
     pair.two_way.as_mut().unwrap().default = PolicySpec::Expression("source.nam == 1".to_owned());
     let error = pair.run().unwrap_err();
-    assert_eq!(error.kind(), trueup_core::Kind::Config);
+    assert_eq!(error.kind(), Kind::Config);
     assert!(error.to_string().contains("nam"), "{error}");
     assert_eq!(pair.target.records("people").len(), 0);
 }
@@ -525,7 +543,7 @@ fn star_settles_and_ring_is_refused() {
     (ring.source, ring.target) = (spoke, first_target);
     ring.stage = first.stage;
     let error = ring.run().unwrap_err();
-    assert_eq!(error.kind(), trueup_core::Kind::Config);
+    assert_eq!(error.kind(), Kind::Config);
     assert!(error.to_string().contains("ring"), "{error}");
 }
 
@@ -535,7 +553,7 @@ fn edit_between_reading_and_writing_is_looked_at_again() {
     set(&pair.source, 1, "name", "from source");
     let target = pair.target.clone();
     let once = std::sync::Once::new();
-    pair.stage.failpoints = trueup_core::failpoint::Failpoints::new(move |place| {
+    pair.stage.failpoints = Failpoints::new(move |place| {
         if place == "two-way.planned" {
             once.call_once(|| set(&target, 1, "mail", "meanwhile"));
         }
@@ -559,19 +577,7 @@ fn dying_anywhere_loses_nothing() {
         set(&pair.source, 2, "mail", "bob@x");
         remove(&pair.target, 3);
         pair.target.insert("people", &record![4, "dan", "d@x"]);
-        let passed = std::sync::atomic::AtomicUsize::new(0);
-        pair.stage.failpoints = trueup_core::failpoint::Failpoints::new(move |name| {
-            let now = passed.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-            if name.starts_with("two-way") && now == place {
-                return Err(trueup_core::Error::new(
-                    trueup_core::Kind::Interrupted,
-                    "killed",
-                ));
-            }
-            Ok(())
-        });
-        let died = pair.run().is_err();
-        pair.stage.failpoints = trueup_core::failpoint::Failpoints::none();
+        let died = pair.die_at(place);
         pair.settle();
         let expected = [
             record![1, "from source", "new"],
@@ -607,4 +613,22 @@ fn collection_created_before_the_answer_was_lost_is_read() {
         ),
         (3, 0)
     );
+}
+
+#[test]
+fn conflict_about_a_record_that_nobody_holds_is_over_whenever_a_run_dies() {
+    let mut place = 0;
+    loop {
+        let mut pair = both(Policy::Manual, &crew(), &[record![1, "ann", "other"]]);
+        assert_eq!(pair.run().unwrap().exit_code(), 1);
+        remove(&pair.source, 1);
+        remove(&pair.target, 1);
+        let died = pair.die_at(place);
+        pair.settle();
+        assert_eq!(pair.decisions(), ["agreed"], "place={place}");
+        if !died {
+            return;
+        }
+        place += 1;
+    }
 }

@@ -17,7 +17,7 @@ use crate::scan::{Nothing, Side as Stream, read_ahead};
 use crate::sort::Sorted;
 use crate::spool::{Spool, Spooled};
 use crate::state::{CollectionId, ConflictId, Store};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use trueup_core::base::{Base, FieldDigest, Held, Present};
 use trueup_core::batch::{Batch, Record};
 use trueup_core::codec::put_bytes;
@@ -191,7 +191,8 @@ impl<'a> Decider<'a> {
         }
     }
 
-    /// Visits every key that occurs anywhere, in order.
+    /// Visits every key that occurs anywhere, in order; those of answers too, which may bring back what nobody holds, and
+    /// those of open conflicts, which are over when nobody holds the record.
     fn walk(
         &mut self,
         mut source: Cursor<'_>,
@@ -199,16 +200,20 @@ impl<'a> Decider<'a> {
         mut base: BaseCursor<'_>,
     ) -> Result<()> {
         let missing = Base::missing(self.before.complete);
+        let before = self.before;
+        let awaited: BTreeSet<&Vec<u8>> = before.answers.keys().chain(before.open.keys()).collect();
+        let mut awaited = awaited.into_iter().map(Vec::as_slice).peekable();
         loop {
             let keys = [
                 source.entry().map(|entry| entry.key),
                 target.entry().map(|entry| entry.key),
                 base.entry().map(|(key, _)| key),
+                awaited.peek().copied(),
             ];
             let Some(key) = keys.into_iter().flatten().min() else {
                 return Ok(());
             };
-            let [in_source, in_target, in_base] = keys.map(|found| found == Some(key));
+            let [in_source, in_target, in_base, in_awaited] = keys.map(|found| found == Some(key));
             let found = Sides::new(
                 source.entry().filter(|_| in_source),
                 target.entry().filter(|_| in_target),
@@ -228,6 +233,9 @@ impl<'a> Decider<'a> {
             }
             if in_base {
                 base.advance()?;
+            }
+            if in_awaited {
+                awaited.next();
             }
         }
     }

@@ -9,7 +9,7 @@
 //! says so; one that lies (ends early and calls it success) is deliberately not offered, since no caller could tell.
 
 mod endpoint;
-mod subset;
+pub(crate) mod subset;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use trueup_core::error::Result;
 use trueup_core::schema::Schema;
 
 /// A [`Writes`] without a condition that owns what it names.
-pub(super) struct OwnedWrites {
+pub(crate) struct OwnedWrites {
     schema: Schema,
     fields: Vec<usize>,
     key: Vec<usize>,
@@ -18,7 +18,7 @@ pub(super) struct OwnedWrites {
 }
 
 impl OwnedWrites {
-    pub(super) fn of(writes: &Writes<'_>) -> Self {
+    pub(crate) fn of(writes: &Writes<'_>) -> Self {
         Self {
             schema: writes.schema.clone(),
             fields: writes.fields.to_vec(),
@@ -30,7 +30,7 @@ impl OwnedWrites {
         }
     }
 
-    pub(super) fn writes(&self) -> Writes<'_> {
+    pub(crate) fn writes(&self) -> Writes<'_> {
         Writes {
             schema: &self.schema,
             fields: &self.fields,
@@ -45,7 +45,7 @@ impl OwnedWrites {
 }
 
 /// Returns the key's values of write `index`.
-pub(super) fn key_of(writes: &Writes<'_>, index: usize) -> Vec<Owned> {
+pub(crate) fn key_of(writes: &Writes<'_>, index: usize) -> Vec<Owned> {
     let record = writes.records.record(index);
     writes
         .key
@@ -55,7 +55,7 @@ pub(super) fn key_of(writes: &Writes<'_>, index: usize) -> Vec<Owned> {
 }
 
 /// Applies all writes but those in `rejected` (index, whether blocked), and reports those as rejected.
-pub(super) fn apply_without(
+pub(crate) fn apply_without(
     writer: &mut dyn Writer,
     writes: &Writes<'_>,
     rejected: &[(usize, bool)],

@@ -86,6 +86,30 @@ pub struct Backup {
     markers: BTreeMap<(String, String), Marker>,
 }
 
+/// What a world looked like at one position.
+#[derive(Clone, Debug)]
+pub struct View {
+    position: Position,
+    tables: BTreeMap<String, Arc<Table>>,
+}
+
+impl View {
+    /// Opens what it shows, as a client would have found it then.
+    pub fn snapshot(&self) -> Box<dyn trueup_core::endpoint::Snapshot> {
+        let tables = self.tables.clone();
+        Box::new(snapshot::MemorySnapshot::new(self.position.clone(), tables))
+    }
+
+    /// Returns every record of a collection in key order; none when there is no such collection.
+    pub fn records(&self, collection: &str) -> Vec<Vec<Owned>> {
+        let table = self.tables.get(collection).into_iter();
+        table
+            .flat_map(|table| table.records.values())
+            .map(|record| record.to_vec())
+            .collect()
+    }
+}
+
 /// Everything there is, behind one lock.
 #[derive(Debug, Default)]
 struct World {
@@ -319,6 +343,20 @@ impl Memory {
     /// Returns every change since the world was made, in order.
     pub fn log(&self) -> Vec<Change> {
         self.lock().log.clone()
+    }
+
+    /// Returns the changes behind the first `known` ones, in order.
+    pub fn log_since(&self, known: usize) -> Vec<Change> {
+        self.lock().log.get(known..).unwrap_or_default().to_vec()
+    }
+
+    /// Keeps what the world looks like now.
+    pub fn view(&self) -> View {
+        let world = self.lock();
+        View {
+            position: world.position(),
+            tables: world.tables.clone(),
+        }
     }
 
     /// Returns the marker of a link's partition.

@@ -53,6 +53,16 @@ fn normal(text: &str) -> String {
             out.push_str(&format!("{begin}position [position]\n"));
             continue;
         }
+        // A link's id follows from where its files lie.
+        let is_id = |id: &str| id.len() == 16 && id.chars().all(|c| c.is_ascii_hexdigit());
+        if line
+            .trim_start()
+            .strip_prefix("id ")
+            .is_some_and(|id| is_id(id.trim()))
+        {
+            out.push_str(&format!("{begin}id [id]\n"));
+            continue;
+        }
         let is_time = |word: &str| word.len() == 24 && word.ends_with('Z') && word.contains('T');
         let words: Vec<&str> = line.split_whitespace().collect();
         if !words.iter().any(|word| is_time(word)) {

@@ -16,4 +16,5 @@ mod secrets;
 mod stopped;
 mod support;
 mod tidy;
+mod tills;
 mod two_way;

@@ -222,6 +222,87 @@ fn a_refused_record_shows_no_value() {
     }
 }
 
+/// Insists that a run of any command shows nothing, and leaves nothing but in the state. That of a two-way link holds the
+/// records in conflict: it is for its owner only.
+#[track_caller]
+fn expect_quiet(folder: &Path, output: &Output) {
+    for (place, text) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
+        assert!(!holds(text.as_bytes()), "a canary on {place}\n{output}");
+    }
+    search(&folder.join("scratch"), output);
+    if let Ok(state) = fs::metadata(folder.join("state.db")) {
+        assert_eq!(state.permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_two_way_link_shows_values_in_conflicts_and_nowhere_else() {
+    let database = support::database();
+    let folder = support::folder();
+    let folder = folder.path();
+    let table = "CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, amount TEXT);
+        INSERT INTO items VALUES (1, 'canary-one', 'canary-amount'), (2, 'canary-two', '5'), (3, 'canary-three', '7');";
+    support::sqlite(&folder.join("source.db"), table);
+    // One record is refused: its value is too long for a rule of the target.
+    let tables = "CREATE TABLE items (id BIGINT PRIMARY KEY, name TEXT CHECK (length(name) < 12), amount TEXT);";
+    database.sql(tables).expect("the table can be made");
+    let link = ["sqlite:source.db", &database.url(), "--two-way"];
+    let run = |options: &[&str], code: i32| {
+        for form in [&[][..], &["--json"]] {
+            let output = Trueup::new(folder)
+                .sync(link)
+                .arguments(options)
+                .arguments(form);
+            expect_quiet(folder, &output.run().expect(code));
+        }
+        let known = folder.join("state.db").exists();
+        for command in ["history", "status"].into_iter().filter(|_| known) {
+            for form in [&[][..], &["--json"]] {
+                expect_quiet(folder, &Trueup::new(folder).state(command, form).run());
+            }
+        }
+    };
+    run(&["--dry-run"], 1);
+    run(&[], 1);
+    let arrived = database.sql("SELECT count(*) FROM items WHERE name LIKE 'canary-%'");
+    assert_eq!(arrived.ok().as_deref(), Some("2"));
+    support::sqlite(
+        &folder.join("source.db"),
+        "UPDATE items SET amount = 'canary-ours' WHERE id = 1; DELETE FROM items WHERE id = 2;",
+    );
+    database
+        .sql("UPDATE items SET amount = 'canary-theirs'")
+        .expect("the table can be written");
+    run(&["--dry-run"], 1);
+    run(&[], 1);
+    let list = Trueup::new(folder)
+        .state("conflicts", ["list"])
+        .run()
+        .expect(0);
+    expect_quiet(folder, &list);
+    for arguments in [&["list", "--json"][..], &["show", "1"]] {
+        let shown = Trueup::new(folder)
+            .state("conflicts", arguments)
+            .run()
+            .expect(0);
+        assert!(shown.stdout.contains("canary-"), "{shown}");
+        assert!(shown.stderr.is_empty(), "{shown}");
+    }
+    for record in [
+        r#"{"id": 1, "name": "canary", "amount": "canary", "canary": 1}"#,
+        r#"{"id": "canary", "name": null, "amount": null}"#,
+        "canary",
+    ] {
+        fs::write(folder.join("record.json"), record).expect("a file can be written");
+        let arguments = ["resolve", "1", "--take", "record.json"];
+        let output = Trueup::new(folder).state("conflicts", arguments).run();
+        // The name of a stray field is shown, because it has to be corrected.
+        let shown = output.stderr.replace("does not have: canary", "");
+        assert!(!holds(shown.as_bytes()), "{output}");
+        output.expect(2);
+    }
+}
+
 #[test]
 fn a_broken_file_shows_no_value() {
     let folder = support::folder();

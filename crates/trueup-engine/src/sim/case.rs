@@ -1,0 +1,201 @@
+//! What a seed stands for.
+
+use crate::link::{CollectionSpec, Limits, Mode};
+use crate::two_way::{ConflictRule, PolicySpec, TwoWay};
+use trueup_core::guard::Guard;
+use trueup_core::policy::{OnDelete, Policy};
+use trueup_core::side::Side;
+use trueup_testkit::memory::Sabotage;
+use trueup_testkit::sim::random::Random;
+use trueup_testkit::sim::{Act, Rates, Setting};
+
+/// A protection that is taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flaw {
+    None,
+    Marker,
+    Epoch,
+    Check,
+    StaleList,
+}
+
+/// The rules for conflicts, in the order of the simulated sides.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    default: Policy,
+    field: Option<(&'static str, Policy)>,
+    on_delete: OnDelete,
+    stamp: bool,
+}
+
+impl Rules {
+    fn of(random: &mut Random) -> Self {
+        let whole = [
+            Policy::Manual,
+            Policy::Manual,
+            Policy::Source,
+            Policy::Target,
+            Policy::Newest,
+            Policy::KeepBoth(Side::Source),
+            Policy::Max,
+            Policy::Min,
+        ];
+        let single = [Policy::Source, Policy::Target, Policy::Max, Policy::Manual];
+        let default = random.pick(&whole);
+        let field = random.chance(30).then(|| random.pick(&["x", "y"]));
+        Self {
+            default,
+            field: field.map(|name| (name, random.pick(&single))),
+            on_delete: random.pick(&[OnDelete::Keep, OnDelete::Wins]),
+            stamp: default == Policy::Newest,
+        }
+    }
+
+    /// The link's rules, for a user who calls the sides so, or the other way round.
+    pub(super) fn link(&self, turned: bool) -> TwoWay {
+        let named = |policy: Policy| match turned {
+            true => PolicySpec::Named(policy.mirrored()),
+            false => PolicySpec::Named(policy),
+        };
+        let rule = |(name, policy): (&str, Policy)| ConflictRule {
+            collection: None,
+            field: Some(name.to_owned()),
+            policy: named(policy),
+        };
+        TwoWay {
+            default: named(self.default),
+            rules: self.field.map(rule).into_iter().collect(),
+            on_delete: vec![(None, self.on_delete)],
+            stamps: match self.stamp {
+                true => vec![(None, "at".to_owned())],
+                false => Vec::new(),
+            },
+        }
+    }
+}
+
+/// One simulation.
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    pub(super) seed: u64,
+    pub(super) setting: Setting,
+    pub(super) sabotage: Sabotage,
+    pub(super) mode: Mode,
+    pub(super) guard: Guard,
+    pub(super) limits: Limits,
+    pub(super) rules: Rules,
+    /// The target's collections are missing at first.
+    pub(super) bare_target: bool,
+    /// Runs in trouble.
+    pub(super) passes: usize,
+    /// Idle runs at the end.
+    pub(super) idle_passes: usize,
+}
+
+impl Case {
+    /// Returns what `seed` stands for.
+    pub(super) fn of(seed: u64, flaw: Flaw) -> Self {
+        let mut random = Random::new(seed ^ 0x7275_6575_7021);
+        let collections = random.pick(&[&["a"][..], &["a", "b"]]).to_vec();
+        let two_way = matches!(flaw, Flaw::Check | Flaw::StaleList) || random.chance(60);
+        let rules = Rules::of(&mut random);
+        let setting = Setting {
+            collections,
+            keys: 3 + random.below(6),
+            two_way,
+            stamp: two_way && rules.stamp,
+            rates: rates(&mut random),
+            lose_stale_list: flaw == Flaw::StaleList,
+            trace: false,
+        };
+        Self {
+            seed,
+            setting,
+            rules,
+            sabotage: Sabotage {
+                no_marker: flaw == Flaw::Marker,
+                no_epoch_check: flaw == Flaw::Epoch,
+                no_check: flaw == Flaw::Check,
+            },
+            mode: Mode {
+                write: true,
+                count_all: random.chance(20),
+                delete: random.chance(70),
+                verify: random.chance(25),
+                lift_guard: random.chance(30),
+            },
+            guard: Guard {
+                deletes_percent_max: 50,
+                deletes_max: 2,
+                emptied_max: 2,
+            },
+            limits: Limits {
+                batch_records_max: 1 + random.below(3),
+                batches_ahead: 0,
+                ..Limits::default()
+            },
+            bare_target: random.chance(20) && !two_way,
+            passes: 1 + random.below(4),
+            idle_passes: if random.chance(5) { 10 } else { 1 },
+        }
+    }
+}
+
+impl Case {
+    /// The collections by name, where what they are called must not depend on which side the user calls the source.
+    pub(super) fn specs(&self) -> Vec<CollectionSpec> {
+        let names = self.setting.collections.iter();
+        let names = names.filter(|_| self.setting.two_way);
+        let spec = |name: &&str| CollectionSpec {
+            source: (*name).to_owned(),
+            target: (*name).to_owned(),
+            ..CollectionSpec::default()
+        };
+        names.map(spec).collect()
+    }
+
+    /// The rules for conflicts, where the link goes both ways.
+    pub(super) fn two_way(&self, turned: bool) -> Option<TwoWay> {
+        self.setting.two_way.then(|| self.rules.link(turned))
+    }
+}
+
+/// Each seed has some kinds of trouble and not others, so that no kind hides another.
+fn rates(random: &mut Random) -> Rates {
+    let most = [
+        (Act::Write, 60),
+        (Act::Burst, 4),
+        (Act::Break, 12),
+        (Act::LoseReply, 250),
+        (Act::Late, 200),
+        (Act::Land, 60),
+        (Act::Ail, 8),
+        (Act::Delay, 400),
+        (Act::Slow, 10),
+        (Act::Poison, 6),
+        (Act::BackUp, 10),
+        (Act::PutBack, 10),
+        (Act::Crash, 25),
+        (Act::SecondEngine, 6),
+        (Act::SecondEngineOfCopy, 15),
+        (Act::CopyState, 10),
+        (Act::PutBackState, 10),
+        (Act::LoseState, 4),
+    ];
+    let mut rates = Rates::default();
+    for (act, rate) in most {
+        if random.chance(55) {
+            rates = rates.with(act, 1 + random.below(rate) as u16);
+        }
+    }
+    // What cannot be put back without the one that is made first comes with it.
+    for (copy, back) in [
+        (Act::BackUp, Act::PutBack),
+        (Act::CopyState, Act::PutBackState),
+    ] {
+        if rates.of(back) > 0 {
+            rates = rates.with(copy, 30);
+        }
+    }
+    rates
+}

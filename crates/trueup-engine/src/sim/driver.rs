@@ -1,0 +1,365 @@
+//! Lets engines run in a simulated world: in trouble, then in peace, then idle.
+
+use super::audit::{Audit, Over, settled};
+use super::case::Case;
+use super::states::States;
+use crate::clock::Clock;
+use crate::link::{Link, World};
+use crate::report::Report;
+use crate::run;
+use crate::state::{ConflictFilter, LinkId, Store};
+use crate::testing::{Silent, seeded};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard};
+use trueup_core::failpoint::Failpoints;
+use trueup_core::side::Side;
+use trueup_core::{Error, Kind, Result};
+use trueup_testkit::sim::{Act, Crash, Outer, RunId, Sim};
+
+/// What came of a seed.
+#[derive(Clone, Debug)]
+pub(super) struct Verdict {
+    pub(super) violations: Vec<String>,
+    pub(super) hash: u64,
+    pub(super) steps: u64,
+    pub(super) happened: BTreeMap<Act, u64>,
+    pub(super) lines: Vec<String>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    Died,
+    Failed(Error),
+    Done(Box<Report>),
+}
+
+impl Ended {
+    fn told(&self) -> String {
+        match self {
+            Self::Died => String::from("died"),
+            Self::Failed(error) => error.kind().name().to_owned(),
+            Self::Done(report) => format!("exit {}", report.exit_code()),
+        }
+    }
+
+    fn is_guard(&self) -> bool {
+        matches!(self, Self::Failed(error) if error.kind() == Kind::Guard)
+    }
+}
+
+/// Everything of one simulation.
+pub(super) struct Driver {
+    pub(super) case: Case,
+    pub(super) sim: Sim,
+    pub(super) states: Mutex<States>,
+    pub(super) audit: Mutex<Audit>,
+    trust: Mutex<Option<Trust>>,
+    link: LinkId,
+    random: Box<Random>,
+}
+
+/// Which state and which endpoints belonged together when a run ended well: the state's path, how often states were
+/// replaced, how often each side was put back, and how many runs there were.
+type Trust = (PathBuf, u64, [u32; 2]);
+
+/// As [`World::random`].
+type Random = dyn Fn(&mut [u8]) -> Result<()> + Send + Sync;
+
+/// Simulates `case`.
+pub(super) fn simulate(case: &Case) -> Verdict {
+    let sim = Sim::new(case.seed, case.setting.clone());
+    for side in Side::BOTH {
+        sim.memory(side).sabotage(case.sabotage);
+    }
+    if case.bare_target {
+        sim.drop_collections(Side::Target);
+    }
+    sim.populate();
+    let driver = Arc::new(Driver {
+        case: case.clone(),
+        states: Mutex::new(States::new()),
+        audit: Mutex::new(Audit::default()),
+        trust: Mutex::new(None),
+        link: link_id(&sim, case),
+        random: Box::new(seeded(case.seed)),
+        sim,
+    });
+    let inside = Arc::clone(&driver);
+    driver.sim.on_outer(move |outer| inside.outer(outer));
+    driver.trouble();
+    driver.sim.calm();
+    driver.peace();
+    driver.sim.forget_outer();
+    let (hash, steps, lines) = driver.sim.trace();
+    Verdict {
+        violations: driver.sim.violations(),
+        hash,
+        steps,
+        happened: driver.sim.happened(),
+        lines,
+    }
+}
+
+impl Driver {
+    fn trouble(&self) {
+        for _ in 0..self.case.passes {
+            self.sim.between_runs();
+            let lift = self.sim.draw(|random| random.chance(20));
+            let own = self.states().own();
+            self.run(&own, lift, false);
+            if !self.sim.violations().is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Faults have stopped, and nobody edits: the sides must agree soon, and stay as they are.
+    fn peace(&self) {
+        let own = self.states().own();
+        let happened = self.sim.happened();
+        let shaking = [Act::Crash, Act::PutBack, Act::PutBackState, Act::LoseState];
+        let shaken = shaking
+            .iter()
+            .any(|act| happened.get(act).is_some_and(|&n| n > 0));
+        let passes_max = if shaken { 3 } else { 2 };
+        let (mut passes, mut lift) = (0, false);
+        while self.sim.violations().is_empty() {
+            let ended = self.run(&own, lift, false).1;
+            if ended.is_guard() && !lift {
+                // Somebody has looked at the plan.
+                lift = true;
+                continue;
+            }
+            passes += 1;
+            let unsettled = self.unsettled(&ended);
+            let Some(why) = unsettled else { break };
+            if passes >= passes_max {
+                self.sim
+                    .violate(format!("G1: after {passes} passes: {why}"));
+            }
+        }
+        for _ in 0..self.case.idle_passes {
+            if !self.sim.violations().is_empty() {
+                return;
+            }
+            let (run, ended) = self.run(&own, false, false);
+            if let Some(why) = self.unsettled(&ended) {
+                self.sim.violate(format!("G4: an idle run: {why}"));
+            }
+            if self.sim.writes(run) > 0 {
+                self.sim.violate(String::from("G4: an idle run wrote"));
+            }
+        }
+    }
+
+    /// What the script leaves to us, within a step of a run or between two.
+    fn outer(&self, outer: Outer) -> bool {
+        match outer {
+            Outer::SecondEngine => {
+                let own = self.states().own();
+                self.run(&own, false, true);
+            }
+            Outer::SecondEngineOfCopy => {
+                let fresh = self.sim.draw(|random| random.chance(50));
+                let mut states = self.states();
+                if fresh || !states.second().exists() {
+                    if self.case.setting.two_way && states.second().exists() {
+                        let held = states.held(&states.second());
+                        let joining = self.sim.is_joining();
+                        self.audit().conflicts(&self.sim, joining, &held);
+                    }
+                    states.split();
+                    self.audit().forget_state(&states.second());
+                }
+                let second = states.second();
+                drop(states);
+                self.run(&second, false, true);
+            }
+            Outer::CopyState => self.states().copy(),
+            Outer::PutBackState | Outer::LoseState => {
+                let mut states = self.states();
+                if self.case.setting.two_way {
+                    let held = states.held(&states.own());
+                    let joining = self.sim.is_joining();
+                    self.audit().conflicts(&self.sim, joining, &held);
+                }
+                let replaced = match outer {
+                    Outer::LoseState => states.lose(),
+                    _ => states.put_back(),
+                };
+                if replaced {
+                    self.audit().forget_state(&states.own());
+                    self.sim.set_joining(true);
+                }
+                return replaced;
+            }
+        }
+        true
+    }
+
+    /// Runs an engine once, and looks at what it did.
+    fn run(&self, state: &Path, lifted: bool, nested: bool) -> (RunId, Ended) {
+        let now = self.now(state);
+        let joining = self.trust().as_ref() != Some(&now);
+        self.sim.set_joining(joining);
+        let run = self.sim.start(nested);
+        let engine = || self.engine(run, state, lifted);
+        let ended = match catch_unwind(AssertUnwindSafe(engine)) {
+            Ok(Ok(report)) => Ended::Done(Box::new(report)),
+            Ok(Err(error)) => Ended::Failed(error),
+            Err(panic) if panic.is::<Crash>() => Ended::Died,
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let text = text.or(panic.downcast_ref::<&str>().copied());
+                self.sim
+                    .violate(format!("G6: the engine panicked: {text:?}"));
+                Ended::Died
+            }
+        };
+        self.sim.end(run, &ended.told());
+        self.audit().run(&Over {
+            sim: &self.sim,
+            case: &self.case,
+            link: &self.link,
+            run,
+            state,
+            lifted,
+            joining: self.sim.is_joining(),
+            ended: &ended,
+        });
+        // Who was interrupted by another engine cannot know what became of the base.
+        let alone = self.sim.is_last(run) && !nested;
+        if nested {
+            self.sim.set_joining(true);
+        }
+        match ended {
+            Ended::Done(_) if alone => *self.trust() = Some(now),
+            _ if !alone || joining => *self.trust() = None,
+            _ => {}
+        }
+        (run, ended)
+    }
+
+    /// What must stay as it is for base and endpoints to belong together.
+    fn now(&self, state: &Path) -> Trust {
+        let put_back = Side::BOTH.map(|side| self.sim.put_back(side));
+        (state.to_owned(), self.audit().replaced, put_back)
+    }
+
+    fn engine(&self, run: RunId, state: &Path, lifted: bool) -> Result<Report> {
+        let mut store = Store::open(state, "unborn")?;
+        let turned = self.case.setting.two_way && self.sim.draw(|random| random.chance(30));
+        let (mut link, clock) = (self.link(run, turned), SimClock(self.sim.clone(), run));
+        link.mode.lift_guard |= lifted;
+        let sim = self.sim.clone();
+        let folder = self.states().folder().to_owned();
+        let world = World {
+            clock: &clock,
+            progress: &Silent,
+            failpoints: Failpoints::new(move |name| sim.pass(run, name)),
+            stop: &AtomicBool::new(false),
+            random: &self.random,
+            spool_folder: folder,
+            limits: self.case.limits,
+        };
+        run::run(&mut link, &mut store, &world)
+    }
+
+    fn link(&self, run: RunId, turned: bool) -> Link {
+        let side = |side: Side| if turned { side.other() } else { side };
+        Link {
+            source: self.sim.endpoint(run, side(Side::Source)),
+            target: self.sim.endpoint(run, side(Side::Target)),
+            collections: self.case.specs(),
+            mode: self.case.mode,
+            guard: self.case.guard,
+            two_way: self.case.two_way(turned),
+        }
+    }
+
+    /// Says why the link has not settled.
+    fn unsettled(&self, ended: &Ended) -> Option<String> {
+        let two_way = self.case.setting.two_way;
+        match ended {
+            Ended::Done(report) if report.exit_code() == 0 && report.equal => {}
+            Ended::Done(report)
+                if two_way && report.exit_code() == 1 && report.open_conflicts() > 0 => {}
+            Ended::Done(report) => return Some(format!("{report:?}")),
+            Ended::Failed(error) => return Some(format!("{error:?}")),
+            Ended::Died => return Some(String::from("the engine died")),
+        }
+        if !two_way {
+            return self.unequal();
+        }
+        let states = self.states();
+        if states.second().exists() {
+            // The second engine may never run again; what it has on record is on record.
+            let held = states.held(&states.second());
+            self.audit().conflicts(&self.sim, true, &held);
+        }
+        let store = Store::open(&states.own(), "unborn").ok()?;
+        let open = ConflictFilter {
+            open: true,
+            ..ConflictFilter::default()
+        };
+        let open = store.conflicts(&open).unwrap();
+        settled(&self.sim, &self.case, &open).err()
+    }
+
+    /// Says where the target of a one-way link differs from its source.
+    fn unequal(&self) -> Option<String> {
+        let (source, target) = (self.sim.memory(Side::Source), self.sim.memory(Side::Target));
+        for name in &self.case.setting.collections {
+            let (wanted, mut found) = (source.records(name), target.records(name));
+            if !self.case.mode.delete {
+                found.retain(|record| source.record(name, &record[..1]).is_some());
+            }
+            if wanted != found {
+                return Some(format!("collection={name}: {wanted:?} is not {found:?}"));
+            }
+        }
+        None
+    }
+
+    fn trust(&self) -> MutexGuard<'_, Option<Trust>> {
+        self.trust.lock().unwrap()
+    }
+
+    fn states(&self) -> MutexGuard<'_, States> {
+        self.states.lock().unwrap()
+    }
+
+    fn audit(&self) -> MutexGuard<'_, Audit> {
+        self.audit.lock().unwrap()
+    }
+}
+
+/// The world's time, as one run sees it.
+struct SimClock(Sim, RunId);
+
+impl Clock for SimClock {
+    fn now_ms(&self) -> i64 {
+        self.0.now_ms()
+    }
+
+    fn wait_ms(&self, ms: u64) {
+        self.0.wait(self.1, ms);
+    }
+}
+
+/// The link's name in the state.
+fn link_id(sim: &Sim, case: &Case) -> LinkId {
+    let link = Link {
+        source: sim.memory(Side::Source).boxed(),
+        target: sim.memory(Side::Target).boxed(),
+        collections: Vec::new(),
+        mode: case.mode,
+        guard: case.guard,
+        two_way: case.two_way(false),
+    };
+    link.id()
+}
