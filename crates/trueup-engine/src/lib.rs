@@ -32,4 +32,4 @@ pub use clock::Clock;
 pub use link::{CollectionSpec, Limits, Link, Mode, World};
 pub use progress::{Progress, Step, Tick};
 pub use report::{CollectionReport, Report};
-pub use two_way::{ConflictRule, PolicySpec, TwoWay};
+pub use two_way::{ConflictRule, PolicySpec, TwoWay, spelled};

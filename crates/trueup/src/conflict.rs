@@ -9,8 +9,8 @@ use trueup_core::batch::Batch;
 use trueup_core::conflict::{ConflictKind, Resolution, Ruling};
 use trueup_core::policy::Policy;
 use trueup_core::side::{Side, Sides};
-use trueup_core::value::Value;
-use trueup_core::{Error, Result, text};
+use trueup_core::{Error, Result};
+use trueup_engine::spelled;
 use trueup_engine::state::{Answer, LinkStanding, PastConflict};
 
 /// How a conflict that nobody decided stands.
@@ -220,7 +220,7 @@ fn fields(batch: &Batch, names: &[String], order: &[usize]) -> Option<Fields> {
         return None;
     }
     let record = batch.record(0);
-    let values = order.iter().map(|&at| json(record.value(at)));
+    let values = order.iter().map(|&at| spelled(record.value(at)));
     Some(names.iter().cloned().zip(values).collect())
 }
 
@@ -241,23 +241,6 @@ fn taken(answer: &Answer, names: &[String], stored: &[String], flipped: bool) ->
             let value = |name| record.get(name).cloned().unwrap_or(Json::Null);
             let values = stored.iter().map(value);
             Taken::Record(names.iter().cloned().zip(values).collect())
-        }
-    }
-}
-
-/// A value as JSON. What JSON has no class for stands as its plain text, which reads back as the same value.
-fn json(value: Value<'_>) -> Json {
-    match value {
-        Value::Null | Value::Unchanged => Json::Null,
-        Value::Bool(value) => Json::from(value),
-        Value::Int(value) => Json::from(value),
-        Value::Float(value) if value.is_finite() => Json::from(value),
-        Value::InvalidText(bytes) => Json::from(String::from_utf8_lossy(bytes)),
-        _ => {
-            let mut plain = String::new();
-            // Only null and invalid text have no plain form, and those were handled above.
-            text::write(value, &mut plain);
-            Json::from(plain)
         }
     }
 }

@@ -121,7 +121,7 @@ impl Case {
                 write: true,
                 count_all: random.chance(20),
                 delete: random.chance(70),
-                verify: random.chance(25),
+                verify: random.chance(15),
                 lift_guard: random.chance(30),
             },
             guard: Guard {
@@ -194,7 +194,7 @@ fn rates(random: &mut Random) -> Rates {
         (Act::CopyState, Act::PutBackState),
     ] {
         if rates.of(back) > 0 {
-            rates = rates.with(copy, 30);
+            rates = rates.with(copy, 12);
         }
     }
     rates

@@ -168,7 +168,7 @@ impl Driver {
                 let mut states = self.states();
                 if fresh || !states.second().exists() {
                     if self.case.setting.two_way && states.second().exists() {
-                        let held = states.held(&states.second());
+                        let held = states.on_record(&states.second());
                         let joining = self.sim.is_joining();
                         self.audit().conflicts(&self.sim, joining, &held);
                     }
@@ -183,7 +183,7 @@ impl Driver {
             Outer::PutBackState | Outer::LoseState => {
                 let mut states = self.states();
                 if self.case.setting.two_way {
-                    let held = states.held(&states.own());
+                    let held = states.on_record(&states.own());
                     let joining = self.sim.is_joining();
                     self.audit().conflicts(&self.sim, joining, &held);
                 }
@@ -207,21 +207,29 @@ impl Driver {
         let joining = self.trust().as_ref() != Some(&now);
         self.sim.set_joining(joining);
         let run = self.sim.start(nested);
-        let engine = || self.engine(run, state, lifted);
-        let ended = match catch_unwind(AssertUnwindSafe(engine)) {
-            Ok(Ok(report)) => Ended::Done(Box::new(report)),
-            Ok(Err(error)) => Ended::Failed(error),
-            Err(panic) if panic.is::<Crash>() => Ended::Died,
+        let (mut store, mut ended) = (None, Ended::Died);
+        let mut engine = || {
+            let mut opened = Store::open(state, "unborn")?;
+            let result = self.engine(run, &mut opened, lifted);
+            store = Some(opened);
+            result
+        };
+        match catch_unwind(AssertUnwindSafe(&mut engine)) {
+            Ok(Ok(report)) => ended = Ended::Done(Box::new(report)),
+            Ok(Err(error)) => ended = Ended::Failed(error),
+            Err(panic) if panic.is::<Crash>() => {}
             Err(panic) => {
                 let text = panic.downcast_ref::<String>().map(String::as_str);
                 let text = text.or(panic.downcast_ref::<&str>().copied());
                 self.sim
                     .violate(format!("G6: the engine panicked: {text:?}"));
-                Ended::Died
             }
-        };
+        }
         self.sim.end(run, &ended.told());
+        // What was open is of no use once another file has its name.
+        let store = store.filter(|_| self.audit().replaced == now.1);
         self.audit().run(&Over {
+            store: store.as_ref(),
             sim: &self.sim,
             case: &self.case,
             link: &self.link,
@@ -250,8 +258,7 @@ impl Driver {
         (state.to_owned(), self.audit().replaced, put_back)
     }
 
-    fn engine(&self, run: RunId, state: &Path, lifted: bool) -> Result<Report> {
-        let mut store = Store::open(state, "unborn")?;
+    fn engine(&self, run: RunId, store: &mut Store, lifted: bool) -> Result<Report> {
         let turned = self.case.setting.two_way && self.sim.draw(|random| random.chance(30));
         let (mut link, clock) = (self.link(run, turned), SimClock(self.sim.clone(), run));
         link.mode.lift_guard |= lifted;
@@ -266,7 +273,7 @@ impl Driver {
             spool_folder: folder,
             limits: self.case.limits,
         };
-        run::run(&mut link, &mut store, &world)
+        run::run(&mut link, store, &world)
     }
 
     fn link(&self, run: RunId, turned: bool) -> Link {
@@ -298,7 +305,7 @@ impl Driver {
         let states = self.states();
         if states.second().exists() {
             // The second engine may never run again; what it has on record is on record.
-            let held = states.held(&states.second());
+            let held = states.on_record(&states.second());
             self.audit().conflicts(&self.sim, true, &held);
         }
         let store = Store::open(&states.own(), "unborn").ok()?;

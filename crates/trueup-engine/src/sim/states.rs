@@ -1,6 +1,6 @@
 //! State files of a simulation: real ones, in memory where the system has a file system for that.
 //!
-//! A store in use is copied as a backup would, and replaced as an administrator would: another file under the same name.
+//! A store in use is copied as a snapshot of its file system would, and replaced as an administrator would: another file under the same name.
 
 use crate::state::{ConflictFilter, PastConflict, Store};
 use rusqlite::Connection;
@@ -54,28 +54,29 @@ impl States {
         self.folder.path().join("second")
     }
 
-    /// Copies the engine's store. The second engine's is made from a copy too.
+    /// Copies the engine's store.
     pub(super) fn copy(&mut self) {
-        let copy = self.folder.path().join("copy");
-        self.back_up_to(&copy);
+        copy(&self.own(), &self.folder.path().join("copy"));
         self.copies += 1;
     }
 
     /// Puts the copy in the engine's store's place; tells whether there was one.
     pub(super) fn put_back(&mut self) -> bool {
-        let copy = self.folder.path().join("copy");
         if self.copies == 0 {
             return false;
         }
+        let back = self.folder.path().join("back");
+        copy(&self.folder.path().join("copy"), &back);
+        // One file: whoever still has the old one open removes its log by name when it closes.
+        fold_log(&back);
         remove(&self.own());
-        fs::copy(copy, self.own()).unwrap();
+        fs::rename(back, self.own()).unwrap();
         true
     }
 
     /// Gives the second engine a copy of the engine's store.
     pub(super) fn split(&mut self) {
-        remove(&self.second());
-        self.back_up_to(&self.second());
+        copy(&self.own(), &self.second());
     }
 
     /// An empty store takes the place of the engine's; tells whether there was another one left.
@@ -89,34 +90,51 @@ impl States {
         true
     }
 
-    /// Returns the conflicts that a store holds for batches on their way: with the store, they go.
-    pub(super) fn held(&self, state: &Path) -> Vec<PastConflict> {
-        let held = "UPDATE conflict SET stage = 'closed' WHERE stage = 'held'";
-        let copy = self.folder.path().join("held");
-        remove(&copy);
-        let connection = Connection::open(state).unwrap();
-        let vacuum = "VACUUM INTO ?1";
-        connection
-            .execute(vacuum, [copy.to_str().unwrap()])
-            .unwrap();
-        Connection::open(&copy).unwrap().execute(held, []).unwrap();
-        let store = Store::open(&copy, "unborn").unwrap();
+    /// Returns every conflict in a store that is about to go, also those it holds for batches on their way.
+    pub(super) fn on_record(&self, state: &Path) -> Vec<PastConflict> {
+        let last = self.folder.path().join("last");
+        copy(state, &last);
+        let connection = Connection::open(&last).unwrap();
+        let count = "SELECT count(*) FROM conflict";
+        let count: i64 = connection.query_row(count, [], |row| row.get(0)).unwrap();
+        if count == 0 {
+            return Vec::new();
+        }
+        let told = "UPDATE conflict SET stage = 'closed' WHERE stage = 'held'";
+        connection.execute(told, []).unwrap();
+        drop(connection);
+        let store = Store::open(&last, "unborn").unwrap();
         store.conflicts(&ConflictFilter::default()).unwrap()
     }
+}
 
-    fn back_up_to(&self, path: &Path) {
-        remove(path);
-        let connection = Connection::open(self.own()).unwrap();
-        let path = path.to_str().unwrap();
-        connection.execute("VACUUM INTO ?1", [path]).unwrap();
+/// Copies a store between two transactions, with the log of what is not in its main file yet.
+fn copy(from: &Path, to: &Path) {
+    remove(to);
+    for suffix in ["", "-wal"] {
+        let from = with(from, suffix);
+        if from.exists() {
+            fs::copy(from, with(to, suffix)).unwrap();
+        }
     }
+}
+
+/// Brings everything into a store's main file.
+fn fold_log(path: &Path) {
+    let connection = Connection::open(path).unwrap();
+    let fold = "PRAGMA wal_checkpoint(TRUNCATE)";
+    connection.query_row(fold, [], |_| Ok(())).unwrap();
+}
+
+fn with(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }
 
 fn remove(path: &Path) {
     for suffix in ["", "-wal", "-shm"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        match fs::remove_file(&name) {
+        match fs::remove_file(with(path, suffix)) {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => panic!("{error}"),

@@ -77,7 +77,7 @@ impl Pair {
     }
 
     /// Runs until the failpoint at `place` of those passed; returns whether there was one.
-    pub(super) fn die_at(&mut self, place: usize) -> bool {
+    fn die_at(&mut self, place: usize) -> bool {
         let passed = AtomicUsize::new(0);
         self.stage.failpoints = Failpoints::new(move |name| {
             let at = passed.fetch_add(1, Ordering::SeqCst);

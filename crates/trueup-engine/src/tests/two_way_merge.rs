@@ -4,11 +4,13 @@ use super::Pair;
 use crate::state::{Answer, BaseEntry, CollectionId};
 use crate::two_way::{ConflictRule, PolicySpec, TwoWay};
 use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use trueup_core::failpoint::Failpoints;
 use trueup_core::policy::Policy;
 use trueup_core::schema::Schema;
 use trueup_core::side::Side;
 use trueup_core::types::Type;
+use trueup_core::{Error, Kind};
 use trueup_testkit::Owned;
 use trueup_testkit::memory::Memory;
 use trueup_testkit::record;
@@ -80,6 +82,17 @@ impl Pair {
 
     fn person(&self, id: usize) -> Vec<Owned> {
         self.source.records("people")[id - 1].clone()
+    }
+
+    /// Lets a failpoint end the process, the `nth` time that any of the run is passed.
+    fn dies_at(&mut self, nth: usize) {
+        let passed = AtomicUsize::new(0);
+        self.stage.failpoints = Failpoints::new(move |name| {
+            if name.starts_with("two-way") && passed.fetch_add(1, Ordering::SeqCst) == nth {
+                return Err(Error::new(Kind::Interrupted, "killed"));
+            }
+            Ok(())
+        });
     }
 }
 
@@ -267,7 +280,9 @@ fn dying_anywhere_merges_once_and_forgets_no_value() {
         let mut pair = joined(Policy::Merge);
         quarrel(&pair, 1);
         set(&pair.source, 2, "text", "a\nb\nc\n");
-        let died = pair.die_at(place);
+        pair.dies_at(place);
+        let died = pair.run().is_err();
+        pair.stage.failpoints = Failpoints::none();
         pair.settle();
         assert_eq!(pair.person(1), person(1, MERGED, "{}"), "place={place}");
         assert_eq!(pair.decisions(), ["merge"], "place={place}");
@@ -295,7 +310,9 @@ fn dying_while_values_are_caught_up_with_loses_none() {
     for place in 0.. {
         let mut pair = joined(Policy::Manual);
         pair.two_way = ruled(Policy::Merge);
-        let died = pair.die_at(place);
+        pair.dies_at(place);
+        let died = pair.run().is_err();
+        pair.stage.failpoints = Failpoints::none();
         pair.settle();
         assert_eq!(pair.kept(), [true, true], "place={place}");
         quarrel(&pair, 1);

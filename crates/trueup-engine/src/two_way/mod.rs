@@ -24,11 +24,13 @@ mod pass;
 mod prepare;
 mod prove;
 mod ring;
+mod spelling;
 mod summary;
 mod work;
 
 pub use config::{ConflictRule, PolicySpec, TwoWay};
 pub(crate) use outlook::plan;
+pub use spelling::spelled;
 
 use crate::link::{Link, World};
 use crate::report::Report;

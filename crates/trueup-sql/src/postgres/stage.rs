@@ -49,7 +49,7 @@ pub(super) struct Statements {
     pub(super) copy_target: Option<String>,
     /// Locks and reads the records that stand at the target, with their number in the batch first.
     pub(super) current: String,
-    /// Removes, then replaces, then inserts. Each reports how many records it touched.
+    /// Removes, then replaces, then inserts. Each statement reports how many records it touched.
     pub(super) write: [Option<String>; 3],
     /// Finds records whose value the field's own modifier changed; `None` where no field can.
     pub(super) changed: Option<String>,
@@ -264,7 +264,12 @@ impl Parts<'_> {
         } else {
             format!("UPDATE SET {sets}")
         };
-        format!("{head} WHERE s.act IN (0, 1) ORDER BY s.n ON CONFLICT ({key}) DO {action}")
+        // What was seen to be missing is only ever inserted: there was nothing to lock, so that somebody may have been
+        // quicker, and that record is not ours to replace.
+        format!(
+            "{head} WHERE s.act = 1 ORDER BY s.n; \
+             {head} WHERE s.act = 0 ORDER BY s.n ON CONFLICT ({key}) DO {action}"
+        )
     }
 }
 

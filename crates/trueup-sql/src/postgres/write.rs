@@ -113,10 +113,11 @@ impl Work<'_> {
                     .iter()
                     .for_each(|&(index, _)| self.settle(index, Outcome::Applied(None))),
                 (Err(failure), &[(index, act)]) => {
-                    if failure.blocked {
+                    let outcome = self.refused(act, failure);
+                    // A stale one is not in anybody's way: tried again, it would replace what nobody has looked at.
+                    if matches!(outcome, Outcome::Rejected { blocked: true, .. }) {
                         blocked.push((index, act));
                     }
-                    let outcome = self.refused(act, failure);
                     self.settle(index, outcome);
                 }
                 (Err(_), _) => {

@@ -266,6 +266,35 @@ fn expressions_decide_in_the_words_of_who_named_the_sides() {
 }
 
 #[test]
+fn a_record_that_is_given_back_keeps_what_json_cannot_say() {
+    let folder = support::folder();
+    let folder = folder.path();
+    // Text that is no UTF-8, bytes, and a whole number that is a text, in fields of no type.
+    let table = "CREATE TABLE items (id INTEGER PRIMARY KEY, odd, bytes, digits, note TEXT);
+        INSERT INTO items VALUES (1, CAST(x'61ff' AS TEXT), x'00ff', '5', 'both');";
+    edit(folder, "shop", table);
+    edit(folder, "till", table);
+    sync(folder, &[]).expect(0);
+    edit(folder, "shop", "UPDATE items SET note = 'ours'");
+    edit(folder, "till", "UPDATE items SET note = 'theirs'");
+    sync(folder, &[]).expect(1);
+    let mut record = conflicts(folder, &["show", "1", "--json"]).json()["source"].take();
+    record["note"] = "settled".into();
+    fs::write(folder.join("record.json"), record.to_string()).expect("the file can be written");
+    conflicts(folder, &["resolve", "1", "--take", "record.json"]).expect(0);
+    sync(folder, &[]).expect(0);
+    for place in ["shop", "till"] {
+        let file = folder.join(format!("{place}.db"));
+        let database = rusqlite::Connection::open(file).expect("the file can be opened");
+        let sql = "SELECT typeof(odd) || hex(odd) || typeof(bytes) || hex(bytes) || typeof(digits) || note FROM items";
+        let found: String = database
+            .query_row(sql, [], |row| row.get(0))
+            .expect("the record is there");
+        assert_eq!(found, "text61FFblob00FFtextsettled", "{place}");
+    }
+}
+
+#[test]
 fn mistakes_about_two_ways_are_named_with_the_way_out() {
     let folder = support::folder();
     let folder = folder.path();

@@ -25,6 +25,8 @@ pub(super) struct Over<'a> {
     pub(super) link: &'a LinkId,
     pub(super) run: RunId,
     pub(super) state: &'a Path,
+    /// The state, where it is still open.
+    pub(super) store: Option<&'a Store>,
     /// Whether the guard was lifted.
     pub(super) lifted: bool,
     /// Whether base and endpoints belonged together when it began.
@@ -67,9 +69,16 @@ impl Audit {
         }
         braked(over);
         once(over);
-        let Ok(store) = Store::open(over.state, "unborn") else {
-            let text = "G6: the state file does not open";
-            return over.sim.violate(text.to_owned());
+        let opened;
+        let store = match over.store {
+            Some(store) => store,
+            None => match Store::open(over.state, "unborn") {
+                Ok(store) => {
+                    opened = store;
+                    &opened
+                }
+                Err(error) => return over.sim.violate(format!("G6: no state: {error:?}")),
+            },
         };
         if two_way {
             match store.conflicts(&crate::state::ConflictFilter::default()) {
@@ -77,7 +86,7 @@ impl Audit {
                 Err(error) => over.sim.violate(format!("G6: {error:?}")),
             }
         } else {
-            self.checkpoints(over, &store);
+            self.checkpoints(over, store);
         }
     }
 

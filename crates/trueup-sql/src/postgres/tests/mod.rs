@@ -6,6 +6,7 @@ mod bytes;
 mod conformance;
 mod design;
 mod keys;
+mod overtaken;
 mod scan;
 mod swap;
 

@@ -240,8 +240,10 @@ fn record(database: &Connection, edit: &Edit) -> Value {
 
 /// As [`edit_sqlite`], in PostgreSQL.
 pub(super) fn edit_postgres(database: &Database, edits: &[Edit]) -> Option<Vec<Value>> {
-    // Whoever is stopped in the middle of a transaction would be waited for without end.
-    let mut script = "SET lock_timeout = '50ms'; BEGIN;\n".to_owned();
+    // Whoever is stopped in the middle of a transaction would be waited for without end. And what is written down as
+    // seen must be what the write itself met, also where there was no record.
+    let begin = "SET lock_timeout = '50ms'; BEGIN ISOLATION LEVEL REPEATABLE READ;\n";
+    let mut script = begin.to_owned();
     for edit in edits {
         let table = edit.collection.name;
         let seen = format!(
@@ -255,7 +257,11 @@ pub(super) fn edit_postgres(database: &Database, edits: &[Edit]) -> Option<Vec<V
         Ok(said) => said,
         Err(error) => {
             let error = error.to_string();
-            assert!(error.contains("lock timeout"), "{error}");
+            let in_the_way = ["lock timeout", "could not serialize access"];
+            assert!(
+                in_the_way.iter().any(|words| error.contains(words)),
+                "{error}"
+            );
             return None;
         }
     };

@@ -95,17 +95,33 @@ def judge_field(field, held, writes, conflicts, only):
         if one["kind"] in ("delete/update", "join"):
             explained.add(one["at"])
     lost = [value for value, side in written.items() if value not in there | seen | recorded and only in (None, side)]
-    findings = [f"{field}: lost without a trace: {value}" for value in lost]
+    findings = [f"{field}: lost without a trace: {value}{story(value[0], field, held, writes, conflicts)}" for value in lost]
     if only:
         return findings
     returned = {(at, value) for at, value in there & deleted if at not in explained}
-    findings += [f"{field}: a deleted value is back: {value}" for value in sorted(returned)]
+    for value in sorted(returned):
+        findings.append(f"{field}: a deleted value is back: {value}{story(value[0], field, held, writes, conflicts)}")
     for one in conflicts:
         if field in one["fields"] and one["kind"] in ("update/update", "insert/insert"):
             source, target = one["source"][field], one["target"][field]
             if descends(parent, one["at"], source, target) or descends(parent, one["at"], target, source):
                 findings.append(f"{field}: a false conflict: {one}")
     return findings
+
+
+def story(at, field, held, writes, conflicts):
+    """What happened to one record, a line each."""
+    lines = [""]
+    for place, before, after, side in writes:
+        if place == at:
+            seen, left = ("nothing" if record is None else record[field] for record in (before, after))
+            lines.append(f"  written at {side}: {seen!r} -> {left!r}")
+    for one in conflicts:
+        if one["at"] == at:
+            sides = {side: one[side] and one[side][field] for side in ("source", "target")}
+            lines.append(f"  on record: {one['kind']} {one['decision']} {sides} {one['fields']}")
+    there = {side: records[at][field] if at in records else "nothing" for side, records in held.items()}
+    return "\n".join([*lines, f"  there: {there}"])
 
 
 def descends(parent, at, value, ancestor):
