@@ -86,6 +86,8 @@ pub(super) struct Case {
     pub(super) rules: Rules,
     /// The target's collections are missing at first.
     pub(super) bare_target: bool,
+    /// People decide conflicts.
+    pub(super) answers: bool,
     /// Runs in trouble.
     pub(super) passes: usize,
     /// Idle runs at the end.
@@ -134,7 +136,8 @@ impl Case {
                 batches_ahead: 0,
                 ..Limits::default()
             },
-            bare_target: random.chance(20) && !two_way,
+            bare_target: random.chance(20),
+            answers: two_way && random.chance(50),
             passes: 1 + random.below(4),
             idle_passes: if random.chance(5) { 10 } else { 1 },
         }

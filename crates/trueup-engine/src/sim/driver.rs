@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::link::{Link, World};
 use crate::report::Report;
 use crate::run;
-use crate::state::{ConflictFilter, LinkId, Store};
+use crate::state::{Answer, ConflictFilter, LinkId, PastConflict, Store};
 use crate::testing::{Silent, seeded};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -108,6 +108,9 @@ impl Driver {
     fn trouble(&self) {
         for _ in 0..self.case.passes {
             self.sim.between_runs();
+            if self.case.answers {
+                self.answer(30);
+            }
             let lift = self.sim.draw(|random| random.chance(20));
             let own = self.states().own();
             self.run(&own, lift, false);
@@ -119,13 +122,24 @@ impl Driver {
 
     /// Faults have stopped, and nobody edits: the sides must agree soon, and stay as they are.
     fn peace(&self) {
-        let own = self.states().own();
         let happened = self.sim.happened();
         let shaking = [Act::Crash, Act::PutBack, Act::PutBackState, Act::LoseState];
-        let shaken = shaking
-            .iter()
-            .any(|act| happened.get(act).is_some_and(|&n| n > 0));
-        let passes_max = if shaken { 3 } else { 2 };
+        let shook = |act: &Act| happened.get(act).is_some_and(|&times| times > 0);
+        self.settle(if shaking.iter().any(shook) { 3 } else { 2 });
+        self.idle();
+        if self.case.answers && self.sim.violations().is_empty() && self.answer(100) > 0 {
+            self.settle(2);
+            self.idle();
+            if self.sim.violations().is_empty() && !self.conflicts(true).is_empty() {
+                let text = "G23: every open conflict was answered, and one is left";
+                self.sim.violate(text.to_owned());
+            }
+        }
+    }
+
+    /// Runs until the link has settled: soon.
+    fn settle(&self, passes_max: usize) {
+        let own = self.states().own();
         let (mut passes, mut lift) = (0, false);
         while self.sim.violations().is_empty() {
             let ended = self.run(&own, lift, false).1;
@@ -142,6 +156,11 @@ impl Driver {
                     .violate(format!("G1: after {passes} passes: {why}"));
             }
         }
+    }
+
+    /// G4, G22: what has settled stays as it is.
+    fn idle(&self) {
+        let own = self.states().own();
         for _ in 0..self.case.idle_passes {
             if !self.sim.violations().is_empty() {
                 return;
@@ -154,6 +173,38 @@ impl Driver {
                 self.sim.violate(String::from("G4: an idle run wrote"));
             }
         }
+    }
+
+    /// People decide conflicts, `percent` of those that are open and, unless that is all of them, some that are closed;
+    /// returns how many of the open ones.
+    fn answer(&self, percent: usize) -> usize {
+        let mut store = Store::open(&self.states().own(), "unborn").unwrap();
+        let mut answered = 0;
+        for conflict in store.conflicts(&ConflictFilter::default()).unwrap() {
+            let open = conflict.decision == "open";
+            let percent = match (open, percent) {
+                (true, percent) => percent,
+                (false, 100) => 0,
+                (false, _) => 10,
+            };
+            if self.sim.draw(|random| random.chance(percent)) {
+                let side = self.sim.draw(|random| random.pick(&Side::BOTH));
+                self.sim.note(|| format!("answer {}: {side}", conflict.id));
+                // A later conflict may have taken its place.
+                let taken = store.answer(conflict.id, &Answer::Side(side)).is_ok();
+                answered += usize::from(open && taken);
+            }
+        }
+        answered
+    }
+
+    fn conflicts(&self, open: bool) -> Vec<PastConflict> {
+        let store = Store::open(&self.states().own(), "unborn").unwrap();
+        let filter = ConflictFilter {
+            open,
+            ..ConflictFilter::default()
+        };
+        store.conflicts(&filter).unwrap()
     }
 
     /// What the script leaves to us, within a step of a run or between two.
@@ -308,13 +359,8 @@ impl Driver {
             let held = states.on_record(&states.second());
             self.audit().conflicts(&self.sim, true, &held);
         }
-        let store = Store::open(&states.own(), "unborn").ok()?;
-        let open = ConflictFilter {
-            open: true,
-            ..ConflictFilter::default()
-        };
-        let open = store.conflicts(&open).unwrap();
-        settled(&self.sim, &self.case, &open).err()
+        drop(states);
+        settled(&self.sim, &self.case, &self.conflicts(true)).err()
     }
 
     /// Says where the target of a one-way link differs from its source.

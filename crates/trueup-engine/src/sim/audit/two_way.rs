@@ -114,9 +114,25 @@ fn place(sim: &Sim, conflict: &PastConflict, records: &Sides<Option<Vec<Owned>>>
     }
 }
 
+/// Every open conflict is about two records that differ now.
+fn stands(sim: &Sim, open: &[PastConflict]) -> Result<(), String> {
+    for conflict in open {
+        let name = &conflict.collection.source;
+        let told = Sides::by(|side| record_of(conflict, side));
+        let key = told.source.as_ref().or(told.target.as_ref());
+        let key = key.map(|record| record[..1].to_vec()).unwrap_or_default();
+        let found = Sides::by(|side| sim.memory(side).record(name, &key));
+        if found.source == found.target {
+            return Err(format!("G23: {name}: open, but they agree: {found:?}"));
+        }
+    }
+    Ok(())
+}
+
 /// Says why a link is not settled, whose last run ended well: the sides differ where no conflict is open, something is
 /// lost, or something has returned.
 pub(in crate::sim) fn settled(sim: &Sim, case: &Case, open: &[PastConflict]) -> Result<(), String> {
+    stands(sim, open)?;
     let mut held = Vec::new();
     for (index, name) in case.setting.collections.iter().enumerate() {
         let here = Sides::by(|side| sim.memory(side).records(name));
