@@ -258,12 +258,12 @@ impl ConflictList {
 }
 
 /// An error for people: the message, its causes, and what to do.
+///
+/// A message of several lines quotes what somebody wrote, with a mark below it. Each further line has a bar before it, so
+/// that none can be taken for another part of the error.
 fn describe(error: &Error) -> String {
-    let mut lines = format!(
-        "error[{}]: {}\n",
-        error.kind().name(),
-        escape::line(error.message())
-    );
+    let message = escape::lines(error.message()).replace('\n', "\n  | ");
+    let mut lines = format!("error[{}]: {message}\n", error.kind().name());
     let mut cause = error.source();
     for _ in 0..CAUSES_MAX {
         let Some(shown) = cause else { break };

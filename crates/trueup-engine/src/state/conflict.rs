@@ -18,6 +18,7 @@ use super::pair::{CollectionId, Ends};
 use super::{LinkId, RunId, Store, blob};
 use row::{SELECT, Shape, Stored, digest_bytes, past};
 use rusqlite::{OptionalExtension, params};
+use std::collections::BTreeMap;
 use std::fmt;
 use trueup_core::batch::Batch;
 use trueup_core::conflict::{Conflict, ConflictKind, Ruling};
@@ -121,53 +122,65 @@ impl Store {
         reason: Option<&str>,
         now_ms: i64,
     ) -> Result<()> {
-        if !conflict.ruling().is_open() {
+        let one = (conflict.clone(), reason.map(str::to_owned));
+        self.open_conflicts(link, run, collection, std::slice::from_ref(&one), now_ms)
+    }
+
+    /// Puts conflicts on record as [`Store::open_conflict`] does one, each with the reason it is open for, in one
+    /// transaction; none where nothing is new.
+    ///
+    /// # Errors
+    /// As [`Store::open_conflict`].
+    pub fn open_conflicts(
+        &mut self,
+        link: &LinkId,
+        run: RunId,
+        collection: CollectionId,
+        conflicts: &[(Conflict, Option<String>)],
+        now_ms: i64,
+    ) -> Result<()> {
+        if conflicts.iter().any(|(one, _)| !one.ruling().is_open()) {
             return Err(Error::bug("a conflict that was decided is no open one"));
         }
         self.check_run(link, run)?;
-        let stored = Stored::of(conflict);
-        match self.is_on_record(collection, conflict.key(), &stored, reason)? {
-            OnRecord::No => {}
-            OnRecord::ForAnotherReason => {
-                return self.change(link, "record why a conflict is open", |change| {
-                    change.complete(collection)?;
-                    change.transaction.execute(
-                        "UPDATE conflict SET reason = ?3 WHERE collection = ?1 AND key = ?2 AND stage = 'open'",
-                        params![collection.0, conflict.key(), reason],
-                    )?;
-                    Ok(())
-                });
+        let mut news = Vec::new();
+        for (conflict, reason) in conflicts {
+            let (stored, reason) = (Stored::of(conflict), reason.as_deref());
+            match self.is_on_record(collection, conflict.key(), &stored, reason)? {
+                OnRecord::Same => {}
+                found => news.push((conflict, stored, reason, found)),
             }
-            OnRecord::Same => return Ok(()),
         }
-        self.change(link, "record an open conflict", |change| {
-            let shape = Shape::present(change, collection)?;
-            shape.fits(conflict)?;
-            change.transaction.execute(
-                "INSERT INTO conflict (collection, shape, stage, decision, run, at_ms, ruling, key, \
-                 source_record, target_record, reason) \
-                 VALUES (?1, ?2, 'open', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
-                 ON CONFLICT (collection, key) WHERE stage = 'open' DO UPDATE SET \
-                 shape = excluded.shape, run = excluded.run, at_ms = excluded.at_ms, \
-                 ruling = excluded.ruling, source_record = excluded.source_record, \
-                 target_record = excluded.target_record, reason = excluded.reason, answer = NULL, \
-                 note = iif(answer IS NULL, note, \
-                            'a record changed before the answer was carried out; decide again')",
-                params![
-                    collection.0,
-                    shape.id,
-                    conflict.ruling().resolution.name(),
-                    change.run.0,
-                    now_ms,
-                    stored.ruling,
-                    conflict.key(),
-                    stored.records.source,
-                    stored.records.target,
-                    reason
-                ],
-            )?;
+        if news.is_empty() {
+            return Ok(());
+        }
+        self.change(link, "record open conflicts", |change| {
+            change.complete(collection)?;
+            for (conflict, stored, reason, found) in &news {
+                match found {
+                    OnRecord::Same => {}
+                    OnRecord::ForAnotherReason => {
+                        change.transaction.execute(
+                            "UPDATE conflict SET reason = ?3 WHERE collection = ?1 AND key = ?2 AND stage = 'open'",
+                            params![collection.0, conflict.key(), reason],
+                        )?;
+                    }
+                    OnRecord::No => put_open(change, collection, conflict, stored, *reason, now_ms)?,
+                }
+            }
             Ok(())
         })
+    }
+
+    /// The open conflicts of a collection, by key.
+    pub fn open_keys(&self, collection: CollectionId) -> Result<BTreeMap<Vec<u8>, ConflictId>> {
+        let found = self.read_all(
+            "read the open conflicts",
+            "SELECT key, id FROM conflict WHERE collection = ?1 AND stage = 'open'",
+            [collection.0],
+            |row| Ok((row.get(0)?, ConflictId(row.get(1)?))),
+        )?;
+        Ok(found.into_iter().collect())
     }
 
     /// Closes the key's open conflict, where there is one: `how` it ended without a decision (`agreed`), and the digest
@@ -365,6 +378,43 @@ enum OnRecord {
     No,
     ForAnotherReason,
     Same,
+}
+
+/// Puts one open conflict on record, in place of the key's.
+fn put_open(
+    change: &Change<'_>,
+    collection: CollectionId,
+    conflict: &Conflict,
+    stored: &Stored,
+    reason: Option<&str>,
+    now_ms: i64,
+) -> Attempt<()> {
+    let shape = Shape::present(change, collection)?;
+    shape.fits(conflict)?;
+    change.transaction.execute(
+        "INSERT INTO conflict (collection, shape, stage, decision, run, at_ms, ruling, key, \
+         source_record, target_record, reason) \
+         VALUES (?1, ?2, 'open', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+         ON CONFLICT (collection, key) WHERE stage = 'open' DO UPDATE SET \
+         shape = excluded.shape, run = excluded.run, at_ms = excluded.at_ms, \
+         ruling = excluded.ruling, source_record = excluded.source_record, \
+         target_record = excluded.target_record, reason = excluded.reason, answer = NULL, \
+         note = iif(answer IS NULL, note, \
+                    'a record changed before the answer was carried out; decide again')",
+        params![
+            collection.0,
+            shape.id,
+            conflict.ruling().resolution.name(),
+            change.run.0,
+            now_ms,
+            stored.ruling,
+            conflict.key(),
+            stored.records.source,
+            stored.records.target,
+            reason
+        ],
+    )?;
+    Ok(())
 }
 
 fn unknown(id: ConflictId) -> Error {

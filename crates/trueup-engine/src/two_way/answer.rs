@@ -12,6 +12,7 @@ use trueup_core::cast;
 use trueup_core::digest::Digest;
 use trueup_core::encode;
 use trueup_core::side::{Side, Sides};
+use trueup_core::types::Type;
 use trueup_core::value::Value;
 
 /// An answer that is to be carried out.
@@ -99,36 +100,8 @@ fn record(object: &Json, conflict: &PastConflict, joint: &Joint) -> Result<Batch
             let held = conflict.records[side].as_ref()?;
             Some(held.record(0).value(field))
         });
-        match meaning(member, shown.clone()) {
-            Meaning::Held(value) => {
-                record.push(value);
-                continue;
-            }
-            Meaning::Either => {
-                let name = names.source[field];
-                return Err(format!(
-                    "both sides' values of field={name} are written alike; take a side"
-                ));
-            }
-            Meaning::Other => {}
-        }
-        let like = shown.into_iter().find(|value| !value.is_null());
-        let text;
-        let value = match member {
-            Json::Null => Value::Null,
-            Json::Bool(value) => Value::Bool(*value),
-            Json::String(value) => Value::Text(value),
-            Json::Number(number) => {
-                text = number.to_string();
-                number.as_i64().map_or(Value::Decimal(&text), Value::Int)
-            }
-            Json::Array(_) | Json::Object(_) => {
-                text = member.to_string();
-                Value::Json(&text)
-            }
-        };
-        push(value, *ty, like, &mut record)
-            .map_err(|()| format!("field={} does not fit type={ty}", names.source[field]))?;
+        let name = names.source[field];
+        push(member, *ty, shown, &mut record).map_err(|why| format!("field={name} {why}"))?;
     }
     let key = joint.shared.key();
     let held = conflict
@@ -151,23 +124,47 @@ fn record(object: &Json, conflict: &PastConflict, joint: &Joint) -> Result<Batch
     }
 }
 
-/// Pushes `value` as `ty`. Where values pass unread, the class of the value that stands there says what is meant.
-fn push(
-    value: Value<'_>,
-    ty: trueup_core::types::Type,
-    like: Option<Value<'_>>,
+/// Pushes what a person wrote for one field: one of the values that were `shown`, or else a value of `ty`. Where values
+/// pass unread, the class of the value that stands there says what is meant.
+fn push<'a>(
+    written: &Json,
+    ty: Type,
+    shown: impl Iterator<Item = Value<'a>> + Clone,
     into: &mut Batch,
-) -> Result<(), ()> {
-    use trueup_core::types::Type;
-    let ty = match (ty, like) {
+) -> Result<(), String> {
+    match meaning(written, shown.clone()) {
+        Meaning::Held(value) => {
+            into.push(value);
+            return Ok(());
+        }
+        Meaning::Either => {
+            return Err("is written alike for both sides and differs; take a side".to_owned());
+        }
+        Meaning::Other => {}
+    }
+    let text;
+    let value = match written {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(*value),
+        Json::String(value) => Value::Text(value),
+        Json::Number(number) => {
+            text = number.to_string();
+            number.as_i64().map_or(Value::Decimal(&text), Value::Int)
+        }
+        Json::Array(_) | Json::Object(_) => {
+            text = written.to_string();
+            Value::Json(&text)
+        }
+    };
+    let like = shown.into_iter().find(|value| !value.is_null());
+    let wanted = match (ty, like) {
         (Type::Any, Some(like)) => type_of(like),
         (ty, _) => ty,
     };
-    cast::push(value, ty, into).map_err(|_| ())
+    cast::push(value, wanted, into).map_err(|_| format!("does not fit type={ty}"))
 }
 
-fn type_of(value: Value<'_>) -> trueup_core::types::Type {
-    use trueup_core::types::Type;
+fn type_of(value: Value<'_>) -> Type {
     match value {
         Value::Bool(_) => Type::Bool,
         Value::Int(_) => Type::Int {

@@ -23,14 +23,14 @@ mod outlook;
 mod pass;
 mod prepare;
 mod prove;
-mod spelling;
 mod ring;
+mod spelling;
 mod summary;
 mod work;
 
 pub use config::{ConflictRule, PolicySpec, TwoWay};
-pub use spelling::spelled;
 pub(crate) use outlook::plan;
+pub use spelling::spelled;
 
 use crate::link::{Link, World};
 use crate::report::Report;

@@ -1,7 +1,6 @@
 //! The plan of a two-way link: what [`run`](super::run) would write, on both sides. Writes nothing, anywhere.
 
 use super::decide::{Before, Decided, decide};
-use super::pass::open_keys;
 use super::prepare::Joint;
 use super::summary::{self, Found};
 use super::work::Work;
@@ -45,7 +44,7 @@ pub(crate) fn plan(
                 store,
                 collection: known.as_ref().map(|known| known.id),
                 complete: known.as_ref().is_some_and(|known| known.complete),
-                open: open_keys(store, &id.durable, joint)?,
+                open: BTreeMap::new(),
                 answers: BTreeMap::new(),
                 batch: 0,
             };

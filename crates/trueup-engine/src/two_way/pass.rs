@@ -139,7 +139,7 @@ impl Passing<'_, '_> {
         let mut snapshots: Sides<Box<dyn Snapshot>> = Sides::new(source, target);
         let mut decided = Vec::new();
         for (joint, known) in joints.iter().zip(&opened.collections) {
-            let open = open_keys(self.store, &self.id.durable, joint)?;
+            let open = self.store.open_keys(known.id)?;
             let mut answers = BTreeMap::new();
             let mut refused = Vec::new();
             for (id, key, answer, conflict) in self.store.answers(known.id)? {
@@ -231,23 +231,6 @@ impl Passing<'_, '_> {
         self.world.failpoints.pass("two-way.conflicts-recorded")?;
         Ok(keys)
     }
-}
-
-/// The conflicts of one collection that are on record as open, by key.
-pub(super) fn open_keys(
-    store: &Store,
-    durable: &str,
-    joint: &Joint,
-) -> Result<BTreeMap<Vec<u8>, crate::state::ConflictId>> {
-    let filter = ConflictFilter {
-        open: true,
-        link: Some(durable.to_owned()),
-        ..ConflictFilter::default()
-    };
-    let names = joint.names();
-    let found = store.conflicts(&filter)?;
-    let ours = found.into_iter().filter(|c| c.collection == names);
-    Ok(ours.map(|conflict| (conflict.key, conflict.id)).collect())
 }
 
 impl Ruled {

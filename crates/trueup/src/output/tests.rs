@@ -451,7 +451,7 @@ fn an_error_says_what_why_and_what_to_do() {
         .hint("try again");
     assert_eq!(
         describe(&error),
-        "error[unavailable]: no\\nconnection\n  because: inner\n  because: innermost\n  hint: try again\n"
+        "error[unavailable]: no\n  | connection\n  because: inner\n  because: innermost\n  hint: try again\n"
     );
     assert_eq!(describe(&Error::config("x")), "error[config]: x\n");
 }

@@ -104,6 +104,7 @@ fn state(folder: &Path) {
     let pending = Pending {
         key: b"7".to_vec(),
         base: Base::Unknown,
+        kept: None,
         conflict: Some((conflict("7", decided, Some(&old), Some(&new)), None)),
     };
     let token = Token([1; 16]);

