@@ -1,26 +1,17 @@
 //! Nothing dies here: both sides are edited, a run follows, and both must hold what the reference says.
 
-use super::shape::{EXPRESSIONS, RULES, Rules, SOURCE};
+use super::shape::{RULES, SOURCE};
 use super::world::{World, server};
 use crate::support::{self, Dice, attempt};
 use std::fs;
 
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 3;
 const EDITS: usize = 30;
 
 #[test]
 fn two_way_agrees() {
-    agrees(&RULES);
-}
-
-#[test]
-fn two_way_agrees_where_expressions_decide() {
-    agrees(&[EXPRESSIONS]);
-}
-
-fn agrees(rules: &[Rules]) {
     let (server, seed) = (server(), Dice::seed());
-    for (index, &rules) in rules.iter().enumerate() {
+    for (index, rules) in RULES.into_iter().enumerate() {
         attempt(&format!("TRUEUP_SEED={seed} rules={index}"), || {
             let mut world = World::new(&server, seed.wrapping_add(index as u64), rules, false);
             world.look();
@@ -44,9 +35,7 @@ fn agrees(rules: &[Rules]) {
 /// Nothing was edited: nothing is written, not even with the sides named the other way round.
 fn idle(world: &mut World) {
     for _ in 0..2 {
-        world.look();
         world.expect_idle();
-        world.judge(false);
         world.swapped ^= true;
     }
 }

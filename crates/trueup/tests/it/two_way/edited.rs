@@ -14,7 +14,7 @@ const EDITS: usize = 24;
 /// Edits of one writer in the middle of a run.
 const EDITS_WITHIN: usize = 8;
 /// How often somebody writes while a run goes on that is not stopped.
-const WRITES_MAX: usize = 60;
+const WRITES_MAX: usize = 16;
 /// Runs after which the sides must have settled.
 const RUNS_MAX: usize = 2;
 
@@ -137,14 +137,14 @@ fn two_way_while_edited() {
     world.edit(EDITS);
     let measured = Measured::of(&mut world);
     let (mut ledger, mut made) = (Ledger::default(), 0);
-    for index in 0..6 {
+    for index in 0..4 {
         let seed = seed.wrapping_add(index);
         attempt(&format!("TRUEUP_SEED={seed}"), || {
             made += live(&server, seed, 5, &measured, &mut ledger);
         });
     }
     assert!(
-        made > 100,
+        made > 60,
         "only {made} edits were made in the middle of runs"
     );
 }

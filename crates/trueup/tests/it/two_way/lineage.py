@@ -10,7 +10,7 @@ field is unique, so that it tells who wrote it, and who had seen it. Exit code 0
 What must hold, once the sides have settled:
 - both sides are the same, but for records with an open conflict;
 - every value written is still there, or was replaced or deleted by a writer who had seen it, or is on record in a conflict;
-- no value that was deleted by a writer who had seen it is there, unless a conflict on record says why;
+- no value is back at the side where a writer deleted it who had seen it, unless a conflict on record says why;
 - every conflict is true: neither value's writer had seen the other's.
 
 Where one side was put back from an older copy, only what was written at the other SYSTEM must not be lost.
@@ -58,17 +58,17 @@ def read_trial(folder):
         sides = {side: known(one[side], one["collection"]) for side in ("source", "target")}
         at = key(known(one["key"], one["collection"]), one["collection"])
         conflicts.append(dict(sides, at=at, kind=one["kind"], fields=one["fields"], decision=one["decision"]))
-    held = {side: places.dump(place, collections) for side, place in said["sides"].items()}
+    held = {place.partition(":")[0]: places.dump(place, collections) for place in said["sides"].values()}
     return {"held": held, "writes": writes, "conflicts": conflicts, "traced": traced}
 
 
 def judge(held, writes, conflicts, traced, only=None):
     findings = []
     open_ones = {one["at"] for one in conflicts if one["decision"] == "open"}
-    for at in sorted(set(held["source"]) | set(held["target"])):
-        source, target = held["source"].get(at), held["target"].get(at)
-        if source != target and at not in open_ones:
-            findings.append(f"the sides differ: {at} {source} {target}")
+    for at in sorted(set().union(*held.values())):
+        one, other = (records.get(at) for records in held.values())
+        if one != other and at not in open_ones:
+            findings.append(f"the sides differ: {at} {one} {other}")
     for field in traced:
         findings += judge_field(field, held, writes, conflicts, only)
     return findings
@@ -76,14 +76,14 @@ def judge(held, writes, conflicts, traced, only=None):
 
 def judge_field(field, held, writes, conflicts, only):
     there, written, seen, deleted, parent, recorded, explained = set(), {}, set(), set(), {}, set(), set()
-    for side in held.values():
-        there |= {(at, record[field]) for at, record in side.items()}
+    for side, records in held.items():
+        there |= {(at, record[field], side) for at, record in records.items()}
     for at, before, after, side in writes:
         old, new = (None if record is None else record[field] for record in (before, after))
         if old is not None and old != new:
             seen.add((at, old))
         if old is not None and after is None:
-            deleted.add((at, old))
+            deleted.add((at, old, side))
         if new is not None and new != old:
             if (at, new) in written:
                 raise SystemExit(f"a value was written twice: {field} {at} {new}")
@@ -94,13 +94,16 @@ def judge_field(field, held, writes, conflicts, only):
         recorded |= {(one["at"], value) for value in values}
         if one["kind"] in ("delete/update", "join"):
             explained.add(one["at"])
-    lost = [value for value, side in written.items() if value not in there | seen | recorded and only in (None, side)]
-    findings = [f"{field}: lost without a trace: {value}{story(value[0], field, held, writes, conflicts)}" for value in lost]
+    left = {(at, value) for at, value, _ in there} | seen | recorded
+    lost = [value for value, side in written.items() if value not in left and only in (None, side)]
+    returned = [(at, value) for at, value, _ in sorted(there & deleted)]
+    returned = [value for value in returned if value not in recorded and value[0] not in explained]
+    findings = []
+    for what, values in (("lost without a trace", lost), ("a deleted value is back", [] if only else returned)):
+        for value in values:
+            findings.append(f"{field}: {what}: {value}{story(value[0], field, held, writes, conflicts)}")
     if only:
         return findings
-    returned = {(at, value) for at, value in there & deleted if at not in explained}
-    for value in sorted(returned):
-        findings.append(f"{field}: a deleted value is back: {value}{story(value[0], field, held, writes, conflicts)}")
     for one in conflicts:
         if field in one["fields"] and one["kind"] in ("update/update", "insert/insert"):
             source, target = one["source"][field], one["target"][field]

@@ -280,7 +280,7 @@ pub(super) const SOURCE: Rules = Rules {
     ..MANUAL
 };
 
-pub(super) const RULES: [Rules; 5] = [
+pub(super) const RULES: [Rules; 6] = [
     MANUAL,
     SOURCE,
     Rules {
@@ -311,18 +311,16 @@ pub(super) const RULES: [Rules; 5] = [
         ],
         ..MANUAL
     },
+    Rules {
+        default: "target",
+        collections: &[(
+            "kept",
+            "cel:source.qty > target.qty ? \"source\" : \"target\"",
+        )],
+        fields: &[("items.name", "cel:source_value + \" / \" + target_value")],
+        ..MANUAL
+    },
 ];
-
-/// Expressions decide.
-pub(super) const EXPRESSIONS: Rules = Rules {
-    default: "target",
-    collections: &[(
-        "kept",
-        "cel:source.qty > target.qty ? \"source\" : \"target\"",
-    )],
-    fields: &[("items.name", "cel:source_value + \" / \" + target_value")],
-    ..MANUAL
-};
 
 impl Rules {
     /// Returns them as options of the command line.

@@ -169,6 +169,8 @@ class Lineage(unittest.TestCase):
         (["- 1", "1 2", "2 3", "3 4"], "4", "4", ["update/update:4:2:source"], ["false"]),
         (["- 1", "1 -"], "-", "-", [], []),
         (["- 1", "1 -"], "1", "1", [], ["back"]),
+        (["- 1", "1 -", "- 2"], "2", "1", ["update/update:2:1:open"], []),
+        (["- 1", "1 -", "- 2"], "1", "1", ["update/update:2:1:target"], []),
         (["- 1", "1 -", "1 2"], "2", "2", ["delete/update:-:2:target"], []),
         (["- 1", "1 -", "1 2"], "-", "-", [], ["lost"]),
         (["- 1", "1 -", "- 2"], "2", "2", [], []),
@@ -181,7 +183,8 @@ class Lineage(unittest.TestCase):
 
     def check(self, writes, source, target, conflicts, words):
         at = ("c", "[1]")
-        held = {side: {} if value == "-" else {at: {"n": value}} for side, value in (("source", source), ("target", target))}
+        sides = (("sqlite", source), ("postgres", target))
+        held = {side: {} if value == "-" else {at: {"n": value}} for side, value in sides}
         writes = [(at, *map(self.record, write.split(" ")), "sqlite") for write in writes]
         listed = []
         for one in conflicts:

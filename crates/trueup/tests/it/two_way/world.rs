@@ -169,9 +169,7 @@ impl World {
         self.runs += 1;
         let run = Trueup::new(self.folder.path()).sync(self.addresses());
         let run = run.arguments(["--two-way", "--json", "--quiet", "--batch-records", BATCH]);
-        let names = COLLECTIONS.map(|collection| collection.name).join(",");
-        run.arguments(["--collections", &names])
-            .arguments(self.rules.options())
+        run.arguments(self.rules.options())
     }
 
     /// Runs the command to its end, which must be a good one, and puts down the conflicts on record. Returns how the
