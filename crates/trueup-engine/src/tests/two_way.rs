@@ -1,6 +1,7 @@
 //! Both ways without faults: who changed what is told from the base, and conflicts from everything else.
 
 use super::Pair;
+use crate::certificate::Certificate;
 use crate::report::Report;
 use crate::state::{Answer, ConflictFilter, ConflictId, PastConflict};
 use crate::two_way::{PolicySpec, TwoWay};
@@ -67,7 +68,12 @@ impl Pair {
     pub(super) fn settle(&self) -> Report {
         let report = self.run().unwrap();
         assert_eq!((report.equal, report.exit_code()), (true, 0), "{report:?}");
-        assert!(report.certificate.as_ref().is_some_and(|c| c.is_clean()));
+        assert!(
+            report
+                .certificate
+                .as_ref()
+                .is_some_and(Certificate::is_clean)
+        );
         self.assert_same("people");
         let logs = (self.source.log().len(), self.target.log().len());
         let again = self.run().unwrap();

@@ -137,7 +137,7 @@ impl Carrier<'_> {
         }
         for (index, rest) in rests.iter_mut().enumerate() {
             for (work, reason) in rest.blocked.drain(..) {
-                self.refuse(index, &work, None, reason)?;
+                self.refuse(index, &work, None, &reason)?;
             }
         }
         Ok(())
@@ -206,8 +206,8 @@ impl Carrier<'_> {
         let token = fresh(self.world)?;
         let mut sending = Sending::new(joint, side, token);
         for work in works {
-            if let Err((work, field, reason)) = sending.take(work, largest, &mut rest.fresh) {
-                self.refuse(index, &work, Some(field), reason)?;
+            if let Err(misfit) = sending.take(work, largest, &mut rest.fresh) {
+                self.refuse(index, &misfit.work, misfit.field, &misfit.reason)?;
             }
         }
         if sending.works.is_empty() {
@@ -288,15 +288,12 @@ impl Carrier<'_> {
             let Some(work) = works.next() else {
                 return Err(Error::bug("a write belongs to no decision"));
             };
-            let work = match work {
-                Some(work) => work,
-                // The copy of a keep-both: what it holds is in the conflict's record as well.
-                None => {
-                    if matches!(outcome, Outcome::Applied(_)) {
-                        self.tally.done[index].written[side].add(ops[place]);
-                    }
-                    continue;
+            // Without a work of its own it is the copy of a keep-both: what it holds is in the conflict's record as well.
+            let Some(work) = work else {
+                if matches!(outcome, Outcome::Applied(_)) {
+                    self.tally.done[index].written[side].add(ops[place]);
                 }
+                continue;
             };
             match outcome {
                 Outcome::Applied(_) | Outcome::Unchanged => {
@@ -316,7 +313,7 @@ impl Carrier<'_> {
                 Outcome::Rejected {
                     reason,
                     blocked: false,
-                } => self.refuse(index, &work, None, reason)?,
+                } => self.refuse(index, &work, None, &reason)?,
                 Outcome::Unknown => {
                     return Err(Error::bug(
                         "an endpoint answered a batch, but not for each write",
@@ -353,7 +350,7 @@ impl Carrier<'_> {
         index: usize,
         work: &Work,
         field: Option<String>,
-        reason: String,
+        reason: &str,
     ) -> Result<()> {
         let side = self.joints[index].user[work.step.side];
         let key = key_digest(&work.key);

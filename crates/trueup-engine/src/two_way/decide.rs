@@ -98,7 +98,7 @@ pub(super) type Snapshots = Sides<Option<Box<dyn Snapshot>>>;
 /// Compares one collection. A side without a snapshot has no such collection yet.
 pub(super) fn decide(
     joint: &Joint,
-    before: Before<'_>,
+    before: &Before<'_>,
     snapshots: &mut Snapshots,
     world: &World<'_>,
 ) -> Result<Decided> {
@@ -116,7 +116,7 @@ pub(super) fn decide(
         }
     }
     let limits = world.limits;
-    let mut decider = Decider::new(joint, &before, world);
+    let mut decider = Decider::new(joint, before, world);
     let stream = |side: Side, snapshot, sorted| -> Result<Stream<'_>> {
         let snapshot: &mut Option<Box<dyn Snapshot>> = snapshot;
         let sorted: &mut Option<Sorted> = sorted;
@@ -344,7 +344,7 @@ impl<'a> Decider<'a> {
                 self.close(key)?;
             }
             let work = self.work(key, found, seen, base, &decision)?;
-            return self.push(work);
+            return self.push(&work);
         }
         if let Some(ruling) = decision.conflict {
             self.entry.clear();
@@ -422,7 +422,7 @@ impl<'a> Decider<'a> {
         Ok(())
     }
 
-    fn push(&mut self, work: Work) -> Result<()> {
+    fn push(&mut self, work: &Work) -> Result<()> {
         for step in [Some(&work.step), work.then.as_ref()].into_iter().flatten() {
             self.planned[step.side].counts.add(step.op);
         }

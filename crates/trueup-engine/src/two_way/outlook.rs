@@ -53,7 +53,7 @@ pub(crate) fn plan(
                 answers: BTreeMap::new(),
                 batch: 0,
             };
-            let mut decided = decide(joint, before, &mut snapshots, world)?;
+            let mut decided = decide(joint, &before, &mut snapshots, world)?;
             for side in [Side::Target, Side::Source] {
                 print(joint, &mut decided, super::user(turned, side), form, out)?;
             }

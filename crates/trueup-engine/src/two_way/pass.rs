@@ -160,7 +160,7 @@ impl Passing<'_, '_> {
                 answers,
                 batch: self.run.0.unsigned_abs(),
             };
-            let mut one = decide(joint, before, &mut snapshots, self.world)?;
+            let mut one = decide(joint, &before, &mut snapshots, self.world)?;
             one.answered.extend(refused);
             decided.push(one);
         }

@@ -34,6 +34,13 @@ pub(super) struct Sending<'a> {
     held: Mutex<Vec<bool>>,
 }
 
+/// A work that a side cannot hold.
+pub(super) struct Misfit {
+    pub(super) work: Work,
+    pub(super) field: Option<String>,
+    pub(super) reason: String,
+}
+
 impl<'a> Sending<'a> {
     pub(super) fn new(joint: &'a Joint, side: Side, token: Token) -> Self {
         Self {
@@ -49,31 +56,47 @@ impl<'a> Sending<'a> {
         }
     }
 
-    /// Takes a work in, with its copy where it has one. Gives it back with the field and the reason when the side cannot
-    /// hold it.
+    /// Takes a work in, with its copy where it has one. Gives it back with what is wrong when the side cannot hold it, or
+    /// has no room for the copy: then nothing is overwritten.
     pub(super) fn take(
         &mut self,
         work: Work,
         largest: Option<i64>,
         given: &mut u64,
-    ) -> Result<(), (Work, String, String)> {
+    ) -> Result<(), Box<Misfit>> {
+        let mut copy = Batch::new(self.records.width());
+        let mut copied = None;
+        if let Some(loser) = &work.copy {
+            let made = fresh_copy(self.joint, loser.record(0), largest, given).and_then(|fresh| {
+                let written = self.shared.write(self.side, fresh.record(0), &mut copy);
+                written.map_err(|(_, reason)| reason)?;
+                Ok(key_of(self.shared, fresh.record(0)))
+            });
+            match made {
+                Ok(key) => copied = Some(key),
+                Err(reason) => {
+                    let reason = format!("no copy can be kept: {reason}");
+                    return Err(Box::new(Misfit {
+                        work,
+                        field: None,
+                        reason,
+                    }));
+                }
+            }
+        }
         let record = work.step.record.record(0);
         if let Err((field, reason)) = self.shared.write(self.side, record, &mut self.records) {
-            return Err((work, field, reason));
+            let field = Some(field);
+            return Err(Box::new(Misfit {
+                work,
+                field,
+                reason,
+            }));
         }
         self.ops.push(work.step.op);
-        let copy = work.copy.as_ref().map(|copy| copy.record(0));
-        let copy = copy.map(|copy| fresh_copy(self.joint, copy, largest, given));
         self.works.push(Some(work));
-        let Some(copy) = copy else { return Ok(()) };
-        // Without room for a fresh key the conflict's record is the only copy; it is complete.
-        if let Some(copy) = copy
-            && self
-                .shared
-                .write(self.side, copy.record(0), &mut self.records)
-                .is_ok()
-        {
-            let key = key_of(self.shared, copy.record(0));
+        if let Some(key) = copied {
+            self.records.push_record(copy.record(0));
             self.copies.insert(self.ops.len(), key);
             self.ops.push(Op::Insert);
             self.works.push(None);
@@ -175,20 +198,19 @@ fn key_of(shared: &Shared, record: Record<'_>) -> Vec<u8> {
     key
 }
 
-/// Makes the record that keep-both inserts: the loser's, under a key that nobody has. `None` when there is no such key.
+/// Makes the record that keep-both inserts: the loser's, under a key that nobody has.
 fn fresh_copy(
     joint: &Joint,
     record: Record<'_>,
     largest: Option<i64>,
     given: &mut u64,
-) -> Option<Batch> {
-    let fresh = joint.fresh.as_ref()?;
+) -> Result<Batch, String> {
+    let fresh = joint.fresh.as_ref().ok_or("its key has no room for one")?;
     let digest = encode::digest(record, &mut Vec::new());
     let mut copy = Batch::new(record.width());
     let number = if fresh.counts() { *given } else { 0 };
-    fresh
-        .fresh(record, digest, largest, number, &mut copy)
-        .ok()?;
+    let made = fresh.fresh(record, digest, largest, number, &mut copy);
+    made.map_err(|error| error.message().to_owned())?;
     *given += 1;
-    Some(copy)
+    Ok(copy)
 }

@@ -70,7 +70,7 @@ impl Decider<'_> {
         } else {
             (step(Side::Target, result), None)
         };
-        self.push(Work {
+        self.push(&Work {
             key: key.to_vec(),
             step,
             copy: None,
