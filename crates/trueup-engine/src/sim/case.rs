@@ -169,7 +169,7 @@ fn rates(random: &mut Random) -> Rates {
         (Act::Write, 60),
         (Act::Burst, 4),
         (Act::Break, 12),
-        (Act::LoseReply, 250),
+        (Act::LoseReply, 300),
         (Act::Late, 200),
         (Act::Land, 60),
         (Act::Ail, 8),
@@ -177,12 +177,12 @@ fn rates(random: &mut Random) -> Rates {
         (Act::Slow, 10),
         (Act::Poison, 6),
         (Act::BackUp, 10),
-        (Act::PutBack, 10),
+        (Act::PutBack, 16),
         (Act::Crash, 25),
         (Act::SecondEngine, 6),
         (Act::SecondEngineOfCopy, 15),
         (Act::CopyState, 10),
-        (Act::PutBackState, 10),
+        (Act::PutBackState, 12),
         (Act::LoseState, 4),
     ];
     let mut rates = Rates::default();

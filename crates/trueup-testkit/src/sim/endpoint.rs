@@ -4,7 +4,8 @@
 //! again by the next call, as the contract has it.
 
 use super::late::{self, Late, Said, Sent};
-use super::{Act, Author, Reading, RunId, Sim, fault};
+use super::runs::Author;
+use super::{Act, Reading, RunId, Sim, fault};
 use crate::faults::subset::{OwnedWrites, apply_without, key_of};
 use crate::owned::Owned;
 use std::sync::Arc;

@@ -4,7 +4,8 @@
 //! sent: of each record whether it may be replaced, and the marker's bytes for each set of stale writes. When the batch
 //! lands, a record that is still the same is judged the same, and another one is stale.
 
-use super::{Author, Inner};
+use super::Inner;
+use super::runs::Author;
 use crate::faults::subset::OwnedWrites;
 use crate::owned::Owned;
 use std::collections::BTreeMap;

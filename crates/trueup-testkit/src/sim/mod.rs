@@ -17,22 +17,26 @@ pub mod lineage;
 mod order;
 mod outside;
 pub mod random;
+mod runs;
+mod watch;
 
 #[cfg(test)]
 mod tests;
 
 pub use act::{Act, Outer, Rates};
+pub use runs::{Reading, RunId};
 
-use crate::memory::{Change, Memory};
+use crate::memory::Memory;
 use crate::owned::Owned;
 use crate::records::schema;
 use act::Script;
 use host::{Condition, Host};
 use late::Late;
-use lineage::{Ghosts, Lineage, Place};
+use lineage::Lineage;
 use order::Order;
 use random::Random;
-use std::collections::{BTreeMap, BTreeSet};
+use runs::Run;
+use std::collections::BTreeMap;
 use std::panic;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use trueup_core::endpoint::Endpoint;
@@ -46,10 +50,6 @@ const STEPS_MAX: u64 = 5_000;
 /// What a panic carries that stands for the death of an engine.
 #[derive(Clone, Copy, Debug)]
 pub struct Crash;
-
-/// The number of a run of an engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RunId(usize);
 
 /// What is simulated.
 #[derive(Clone, Debug)]
@@ -99,38 +99,6 @@ struct Inner {
     happened: BTreeMap<Act, u64>,
     /// Nobody can know who saw what: the sides are joined, and what one lacks is copied there.
     joining: bool,
-}
-
-/// One run of an engine.
-#[derive(Clone, Debug, Default)]
-struct Run {
-    /// Whether it runs inside a step of another.
-    nested: bool,
-    over: bool,
-    /// What was known of each side when it was read last.
-    seen: Sides<Option<Arc<Ghosts>>>,
-    /// Each time a side was read.
-    readings: Sides<Vec<Reading>>,
-    /// How often anything was committed, a claim too.
-    commits: u64,
-    /// How often anything but a claim was committed.
-    writes: u64,
-}
-
-/// What a run found when it read a side, and what it did to it then.
-#[derive(Clone, Debug, Default)]
-pub struct Reading {
-    /// The keys of each collection.
-    pub keys: Vec<BTreeSet<i64>>,
-    /// How many records were deleted from each collection.
-    pub deleted: BTreeMap<usize, u64>,
-}
-
-/// The run behind a commit, and what it knew.
-#[derive(Clone, Debug)]
-struct Author {
-    run: RunId,
-    seen: Sides<Option<Arc<Ghosts>>>,
 }
 
 impl std::fmt::Debug for Sim {
@@ -196,30 +164,6 @@ impl Sim {
     /// Forgets the hook, which may hold a handle to this world.
     pub fn forget_outer(&self) {
         self.lock().hook = None;
-    }
-
-    /// Begins a run of an engine; a `nested` one runs inside a step of another.
-    pub fn start(&self, nested: bool) -> RunId {
-        let mut inner = self.lock();
-        let id = inner.runs.len();
-        inner.runs.push(Run {
-            nested,
-            ..Run::default()
-        });
-        inner.note(|| format!("run {id} starts{}", if nested { " inside" } else { "" }));
-        RunId(id)
-    }
-
-    /// Ends a run: it may take no further step. What it still has in flight may land.
-    pub fn end(&self, run: RunId, how: &str) {
-        let mut inner = self.lock();
-        inner.runs[run.0].over = true;
-        inner.note(|| format!("run {} ends: {how}", run.0));
-    }
-
-    /// Tells whether no run began after this one.
-    pub fn is_last(&self, run: RunId) -> bool {
-        self.lock().runs.len() == run.0 + 1
     }
 
     /// Connects a run to a side.
@@ -308,28 +252,11 @@ impl Sim {
         look(&mut self.lock().lineage)
     }
 
-    /// Returns what was known of both sides when a run read them last.
-    pub fn seen(&self, run: RunId) -> Sides<Ghosts> {
-        let inner = self.lock();
-        let seen = &inner.runs[run.0].seen;
-        Sides::by(|side| seen[side].as_deref().cloned().unwrap_or_default())
-    }
-
     /// Returns the number of a collection.
     pub fn collection(&self, name: &str) -> Option<usize> {
         let inner = self.lock();
         let mut names = inner.setting.collections.iter();
         names.position(|known| *known == name)
-    }
-
-    /// Returns each time that the run read a side.
-    pub fn readings(&self, run: RunId, side: Side) -> Vec<Reading> {
-        self.lock().runs[run.0].readings[side].clone()
-    }
-
-    /// Returns how often the run committed anything but a claim.
-    pub fn writes(&self, run: RunId) -> u64 {
-        self.lock().runs[run.0].writes
     }
 
     /// Says whether what the sides agreed on is known: while it is not, what one side lacks is copied there.
@@ -340,11 +267,6 @@ impl Sim {
     /// Tells whether the sides are being joined.
     pub fn is_joining(&self) -> bool {
         self.lock().joining
-    }
-
-    /// Returns how often the run committed anything, claims included.
-    pub fn commits(&self, run: RunId) -> u64 {
-        self.lock().runs[run.0].commits
     }
 
     /// Returns how often a backup of a side was put back.
@@ -426,124 +348,6 @@ impl Sim {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    fn note(&mut self, text: impl FnOnce() -> String) {
-        let text = text();
-        for byte in text.bytes() {
-            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-        if self.setting.trace {
-            self.lines.push(text);
-        }
-    }
-
-    fn count(&mut self, act: Act, times: u64) {
-        *self.happened.entry(act).or_default() += times;
-    }
-
-    /// Tells whether `act` happens at this call.
-    fn happens(&mut self, act: Act) -> bool {
-        let happens = self.script.happens(act);
-        self.count(act, u64::from(happens));
-        happens
-    }
-
-    fn violate(&mut self, text: String) {
-        self.note(|| format!("VIOLATION {text}"));
-        self.violations.push(text);
-    }
-
-    /// The error of a call to a machine that is not well.
-    fn ailment(&mut self, side: Side, call: &str) -> Result<()> {
-        let steps = self.steps;
-        let host = &mut self.hosts[side];
-        if host.condition != Condition::Fine && steps >= host.until {
-            host.condition = Condition::Fine;
-        }
-        let writes = matches!(call, "claim" | "apply" | "create" | "mark" | "finish");
-        match host.condition {
-            Condition::Down => Err(fault(Kind::Unavailable, "the machine is down")),
-            Condition::Full if writes => Err(fault(Kind::Rejected, "the disk is full")),
-            Condition::ReadOnly if writes => Err(fault(Kind::Auth, "the rights were taken away")),
-            _ => Ok(()),
-        }
-    }
-
-    /// Takes in what was committed at `side`: by a run, or by an outside writer. Returns the moment it led to.
-    fn observe(&mut self, side: Side, by: Option<&Author>) -> usize {
-        if let Some(changes) = self.hosts[side].news() {
-            if let Some(by) = by {
-                self.runs[by.run.0].commits += 1;
-            }
-            for change in &changes {
-                self.changed(side, change, by);
-            }
-            self.hosts[side].keep();
-        }
-        self.hosts[side].moments.len() - 1
-    }
-
-    fn changed(&mut self, side: Side, change: &Change, by: Option<&Author>) {
-        let place = self.place(change);
-        self.note(|| {
-            let who = if by.is_some() { "engine" } else { "outside" };
-            let (before, after) = (&change.before, &change.after);
-            format!(
-                "  {} {place:?} by {who}: {before:?} -> {after:?}",
-                side.name()
-            )
-        });
-        let Some(Author { run, seen }) = by else {
-            if side == Side::Source {
-                self.order.source(place, change.after.as_deref());
-            }
-            return;
-        };
-        if change.after.is_none()
-            && let Some(reading) = self.runs[run.0].readings[side].last_mut()
-        {
-            *reading.deleted.entry(place.0).or_default() += 1;
-        }
-        if !self.setting.two_way {
-            let verdict = match side {
-                Side::Source => Err("a one-way link wrote to its source".to_owned()),
-                Side::Target => self.order.target(place, change.after.as_deref()),
-            };
-            if let Err(why) = verdict {
-                self.violate(format!("G8: {place:?}: {why}"));
-            }
-        }
-        let mut ghost = self.hosts[side]
-            .ghosts
-            .get(&place)
-            .copied()
-            .unwrap_or_default();
-        for seen in Side::BOTH
-            .into_iter()
-            .filter_map(|side| seen[side].as_ref())
-        {
-            let seen = seen.get(&place).copied().unwrap_or_default();
-            ghost.known |= seen.known;
-            ghost.live |= seen.live;
-        }
-        match &change.after {
-            Some(record) => ghost.known |= self.lineage.behind(record),
-            None => ghost.live = lineage::Ids::default(),
-        }
-        Arc::make_mut(&mut self.hosts[side].ghosts).insert(place, ghost);
-    }
-
-    fn place(&self, change: &Change) -> Place {
-        let collections = &self.setting.collections;
-        let collection = collections
-            .iter()
-            .position(|name| *name == change.collection);
-        let record = change.after.as_ref().or(change.before.as_ref());
-        let key = record.map_or(-1, |record| key_of(record));
-        (collection.unwrap_or(usize::MAX), key)
     }
 }
 

@@ -62,7 +62,9 @@ impl Audit {
             Ended::Failed(error) => failed(over, error),
             Ended::Done(report) => {
                 verified(over, report);
-                if !two_way {
+                if two_way {
+                    two_way::told(over, report);
+                } else {
                     one_way::conserved(over, report);
                 }
             }

@@ -1,5 +1,7 @@
 //! What is particular to two-way links: conflicts are complete and true, nothing is lost, nothing returns.
 
+use super::Over;
+use crate::report::{CollectionReport, Report};
 use crate::sim::case::Case;
 use crate::state::PastConflict;
 use trueup_core::conflict::ConflictKind;
@@ -13,6 +15,27 @@ pub(super) fn content(conflict: &PastConflict) -> String {
     let records = Sides::by(|side| record_of(conflict, side));
     let (collection, key) = (&conflict.collection.source, &conflict.key);
     format!("{collection} {key:?} {:?} {records:?}", conflict.kind)
+}
+
+/// G11: every record that the run changed is counted, also where an answer was lost on the way; what went with a machine
+/// that was put back is not known to anybody.
+pub(super) fn told(over: &Over<'_>, report: &Report) {
+    if Side::BOTH.iter().any(|&side| over.sim.put_back(side) > 0) {
+        return;
+    }
+    let named = |one: &CollectionReport| over.sim.collection(&one.source);
+    for one in &report.collections {
+        let Some(index) = named(one) else { continue };
+        let sum: u64 = Side::BOTH
+            .map(|side| over.sim.changes(over.run, side, index))
+            .iter()
+            .sum();
+        let told = one.to_source.total() + one.to_target.total();
+        if sum != told {
+            over.sim
+                .violate(format!("G11: {sum} were changed, told {told}: {one:?}"));
+        }
+    }
 }
 
 /// Puts a conflict's values on record; a `fresh` one is judged.
