@@ -22,7 +22,8 @@ pub(super) enum Flaw {
 /// The rules for conflicts, in the order of the simulated sides.
 #[derive(Clone, Debug)]
 pub(super) struct Rules {
-    default: Policy,
+    /// `None`: an expression decides.
+    default: Option<Policy>,
     field: Option<(&'static str, Policy)>,
     on_delete: OnDelete,
     stamp: bool,
@@ -31,14 +32,15 @@ pub(super) struct Rules {
 impl Rules {
     fn of(random: &mut Random) -> Self {
         let whole = [
-            Policy::Manual,
-            Policy::Manual,
-            Policy::Source,
-            Policy::Target,
-            Policy::Newest,
-            Policy::KeepBoth(Side::Source),
-            Policy::Max,
-            Policy::Min,
+            Some(Policy::Manual),
+            Some(Policy::Manual),
+            Some(Policy::Source),
+            Some(Policy::Target),
+            Some(Policy::Newest),
+            Some(Policy::KeepBoth(Side::Source)),
+            Some(Policy::Max),
+            Some(Policy::Min),
+            None,
         ];
         let single = [Policy::Source, Policy::Target, Policy::Max, Policy::Manual];
         let default = random.pick(&whole);
@@ -47,7 +49,7 @@ impl Rules {
             default,
             field: field.map(|name| (name, random.pick(&single))),
             on_delete: random.pick(&[OnDelete::Keep, OnDelete::Wins]),
-            stamp: default == Policy::Newest,
+            stamp: default == Some(Policy::Newest),
         }
     }
 
@@ -57,13 +59,20 @@ impl Rules {
             true => PolicySpec::Named(policy.mirrored()),
             false => PolicySpec::Named(policy),
         };
+        let expression = || {
+            let (ours, theirs) = match turned {
+                true => ("target", "source"),
+                false => ("source", "target"),
+            };
+            PolicySpec::Expression(format!("{ours}.x > {theirs}.x ? \"{ours}\" : \"{theirs}\""))
+        };
         let rule = |(name, policy): (&str, Policy)| ConflictRule {
             collection: None,
             field: Some(name.to_owned()),
             policy: named(policy),
         };
         TwoWay {
-            default: named(self.default),
+            default: self.default.map_or_else(expression, named),
             rules: self.field.map(rule).into_iter().collect(),
             on_delete: vec![(None, self.on_delete)],
             stamps: match self.stamp {
@@ -184,6 +193,7 @@ fn rates(random: &mut Random) -> Rates {
         (Act::CopyState, 10),
         (Act::PutBackState, 12),
         (Act::LoseState, 4),
+        (Act::Stop, 6),
     ];
     let mut rates = Rates::default();
     for (act, rate) in most {

@@ -12,7 +12,7 @@ use crate::testing::{Silent, seeded};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use trueup_core::failpoint::Failpoints;
 use trueup_core::side::Side;
@@ -58,6 +58,7 @@ pub(super) struct Driver {
     pub(super) states: Mutex<States>,
     pub(super) audit: Mutex<Audit>,
     trust: Mutex<Option<Trust>>,
+    stop: AtomicBool,
     link: LinkId,
     random: Box<Random>,
 }
@@ -84,6 +85,7 @@ pub(super) fn simulate(case: &Case) -> Verdict {
         states: Mutex::new(States::new()),
         audit: Mutex::new(Audit::default()),
         trust: Mutex::new(None),
+        stop: AtomicBool::new(false),
         link: link_id(&sim, case),
         random: Box::new(seeded(case.seed)),
         sim,
@@ -230,6 +232,7 @@ impl Driver {
                 drop(states);
                 self.run(&second, false, true);
             }
+            Outer::Stop => self.stop.store(true, Ordering::Relaxed),
             Outer::CopyState => self.states().copy(),
             Outer::PutBackState | Outer::LoseState => {
                 let mut states = self.states();
@@ -259,6 +262,7 @@ impl Driver {
         self.sim.set_joining(joining);
         let run = self.sim.start(nested);
         let (mut store, mut ended) = (None, Ended::Died);
+        self.stop.store(false, Ordering::Relaxed);
         let mut engine = || {
             let mut opened = Store::open(state, "unborn")?;
             let result = self.engine(run, &mut opened, lifted);
@@ -319,7 +323,7 @@ impl Driver {
             clock: &clock,
             progress: &Silent,
             failpoints: Failpoints::new(move |name| sim.pass(run, name)),
-            stop: &AtomicBool::new(false),
+            stop: &self.stop,
             random: &self.random,
             spool_folder: folder,
             limits: self.case.limits,

@@ -41,11 +41,13 @@ pub enum Act {
     PutBackState,
     /// The state store is lost.
     LoseState,
+    /// Somebody asks the run to stop.
+    Stop,
 }
 
 impl Act {
     /// Every act.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Write,
         Self::Burst,
         Self::Break,
@@ -64,6 +66,7 @@ impl Act {
         Self::CopyState,
         Self::PutBackState,
         Self::LoseState,
+        Self::Stop,
     ];
 
     /// What the driver of the engines has to do.
@@ -74,6 +77,7 @@ impl Act {
             Self::CopyState => Outer::CopyState,
             Self::PutBackState => Outer::PutBackState,
             Self::LoseState => Outer::LoseState,
+            Self::Stop => Outer::Stop,
             _ => return None,
         })
     }
@@ -97,6 +101,8 @@ pub enum Outer {
     PutBackState,
     /// Lose the state store.
     LoseState,
+    /// Ask the run to stop.
+    Stop,
 }
 
 /// How often each act happens, in 1,000 steps (or calls, for those that are decided at their call).
