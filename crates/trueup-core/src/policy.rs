@@ -7,6 +7,7 @@
 
 use crate::error::{Error, Result};
 use crate::side::Side;
+use crate::types::Type;
 use crate::value::Value;
 use std::fmt;
 use std::str::FromStr;
@@ -171,6 +172,8 @@ pub struct Rules {
     on_delete: OnDelete,
     stamp: Option<StampFrom>,
     counters: bool,
+    /// What each field's values mean where they are held as something else; empty: what they are.
+    meanings: Vec<Type>,
 }
 
 impl Rules {
@@ -228,7 +231,20 @@ impl Rules {
             on_delete,
             stamp,
             counters,
+            meanings: Vec::new(),
         })
+    }
+
+    /// Returns the rules with what each field's values mean, for rules that order them: where both sides keep a number as
+    /// text, the larger text is not the larger number.
+    #[must_use]
+    pub fn meaning(self, meanings: Vec<Type>) -> Self {
+        Self { meanings, ..self }
+    }
+
+    /// Returns what the values of `field` mean; `Any` where they are what they mean.
+    pub fn meaning_of(&self, field: usize) -> Type {
+        self.meanings.get(field).copied().unwrap_or(Type::Any)
     }
 
     /// Returns the rule for whole records.

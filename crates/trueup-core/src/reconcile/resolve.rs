@@ -5,12 +5,15 @@
 
 use super::Pick;
 use super::decision::Pair;
+use crate::batch::Batch;
+use crate::cast;
 use crate::conflict::Resolution;
 use crate::decimal;
 use crate::json;
 use crate::observation::{Stamp, field_digest};
 use crate::policy::{Answer, Answers, Policy, Rules, StampFrom};
 use crate::side::{Side, Sides};
+use crate::types::Type;
 use crate::value::Value;
 use std::cmp::Ordering;
 
@@ -27,8 +30,16 @@ pub(super) fn resolve<'a>(
         Policy::Target => won(Side::Target),
         Policy::KeepBoth(side) => Some((Pick::Side(side), Resolution::KeepBoth)),
         Policy::Newest => won(newest(pair, stamps, rules)?),
-        Policy::Max => won(extreme(pair.values(field), Ordering::Greater)?),
-        Policy::Min => won(extreme(pair.values(field), Ordering::Less)?),
+        Policy::Max => won(extreme(
+            pair.values(field),
+            rules.meaning_of(field),
+            Ordering::Greater,
+        )?),
+        Policy::Min => won(extreme(
+            pair.values(field),
+            rules.meaning_of(field),
+            Ordering::Less,
+        )?),
         Policy::SetUnion => union(field, pair),
         Policy::Merge | Policy::Expression => answered(field, pair, answers.of(field)),
         // A counter without totals, or one that is no number.
@@ -46,7 +57,7 @@ fn newest(pair: &Pair<'_>, stamps: &Sides<Option<Stamp>>, rules: &Rules) -> Opti
         StampFrom::Endpoint => stamps.source?.cmp(&stamps.target?),
         StampFrom::Field(field) => {
             let values = pair.values(field);
-            compare(values.source, values.target)?
+            compare_as(rules.meaning_of(field), values.source, values.target)?
         }
     };
     match order {
@@ -57,17 +68,29 @@ fn newest(pair: &Pair<'_>, stamps: &Sides<Option<Stamp>>, rules: &Rules) -> Opti
 }
 
 /// Returns the side whose value lies in direction `wanted`. A value beats NULL either way: NULL is the lack of one.
-fn extreme(values: Sides<Value<'_>>, wanted: Ordering) -> Option<Side> {
+fn extreme(values: Sides<Value<'_>>, meaning: Type, wanted: Ordering) -> Option<Side> {
     match (values.source, values.target) {
         (Value::Null, Value::Null) => None,
         (Value::Null, _) => Some(Side::Target),
         (_, Value::Null) => Some(Side::Source),
-        (source, target) => match compare(source, target)? {
+        (source, target) => match compare_as(meaning, source, target)? {
             Ordering::Equal => None,
             order if order == wanted => Some(Side::Source),
             _ => Some(Side::Target),
         },
     }
+}
+
+/// Orders two values by what they mean; `None` where one does not mean anything of that type.
+fn compare_as(meaning: Type, a: Value<'_>, b: Value<'_>) -> Option<Ordering> {
+    if meaning == Type::Any || a.is_null() || b.is_null() {
+        return compare(a, b);
+    }
+    let mut meant = Batch::new(2);
+    cast::push(a, meaning, &mut meant).ok()?;
+    cast::push(b, meaning, &mut meant).ok()?;
+    let meant = meant.record(0);
+    compare(meant.value(0), meant.value(1))
 }
 
 /// Orders two values of one class; `None` where the class has no order that means something, or a value is missing.

@@ -13,6 +13,7 @@ mod restored;
 mod twisted;
 mod two_way;
 mod two_way_merge;
+mod two_way_restored;
 mod two_way_rules;
 mod unknown;
 mod verified;

@@ -141,6 +141,11 @@ impl Journey<'_, '_> {
             }
             let mut report = summary::report(self.link, self.turned, found, &passed, &tally);
             report.notes.append(&mut notes.clone());
+            if passed.again {
+                report.notes.push(format!(
+                    "records changed faster than they could be written, in each of {passes} passes: run again"
+                ));
+            }
             if self.link.mode.verify {
                 self.world.failpoints.pass("two-way.verifying")?;
                 let proven = self.prove(&passed, &mut report)?;

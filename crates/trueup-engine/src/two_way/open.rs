@@ -201,8 +201,21 @@ impl Opening<'_> {
             tokens[side] = found.as_ref().map(|found| found.token);
             strange |= !self.settle(&row, side, found, recovered)?;
         }
+        // A collection that is missing was dropped, with whatever it held: that is no word about its records.
+        let missing = Side::BOTH
+            .into_iter()
+            .find(|&side| joint.create[side].is_some());
         let mut complete = row.complete;
-        if strange {
+        if let Some(side) = missing {
+            if self.store.forget_collection(self.link, row.id, &tokens)? {
+                let name = joint.user[side].name();
+                self.note(
+                    joint,
+                    &format!("it is missing at the {name}: it is created anew and the sides are joined again"),
+                );
+            }
+            complete = false;
+        } else if strange {
             if self.store.forget_collection(self.link, row.id, &tokens)? {
                 self.note(
                     joint,

@@ -45,6 +45,12 @@ pub(crate) fn plan(
         let mut all = Vec::new();
         for joint in &joints {
             let known = store.peek_collection(id, &joint.names(), &joint.shared.shape())?;
+            // What is created anew is joined.
+            let known = known.filter(|_| {
+                Side::BOTH
+                    .into_iter()
+                    .all(|side| joint.create[side].is_none())
+            });
             let before = Before {
                 store,
                 collection: known.as_ref().map(|known| known.id),

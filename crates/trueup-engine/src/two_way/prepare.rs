@@ -245,7 +245,8 @@ fn prepare_one(
     let types = held_types(&schema, &shared);
     let said = Said::new(two_way, &collection, shared.names(user[Side::Source]));
     let settled = said.and_then(|said| {
-        let rules = said.rules()?;
+        let meanings = (0..shared.types().len()).map(|field| shared.meaning(field));
+        let rules = said.rules()?.meaning(meanings.collect());
         let fields: Vec<_> = said.fields.iter().map(|(at, rule)| (*at, *rule)).collect();
         let asked = Asked::compile(said.whole, &fields, &said.names, &types, shared.key())?;
         let asked = asked.merging(Merging::of(&rules, &shared), &said.names);
@@ -366,7 +367,22 @@ impl<'a> Said<'a> {
         let fields: Vec<_> = fields
             .map(|(field, rule)| (*field, policy(&rule.policy)))
             .collect();
-        if let Some((field, _)) = fields.iter().find(|(_, policy)| *policy == Policy::Counter) {
+        let one =
+            |wanted: &dyn Fn(Policy) -> bool| fields.iter().find(|(_, policy)| wanted(*policy));
+        if let Some((field, policy)) = one(&|policy| matches!(policy, Policy::KeepBoth(_))) {
+            return Err(Error::config(format!(
+                "field={}: the policy {policy} is for whole records",
+                self.names[*field]
+            ))
+            .hint("give it to the collection"));
+        }
+        let newest =
+            policy(self.whole) == Policy::Newest || one(&|p| p == Policy::Newest).is_some();
+        if newest && self.stamp.is_none() {
+            return Err(Error::config("the policy newest needs a stamp")
+                .hint("name the field that says when a record was changed last: --stamp FIELD"));
+        }
+        if let Some((field, _)) = one(&|policy| policy == Policy::Counter) {
             return Err(Error::config(format!(
                 "field={}: the policy counter needs totals that this release does not keep",
                 self.names[*field]

@@ -222,6 +222,39 @@ fn rules_decide_what_they_are_for() {
     assert_eq!(rule("name"), Some(("newest".into(), "source".into())));
 }
 
+/// SQLite keeps exact decimals as text, where 9.50 comes after 10.25.
+#[test]
+fn the_larger_number_is_not_the_larger_text() {
+    let folder = support::folder();
+    let folder = folder.path();
+    for place in ["shop", "till"] {
+        edit(
+            folder,
+            place,
+            "CREATE TABLE prices (id INTEGER PRIMARY KEY, price DECIMAL_TEXT(10, 2)); \
+             INSERT INTO prices VALUES (1, '1.00'), (2, '1.00');",
+        );
+    }
+    sync(folder, &[]).expect(0);
+    for (place, one, two) in [("shop", "9.50", "100.00"), ("till", "10.25", "20.00")] {
+        let set = format!(
+            "UPDATE prices SET price = '{one}' WHERE id = 1; UPDATE prices SET price = '{two}' WHERE id = 2"
+        );
+        edit(folder, place, &set);
+    }
+    sync(folder, &["--on-conflict", "prices.price=max"]).expect(0);
+    let held = |place: &str| {
+        let file = rusqlite::Connection::open(folder.join(format!("{place}.db"))).unwrap();
+        let read = "SELECT group_concat(price) FROM (SELECT price FROM prices ORDER BY id)";
+        file.query_row(read, [], |row| row.get::<_, String>(0))
+            .unwrap()
+    };
+    assert_eq!(
+        (held("shop"), held("till")),
+        ("10.25,100.00".into(), "10.25,100.00".into())
+    );
+}
+
 #[test]
 fn expressions_decide_in_the_words_of_who_named_the_sides() {
     let folder = support::folder();

@@ -5,11 +5,13 @@
 //! are told when something fails; `TRUEUP_SEED` plays one again. `./soak` runs the same for as long as told.
 
 mod agrees;
+mod around;
 mod edited;
 mod editor;
 mod kills;
 mod resolved;
 mod restored;
+mod scene;
 mod shape;
 mod soak;
 mod star;

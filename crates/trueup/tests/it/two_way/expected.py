@@ -13,7 +13,8 @@ The rules, as the documents have them. A record is compared field by field with 
 changed is carried to the other. What both changed alike is agreed on. What both changed differently is a conflict, decided
 field by field by a policy; where one field stays undecided the whole record stays as it is on both sides. A delete is
 carried where the other side left the record alone; else the data is kept, unless deletes win, and it is a conflict. Where
-it is not known what was agreed on, nothing is deleted: what one side has is copied, what differs is a conflict.
+it is not known what was agreed on, nothing is deleted: what one side has is copied, what differs is a conflict. To keep
+both means that the source decides, and that the target's record is also there, under a key of its own.
 """
 
 import json
@@ -91,8 +92,9 @@ def one_has_none(base, source, target, rules):
 
 
 def sum_up(winners):
-    if "open" in winners:
-        return "open"
+    for whole in ("open", "keep-both"):
+        if whole in winners:
+            return whole
     return winners[0] if len(set(winners)) == 1 else "merge"
 
 
@@ -122,6 +124,8 @@ class Rules:
                 # A value that one side holds already is that side's.
                 winner = {source[field]: "source", target[field]: "target"}.get(value, winner)
                 return winner, value
+        elif policy == "keep-both":
+            return "keep-both", source[field]
         else:
             winner = {"source": "source", "target": "target", "manual": "open"}[policy]
         return winner, {"source": source, "target": target, "open": {field: None}}[winner][field]
@@ -225,7 +229,8 @@ class Trial:
         after = {side: places.dump(place, self.collections) for side, place in self.sides.items()}
         rules = {name: Rules(name, one["fields"], self.rules) for name, one in self.collections.items()}
         findings, conflicts, agreed = [], {}, {}
-        for identity in sorted(set().union(*before.values(), *after.values(), base or {})):
+        seen = set().union(*before.values(), base or {})
+        for identity in sorted(seen):
             old = UNKNOWN if base is None or self.forgotten else base.get(identity)
             source, target = (before[side].get(identity) for side in ("source", "target"))
             record, conflict = reconcile(old, source, target, rules[identity[0]])
@@ -238,10 +243,31 @@ class Trial:
                     findings.append(f"{identity} at the {side}: {show(expected)} is expected, {show(found)} is there")
                     findings.append(f"  base {show(old)}, source {show(source)}, target {show(target)}")
             agreed[identity] = old if record is OPEN else after["source"].get(identity)
+        findings += self.judge_copies(conflicts, seen, after)
+        agreed.update((identity, record) for identity, record in after["source"].items() if identity not in seen)
         findings += self.judge_conflicts(conflicts)
         if not findings:
             self.write("base", {identity: record for identity, record in agreed.items() if record is not None})
         return findings
+
+    def judge_copies(self, conflicts, seen, after):
+        """Records under keys that nobody has chosen: those that keep-both keeps, each once, and no other."""
+        copies = []
+        for (collection, _), one in conflicts.items():
+            if one["decision"] == "keep-both":
+                copies.append((collection, self.without_key(collection, one["target"])))
+        findings = []
+        for identity in sorted(set().union(*after.values()) - seen):
+            held = [after[side].get(identity) for side in ("source", "target")]
+            copy = (identity[0], held[0] and self.without_key(identity[0], held[0]))
+            if held[0] == held[1] and copy in copies:
+                copies.remove(copy)
+            else:
+                findings.append(f"{identity} is there and nobody made it: {show(held)}")
+        return findings + [f"not kept: {show(copy)}" for copy in copies]
+
+    def without_key(self, collection, record):
+        return {name: value for name, value in record.items() if name not in self.collections[collection]["key"]}
 
     def listed(self):
         with open(self.path("conflicts.json"), encoding="utf-8") as file:

@@ -1,48 +1,23 @@
 //! Conflicts that a person decides, and decisions that a person takes back.
 
-use crate::support::{self, Output, Trueup};
+use super::scene::Scene;
+use crate::support::Trueup;
 use serde_json::{Value, json};
 use std::fs;
-use std::path::Path;
-use tempfile::TempDir;
-use trueup_testkit::servers::postgres::Database;
-
-const OTHERS: &str = "CREATE TABLE people (id BIGINT PRIMARY KEY, name TEXT, city TEXT);";
 
 /// Two sides that agree on seven records.
-struct Scene {
-    folder: TempDir,
-    database: Database,
-    options: Vec<&'static str>,
+fn scene(options: &[&'static str]) -> Scene {
+    let table = "CREATE TABLE people (id BIGINT PRIMARY KEY, name TEXT, city TEXT);";
+    let insert = |id| format!("INSERT INTO people VALUES ({id}, 'n{id}', 'c{id}');");
+    let filled: String = (1..=7).map(insert).collect();
+    Scene::new(&format!("{table}{filled}"), options)
+}
+
+fn record(id: u32) -> String {
+    format!("SELECT name || '|' || city FROM people WHERE id = {id}")
 }
 
 impl Scene {
-    fn new(options: &[&'static str]) -> Self {
-        let scene = Self {
-            folder: support::folder(),
-            database: support::database(),
-            options: options.to_vec(),
-        };
-        let filled: String = (1..=7)
-            .map(|id| format!("INSERT INTO people VALUES ({id}, 'n{id}', 'c{id}');"))
-            .collect();
-        scene.sqlite(&format!("{OTHERS}{filled}"));
-        scene.sync().expect(0);
-        scene
-    }
-
-    fn at(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn sqlite(&self, sql: &str) {
-        support::sqlite(&self.at().join("side.db"), sql);
-    }
-
-    fn postgres(&self, sql: &str) {
-        self.database.sql(sql).unwrap();
-    }
-
     /// Writes another name on each side.
     fn differ(&self, id: u32) {
         self.sqlite(&format!(
@@ -51,20 +26,6 @@ impl Scene {
         self.postgres(&format!(
             "UPDATE people SET name = 'postgres {id}' WHERE id = {id}"
         ));
-    }
-
-    fn sync(&self) -> Output {
-        let run =
-            Trueup::new(self.at()).sync(["sqlite:side.db", &self.database.url(), "--two-way"]);
-        run.arguments(["--json", "--quiet"])
-            .arguments(&self.options)
-            .run()
-    }
-
-    fn list(&self, options: &[&str]) -> Vec<Value> {
-        let list = Trueup::new(self.at()).state("conflicts", ["list", "--json"]);
-        let listed = list.arguments(options).run().expect(0).json();
-        listed.as_array().unwrap().clone()
     }
 
     /// The only conflict of a record.
@@ -79,43 +40,34 @@ impl Scene {
     #[track_caller]
     fn resolve(&self, id: u32, take: &str) {
         let number = self.conflict(id)["id"].to_string();
-        let number = number.trim_matches('"');
         let resolve =
-            Trueup::new(self.at()).state("conflicts", ["resolve", number, "--take", take]);
+            Trueup::new(self.at()).state("conflicts", ["resolve", &number, "--take", take]);
         resolve.run().expect(0);
     }
 
     /// Insists that a record is on both sides with this name and city, or on neither.
     #[track_caller]
-    fn expect(&self, id: u32, expected: Option<(&str, &str)>) {
+    fn expect_record(&self, id: u32, expected: Option<(&str, &str)>) {
         let expected = expected.map_or(String::new(), |(name, city)| format!("{name}|{city}"));
-        assert_eq!(self.held(id), [expected.clone(), expected], "id={id}");
-    }
-
-    /// What the sides hold of a record.
-    fn held(&self, id: u32) -> [String; 2] {
-        let sql = format!("SELECT name || '|' || city FROM people WHERE id = {id}");
-        let database = rusqlite::Connection::open(self.at().join("side.db")).unwrap();
-        let sqlite = database.query_row(&sql, [], |row| row.get(0));
-        [sqlite.unwrap_or_default(), self.database.sql(&sql).unwrap()]
+        self.expect(&record(id), &expected);
     }
 }
 
 #[test]
 fn a_person_decides_and_the_next_run_carries_it_out() {
-    let scene = Scene::new(&[]);
+    let scene = scene(&[]);
     for id in 1..=5 {
         scene.differ(id);
     }
     scene
         .sqlite("UPDATE people SET name = 'carried' WHERE id = 6; DELETE FROM people WHERE id = 7");
     scene.sync().expect(1);
-    scene.expect(6, Some(("carried", "c6")));
-    scene.expect(7, None);
+    scene.expect_record(6, Some(("carried", "c6")));
+    scene.expect_record(7, None);
     for id in 1..=5 {
         let both = [format!("sqlite {id}|c{id}"), format!("postgres {id}|c{id}")];
         assert_eq!(
-            scene.held(id),
+            scene.held(&record(id)),
             both,
             "nothing is written before somebody decides"
         );
@@ -134,23 +86,23 @@ fn a_person_decides_and_the_next_run_carries_it_out() {
     scene.sqlite("UPDATE people SET name = 'alike' WHERE id = 5");
     scene.postgres("UPDATE people SET name = 'alike' WHERE id = 5");
     scene.sync().expect(1);
-    scene.expect(1, Some(("sqlite 1", "c1")));
-    scene.expect(2, Some(("postgres 2", "c2")));
-    scene.expect(3, Some(("both", "third")));
-    scene.expect(5, Some(("alike", "c5")));
+    scene.expect_record(1, Some(("sqlite 1", "c1")));
+    scene.expect_record(2, Some(("postgres 2", "c2")));
+    scene.expect_record(3, Some(("both", "third")));
+    scene.expect_record(5, Some(("alike", "c5")));
     let open = scene.list(&["--open"]);
     assert_eq!(open.len(), 1, "{open:?}");
     assert_eq!(open[0]["key"]["id"], 4, "{open:?}");
     scene.resolve(4, "target");
     scene.sync().expect(0);
-    scene.expect(4, Some(("postgres 4", "c4")));
+    scene.expect_record(4, Some(("postgres 4", "c4")));
     assert!(scene.list(&["--open"]).is_empty());
     assert_eq!(scene.list(&[]).len(), 5, "what is decided stays on record");
 }
 
 #[test]
 fn a_decision_of_a_policy_is_taken_back() {
-    let scene = Scene::new(&["--on-conflict", "source", "--on-delete", "wins"]);
+    let scene = scene(&["--on-conflict", "source", "--on-delete", "wins"]);
     for id in 1..=3 {
         scene.differ(id);
     }
@@ -158,10 +110,10 @@ fn a_decision_of_a_policy_is_taken_back() {
     scene.postgres("UPDATE people SET city = 'moved' WHERE id = 4");
     scene.sync().expect(0);
     for id in 1..=3 {
-        scene.expect(id, Some((&format!("sqlite {id}"), &format!("c{id}"))));
+        scene.expect_record(id, Some((&format!("sqlite {id}"), &format!("c{id}"))));
         assert_eq!(scene.conflict(id)["decision"], "source");
     }
-    scene.expect(4, None);
+    scene.expect_record(4, None);
     assert_eq!(scene.conflict(4)["decision"], "delete");
     assert_eq!(scene.conflict(4)["source"], Value::Null);
     assert_eq!(scene.conflict(4)["target"]["city"], "moved");
@@ -172,16 +124,16 @@ fn a_decision_of_a_policy_is_taken_back() {
     scene.resolve(2, "second.json");
     scene.resolve(4, "target");
     scene.sync().expect(0);
-    scene.expect(1, Some(("postgres 1", "c1")));
-    scene.expect(2, Some(("neither", "c2")));
-    scene.expect(3, Some(("sqlite 3", "c3")));
-    scene.expect(4, Some(("n4", "moved")));
+    scene.expect_record(1, Some(("postgres 1", "c1")));
+    scene.expect_record(2, Some(("neither", "c2")));
+    scene.expect_record(3, Some(("sqlite 3", "c3")));
+    scene.expect_record(4, Some(("n4", "moved")));
     // And once more the other way.
     scene.resolve(1, "source");
     scene.resolve(4, "source");
     scene.sync().expect(0);
-    scene.expect(1, Some(("sqlite 1", "c1")));
-    scene.expect(4, None);
+    scene.expect_record(1, Some(("sqlite 1", "c1")));
+    scene.expect_record(4, None);
     let idle = scene.sync().expect(0);
     assert_eq!(idle.collection("people")["updated"], 0, "{idle}");
 }

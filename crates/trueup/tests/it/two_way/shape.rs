@@ -280,7 +280,7 @@ pub(super) const SOURCE: Rules = Rules {
     ..MANUAL
 };
 
-pub(super) const RULES: [Rules; 6] = [
+pub(super) const RULES: [Rules; 7] = [
     MANUAL,
     SOURCE,
     Rules {
@@ -318,6 +318,11 @@ pub(super) const RULES: [Rules; 6] = [
             "cel:source.qty > target.qty ? \"source\" : \"target\"",
         )],
         fields: &[("items.name", "cel:source_value + \" / \" + target_value")],
+        ..MANUAL
+    },
+    Rules {
+        default: "keep-both",
+        fields: &[("items.tags", "set-union"), ("stock.note", "target")],
         ..MANUAL
     },
 ];
