@@ -19,7 +19,8 @@ use crate::link::World;
 use crate::progress::{Step, Tick};
 use crate::spool::{Spool, Spooled};
 use crate::state::{INTENT_ITEMS_MAX, LinkId, RunId, Store};
-use trueup_core::endpoint::{Applied, Mark, Outcome, Writes};
+use trueup_core::digest::Digest;
+use trueup_core::endpoint::{Applied, Mark, Op, Outcome, Writes};
 use trueup_core::mapping::key_digest;
 use trueup_core::park::Parked;
 use trueup_core::side::{Side, Sides};
@@ -49,6 +50,8 @@ struct Rest {
     then: Sides<Spool>,
     /// Writes that another record stands in the way of.
     blocked: Vec<(Work, String)>,
+    /// Copies made beside a write that was refused: they are removed again.
+    undo: Vec<Work>,
     /// Fresh integer keys given out.
     fresh: u64,
 }
@@ -72,6 +75,7 @@ impl Carrier<'_> {
             .map(|_| Rest {
                 then: Sides::by(|_| Spool::new(folder)),
                 blocked: Vec::new(),
+                undo: Vec::new(),
                 fresh: 0,
             })
             .collect();
@@ -221,7 +225,9 @@ impl Carrier<'_> {
             records: ticked,
             total: None,
         });
-        self.account(index, side, sending, applied.outcomes, rest)
+        self.account(index, side, sending, applied.outcomes, rest)?;
+        batching.works = std::mem::take(&mut rest.undo);
+        self.flush(index, side, batching, rest, largest)
     }
 
     /// Intent, batch, outcome.
@@ -278,23 +284,22 @@ impl Carrier<'_> {
         &mut self,
         index: usize,
         side: Side,
-        sending: Sending<'_>,
+        mut sending: Sending<'_>,
         outcomes: Vec<Outcome>,
         rest: &mut Rest,
     ) -> Result<()> {
-        let (works, ops) = (sending.works, sending.ops);
-        let mut works = works.into_iter();
+        // What became of the last write that was no copy.
+        let mut last = (false, Digest::default());
         for (place, outcome) in outcomes.into_iter().enumerate() {
-            let Some(work) = works.next() else {
+            let Some(work) = sending.works.get_mut(place) else {
                 return Err(Error::bug("a write belongs to no decision"));
             };
-            // Without a work of its own it is the copy of a keep-both: what it holds is in the conflict's record as well.
-            let Some(work) = work else {
-                if matches!(outcome, Outcome::Applied(_)) {
-                    self.tally.done[index].written[side].add(ops[place]);
-                }
+            let done = matches!(outcome, Outcome::Applied(_) | Outcome::Unchanged);
+            let Some(work) = work.take() else {
+                self.copied(index, &sending, place, (done, last), rest);
                 continue;
             };
+            last = (done, key_digest(&work.key));
             match outcome {
                 Outcome::Applied(_) | Outcome::Unchanged => {
                     let done = &mut self.tally.done[index];
@@ -322,6 +327,34 @@ impl Carrier<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Accounts for the copy of a keep-both, which goes with the write before it: `went` says whether the copy was made,
+    /// and the write, and the digest of its key.
+    fn copied(
+        &mut self,
+        index: usize,
+        sending: &Sending<'_>,
+        place: usize,
+        went: (bool, (bool, Digest)),
+        rest: &mut Rest,
+    ) {
+        let done = &mut self.tally.done[index];
+        match went {
+            (true, (true, _)) => done.written[sending.side].add(Op::Insert),
+            // Nothing was overwritten: left there, a copy would come with every attempt.
+            (true, (false, _)) => {
+                done.written[sending.side].add(Op::Insert);
+                rest.undo.extend(sending.undo(place));
+            }
+            (false, (true, key)) => {
+                let reason =
+                    "no copy of it could be kept: it is on record as a conflict".to_owned();
+                let field = None;
+                drop(done.refused.insert(key, Parked { key, field, reason }));
+            }
+            (false, (false, _)) => {}
+        }
     }
 
     /// What comes after a write that applied: the second one, or the end of an answer.

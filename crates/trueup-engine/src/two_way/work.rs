@@ -95,6 +95,26 @@ impl Work {
         }
     }
 
+    /// Makes the work that removes a record of `side` which nobody has seen yet.
+    pub(super) fn removing(key: &[u8], side: Side, record: &Batch, digest: Digest) -> Self {
+        Self {
+            key: key.to_vec(),
+            step: Step {
+                side,
+                op: Op::Delete,
+                record: record.clone(),
+                expected: Some(digest),
+                changed: Vec::new(),
+                base: Base::Absent,
+                kept: None,
+            },
+            copy: None,
+            then: None,
+            conflict: None,
+            answers: None,
+        }
+    }
+
     /// Returns the work that is left when the first write has applied.
     pub(super) fn rest(self) -> Option<Self> {
         self.then.map(|step| Self {
