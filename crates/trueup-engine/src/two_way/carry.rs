@@ -52,7 +52,8 @@ struct Rest {
     blocked: Vec<(Work, String)>,
     /// Copies made beside a write that was refused: they are removed again.
     undo: Vec<Work>,
-    /// Fresh integer keys given out.
+    /// The largest integer key of both sides, which fresh ones continue from, and how many were given out.
+    largest: Option<i64>,
     fresh: u64,
 }
 
@@ -72,24 +73,24 @@ impl Carrier<'_> {
         let folder = &self.world.spool_folder;
         let mut rests: Vec<Rest> = decided
             .iter()
-            .map(|_| Rest {
+            .map(|one| Rest {
                 then: Sides::by(|_| Spool::new(folder)),
                 blocked: Vec::new(),
                 undo: Vec::new(),
+                largest: one.largest,
                 fresh: 0,
             })
             .collect();
         for index in 0..decided.len() {
             for side in Side::BOTH {
                 let (one, rest) = (&mut decided[index], &mut rests[index]);
-                let largest = one.largest;
-                self.spooled(index, &mut one.planned[side].upserts, rest, largest)?;
+                self.spooled(index, &mut one.planned[side].upserts, rest)?;
             }
         }
         for index in (0..decided.len()).rev() {
             for side in Side::BOTH {
                 let (one, rest) = (&mut decided[index], &mut rests[index]);
-                self.spooled(index, &mut one.planned[side].deletes, rest, None)?;
+                self.spooled(index, &mut one.planned[side].deletes, rest)?;
             }
         }
         self.second_writes(&mut rests)?;
@@ -102,7 +103,7 @@ impl Carrier<'_> {
             for side in Side::BOTH {
                 let spool = Spool::new(&self.world.spool_folder);
                 let mut spooled = std::mem::replace(&mut rest.then[side], spool).finish()?;
-                self.spooled(index, &mut spooled, rest, None)?;
+                self.spooled(index, &mut spooled, rest)?;
             }
         }
         Ok(())
@@ -127,9 +128,9 @@ impl Carrier<'_> {
                     works = others;
                     let mut batching = Batching::new();
                     for (work, _) in ours {
-                        self.add(index, work, &mut batching, rest, None)?;
+                        self.add(index, work, &mut batching, rest)?;
                     }
-                    self.flush(index, side, &mut batching, rest, None)?;
+                    self.flush(index, side, &mut batching, rest)?;
                 }
             }
             self.second_writes(rests)?;
@@ -147,13 +148,7 @@ impl Carrier<'_> {
         Ok(())
     }
 
-    fn spooled(
-        &mut self,
-        index: usize,
-        works: &mut Spooled,
-        rest: &mut Rest,
-        largest: Option<i64>,
-    ) -> Result<()> {
+    fn spooled(&mut self, index: usize, works: &mut Spooled, rest: &mut Rest) -> Result<()> {
         let width = self.joints[index].shared.types().len();
         let mut batching = Batching::new();
         let mut side = None;
@@ -162,10 +157,10 @@ impl Carrier<'_> {
             let work = Work::decode(entry, width)?;
             side = Some(work.step.side);
             batching.bytes += entry.len();
-            self.add(index, work, &mut batching, rest, largest)?;
+            self.add(index, work, &mut batching, rest)?;
         }
         match side {
-            Some(side) => self.flush(index, side, &mut batching, rest, largest),
+            Some(side) => self.flush(index, side, &mut batching, rest),
             None => Ok(()),
         }
     }
@@ -176,7 +171,6 @@ impl Carrier<'_> {
         work: Work,
         batching: &mut Batching,
         rest: &mut Rest,
-        largest: Option<i64>,
     ) -> Result<()> {
         let side = work.step.side;
         // A keep-both is two writes.
@@ -186,7 +180,7 @@ impl Carrier<'_> {
         let most = limits.batch_records_max.min(INTENT_ITEMS_MAX - 1);
         let full = batching.writes >= most || batching.bytes >= limits.batch_bytes_max;
         if full {
-            self.flush(index, side, batching, rest, largest)?;
+            self.flush(index, side, batching, rest)?;
         }
         Ok(())
     }
@@ -198,7 +192,6 @@ impl Carrier<'_> {
         side: Side,
         batching: &mut Batching,
         rest: &mut Rest,
-        largest: Option<i64>,
     ) -> Result<()> {
         let works = std::mem::take(&mut batching.works);
         (batching.bytes, batching.writes) = (0, 0);
@@ -210,7 +203,7 @@ impl Carrier<'_> {
         let token = fresh(self.world)?;
         let mut sending = Sending::new(joint, side, token);
         for work in works {
-            if let Err(misfit) = sending.take(work, largest, &mut rest.fresh) {
+            if let Err(misfit) = sending.take(work, rest.largest, &mut rest.fresh) {
                 self.refuse(index, &misfit.work, misfit.field, &misfit.reason)?;
             }
         }
@@ -227,7 +220,7 @@ impl Carrier<'_> {
         });
         self.account(index, side, sending, applied.outcomes, rest)?;
         batching.works = std::mem::take(&mut rest.undo);
-        self.flush(index, side, batching, rest, largest)
+        self.flush(index, side, batching, rest)
     }
 
     /// Intent, batch, outcome.
@@ -362,6 +355,11 @@ impl Carrier<'_> {
         let result = work.step.base.present();
         let result = result.map(|present| present.digest(Side::Source));
         let answers = work.answers;
+        if work.closes && work.then.is_none() {
+            let collection = self.opened.collections[index].id;
+            self.store
+                .close_conflict(self.link, collection, &work.key, "agreed", result)?;
+        }
         match (work.rest(), answers) {
             (Some(then), _) => {
                 let mut entry = Vec::new();
