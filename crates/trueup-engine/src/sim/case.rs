@@ -132,7 +132,7 @@ impl Case {
                 write: true,
                 count_all: random.chance(20),
                 delete: random.chance(70),
-                verify: random.chance(15),
+                verify: random.chance(8),
                 lift_guard: random.chance(30),
             },
             guard: Guard {
