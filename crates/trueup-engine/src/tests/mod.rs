@@ -12,6 +12,7 @@ mod refused;
 mod restored;
 mod twisted;
 mod two_way;
+mod two_way_answers;
 mod two_way_merge;
 mod two_way_restored;
 mod two_way_rules;

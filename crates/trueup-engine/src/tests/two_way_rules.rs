@@ -37,6 +37,24 @@ fn keep_both_keeps_both_records() {
     }
 }
 
+/// The copy and the overwriting go together: one that is refused must not leave the other, and one more with each run.
+#[test]
+fn keep_both_leaves_no_copy_of_what_was_not_overwritten() {
+    let pair = joined(Policy::KeepBoth(Side::Source), &crew());
+    quarrel(&pair);
+    pair.target_faults.refuse_key("people", &[1.into()]);
+    for _ in 0..2 {
+        let report = pair.run().unwrap();
+        assert_eq!((report.exit_code(), report.parked()), (1, 1));
+        assert_eq!(pair.target.records("people").len(), 3);
+        assert_eq!(pair.source.records("people").len(), 3);
+    }
+    assert_eq!(pair.conflicts().len(), 0, "nothing was decided");
+    pair.target_faults.accept_all();
+    pair.settle();
+    assert_eq!(pair.source.records("people").len(), 4);
+}
+
 #[test]
 fn newest_wins_by_its_stamp() {
     let mut pair = joined(Policy::Manual, &crew());

@@ -51,9 +51,11 @@ pub(super) fn waiting(
     conflict: &PastConflict,
     joint: &Joint,
 ) -> Result<Waiting, String> {
-    let width = joint.shared.types().len();
-    let fits = |record: &Option<Batch>| record.as_ref().is_none_or(|r| r.width() == width);
-    if !fits(&conflict.records.source) || !fits(&conflict.records.target) {
+    // The values are told apart by their places only.
+    let same_names = Side::BOTH
+        .into_iter()
+        .all(|side| conflict.fields[side] == joint.shared.names(side));
+    if !same_names || conflict.key_positions != joint.shared.key() {
         return Err("the collection has other fields now".to_owned());
     }
     let wanted = match answer {

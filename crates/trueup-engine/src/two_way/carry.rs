@@ -19,7 +19,8 @@ use crate::link::World;
 use crate::progress::{Step, Tick};
 use crate::spool::{Spool, Spooled};
 use crate::state::{INTENT_ITEMS_MAX, LinkId, RunId, Store};
-use trueup_core::endpoint::{Applied, Mark, Outcome, Writes};
+use trueup_core::digest::Digest;
+use trueup_core::endpoint::{Applied, Mark, Op, Outcome, Writes};
 use trueup_core::mapping::key_digest;
 use trueup_core::park::Parked;
 use trueup_core::side::{Side, Sides};
@@ -49,7 +50,10 @@ struct Rest {
     then: Sides<Spool>,
     /// Writes that another record stands in the way of.
     blocked: Vec<(Work, String)>,
-    /// Fresh integer keys given out.
+    /// Copies made beside a write that was refused: they are removed again.
+    undo: Vec<Work>,
+    /// The largest integer key of both sides, which fresh ones continue from, and how many were given out.
+    largest: Option<i64>,
     fresh: u64,
 }
 
@@ -69,23 +73,24 @@ impl Carrier<'_> {
         let folder = &self.world.spool_folder;
         let mut rests: Vec<Rest> = decided
             .iter()
-            .map(|_| Rest {
+            .map(|one| Rest {
                 then: Sides::by(|_| Spool::new(folder)),
                 blocked: Vec::new(),
+                undo: Vec::new(),
+                largest: one.largest,
                 fresh: 0,
             })
             .collect();
         for index in 0..decided.len() {
             for side in Side::BOTH {
                 let (one, rest) = (&mut decided[index], &mut rests[index]);
-                let largest = one.largest;
-                self.spooled(index, &mut one.planned[side].upserts, rest, largest)?;
+                self.spooled(index, &mut one.planned[side].upserts, rest)?;
             }
         }
         for index in (0..decided.len()).rev() {
             for side in Side::BOTH {
                 let (one, rest) = (&mut decided[index], &mut rests[index]);
-                self.spooled(index, &mut one.planned[side].deletes, rest, None)?;
+                self.spooled(index, &mut one.planned[side].deletes, rest)?;
             }
         }
         self.second_writes(&mut rests)?;
@@ -98,7 +103,7 @@ impl Carrier<'_> {
             for side in Side::BOTH {
                 let spool = Spool::new(&self.world.spool_folder);
                 let mut spooled = std::mem::replace(&mut rest.then[side], spool).finish()?;
-                self.spooled(index, &mut spooled, rest, None)?;
+                self.spooled(index, &mut spooled, rest)?;
             }
         }
         Ok(())
@@ -123,9 +128,9 @@ impl Carrier<'_> {
                     works = others;
                     let mut batching = Batching::new();
                     for (work, _) in ours {
-                        self.add(index, work, &mut batching, rest, None)?;
+                        self.add(index, work, &mut batching, rest)?;
                     }
-                    self.flush(index, side, &mut batching, rest, None)?;
+                    self.flush(index, side, &mut batching, rest)?;
                 }
             }
             self.second_writes(rests)?;
@@ -143,13 +148,7 @@ impl Carrier<'_> {
         Ok(())
     }
 
-    fn spooled(
-        &mut self,
-        index: usize,
-        works: &mut Spooled,
-        rest: &mut Rest,
-        largest: Option<i64>,
-    ) -> Result<()> {
+    fn spooled(&mut self, index: usize, works: &mut Spooled, rest: &mut Rest) -> Result<()> {
         let width = self.joints[index].shared.types().len();
         let mut batching = Batching::new();
         let mut side = None;
@@ -158,10 +157,10 @@ impl Carrier<'_> {
             let work = Work::decode(entry, width)?;
             side = Some(work.step.side);
             batching.bytes += entry.len();
-            self.add(index, work, &mut batching, rest, largest)?;
+            self.add(index, work, &mut batching, rest)?;
         }
         match side {
-            Some(side) => self.flush(index, side, &mut batching, rest, largest),
+            Some(side) => self.flush(index, side, &mut batching, rest),
             None => Ok(()),
         }
     }
@@ -172,7 +171,6 @@ impl Carrier<'_> {
         work: Work,
         batching: &mut Batching,
         rest: &mut Rest,
-        largest: Option<i64>,
     ) -> Result<()> {
         let side = work.step.side;
         // A keep-both is two writes.
@@ -182,7 +180,7 @@ impl Carrier<'_> {
         let most = limits.batch_records_max.min(INTENT_ITEMS_MAX - 1);
         let full = batching.writes >= most || batching.bytes >= limits.batch_bytes_max;
         if full {
-            self.flush(index, side, batching, rest, largest)?;
+            self.flush(index, side, batching, rest)?;
         }
         Ok(())
     }
@@ -194,7 +192,6 @@ impl Carrier<'_> {
         side: Side,
         batching: &mut Batching,
         rest: &mut Rest,
-        largest: Option<i64>,
     ) -> Result<()> {
         let works = std::mem::take(&mut batching.works);
         (batching.bytes, batching.writes) = (0, 0);
@@ -206,7 +203,7 @@ impl Carrier<'_> {
         let token = fresh(self.world)?;
         let mut sending = Sending::new(joint, side, token);
         for work in works {
-            if let Err(misfit) = sending.take(work, largest, &mut rest.fresh) {
+            if let Err(misfit) = sending.take(work, rest.largest, &mut rest.fresh) {
                 self.refuse(index, &misfit.work, misfit.field, &misfit.reason)?;
             }
         }
@@ -221,7 +218,9 @@ impl Carrier<'_> {
             records: ticked,
             total: None,
         });
-        self.account(index, side, sending, applied.outcomes, rest)
+        self.account(index, side, sending, applied.outcomes, rest)?;
+        batching.works = std::mem::take(&mut rest.undo);
+        self.flush(index, side, batching, rest)
     }
 
     /// Intent, batch, outcome.
@@ -278,23 +277,22 @@ impl Carrier<'_> {
         &mut self,
         index: usize,
         side: Side,
-        sending: Sending<'_>,
+        mut sending: Sending<'_>,
         outcomes: Vec<Outcome>,
         rest: &mut Rest,
     ) -> Result<()> {
-        let (works, ops) = (sending.works, sending.ops);
-        let mut works = works.into_iter();
+        // What became of the last write that was no copy.
+        let mut last = (false, Digest::default());
         for (place, outcome) in outcomes.into_iter().enumerate() {
-            let Some(work) = works.next() else {
+            let Some(work) = sending.works.get_mut(place) else {
                 return Err(Error::bug("a write belongs to no decision"));
             };
-            // Without a work of its own it is the copy of a keep-both: what it holds is in the conflict's record as well.
-            let Some(work) = work else {
-                if matches!(outcome, Outcome::Applied(_)) {
-                    self.tally.done[index].written[side].add(ops[place]);
-                }
+            let done = matches!(outcome, Outcome::Applied(_) | Outcome::Unchanged);
+            let Some(work) = work.take() else {
+                self.copied(index, &sending, place, (done, last), rest);
                 continue;
             };
+            last = (done, key_digest(&work.key));
             match outcome {
                 Outcome::Applied(_) | Outcome::Unchanged => {
                     let done = &mut self.tally.done[index];
@@ -324,11 +322,44 @@ impl Carrier<'_> {
         Ok(())
     }
 
+    /// Accounts for the copy of a keep-both, which goes with the write before it: `went` says whether the copy was made,
+    /// and the write, and the digest of its key.
+    fn copied(
+        &mut self,
+        index: usize,
+        sending: &Sending<'_>,
+        place: usize,
+        went: (bool, (bool, Digest)),
+        rest: &mut Rest,
+    ) {
+        let done = &mut self.tally.done[index];
+        match went {
+            (true, (true, _)) => done.written[sending.side].add(Op::Insert),
+            // Nothing was overwritten: left there, a copy would come with every attempt.
+            (true, (false, _)) => {
+                done.written[sending.side].add(Op::Insert);
+                rest.undo.extend(sending.undo(place));
+            }
+            (false, (true, key)) => {
+                let reason =
+                    "no copy of it could be kept: it is on record as a conflict".to_owned();
+                let field = None;
+                drop(done.refused.insert(key, Parked { key, field, reason }));
+            }
+            (false, (false, _)) => {}
+        }
+    }
+
     /// What comes after a write that applied: the second one, or the end of an answer.
     fn follow(&mut self, index: usize, work: Work, rest: &mut Rest) -> Result<()> {
         let result = work.step.base.present();
         let result = result.map(|present| present.digest(Side::Source));
         let answers = work.answers;
+        if work.closes && work.then.is_none() {
+            let collection = self.opened.collections[index].id;
+            self.store
+                .close_conflict(self.link, collection, &work.key, "agreed", result)?;
+        }
         match (work.rest(), answers) {
             (Some(then), _) => {
                 let mut entry = Vec::new();

@@ -47,7 +47,8 @@ pub(super) struct Decided {
     /// Conflicts that nobody has decided: the key, then the [`Ruled`].
     pub(super) open: Spooled,
     /// Conflicts on record as open whose key is in conflict no more.
-    pub(super) gone: Vec<Vec<u8>>,
+    /// With the digest of what both sides hold.
+    pub(super) gone: Vec<(Vec<u8>, Option<Digest>)>,
     /// What became of the answers of people that need no write.
     pub(super) answered: Vec<(ConflictId, Answered)>,
     /// Each side's records and their digest.
@@ -148,7 +149,7 @@ struct Decider<'a> {
     planned: Sides<Growing>,
     moves: Spool,
     open: Spool,
-    gone: Vec<Vec<u8>>,
+    gone: Vec<(Vec<u8>, Option<Digest>)>,
     answered: Vec<(ConflictId, Answered)>,
     totals: Sides<Fold>,
     differences: Differences,
@@ -256,7 +257,8 @@ impl<'a> Decider<'a> {
         let waiting = self.before.answers.get(key);
         if waiting.is_none() && agreed(known.base, found, &digests) {
             self.catch_up(key, found, known)?;
-            return self.close(key);
+            self.close(key, digests.source);
+            return Ok(());
         }
         for side in Side::BOTH {
             let into = &mut self.digests[side];
@@ -340,10 +342,9 @@ impl<'a> Decider<'a> {
             }
         }
         if decision.writes() {
-            if decision.conflict.is_none() {
-                self.close(key)?;
-            }
-            let work = self.work(key, found, seen, base, &decision)?;
+            let mut work = self.work(key, found, seen, base, &decision)?;
+            // One side went back to what was agreed on: the conflict is over once the write has applied.
+            work.closes = decision.conflict.is_none() && self.before.open.contains_key(key);
             return self.push(&work);
         }
         if let Some(ruling) = decision.conflict {
@@ -359,7 +360,7 @@ impl<'a> Decider<'a> {
             self.open.push(&self.entry)?;
             return self.leave(key, stored);
         }
-        self.close(key)?;
+        self.close(key, found.source.and_then(digest_of));
         match decision.base {
             BaseMove::Keep => Ok(()),
             BaseMove::Absent => self.remember(key, &Agreed::bare(Base::Absent)),
@@ -415,11 +416,10 @@ impl<'a> Decider<'a> {
     }
 
     /// Notes that the key is in conflict no more, if it was.
-    fn close(&mut self, key: &[u8]) -> Result<()> {
+    fn close(&mut self, key: &[u8], held: Option<Digest>) {
         if self.before.open.contains_key(key) {
-            self.gone.push(key.to_vec());
+            self.gone.push((key.to_vec(), held));
         }
-        Ok(())
     }
 
     fn push(&mut self, work: &Work) -> Result<()> {

@@ -1,6 +1,7 @@
 //! The plan of a two-way link: what [`run`](super::run) would write, on both sides. Writes nothing, anywhere.
 
 use super::decide::{Before, Decided, Snapshots, decide};
+use super::pass::before;
 use super::prepare::Joint;
 use super::summary::{self, Found};
 use super::work::Work;
@@ -51,13 +52,19 @@ pub(crate) fn plan(
                     .into_iter()
                     .all(|side| joint.create[side].is_none())
             });
-            let before = Before {
-                store,
-                collection: known.as_ref().map(|known| known.id),
-                complete: known.as_ref().is_some_and(|known| known.complete),
-                open: BTreeMap::new(),
-                answers: BTreeMap::new(),
-                batch: 0,
+            let before = match known {
+                Some(known) => Before {
+                    complete: known.complete,
+                    ..before(store, known.id, joint)?.0
+                },
+                None => Before {
+                    store,
+                    collection: None,
+                    complete: false,
+                    open: BTreeMap::new(),
+                    answers: BTreeMap::new(),
+                    batch: 0,
+                },
             };
             let mut decided = decide(joint, &before, &mut snapshots, world)?;
             for side in [Side::Target, Side::Source] {

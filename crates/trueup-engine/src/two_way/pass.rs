@@ -10,7 +10,7 @@ use super::summary::{self, Found};
 use super::tally::Tally;
 use super::work::Ruled;
 use crate::link::{Link, World};
-use crate::state::{CollectionId, Ends, LinkId, Move, RunId, Store};
+use crate::state::{CollectionId, ConflictId, Ends, LinkId, Move, RunId, Store};
 use std::collections::BTreeMap;
 use trueup_core::base::Base;
 use trueup_core::codec::Reader;
@@ -143,22 +143,11 @@ impl Passing<'_, '_> {
         let mut snapshots: Snapshots = Sides::new(Some(source), Some(target));
         let mut decided = Vec::new();
         for (joint, known) in joints.iter().zip(&opened.collections) {
-            let open = self.store.open_keys(known.id)?;
-            let mut answers = BTreeMap::new();
-            let mut refused = Vec::new();
-            for (id, key, answer, conflict) in self.store.answers(known.id)? {
-                match answer::waiting(id, &answer, &conflict, joint) {
-                    Ok(waiting) => drop(answers.insert(key, waiting)),
-                    Err(why) => refused.push((id, Answered::Refused(why))),
-                }
-            }
+            let (before, refused) = before(self.store, known.id, joint)?;
             let before = Before {
-                store: self.store,
-                collection: Some(known.id),
                 complete: known.complete,
-                open,
-                answers,
                 batch: self.run.0.unsigned_abs(),
+                ..before
             };
             let mut one = decide(joint, &before, &mut snapshots, self.world)?;
             one.answered.extend(refused);
@@ -237,13 +226,40 @@ impl Passing<'_, '_> {
         }
         self.store
             .open_conflicts(self.id, self.run, collection, &open, now_ms)?;
-        for key in &one.gone {
+        for (key, held) in &one.gone {
             self.store
-                .close_conflict(self.id, collection, key, "agreed", None)?;
+                .close_conflict(self.id, collection, key, "agreed", *held)?;
         }
         self.world.failpoints.pass("two-way.conflicts-recorded")?;
         Ok(keys)
     }
+}
+
+/// Answers that cannot be carried out, and why.
+type Refused = Vec<(ConflictId, Answered)>;
+
+/// Gathers what is on record about a collection before it is compared: open conflicts, and what people decided.
+pub(super) fn before<'a>(
+    store: &'a Store,
+    collection: CollectionId,
+    joint: &Joint,
+) -> Result<(Before<'a>, Refused)> {
+    let (mut answers, mut refused) = (BTreeMap::new(), Vec::new());
+    for (id, key, answer, conflict) in store.answers(collection)? {
+        match answer::waiting(id, &answer, &conflict, joint) {
+            Ok(waiting) => drop(answers.insert(key, waiting)),
+            Err(why) => refused.push((id, Answered::Refused(why))),
+        }
+    }
+    let before = Before {
+        store,
+        collection: Some(collection),
+        complete: false,
+        open: store.open_keys(collection)?,
+        answers,
+        batch: 0,
+    };
+    Ok((before, refused))
 }
 
 impl Ruled {

@@ -131,7 +131,8 @@ fn at(turned: bool, side: Side, source: &Position, target: &Position) -> Positio
 fn unproven(report: &mut Report, wrong: u64) -> bool {
     report.equal = false;
     report.notes.push(format!(
-        "records changed while they were verified records={wrong}: there is no certificate; run again"
+        "records changed while they were verified records={wrong}: there is no certificate; run again (if it is so each time, a trigger changes \
+         what is written)"
     ));
     false
 }

@@ -22,14 +22,14 @@ use trueup_core::side::Side;
 pub(super) struct Sending<'a> {
     joint: &'a Joint,
     shared: &'a Shared,
-    side: Side,
+    pub(super) side: Side,
     pub(super) token: Token,
     /// One per write; `None` for the copy that belongs to the write before it.
     pub(super) works: Vec<Option<Work>>,
     pub(super) ops: Vec<Op>,
     pub(super) records: Batch,
-    /// The canonical key of each copy.
-    copies: BTreeMap<usize, Vec<u8>>,
+    /// Each copy's canonical key, and the copy in the shared shape.
+    copies: BTreeMap<usize, (Vec<u8>, Batch)>,
     /// Whether each write's condition held, as far as it was asked.
     held: Mutex<Vec<bool>>,
 }
@@ -70,10 +70,10 @@ impl<'a> Sending<'a> {
             let made = fresh_copy(self.joint, loser.record(0), largest, given).and_then(|fresh| {
                 let written = self.shared.write(self.side, fresh.record(0), &mut copy);
                 written.map_err(|(_, reason)| reason)?;
-                Ok(key_of(self.shared, fresh.record(0)))
+                Ok((key_of(self.shared, fresh.record(0)), fresh))
             });
             match made {
-                Ok(key) => copied = Some(key),
+                Ok(kept) => copied = Some(kept),
                 Err(reason) => {
                     let reason = format!("no copy can be kept: {reason}");
                     return Err(Box::new(Misfit {
@@ -95,13 +95,20 @@ impl<'a> Sending<'a> {
         }
         self.ops.push(work.step.op);
         self.works.push(Some(work));
-        if let Some(key) = copied {
+        if let Some(kept) = copied {
             self.records.push_record(copy.record(0));
-            self.copies.insert(self.ops.len(), key);
+            self.copies.insert(self.ops.len(), kept);
             self.ops.push(Op::Insert);
             self.works.push(None);
         }
         Ok(())
+    }
+
+    /// Returns the work that removes the copy written at `index`: nothing was overwritten beside it after all.
+    pub(super) fn undo(&self, index: usize) -> Option<Work> {
+        let (key, copy) = self.copies.get(&index)?;
+        let digest = encode::digest(copy.record(0), &mut Vec::new());
+        Some(Work::removing(key, self.side, copy, digest))
     }
 
     /// What goes on record before the batch is sent.
@@ -121,7 +128,11 @@ impl<'a> Sending<'a> {
                 },
                 None => Pending {
                     // The copy is a new record of this side: nothing is agreed on about it yet.
-                    key: self.copies.get(&index).cloned().unwrap_or_default(),
+                    key: self
+                        .copies
+                        .get(&index)
+                        .map(|(key, _)| key.clone())
+                        .unwrap_or_default(),
                     base: trueup_core::base::Base::Absent,
                     kept: None,
                     conflict: None,

@@ -29,6 +29,8 @@ pub(super) struct Work {
     pub(super) conflict: Option<Ruled>,
     /// The recorded conflict that a person has answered, which this work carries out.
     pub(super) answers: Option<ConflictId>,
+    /// Whether the key's open conflict is over once it is carried out.
+    pub(super) closes: bool,
 }
 
 /// One conditional write.
@@ -72,6 +74,7 @@ impl Work {
         put_option(self.answers.as_ref(), out, |id, out| {
             out.extend(id.0.to_le_bytes());
         });
+        put_len(usize::from(self.closes), out);
     }
 
     /// Reads the spooled form of records with `width` fields.
@@ -87,11 +90,33 @@ impl Work {
             answers: option(reader, |reader| {
                 Ok(ConflictId(i64::from_le_bytes(reader.array()?)))
             })?,
+            closes: reader.count()? == 1,
         };
         if reader.is_done() {
             Ok(work)
         } else {
             Err(torn())
+        }
+    }
+
+    /// Makes the work that removes a record of `side` which nobody has seen yet.
+    pub(super) fn removing(key: &[u8], side: Side, record: &Batch, digest: Digest) -> Self {
+        Self {
+            key: key.to_vec(),
+            step: Step {
+                side,
+                op: Op::Delete,
+                record: record.clone(),
+                expected: Some(digest),
+                changed: Vec::new(),
+                base: Base::Absent,
+                kept: None,
+            },
+            copy: None,
+            then: None,
+            conflict: None,
+            answers: None,
+            closes: false,
         }
     }
 
@@ -104,6 +129,7 @@ impl Work {
             then: None,
             conflict: None,
             answers: self.answers,
+            closes: self.closes,
         })
     }
 }

@@ -122,7 +122,7 @@ pub(in crate::state) fn supersede_all(
     collection: CollectionId,
 ) -> Attempt<()> {
     change.transaction.execute(
-        "UPDATE conflict SET stage = 'closed', decision = ?2, note = iif(answer IS NULL, \
+        "UPDATE conflict SET stage = 'closed', decision = ?2, answer = NULL, note = iif(answer IS NULL, \
          'the fields changed: the records are compared anew', \
          'the fields changed before the answer was carried out: the records are compared anew') \
          WHERE collection = ?1 AND stage = 'open'",

@@ -77,6 +77,7 @@ impl Decider<'_> {
             then,
             conflict: None,
             answers: Some(waiting.id),
+            closes: false,
         })?;
         Ok(true)
     }

@@ -63,6 +63,7 @@ impl Decider<'_> {
             then,
             conflict,
             answers: None,
+            closes: false,
         })
     }
 

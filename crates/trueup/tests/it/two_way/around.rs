@@ -3,6 +3,7 @@
 use super::scene::Scene;
 use super::shape::{MANUAL, RULES, System};
 use super::world::{World, server};
+use crate::stopped::Stopped;
 use crate::support::{Dice, Trueup, attempt};
 
 const PEOPLE: &str = "CREATE TABLE people (id BIGINT PRIMARY KEY, name TEXT);
@@ -55,6 +56,60 @@ fn another_state_file_joins_and_loses_nothing() {
         }
         world.expect_idle();
     });
+}
+
+/// A run is stopped, another engine with a state of its own does its work meanwhile, and the first goes on.
+#[test]
+fn an_old_engine_is_refused_and_nothing_is_lost() {
+    let (server, seed) = (server(), Dice::seed());
+    for failpoint in [
+        "two-way.planned",
+        "two-way.sealed",
+        "two-way.intended",
+        "two-way.applied",
+    ] {
+        attempt(&format!("TRUEUP_SEED={seed} {failpoint}"), || {
+            let mut world = World::new(&server, seed, MANUAL, true);
+            world.settle();
+            world.edit(16);
+            let first = Stopped::at(failpoint, world.command());
+            world.edit(8);
+            let run = Trueup::new(world.folder.path()).arguments(["sync"]);
+            let run =
+                run.arguments(world.addresses())
+                    .arguments(["--two-way", "--state", "other.db"]);
+            let second = run.run();
+            assert!(matches!(second.code, Some(0 | 1)), "{second}");
+            let refused = first.go_on().expect(3);
+            assert!(refused.stderr.contains("error[stale]"), "{refused}");
+            world.settle();
+            for system in System::BOTH {
+                world.trace_at(system);
+            }
+            world.expect_idle();
+        });
+    }
+}
+
+/// A side is gone with everything in it: nothing is deleted at the other.
+#[test]
+fn a_side_that_is_gone_deletes_nothing() {
+    let scene = Scene::new(PEOPLE, &[]);
+    std::fs::remove_file(scene.at().join("side.db")).unwrap();
+    let output = scene.sync();
+    assert!(matches!(output.code, Some(0 | 2)), "{output}");
+    assert_eq!(scene.database.sql(NAMES).unwrap(), "abc", "{output}");
+
+    let scene = Scene::new(PEOPLE, &[]);
+    let name = scene.database.name();
+    for sql in [
+        format!("DROP DATABASE {name} WITH (FORCE)"),
+        format!("CREATE DATABASE {name}"),
+    ] {
+        scene.database.server().sql("postgres", &sql).unwrap();
+    }
+    scene.sync().expect(0);
+    scene.expect(NAMES, "abc");
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub(super) enum Death {
     Failpoint(String, u64),
     /// After this part of the time that a run takes, in thousandths.
     Moment(u32),
+    /// Not at all: the connection breaks at a failpoint's n-th pass, and the answer is lost.
+    Broken(String, u64),
     /// The server dies while the run is stopped at a failpoint, and is back when it goes on.
     ServerAt(String, u64),
     /// The server dies after this part of the time that a run takes, in thousandths.
@@ -108,7 +110,7 @@ impl Measured {
     /// Chooses how a run is to die.
     pub(super) fn death(&self, dice: &mut Dice) -> Death {
         let part = dice.below(1000) as u32;
-        match dice.below(12) {
+        match dice.below(14) {
             0..5 => Death::Moment(part),
             5..9 => {
                 let (name, pass) = self.pick(dice);
@@ -117,6 +119,10 @@ impl Measured {
             9 | 10 => {
                 let (name, pass) = self.pick(dice);
                 Death::ServerAt(name, pass)
+            }
+            11 | 12 => {
+                let (name, pass) = self.pick(dice);
+                Death::Broken(name, pass)
             }
             _ => Death::ServerMoment(part),
         }
@@ -137,6 +143,12 @@ fn strike(world: &mut World, death: &Death, took: Duration, ledger: &mut Ledger)
             pause(took, *part);
             child.kill().unwrap();
             child.wait_with_output().unwrap().status.signal().is_some()
+        }
+        Death::Broken(name, pass) => {
+            let armed = format!("{name}:{pass}:fail");
+            let output = world.command().env("TRUEUP_FAILPOINT", armed).run();
+            assert!(matches!(output.code, Some(0 | 1 | 3)), "{output}");
+            output.stderr.contains("broke the connection")
         }
         Death::ServerAt(name, pass) => {
             match Stopped::or_ended(&format!("{name}:{pass}"), world.command()) {
@@ -162,6 +174,7 @@ fn strike(world: &mut World, death: &Death, took: Duration, ledger: &mut Ledger)
     match death {
         Death::Failpoint(..) | Death::Moment(_) => ledger.kills += u64::from(hit),
         Death::ServerAt(..) | Death::ServerMoment(_) => ledger.server_kills += u64::from(hit),
+        Death::Broken(..) => {}
     }
     hit
 }
