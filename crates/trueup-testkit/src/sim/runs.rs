@@ -20,6 +20,8 @@ pub(super) struct Run {
     pub(super) seen: Sides<Option<Arc<Ghosts>>>,
     /// Each time a side was read.
     pub(super) readings: Sides<Vec<Reading>>,
+    /// How often the target had been put back when it began.
+    pub(super) target_generation: u32,
     /// How often anything was committed, a claim too.
     pub(super) commits: u64,
     /// How often anything but a claim was committed.
@@ -53,9 +55,10 @@ impl Sim {
     /// Begins a run of an engine; a `nested` one runs inside a step of another.
     pub fn start(&self, nested: bool) -> RunId {
         let mut inner = self.lock();
-        let id = inner.runs.len();
+        let (id, generation) = (inner.runs.len(), inner.hosts.target.generation);
         inner.runs.push(Run {
             nested,
+            target_generation: generation,
             ..Run::default()
         });
         inner.note(|| format!("run {id} starts{}", if nested { " inside" } else { "" }));

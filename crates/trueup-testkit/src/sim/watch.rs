@@ -89,6 +89,10 @@ impl Inner {
         {
             *reading.deleted.entry(place.0).or_default() += 1;
         }
+        if self.runs[run.0].target_generation != self.hosts.target.generation {
+            // An epoch is a number: put back, it can come to the same one again, and an old plan passes for a new one.
+            self.order.target_put_back();
+        }
         if !self.setting.two_way {
             let verdict = match side {
                 Side::Source => Err("a one-way link wrote to its source".to_owned()),

@@ -17,10 +17,11 @@ pub(super) fn content(conflict: &PastConflict) -> String {
     format!("{collection} {key:?} {:?} {records:?}", conflict.kind)
 }
 
-/// G11: every record that the run changed is counted, also where an answer was lost on the way; what went with a machine
-/// that was put back is not known to anybody.
+/// G11: every record that the run changed is counted, also where an answer was lost on the way; but nobody knows what went
+/// with a machine that was put back, or what another engine's marker has replaced.
 pub(super) fn told(over: &Over<'_>, report: &Report) {
-    if Side::BOTH.iter().any(|&side| over.sim.put_back(side) > 0) {
+    let put_back = Side::BOTH.iter().any(|&side| over.sim.put_back(side) > 0);
+    if put_back || !over.sim.is_last(over.run) {
         return;
     }
     let named = |one: &CollectionReport| over.sim.collection(&one.source);
