@@ -220,6 +220,7 @@ fn find(connection: &Connection, namespace: Option<&str>, name: &str) -> Result<
         );
     }
     let row_security = column(row, 6)?;
+    schema.partial = row_security;
     if row_security {
         schema.notes.push(
             "WARNING: row level security is active for this user: records may be hidden, so a missing record \

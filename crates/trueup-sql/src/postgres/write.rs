@@ -199,7 +199,13 @@ impl Work<'_> {
                 .map(|&(index, _)| (index, act))
                 .collect::<Vec<_>>()
         };
-        if self.write(&all(Act::Delete))?.is_err() {
+        // What was missing when it was checked is somebody else's if it is there now.
+        let checked = self.checked;
+        let ours = part
+            .iter()
+            .filter(|(_, act)| !(checked && *act == Act::Insert));
+        let removed: Vec<_> = ours.map(|&(index, _)| (index, Act::Delete)).collect();
+        if self.write(&removed)?.is_err() {
             return Ok(false);
         }
         self.halve(all(Act::Insert), Self::write)?;
