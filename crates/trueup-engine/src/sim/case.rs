@@ -115,6 +115,7 @@ impl Case {
             keys: 3 + random.below(6),
             two_way,
             stamp: two_way && rules.stamp,
+            narrow: random.chance(20),
             rates: rates(&mut random),
             lose_stale_list: flaw == Flaw::StaleList,
             trace: false,

@@ -135,6 +135,11 @@ impl Script {
         Self { random, rates }
     }
 
+    /// Tells whether anything can happen.
+    pub(super) fn is_wild(&self) -> bool {
+        self.rates != Rates::default()
+    }
+
     /// From now on nothing happens.
     pub(super) fn calm(&mut self) {
         self.rates = Rates::default();

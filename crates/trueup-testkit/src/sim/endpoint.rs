@@ -307,14 +307,16 @@ impl SimWriter {
     /// Which writes the machine refuses.
     fn refused(&self, writes: &Writes<'_>) -> Vec<(usize, bool)> {
         let inner = self.line.sim.lock();
-        let Some((collection, key)) = &inner.hosts[self.line.side].poison else {
+        let Some((collection, key, blocked)) = &inner.hosts[self.line.side].poison else {
             return Vec::new();
         };
         let poisoned = |&index: &usize| {
             writes.schema.collection == *collection && key_of(writes, index) == [Owned::Int(*key)]
         };
         let all = 0..writes.ops.len();
-        all.filter(poisoned).map(|index| (index, false)).collect()
+        all.filter(poisoned)
+            .map(|index| (index, *blocked))
+            .collect()
     }
 }
 

@@ -43,8 +43,8 @@ pub(super) struct Host {
     pub(super) backup: Option<(Backup, Arc<Ghosts>)>,
     /// Who claimed each link last, by the number of the claim.
     pub(super) claims: BTreeMap<String, u64>,
-    /// Records that are refused: collection and key.
-    pub(super) poison: Option<(String, i64)>,
+    /// A record that is refused: collection, key, and whether another one is said to stand in its way.
+    pub(super) poison: Option<(String, i64, bool)>,
     position: Position,
     logged: usize,
 }

@@ -6,12 +6,15 @@
 //! is on record. The model is that of the core's explorer, held against the whole product instead of one key.
 
 use crate::owned::Owned;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{BitOr, BitOrAssign};
 use trueup_core::side::Side;
 
 /// The most writes of one simulation.
-pub const WRITES_MAX: usize = 120;
+pub const WRITES_MAX: usize = 128;
+
+/// Writes that are kept for the end, when what does not fit is mended.
+const MENDS_MAX: usize = 18;
 
 /// A set of outside writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +67,11 @@ pub fn text_of(id: usize) -> Owned {
     Owned::Text(format!("w{id:03}"))
 }
 
+/// As [`text_of`], too long for a narrow field.
+pub fn wide_text_of(id: usize) -> Owned {
+    Owned::Text(format!("w{id:03} is too long"))
+}
+
 /// Returns the stamp of write `id`: later ones are larger, and it tells the write.
 pub fn stamp_of(id: usize, now_ms: i64) -> Owned {
     Owned::Int(now_ms * 1_000 + id as i64)
@@ -72,7 +80,7 @@ pub fn stamp_of(id: usize, now_ms: i64) -> Owned {
 /// Returns the write that made `value`, where an outside write did.
 pub fn origin(value: &Owned) -> Option<usize> {
     match value {
-        Owned::Text(text) => text.strip_prefix('w')?.parse().ok(),
+        Owned::Text(text) => text.strip_prefix('w')?.get(..3)?.parse().ok(),
         Owned::Int(stamp) => usize::try_from(stamp % 1_000).ok(),
         _ => None,
     }
@@ -122,12 +130,15 @@ pub struct Lineage {
     forgiven: Ids,
     /// Writes that went with an endpoint that was put back.
     undone: Ids,
+    /// Records that were in conflict when the sides were joined. Until somebody decides, it is not known what the sides
+    /// agreed on, so a delete there is undone as in a join.
+    joined: BTreeSet<Place>,
 }
 
 impl Lineage {
     /// Tells whether another write can be told apart.
     pub fn is_full(&self) -> bool {
-        self.made.len() >= WRITES_MAX
+        self.made.len() + MENDS_MAX >= WRITES_MAX
     }
 
     /// Returns the next write's number.
@@ -176,6 +187,11 @@ impl Lineage {
                 self.forgiven |= Ids::of(id);
             }
         }
+    }
+
+    /// Notes that the record at `place` was in conflict when the sides were joined.
+    pub fn join(&mut self, place: Place) {
+        self.joined.insert(place);
     }
 
     /// Puts every delete at `place` so far on record.
@@ -250,6 +266,9 @@ impl Lineage {
             held |= Ids::of(id);
         }
         let mut returned = Vec::new();
+        if self.joined.contains(&place) {
+            return returned;
+        }
         for (id, made) in self.made.iter().enumerate() {
             let delete = made.fields.is_empty() && made.place == place;
             if !delete || (self.forgiven | self.undone).has(id) {

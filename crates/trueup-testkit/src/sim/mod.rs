@@ -43,6 +43,7 @@ use trueup_core::endpoint::Endpoint;
 use trueup_core::error::{Error, Kind, Result};
 use trueup_core::schema::Schema;
 use trueup_core::side::{Side, Sides};
+use trueup_core::types::Type;
 
 /// After so many steps nothing happens any more: every simulation ends.
 const STEPS_MAX: u64 = 5_000;
@@ -62,6 +63,8 @@ pub struct Setting {
     pub two_way: bool,
     /// Records have a stamp, which each outside write moves.
     pub stamp: bool,
+    /// The target's field `y` is narrower than what some outside writers put into the source's.
+    pub narrow: bool,
     /// How often what happens.
     pub rates: Rates,
     /// Take the list of stale writes out of every marker: a protection that a test takes away.
@@ -107,9 +110,14 @@ impl std::fmt::Debug for Sim {
     }
 }
 
+/// How many characters a narrow field holds.
+const NARROW_CHARS: usize = 4;
+
 /// The shape of a simulated collection.
-pub fn shape(collection: &str, stamp: bool) -> Schema {
-    let shape = schema(collection).int("id").text("x").text("y");
+fn shape(collection: &str, stamp: bool, narrow: bool) -> Schema {
+    let chars_max = narrow.then_some(NARROW_CHARS as u32);
+    let shape = schema(collection).int("id").text("x");
+    let shape = shape.field("y", Type::Text { chars_max });
     let shape = if stamp { shape.int("at") } else { shape };
     shape.key(["id"]).build()
 }
@@ -118,14 +126,17 @@ impl Sim {
     /// Makes the world of `seed`: every collection on both sides, empty.
     pub fn new(seed: u64, setting: Setting) -> Self {
         silence_crashes();
-        let memory = |name: &str| {
+        let memory = |name: &str, narrow: bool| {
             let memory = Memory::new(name);
             for collection in &setting.collections {
-                memory.create(shape(collection, setting.stamp));
+                memory.create(shape(collection, setting.stamp, narrow));
             }
             memory
         };
-        let hosts = Sides::new(Host::new(memory("source")), Host::new(memory("target")));
+        let hosts = Sides::new(
+            Host::new(memory("source", false)),
+            Host::new(memory("target", setting.narrow)),
+        );
         let inner = Inner {
             script: Script::new(Random::new(seed), setting.rates.clone()),
             order: Order::default(),
@@ -195,6 +206,7 @@ impl Sim {
         let mut inner = self.lock();
         inner.note(|| "calm".to_owned());
         inner.script.calm();
+        inner.mend();
         while inner.land() {}
         // Whoever had a reading of before has died since, or ends now.
         for side in Side::BOTH {

@@ -1,8 +1,8 @@
 //! What happens to the world from outside: writers, machines, backups.
 
 use super::host::Condition;
-use super::lineage::{Ghost, Ghosts, Place, stamp_of, text_of};
-use super::{Act, Inner, RunId, Sim};
+use super::lineage::{Ghost, Ghosts, Place, stamp_of, text_of, wide_text_of};
+use super::{Act, Inner, NARROW_CHARS, RunId, Sim};
 use crate::owned::Owned;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -88,13 +88,28 @@ impl Inner {
         let (side, place) = (self.written_side(), self.any_place());
         let deletes = self.script.random.chance(25);
         let fields = self.script.random.pick(&[&[1_usize][..], &[2], &[1, 2]]);
-        self.write_to(side, place, deletes, fields);
+        if !self.lineage.is_full() {
+            self.write_to(side, place, deletes, fields);
+        }
+    }
+
+    /// Shortens what does not fit the target.
+    pub(super) fn mend(&mut self) {
+        for collection in 0..self.setting.collections.len() {
+            let name = self.setting.collections[collection];
+            for record in self.hosts.source.memory.records(name) {
+                if matches!(&record[2], Owned::Text(text) if text.len() > NARROW_CHARS) {
+                    let place = (collection, super::key_of(&record));
+                    self.write_to(Side::Source, place, false, &[2]);
+                }
+            }
+        }
     }
 
     fn write_to(&mut self, side: Side, place: Place, deletes: bool, fields: &[usize]) {
         let collection = self.setting.collections[place.0];
         let memory = self.hosts[side].memory.clone();
-        if self.lineage.is_full() || memory.schema(collection).is_none() {
+        if memory.schema(collection).is_none() {
             return;
         }
         let key = [Owned::Int(place.1)];
@@ -107,6 +122,10 @@ impl Inner {
         if self.setting.stamp && !fields.is_empty() {
             fields.push(3);
         }
+        let wide = side == Side::Source
+            && self.setting.narrow
+            && self.script.is_wild()
+            && self.script.random.chance(25);
         let id = self.lineage.next();
         let mut ghost = self.ghost(side, place);
         self.lineage.write(side, place, &mut ghost, &fields);
@@ -120,6 +139,7 @@ impl Inner {
             for field in fields {
                 record[field] = match field {
                     3 => stamp_of(id, self.now_ms),
+                    2 if wide => wide_text_of(id),
                     _ => text_of(id),
                 };
             }
@@ -157,7 +177,7 @@ impl Inner {
             let place = (collection, key as i64);
             let name = self.setting.collections[collection];
             let there = self.hosts[side].memory.record(name, &[Owned::Int(place.1)]);
-            if there.is_some() && self.script.random.chance(share) {
+            if there.is_some() && !self.lineage.is_full() && self.script.random.chance(share) {
                 self.write_to(side, place, true, &[]);
             }
         }
@@ -177,9 +197,10 @@ impl Inner {
     fn poison(&mut self) {
         let (side, place) = (self.any_side(), self.any_place());
         let name = self.setting.collections[place.0].to_owned();
+        let blocked = self.script.random.chance(50);
         let host = &mut self.hosts[side];
         host.poison = match host.poison {
-            None => Some((name, place.1)),
+            None => Some((name, place.1, blocked)),
             Some(_) => None,
         };
         let poison = host.poison.clone();

@@ -45,6 +45,11 @@ pub(super) struct Author {
 }
 
 impl Sim {
+    /// Tells whether some records do not fit the target.
+    pub fn is_narrow(&self) -> bool {
+        self.lock().setting.narrow
+    }
+
     /// Begins a run of an engine; a `nested` one runs inside a step of another.
     pub fn start(&self, nested: bool) -> RunId {
         let mut inner = self.lock();

@@ -6,6 +6,7 @@ fn setting() -> Setting {
         keys: 4,
         two_way: false,
         stamp: true,
+        narrow: true,
         rates: Rates::default()
             .with(Act::Write, 300)
             .with(Act::BackUp, 50)

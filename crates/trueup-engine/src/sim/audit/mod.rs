@@ -95,14 +95,14 @@ impl Audit {
     /// Puts conflicts on record: what they hold is not lost.
     ///
     /// A conflict of a join is true while the sides are `joining`, and stays so until somebody decides. A record that was
-    /// refused in a join was never agreed on either, but is told as inserted on both sides.
+    /// refused in a join, or did not fit, was never agreed on either; it may be told as inserted on both sides.
     pub(super) fn conflicts(&mut self, sim: &Sim, joining: bool, conflicts: &[PastConflict]) {
-        let refused = sim.happened().contains_key(&Act::Poison);
+        let refused = sim.happened().contains_key(&Act::Poison) || sim.is_narrow();
         for conflict in conflicts {
             let fresh = self.judged.insert(two_way::content(conflict));
             let key = (conflict.collection.source.clone(), conflict.key.clone());
             let joins = match conflict.kind {
-                ConflictKind::Join => joining,
+                ConflictKind::Join => joining || sim.is_narrow(),
                 ConflictKind::InsertInsert => refused,
                 ConflictKind::UpdateUpdate | ConflictKind::DeleteUpdate => false,
             };

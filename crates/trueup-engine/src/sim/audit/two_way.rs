@@ -63,6 +63,9 @@ pub(super) fn record(sim: &Sim, conflict: &PastConflict, fresh: bool, joined: bo
         if records.source.is_none() || records.target.is_none() {
             lineage.excuse_deletes_here(place);
         }
+        if conflict.kind == ConflictKind::Join {
+            lineage.join(place);
+        }
     });
     if fresh && let Some(why) = untrue(sim, conflict, place, &records, joined) {
         sim.violate(format!("G23: false conflict: {why}: {place:?} {records:?}"));
