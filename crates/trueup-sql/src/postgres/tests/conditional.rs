@@ -1,6 +1,8 @@
 //! Conditional writes do what was asked for and nothing else: no cascade, no trigger that keeps quiet.
 
 use super::*;
+use crate::postgres::config::Settings;
+use crate::postgres::connect::Connection;
 use trueup_core::batch::Record;
 
 /// Expects what it finds.
@@ -33,71 +35,75 @@ fn held(table: &str, action: &str) -> String {
     )
 }
 
+const PLAIN: &str =
+    "CREATE TABLE t (id int PRIMARY KEY, name varchar(9) UNIQUE, UNIQUE (name, id)); ";
+const PARTS: &str = "CREATE TABLE t (id bigint PRIMARY KEY, name text) PARTITION BY RANGE (id); \
+                 CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (2); \
+                 CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (2) TO (9); ";
+
+/// Parents, the child's name, its making, and its record.
+const CASES: &[(&str, &str, &str, &str)] = &[
+    (
+        PLAIN,
+        "c",
+        "CREATE TABLE c (p int REFERENCES t ON DELETE CASCADE)",
+        "1",
+    ),
+    (
+        PLAIN,
+        "c",
+        "CREATE TABLE c (p bigint REFERENCES t ON DELETE SET NULL)",
+        "1",
+    ),
+    (
+        PLAIN,
+        "c",
+        "CREATE TABLE c (p int DEFAULT 2 REFERENCES t ON DELETE SET DEFAULT)",
+        "1",
+    ),
+    (
+        PLAIN,
+        "c",
+        "CREATE TABLE c (p text REFERENCES t (name) ON DELETE CASCADE)",
+        "'a'",
+    ),
+    (
+        PLAIN,
+        "c",
+        "CREATE TABLE c (a text, b int, FOREIGN KEY (a, b) REFERENCES t (name, id) ON DELETE CASCADE)",
+        "'a', 1",
+    ),
+    (
+        PLAIN,
+        "s.odd \"name",
+        "CREATE SCHEMA s; CREATE TABLE s.\"odd \"\"name\" (\"a \"\" b\" int REFERENCES t ON DELETE CASCADE)",
+        "1",
+    ),
+    (
+        PLAIN,
+        "c",
+        "CREATE TABLE c (p int REFERENCES t ON DELETE CASCADE) PARTITION BY LIST (p); \
+             CREATE TABLE c1 PARTITION OF c FOR VALUES IN (1); CREATE TABLE c2 PARTITION OF c DEFAULT",
+        "1",
+    ),
+    (
+        PARTS,
+        "c",
+        "CREATE TABLE c (p int REFERENCES t ON DELETE CASCADE)",
+        "1",
+    ),
+    (
+        PARTS,
+        "c",
+        "CREATE TABLE c (p int REFERENCES t1 ON DELETE CASCADE)",
+        "1",
+    ),
+];
+
 /// Two parents, 1 and 2; one child, of 1.
 #[test]
 fn a_record_that_others_hang_on_is_not_deleted() {
-    let plain = "CREATE TABLE t (id int PRIMARY KEY, name varchar(9) UNIQUE, UNIQUE (name, id)); ";
-    let parts = "CREATE TABLE t (id bigint PRIMARY KEY, name text) PARTITION BY RANGE (id); \
-                 CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (2); \
-                 CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (2) TO (9); ";
-    let cases = [
-        (
-            plain,
-            "c",
-            "CREATE TABLE c (p int REFERENCES t ON DELETE CASCADE)",
-            "1",
-        ),
-        (
-            plain,
-            "c",
-            "CREATE TABLE c (p bigint REFERENCES t ON DELETE SET NULL)",
-            "1",
-        ),
-        (
-            plain,
-            "c",
-            "CREATE TABLE c (p int DEFAULT 2 REFERENCES t ON DELETE SET DEFAULT)",
-            "1",
-        ),
-        (
-            plain,
-            "c",
-            "CREATE TABLE c (p text REFERENCES t (name) ON DELETE CASCADE)",
-            "'a'",
-        ),
-        (
-            plain,
-            "c",
-            "CREATE TABLE c (a text, b int, FOREIGN KEY (a, b) REFERENCES t (name, id) ON DELETE CASCADE)",
-            "'a', 1",
-        ),
-        (
-            plain,
-            "s.odd \"name",
-            "CREATE SCHEMA s; CREATE TABLE s.\"odd \"\"name\" (\"a \"\" b\" int REFERENCES t ON DELETE CASCADE)",
-            "1",
-        ),
-        (
-            plain,
-            "c",
-            "CREATE TABLE c (p int REFERENCES t ON DELETE CASCADE) PARTITION BY LIST (p); \
-             CREATE TABLE c1 PARTITION OF c FOR VALUES IN (1); CREATE TABLE c2 PARTITION OF c DEFAULT",
-            "1",
-        ),
-        (
-            parts,
-            "c",
-            "CREATE TABLE c (p int REFERENCES t ON DELETE CASCADE)",
-            "1",
-        ),
-        (
-            parts,
-            "c",
-            "CREATE TABLE c (p int REFERENCES t1 ON DELETE CASCADE)",
-            "1",
-        ),
-    ];
-    for (parent, child, shape, values) in cases {
+    for &(parent, child, shape, values) in CASES {
         let name = match child.split_once('.') {
             Some((schema, name)) => format!("{schema}.\"{}\"", name.replace('"', "\"\"")),
             None => child.to_owned(),
@@ -260,4 +266,51 @@ fn a_record_of_nothing_but_its_key_is_suppressed_too() {
     let outcomes = given(&["id"]).outcomes(endpoint.as_mut(), &[put(1), put(2)]);
     assert_eq!(outcomes[0], APPLIED);
     assert!(outcomes[1].contains("suppressed"), "{outcomes:?}");
+}
+
+/// The child is on its way, and not yet there, when the delete is decided.
+#[test]
+fn a_child_that_comes_meanwhile_holds_its_parent() {
+    let (database, mut endpoint) = fresh(
+        "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2); \
+         CREATE TABLE c (p int REFERENCES t ON DELETE CASCADE)",
+    );
+    let settings = Settings::parse(&database.url(), &Context::empty()).unwrap();
+    let other = Connection::open(&settings).unwrap();
+    other.execute("BEGIN; INSERT INTO c VALUES (1)").unwrap();
+    let outcomes = std::thread::scope(|scope| {
+        let deleting =
+            scope.spawn(|| given(&["id"]).outcomes(endpoint.as_mut(), &[delete(1), delete(2)]));
+        let waiting = "SELECT count(*) FROM pg_stat_activity \
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while database.sql(waiting).unwrap() != "1" && !deleting.is_finished() {}
+        other.execute("COMMIT").unwrap();
+        deleting.join().unwrap()
+    });
+    assert_eq!(outcomes, [held("c", "CASCADE").as_str(), APPLIED]);
+    assert_eq!(database.sql("SELECT * FROM c").unwrap(), "1");
+}
+
+#[test]
+fn a_child_that_nobody_can_see_is_taken_for_granted() {
+    let (database, _) = fresh(
+        "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); \
+         CREATE TABLE c (p int REFERENCES t ON DELETE CASCADE)",
+    );
+    let (role, url) = access::role(&database, "SELECT, INSERT, UPDATE, DELETE");
+    let mut endpoint = connect(&url, Context::empty()).unwrap();
+    let outcomes = given(&["id"]).outcomes(endpoint.as_mut(), &[delete(1)]);
+    assert!(
+        outcomes[0].contains("table=c") && outcomes[0].contains("cannot read"),
+        "{outcomes:?}"
+    );
+    database
+        .sql(&format!("GRANT SELECT ON c TO {role}"))
+        .unwrap();
+    let outcomes = given(&["id"]).outcomes(endpoint.as_mut(), &[delete(1)]);
+    assert_eq!(outcomes, [APPLIED]);
+    drop(endpoint);
+    database
+        .sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"))
+        .unwrap();
 }
