@@ -23,6 +23,7 @@ use std::fmt;
 use trueup_core::batch::Batch;
 use trueup_core::conflict::{Conflict, ConflictKind, Ruling};
 use trueup_core::digest::Digest;
+use trueup_core::encode;
 use trueup_core::side::{Side, Sides};
 use trueup_core::{Error, Result};
 
@@ -306,24 +307,37 @@ impl Store {
         refused: Option<&str>,
         result: Option<Digest>,
     ) -> Result<()> {
+        let held = self.conflict(id)?.map(|past| past.records);
+        let digest = |side: Side| {
+            let record = held.as_ref().and_then(|records| records[side].as_ref());
+            record.map(|record| encode::digest(record.record(0), &mut Vec::new()))
+        };
+        let held = Sides::by(digest);
         self.change(link, "record what came of an answer", |change| {
             let given = given_answer(change, id)?;
-            let decision = match (&given.answer, refused) {
-                (_, Some(why)) => {
-                    change.transaction.execute(
-                        "UPDATE conflict SET answer = NULL, note = ?2 WHERE id = ?1",
-                        params![id.0, why],
-                    )?;
-                    return Ok(());
-                }
-                (Answer::Side(side), None) if !given.present[*side] => "delete",
-                (Answer::Side(side), None) => side.name(),
-                (Answer::Record(_), None) => "merge",
+            if let Some(why) = refused {
+                change.transaction.execute(
+                    "UPDATE conflict SET answer = NULL, note = ?2 WHERE id = ?1",
+                    params![id.0, why],
+                )?;
+                return Ok(());
+            }
+            // By what was carried out: who answered may have thought again since the run began.
+            let decision = match result {
+                None => "delete",
+                _ if result == held.source => Side::Source.name(),
+                _ if result == held.target => Side::Target.name(),
+                Some(_) => match given {
+                    Answer::Side(side) => side.name(),
+                    Answer::Record(_) => "merge",
+                },
             };
+            let another = |side: Side| held[side.other()] == result && held[side] != result;
+            let another = matches!(given, Answer::Side(side) if another(side));
             change.transaction.execute(
-                "UPDATE conflict SET stage = 'closed', decision = ?2, result = ?3, answer = NULL, \
-                 note = 'a person decided' WHERE id = ?1",
-                params![id.0, decision, digest_bytes(result)],
+                "UPDATE conflict SET stage = 'closed', decision = ?2, result = ?3, \
+                 answer = iif(?4, answer, NULL), note = 'a person decided' WHERE id = ?1",
+                params![id.0, decision, digest_bytes(result), another],
             )?;
             Ok(())
         })
@@ -427,30 +441,19 @@ fn ended(id: ConflictId) -> Error {
         .hint("`trueup conflicts show` says which; decide that one")
 }
 
-/// A conflict's answer that is to be carried out.
-struct GivenAnswer {
-    answer: Answer,
-    /// Which sides held a record.
-    present: Sides<bool>,
-}
-
-fn given_answer(change: &Change<'_>, id: ConflictId) -> Attempt<GivenAnswer> {
-    let found: Option<(Option<String>, bool, bool)> = change
+/// Reads a conflict's answer that is to be carried out.
+fn given_answer(change: &Change<'_>, id: ConflictId) -> Attempt<Answer> {
+    let found: Option<Option<String>> = change
         .transaction
         .query_row(
-            "SELECT answer, source_record IS NOT NULL, target_record IS NOT NULL FROM conflict \
-             WHERE id = ?1 AND stage <> 'held' \
+            "SELECT answer FROM conflict WHERE id = ?1 AND stage <> 'held' \
              AND collection IN (SELECT id FROM pair_collection WHERE link = ?2)",
             [id.0, change.link],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            |row| row.get(0),
         )
         .optional()?;
-    let (answer, source, target) = found.ok_or_else(|| unknown(id))?;
+    let answer = found.ok_or_else(|| unknown(id))?;
     let answer =
         answer.ok_or_else(|| Error::bug(format!("the conflict has no answer: id={id}")))?;
-    let answer = blob::decode_answer(&answer).ok_or(Failure::Damaged("a conflict's answer"))?;
-    Ok(GivenAnswer {
-        answer,
-        present: Sides::new(source, target),
-    })
+    blob::decode_answer(&answer).ok_or(Failure::Damaged("a conflict's answer"))
 }

@@ -1,8 +1,11 @@
 //! Both ways, when a side, the state or a collection is not what it was: nothing is lost and nothing deleted.
 
-use super::two_way::{crew, joined, remove, set};
+use super::two_way::{crew, joined, people, remove, set};
+use trueup_core::Kind;
 use trueup_core::policy::Policy;
+use trueup_core::schema::Schema;
 use trueup_core::side::Side;
+use trueup_testkit::Owned;
 use trueup_testkit::record;
 
 #[test]
@@ -56,4 +59,30 @@ fn dropped_collection_is_joined_again() {
         assert_eq!((report.collections[0].deleted, report.notes.len()), (0, 1));
         assert_eq!(left.records("people"), crew());
     }
+}
+
+/// An edit at the other side does not make an emptied one less suspicious.
+#[test]
+fn emptied_side_is_noticed_although_the_other_was_edited() {
+    let records: Vec<Vec<Owned>> = (0..20_i64).map(|id| record![id, "n", "m"]).collect();
+    let pair = joined(Policy::Manual, &records);
+    pair.target.clear("people");
+    set(&pair.source, 3, "name", "edited");
+    assert_eq!(pair.run().unwrap_err().kind(), Kind::Guard);
+    assert_eq!(pair.source.records("people").len(), 20);
+}
+
+/// Row level security: what this user may not see was not deleted.
+#[test]
+fn side_that_may_hide_records_is_refused() {
+    let pair = joined(Policy::Manual, &crew());
+    pair.target.drop_collection("people");
+    pair.target.create(Schema {
+        partial: true,
+        ..people()
+    });
+    let error = pair.run().unwrap_err();
+    assert_eq!(error.kind(), Kind::Auth);
+    assert!(error.to_string().starts_with("target: "), "{error}");
+    assert_eq!(pair.source.records("people"), crew());
 }

@@ -209,7 +209,7 @@ impl Passing<'_, '_> {
                 Answered::Refused(why) => self.store.answered(self.id, id, Some(&why), None)?,
             }
         }
-        let (mut keys, mut open) = (Vec::new(), Vec::new());
+        let (mut keys, mut open, mut bytes) = (Vec::new(), Vec::new(), 0);
         let mut reader = one.open.read()?;
         while let Some(entry) = reader.next()? {
             let (key, ruled) = Ruled::read_open(entry, width)?;
@@ -217,11 +217,13 @@ impl Passing<'_, '_> {
             let records = ruled.records.as_ref();
             let records = records.map(|record| record.as_ref().map(|record| record.record(0)));
             let conflict = Conflict::new(name, &key, ruled.ruling, records);
+            bytes += entry.len();
             open.push((conflict, ruled.reason));
-            if open.len() >= CONFLICTS {
+            if open.len() >= CONFLICTS || bytes >= self.world.limits.batch_bytes_max {
                 self.store
                     .open_conflicts(self.id, self.run, collection, &open, now_ms)?;
                 open.clear();
+                bytes = 0;
             }
         }
         self.store

@@ -18,7 +18,7 @@ use trueup_core::policy::{OnDelete, Policy, Rules, StampFrom};
 use trueup_core::schema::Schema;
 use trueup_core::side::{Side, Sides};
 use trueup_core::types::Type;
-use trueup_core::{Error, Result};
+use trueup_core::{Error, Kind, Result};
 
 /// A collection of a two-way link, ready to be read and written on both sides.
 #[derive(Debug)]
@@ -215,6 +215,14 @@ fn prepare_one(
         let schema = endpoint(link, side).schema(&names[side]);
         found[side] = schema.map_err(|error| error.at(user[side].name()))?;
     }
+    for side in Side::BOTH {
+        if found[side]
+            .as_ref()
+            .is_some_and(|schema: &Schema| schema.partial)
+        {
+            return Err(hidden(user[side], &names[side]));
+        }
+    }
     let mut create = Sides::new(None, None);
     let schema = match (found.source, found.target) {
         (Some(source), Some(target)) => Sides::new(source, target),
@@ -273,6 +281,15 @@ fn prepare_one(
         fresh,
         user: *user,
     })
+}
+
+/// What is hidden from one side must not be taken for deleted there.
+fn hidden(side: Side, collection: &str) -> Error {
+    Error::new(
+        Kind::Auth,
+        format!("{side}: collection={collection}: records may be hidden from this user by row level security"),
+    )
+    .hint("a record that is hidden would be taken for deleted; use a user with BYPASSRLS, or the table's owner")
 }
 
 /// The types of the shared shape's fields, as far as the sides declare any.

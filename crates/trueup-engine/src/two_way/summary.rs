@@ -59,7 +59,22 @@ pub(super) fn guard(link: &Link, joints: &[Joint], decided: &[Decided]) -> Resul
     }
     for (joint, one) in joints.iter().zip(decided) {
         for side in Side::BOTH {
-            let judged = link.guard.judge(&plan_of(joint, one, side));
+            let plan = plan_of(joint, one, side);
+            let judged = link.guard.judge(&plan).and_then(|()| {
+                // Both sides change: what was emptied is not told by this side's plan alone.
+                let emptied = one.totals[side.other()].count == 0;
+                if emptied && plan.counts.deletes > link.guard.emptied_max {
+                    let plan = CollectionPlan {
+                        counts: Counts {
+                            deletes: plan.target_records,
+                            ..Counts::default()
+                        },
+                        ..plan
+                    };
+                    return link.guard.judge(&plan);
+                }
+                Ok(())
+            });
             judged.map_err(|error| error.at(joint.user[side].name()))?;
         }
     }

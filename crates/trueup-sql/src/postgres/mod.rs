@@ -16,6 +16,7 @@ mod error;
 mod numeric;
 mod pgpass;
 mod quote;
+mod references;
 mod scan;
 mod schema;
 mod stage;

@@ -88,11 +88,19 @@ impl Table {
         }
     }
 
-    /// Locks the table against new triggers and references, and asks whether a record of it (or of its partitions)
+    pub(super) fn oid(&self) -> u32 {
+        self.oid
+    }
+
+    /// Locks the table against new triggers and references.
+    pub(super) fn lock(&self) -> String {
+        format!("LOCK TABLE {} IN ROW EXCLUSIVE MODE", self.sql_only())
+    }
+
+    /// Locks the table, and asks whether a record of it (or of its partitions)
     /// can be removed without anything else happening.
     pub(super) fn rewrite(&self) -> (String, String) {
         let oid = self.oid;
-        let lock = format!("LOCK TABLE {} IN ROW EXCLUSIVE MODE", self.sql_only());
         let question = format!(
             "WITH rel AS (SELECT {oid}::oid AS oid UNION SELECT relid::oid FROM pg_partition_tree({oid}::oid::regclass)) \
              SELECT NOT EXISTS (SELECT FROM pg_trigger g JOIN rel ON g.tgrelid = rel.oid WHERE NOT g.tgisinternal) \
@@ -100,7 +108,7 @@ impl Table {
              AND NOT EXISTS (SELECT FROM pg_constraint r JOIN rel ON r.confrelid = rel.oid \
                WHERE r.contype = 'f' AND r.confdeltype IN ('c', 'n', 'd'))"
         );
-        (lock, question)
+        (self.lock(), question)
     }
 
     /// Makes sure that `seen` is still this table's shape.
@@ -150,7 +158,7 @@ pub(super) fn collections(connection: &Connection) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn spelled(namespace: &str, table: &str, current: bool) -> String {
+pub(super) fn spelled(namespace: &str, table: &str, current: bool) -> String {
     if current {
         table.to_owned()
     } else {
@@ -220,6 +228,7 @@ fn find(connection: &Connection, namespace: Option<&str>, name: &str) -> Result<
         );
     }
     let row_security = column(row, 6)?;
+    schema.partial = row_security;
     if row_security {
         schema.notes.push(
             "WARNING: row level security is active for this user: records may be hidden, so a missing record \

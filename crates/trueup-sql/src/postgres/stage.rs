@@ -16,6 +16,9 @@ use trueup_core::{Error, Result};
 /// The temporary table, in full: no table of the user can be meant.
 const STAGE: &str = "pg_temp.trueup_stage";
 
+/// What [`Statements::all`] answers where a field's modifier changed a value.
+pub(super) const CHANGED: &str = "1";
+
 /// What to do with a staged record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Act {
@@ -53,6 +56,11 @@ pub(super) struct Statements {
     pub(super) write: [Option<String>; 3],
     /// Finds records whose value the field's own modifier changed; `None` where no field can.
     pub(super) changed: Option<String>,
+    /// Finds records that conditional writes did not put, or did not remove.
+    withheld: String,
+    /// Finds staged records that stand at the target, value for value.
+    pub(super) same: String,
+    pub(super) removal: Removal,
     /// Locks the table, and asks whether records may be removed and inserted anew without a trace; `None` where a
     /// batch does not write them whole, or a key may stand for several.
     pub(super) rewrite: Option<(String, String)>,
@@ -79,7 +87,7 @@ impl Statements {
         let parts = Parts {
             table,
             columns: &columns,
-            matched: matched(&key_columns),
+            matched: matched_as(&key_columns, "t"),
             key,
         };
         // The index behind a key whose own `=` is not ours would make one record of two: an upsert through it would
@@ -115,12 +123,42 @@ impl Statements {
                 Some(parts.insert(arbiter.is_some())),
             ],
             changed: parts.changed(),
+            withheld: parts.withheld(),
+            same: parts.same(),
+            removal: parts.removal(&key_columns),
             rewrite: (whole && single).then(|| table.rewrite()),
             counts,
             key_index: index.map(|unique| unique.name.clone()),
             columns: columns.clone(),
         })
     }
+
+    /// All that writes what is staged, in one message.
+    pub(super) fn all(&self, checked: bool) -> String {
+        let statements = self.write.iter().flatten().chain(&self.changed);
+        let mut sql = statements.map(|sql| format!("{sql}; ")).collect::<String>();
+        // Deferred constraints speak now, while the savepoint can still take the blame.
+        sql.push_str("SET CONSTRAINTS ALL IMMEDIATE");
+        if checked {
+            sql.push_str("; ");
+            sql.push_str(&self.withheld);
+        }
+        sql
+    }
+}
+
+/// What it takes to ask who refers to the staged records that are to be removed.
+#[derive(Debug)]
+pub(super) struct Removal {
+    pub(super) oid: u32,
+    /// Keeps the references to the table as they are.
+    pub(super) lock: String,
+    /// The records `t` that are to be removed, as the beginning of a list of joins.
+    pub(super) from: String,
+    /// Narrows the stage `s` to them.
+    pub(super) acts: &'static str,
+    /// That a record `c` of the same table is not removed with them.
+    pub(super) stays: String,
 }
 
 struct Parts<'a> {
@@ -191,6 +229,43 @@ impl Parts<'_> {
         format!("DELETE FROM {target} AS t USING {STAGE} s WHERE s.act = 3 AND {matched}")
     }
 
+    fn removal(&self, key: &[(usize, &Column)]) -> Removal {
+        let (target, matched) = (self.table.sql_only(), &self.matched);
+        let child = matched_as(key, "c");
+        Removal {
+            oid: self.table.oid(),
+            lock: self.table.lock(),
+            from: format!("{STAGE} s JOIN {target} AS t ON {matched}"),
+            acts: "s.act = 3",
+            stays: format!("NOT EXISTS (SELECT FROM {STAGE} s WHERE s.act = 3 AND {child})"),
+        }
+    }
+
+    /// A count does not tell a removal that was withheld from one that had nothing to remove.
+    fn withheld(&self) -> String {
+        let (target, matched) = (self.table.sql_only(), &self.matched);
+        format!(
+            "SELECT 2 FROM {STAGE} s LEFT JOIN {target} AS t ON {matched} \
+             WHERE (s.act = 3) = (t.tableoid IS NOT NULL) LIMIT 1"
+        )
+    }
+
+    fn same(&self) -> String {
+        let same = self.others().map(|(at, column)| {
+            let (name, value) = (ident(&column.name), staged(at, column));
+            let native = column.equality == Equality::Exact
+                && !matches!(column.wire, Wire::Cast | Wire::Json);
+            if native {
+                format!(" AND t.{name} IS NOT DISTINCT FROM {value}")
+            } else {
+                format!(" AND t.{name}::text COLLATE \"C\" IS NOT DISTINCT FROM ({value})::text COLLATE \"C\"")
+            }
+        });
+        let same = same.collect::<String>();
+        let (target, matched) = (self.table.sql_only(), &self.matched);
+        format!("SELECT 1 FROM {STAGE} s JOIN {target} AS t ON {matched}{same} LIMIT 1")
+    }
+
     /// Types that travel as text may have modifiers that round without a word: `interval(0)`, `numeric(5,2)[]`.
     fn changed(&self) -> Option<String> {
         let modified = self
@@ -205,7 +280,7 @@ impl Parts<'_> {
         let differs = differs.collect::<Vec<_>>().join(" OR ");
         let (target, matched) = (self.table.sql_only(), &self.matched);
         (!differs.is_empty()).then(|| {
-            format!("SELECT 1 FROM {STAGE} s JOIN {target} AS t ON {matched} WHERE s.act <> 3 AND ({differs}) LIMIT 1")
+            format!("SELECT {CHANGED} FROM {STAGE} s JOIN {target} AS t ON {matched} WHERE s.act <> 3 AND ({differs}) LIMIT 1")
         })
     }
 
@@ -299,9 +374,9 @@ fn staged(at: usize, column: &Column) -> String {
     }
 }
 
-/// Finds the record with the staged key. Where the column's own `=` is loose, it finds the record by its index, and
+/// Finds the record of `table` with the staged key. Where the column's own `=` is loose, it finds the record by its index, and
 /// the texts' bytes decide.
-fn matched(key: &[(usize, &Column)]) -> String {
+fn matched_as(key: &[(usize, &Column)], table: &str) -> String {
     let conditions = key.iter().map(|(at, column)| {
         let (name, value) = (ident(&column.name), staged(*at, column));
         let equals = if column.nullable {
@@ -309,11 +384,11 @@ fn matched(key: &[(usize, &Column)]) -> String {
         } else {
             "="
         };
-        let own = format!("t.{name} {equals} {value}");
+        let own = format!("{table}.{name} {equals} {value}");
         match column.equality {
             Equality::Exact => own,
             Equality::Spelling | Equality::Folding => {
-                format!("{own} AND t.{name}::text {equals} ({value})::text COLLATE \"C\"")
+                format!("{own} AND {table}.{name}::text {equals} ({value})::text COLLATE \"C\"")
             }
         }
     });

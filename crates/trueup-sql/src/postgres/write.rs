@@ -4,19 +4,16 @@
 //! and a part that fails is halved until the refused records stand alone. Order within the batch is kept, and
 //! records that others stood in the way of are tried again once those are written.
 
+mod condition;
+
 use super::connect::{Connection, column};
-use super::decode::{Room, Slot};
 use super::error;
-use super::scan::CopySource;
-use super::stage::{Act, Encoded, Statements};
-use super::types::Wire;
+use super::references::References;
+use super::stage::{Act, CHANGED, Encoded, Statements};
 use bytes::Bytes;
 use futures_util::SinkExt;
-use std::cell::RefCell;
 use tokio_postgres::SimpleQueryMessage;
-use trueup_core::batch::Batch;
-use trueup_core::endpoint::{Check, Outcome, Writes};
-use trueup_core::value::Value;
+use trueup_core::endpoint::{Outcome, Writes};
 use trueup_core::{Error, Result};
 
 /// How often records that others stood in the way of are tried again within their batch.
@@ -33,7 +30,7 @@ struct Failure {
     constraint: Option<String>,
 }
 
-type Attempt = std::result::Result<(), Failure>;
+type Attempt = std::result::Result<Outcome, Failure>;
 
 /// Writes the records of a batch and returns their outcomes. A refused record is an outcome, not an error.
 pub(super) fn records(
@@ -48,6 +45,7 @@ pub(super) fn records(
         outcomes: vec![Outcome::Unknown; writes.ops.len()],
         dirty: false,
         checked: writes.check.is_some(),
+        references: References::default(),
     };
     work.run(writes)?;
     Ok(work.outcomes)
@@ -62,6 +60,8 @@ struct Work<'a> {
     /// Whether the temporary table holds records of an earlier attempt.
     dirty: bool,
     checked: bool,
+    /// Who would notice a removal; asked before a conditional one.
+    references: References,
 }
 
 impl Work<'_> {
@@ -109,9 +109,9 @@ impl Work<'_> {
                 continue;
             }
             match (attempt(self, &part)?, part.as_slice()) {
-                (Ok(()), _) => part
+                (Ok(outcome), _) => part
                     .iter()
-                    .for_each(|&(index, _)| self.settle(index, Outcome::Applied(None))),
+                    .for_each(|&(index, _)| self.settle(index, outcome.clone())),
                 (Err(failure), &[(index, act)]) => {
                     let outcome = self.refused(act, failure);
                     // A stale one is not in anybody's way: tried again, it would replace what nobody has looked at.
@@ -199,7 +199,13 @@ impl Work<'_> {
                 .map(|&(index, _)| (index, act))
                 .collect::<Vec<_>>()
         };
-        if self.write(&all(Act::Delete))?.is_err() {
+        // What was missing when it was checked is somebody else's if it is there now.
+        let checked = self.checked;
+        let ours = part
+            .iter()
+            .filter(|(_, act)| !(checked && *act == Act::Insert));
+        let removed: Vec<_> = ours.map(|&(index, _)| (index, Act::Delete)).collect();
+        if self.write(&removed)?.is_err() {
             return Ok(false);
         }
         self.halve(all(Act::Insert), Self::write)?;
@@ -217,9 +223,9 @@ impl Work<'_> {
             .execute("SAVEPOINT trueup; SET CONSTRAINTS ALL DEFERRED")?;
         let was_dirty = self.dirty;
         let failure = match statements(self) {
-            Ok(Ok(())) => {
+            Ok(Ok(outcome)) => {
                 self.connection.execute("RELEASE trueup")?;
-                return Ok(Ok(()));
+                return Ok(Ok(outcome));
             }
             Ok(Err(failure)) => failure,
             Err(Refused::Other(error)) => return Err(error),
@@ -269,38 +275,50 @@ impl Work<'_> {
     fn write(&mut self, part: &[(usize, Act)]) -> Result<Attempt> {
         self.guarded(|work| {
             work.stage(part)?;
-            let mut sql = work
-                .statements
-                .write
-                .iter()
-                .flatten()
-                .map(|sql| format!("{sql}; "))
-                .collect::<String>();
-            sql.extend(work.statements.changed.iter().map(|sql| format!("{sql}; ")));
-            // Deferred constraints speak now, while the savepoint can still take the blame.
-            sql.push_str("SET CONSTRAINTS ALL IMMEDIATE");
+            let deletes = part.iter().any(|(_, act)| *act == Act::Delete);
+            if let Some(reason) = work.references.held(work.connection, deletes)? {
+                return Ok(Err(Failure {
+                    reason,
+                    blocked: true,
+                    constraint: None,
+                }));
+            }
+            let sql = work.statements.all(work.checked);
             let answers = work
                 .connection
                 .wait(|client| client.simple_query(&sql))?
                 .map_err(Refused::Server)?;
-            if answers
-                .iter()
-                .any(|answer| matches!(answer, SimpleQueryMessage::Row(_)))
-            {
-                return Ok(Err(changed()));
+            let (mut touched, mut withheld) = (0, false);
+            // The first statement deletes, and what it finds missing is no loss.
+            let mut deleted = false;
+            for answer in &answers {
+                match answer {
+                    SimpleQueryMessage::Row(row) if row.get(0) == Some(CHANGED) => {
+                        return Ok(Err(changed()));
+                    }
+                    SimpleQueryMessage::Row(_) => withheld = true,
+                    SimpleQueryMessage::CommandComplete(count) if deleted && !withheld => {
+                        touched += *count;
+                    }
+                    SimpleQueryMessage::CommandComplete(_) => deleted = true,
+                    _ => {}
+                }
             }
-            let counts = answers.iter().filter_map(|answer| match answer {
-                SimpleQueryMessage::CommandComplete(count) => Some(*count),
-                _ => None,
-            });
-            // The first statement deletes, and what it finds missing is no loss; the last sets constraints.
-            let touched = counts.skip(1).sum::<u64>();
             let expected = part.iter().filter(|(_, act)| *act != Act::Delete).count() as u64;
-            if work.statements.counts && touched < expected {
-                return Ok(Err(suppressed()));
+            withheld |= work.statements.counts && touched < expected;
+            match part {
+                _ if !withheld => Ok(Ok(Outcome::Applied(None))),
+                // A trigger that withholds what changes nothing does no harm.
+                [_] if !deletes && work.is_as_wanted()? => Ok(Ok(Outcome::Unchanged)),
+                _ => Ok(Err(suppressed())),
             }
-            Ok(Ok(()))
         })
+    }
+
+    /// Tells whether the staged record stands at the target, value for value.
+    fn is_as_wanted(&self) -> Result<bool> {
+        let rows = self.connection.query(&self.statements.same, &[])?;
+        Ok(!rows.is_empty())
     }
 
     /// Loads new records straight into the target; `false` when it has to be done the other way.
@@ -335,103 +353,6 @@ impl Work<'_> {
         self.connection
             .execute("ROLLBACK TO trueup; RELEASE trueup")?;
         Ok(false)
-    }
-
-    /// Locks what stands at the target, asks whether each record still holds, and returns what is to be done.
-    fn check(&mut self, part: &[(usize, Act)], check: &dyn Check) -> Result<Vec<(usize, Act)>> {
-        let standing = RefCell::new(Standing::new(self.statements.columns.len()));
-        let unlocked = self.halve(part.to_vec(), |work, part| {
-            work.guarded(|work| {
-                work.stage(part)?;
-                work.read_standing(&mut standing.borrow_mut())?;
-                Ok(Ok(()))
-            })
-        })?;
-        debug_assert!(unlocked.is_empty(), "reading violates no constraint");
-        let standing = standing.into_inner();
-        let mut acts = Vec::with_capacity(part.len());
-        for &(index, act) in part {
-            if matches!(self.outcomes.get(index), Some(Outcome::Rejected { .. })) {
-                continue;
-            }
-            let holds = match standing.find(index) {
-                Found::Missing => check.holds(index, None),
-                Found::One(at) => check.holds(index, Some(standing.records.record(at))),
-                // Not a key after all; nothing can be said about "the" record.
-                Found::Several => false,
-            };
-            match (holds, act, standing.find(index)) {
-                (false, ..) => self.settle(index, Outcome::Stale),
-                (true, Act::Delete, Found::Missing) => self.settle(index, Outcome::Applied(None)),
-                (true, Act::Delete, _) => acts.push((index, Act::Delete)),
-                (true, _, Found::Missing) => acts.push((index, Act::Insert)),
-                (true, ..) => acts.push((index, Act::Replace)),
-            }
-        }
-        Ok(acts)
-    }
-
-    /// Reads and locks the records at the target that have the keys of the staged ones.
-    fn read_standing(&self, standing: &mut Standing) -> std::result::Result<(), Refused> {
-        let columns = &self.statements.columns;
-        let mut slots = vec![Slot {
-            name: "n".to_owned(),
-            wire: Wire::Int4,
-        }];
-        slots.extend(columns.iter().map(|column| Slot {
-            name: column.name.clone(),
-            wire: column.wire,
-        }));
-        let mut read = Batch::new(slots.len());
-        let mut source = CopySource::open(self.connection, &self.statements.current, slots)?;
-        let room = Room {
-            records_max: usize::MAX,
-            bytes_max: usize::MAX,
-        };
-        while source.fill(&mut read, room)? {}
-        for record in read.records() {
-            let mut values = record.values();
-            let Some(Value::Int(index)) = values.next() else {
-                continue;
-            };
-            standing
-                .numbers
-                .push(usize::try_from(index).unwrap_or(usize::MAX));
-            values.for_each(|value| standing.records.push(value));
-        }
-        Ok(())
-    }
-}
-
-/// What stands at the target, by number in the batch, ascending within each part read.
-struct Standing {
-    numbers: Vec<usize>,
-    records: Batch,
-}
-
-enum Found {
-    Missing,
-    One(usize),
-    Several,
-}
-
-impl Standing {
-    fn new(width: usize) -> Self {
-        Self {
-            numbers: Vec::new(),
-            records: Batch::new(width),
-        }
-    }
-
-    /// The parts of a batch are read first half first, so that the numbers ascend over all of them.
-    fn find(&self, index: usize) -> Found {
-        let from = self.numbers.partition_point(|&number| number < index);
-        let to = self.numbers.partition_point(|&number| number <= index);
-        match to - from {
-            0 => Found::Missing,
-            1 => Found::One(from),
-            _ => Found::Several,
-        }
     }
 }
 

@@ -4,15 +4,12 @@
 //! meets its key becomes an update of exactly that key, compared as bytes, so a NOCASE key merges no two records. `OR
 //! ABORT` is said everywhere, because a table's own `ON CONFLICT REPLACE` would do the same.
 
-use super::bind::{affinity_of, bind};
 use super::connect::Place;
 use super::control;
-use super::decl::Affinity;
-use super::error::{refusal, translate};
-use super::scan::value_of;
+use super::error::translate;
+use super::write::Statements;
 use super::{quote, schema};
-use rusqlite::{Connection, Statement};
-use trueup_core::batch::{Batch, Record};
+use rusqlite::Connection;
 use trueup_core::endpoint::{
     Applied, Claim, Context, Design, Mark, Marker, Op, Outcome, Writer, Writes, left_out,
 };
@@ -169,9 +166,17 @@ impl SqliteWriter {
         writes: &Writes<'_>,
         outcomes: &mut [Outcome],
     ) -> rusqlite::Result<()> {
-        for _ in 0..BLOCKED_ROUNDS_MAX {
+        for round in 0..BLOCKED_ROUNDS_MAX {
             let mut freed = false;
-            for (index, outcome) in outcomes.iter_mut().enumerate() {
+            // From either end in turn: a chain (a tree's parents before its children) resolves in one of the two orders.
+            let backwards = round % 2 == 0;
+            for step in 0..outcomes.len() {
+                let index = if backwards {
+                    outcomes.len() - 1 - step
+                } else {
+                    step
+                };
+                let outcome = &mut outcomes[index];
                 if is_blocked(outcome) {
                     let record = writes.records.record(index);
                     *outcome = statements.write(writes, index, writes.ops[index], record)?;
@@ -255,197 +260,4 @@ fn shape(schema: &Schema) -> (Vec<(&str, &str)>, &[usize]) {
         .iter()
         .map(|field| (field.name.as_str(), field.native.as_str()));
     (fields.collect(), &schema.key)
-}
-
-/// The prepared statements of one batch. Parameters are numbered by the field's position among the written ones, so
-/// that one binding of a record serves every statement.
-struct Statements<'c> {
-    insert: Statement<'c>,
-    /// `None` when every field belongs to the key.
-    update: Option<Statement<'c>>,
-    delete: Statement<'c>,
-    select: Statement<'c>,
-    affinities: Vec<Affinity>,
-    text: String,
-}
-
-/// Which of a record's values a statement takes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Take {
-    All,
-    Key,
-}
-
-impl<'c> Statements<'c> {
-    fn prepare(connection: &'c Connection, writes: &Writes<'_>) -> rusqlite::Result<Self> {
-        let fields: Vec<_> = writes
-            .fields
-            .iter()
-            .map(|&field| &writes.schema.fields[field])
-            .collect();
-        let names: Vec<String> = fields.iter().map(|field| quote(&field.name)).collect();
-        let table = quote(&writes.schema.collection);
-        let list = names.join(", ");
-        let marks: Vec<String> = (1..=names.len()).map(|n| format!("?{n}")).collect();
-        let set: Vec<String> = (0..names.len())
-            .filter(|position| !writes.key.contains(position))
-            .map(|position| format!("{} = {}", names[position], marks[position]))
-            .collect();
-        let key: Vec<String> = writes
-            .key
-            .iter()
-            // The first term finds the record by its index, the second tells 'a' from 'A' under NOCASE (trap 28).
-            .map(|&p| {
-                format!(
-                    "{0} IS {1} AND {0} COLLATE BINARY IS {1}",
-                    names[p], marks[p]
-                )
-            })
-            .collect();
-        let key = key.join(" AND ");
-        let update = if set.is_empty() {
-            None
-        } else {
-            let sql = format!("UPDATE OR ABORT {table} SET {} WHERE {key}", set.join(", "));
-            Some(connection.prepare(&sql)?)
-        };
-        let insert = format!(
-            "INSERT OR ABORT INTO {table} ({list}) VALUES ({})",
-            marks.join(", ")
-        );
-        Ok(Self {
-            insert: connection.prepare(&insert)?,
-            update,
-            delete: connection.prepare(&format!("DELETE FROM {table} WHERE {key}"))?,
-            select: connection.prepare(&format!("SELECT {list} FROM {table} WHERE {key}"))?,
-            affinities: fields.iter().map(|field| affinity_of(field)).collect(),
-            text: String::new(),
-        })
-    }
-
-    fn write(
-        &mut self,
-        writes: &Writes<'_>,
-        index: usize,
-        op: Op,
-        record: Record<'_>,
-    ) -> rusqlite::Result<Outcome> {
-        if let Some(check) = writes.check {
-            let current = self.current(writes, record)?;
-            if !check.holds(index, current.as_ref().map(|batch| batch.record(0))) {
-                return Ok(Outcome::Stale);
-            }
-        }
-        match op {
-            Op::Delete => self.execute(writes, record, Op::Delete),
-            Op::Update => match self.replace(writes, record)? {
-                Outcome::Unchanged => self.execute(writes, record, Op::Insert),
-                done => Ok(done),
-            },
-            Op::Insert => match self.execute(writes, record, Op::Insert)? {
-                // Either our own key stands there already, and is replaced, or another record is in the way.
-                Outcome::Rejected {
-                    reason,
-                    blocked: true,
-                } => match self.replace(writes, record)? {
-                    Outcome::Unchanged if self.current(writes, record)?.is_none() => {
-                        Ok(rejected(reason, true))
-                    }
-                    done => Ok(done),
-                },
-                done => Ok(done),
-            },
-        }
-    }
-
-    /// Updates the record with this key; `Unchanged` when there is none, or nothing but the key to write.
-    fn replace(&mut self, writes: &Writes<'_>, record: Record<'_>) -> rusqlite::Result<Outcome> {
-        if self.update.is_none() {
-            Ok(Outcome::Unchanged)
-        } else {
-            self.execute(writes, record, Op::Update)
-        }
-    }
-
-    fn execute(
-        &mut self,
-        writes: &Writes<'_>,
-        record: Record<'_>,
-        op: Op,
-    ) -> rusqlite::Result<Outcome> {
-        let (statement, take) = match (op, &mut self.update) {
-            (Op::Update, Some(update)) => (update, Take::All),
-            (Op::Insert, _) | (Op::Update, None) => (&mut self.insert, Take::All),
-            (Op::Delete, _) => (&mut self.delete, Take::Key),
-        };
-        let bound = bind_record(
-            statement,
-            writes,
-            record,
-            take,
-            &self.affinities,
-            &mut self.text,
-        )?;
-        if let Err(reason) = bound {
-            return Ok(rejected(reason, false));
-        }
-        match statement.raw_execute() {
-            Ok(0) => Ok(Outcome::Unchanged),
-            Ok(_) => Ok(Outcome::Applied(None)),
-            // An error that concerns more than its record stays an error.
-            Err(cause) => refusal(&cause).map_or(Err(cause), |(reason, blocked)| {
-                Ok(rejected(reason, blocked))
-            }),
-        }
-    }
-
-    /// Reads the record that stands there now.
-    fn current(
-        &mut self,
-        writes: &Writes<'_>,
-        record: Record<'_>,
-    ) -> rusqlite::Result<Option<Batch>> {
-        let (select, text) = (&mut self.select, &mut self.text);
-        let bound = bind_record(select, writes, record, Take::Key, &self.affinities, text)?;
-        if bound.is_err() {
-            return Ok(None);
-        }
-        let mut rows = select.raw_query();
-        let Some(row) = rows.next()? else {
-            return Ok(None);
-        };
-        let mut batch = Batch::new(record.width());
-        for column in 0..record.width() {
-            batch.push(value_of(row.get_ref(column)?));
-        }
-        Ok(Some(batch))
-    }
-}
-
-/// Binds a record's values; the inner error says why one cannot be held.
-fn bind_record(
-    statement: &mut Statement<'_>,
-    writes: &Writes<'_>,
-    record: Record<'_>,
-    take: Take,
-    affinities: &[Affinity],
-    text: &mut String,
-) -> rusqlite::Result<Result<(), String>> {
-    for (position, &affinity) in affinities.iter().enumerate() {
-        if take == Take::Key && !writes.key.contains(&position) {
-            continue;
-        }
-        match bind(record.value(position), affinity, text) {
-            Ok(value) => statement.raw_bind_parameter(position + 1, value)?,
-            Err(reason) => {
-                let name = &writes.schema.fields[writes.fields[position]].name;
-                return Ok(Err(format!("field {name}: {reason}")));
-            }
-        }
-    }
-    Ok(Ok(()))
-}
-
-fn rejected(reason: String, blocked: bool) -> Outcome {
-    Outcome::Rejected { reason, blocked }
 }

@@ -11,10 +11,12 @@ mod control;
 mod decl;
 mod design;
 mod error;
+mod references;
 mod scan;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use connect::Place;
 use trueup_core::Result;

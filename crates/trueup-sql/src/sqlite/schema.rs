@@ -154,6 +154,15 @@ pub(super) fn rewritable(connection: &Connection, writes: &Writes<'_>) -> rusqli
     )
 }
 
+/// Tells whether a trigger of the table may fire.
+pub(super) fn has_triggers(connection: &Connection, collection: &str) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)",
+        [collection],
+        |row| row.get(0),
+    )
+}
+
 fn read_triggers(connection: &Connection, schema: &mut Schema) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
         "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?1 ORDER BY name",

@@ -1,5 +1,6 @@
 //! The conformance suite, and the traps that SQLite alone has.
 
+mod conditional;
 mod mark;
 mod torn;
 

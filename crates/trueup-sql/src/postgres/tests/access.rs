@@ -346,7 +346,7 @@ fn row_security_that_hides_records_is_a_loud_note() {
 }
 
 /// A role that may do `rights` on the table `t`, and its URL.
-fn role(database: &Database, rights: &str) -> (String, String) {
+pub(super) fn role(database: &Database, rights: &str) -> (String, String) {
     let (name, port) = (database.name(), database.server().port());
     let role = format!("role_{name}");
     database

@@ -3,6 +3,7 @@
 mod access;
 mod apply;
 mod bytes;
+mod conditional;
 mod conformance;
 mod design;
 mod keys;

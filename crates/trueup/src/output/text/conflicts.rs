@@ -5,7 +5,7 @@ use crate::conflict::{Conflict, FieldInConflict, Taken};
 use crate::record::Fields;
 use serde_json::Value;
 use trueup_core::conflict::Resolution;
-use trueup_core::side::Side;
+use trueup_core::side::{Side, Sides};
 
 /// How many characters of a value are shown in a table; JSON has all of it.
 const VALUE_SHOWN_MAX: usize = 48;
@@ -162,11 +162,21 @@ fn decided(field: &FieldInConflict) -> String {
 
 /// What was recorded as a person's answer.
 pub(in crate::output) fn answered(one: &Conflict) -> String {
+    // Which address a side has follows from how the link was named last: say it.
+    let address = |side: Side| {
+        let (source, target) = one.link.split_once(" <-> ").unwrap_or_default();
+        escape::line(Sides::new(source, target)[side])
+    };
     let taken = match &one.answer {
         Some(Taken::Side(side)) if one.records[*side].is_none() => {
-            format!("that the {side} has no record is taken")
+            format!(
+                "that the {side} ({}) has no record is taken",
+                address(*side)
+            )
         }
-        Some(Taken::Side(side)) => format!("the {side}'s record is taken"),
+        Some(Taken::Side(side)) => {
+            format!("the record of the {side} ({}) is taken", address(*side))
+        }
         Some(Taken::Record(_)) | None => "the record given is taken".to_owned(),
     };
     let what = if one.is_open() {

@@ -24,7 +24,7 @@ fn two_way_agrees() {
                 world.look();
                 world.settle();
                 world.judge(false);
-                if round % 2 == 0 {
+                if round == index % ROUNDS {
                     idle(&mut world);
                 }
             }

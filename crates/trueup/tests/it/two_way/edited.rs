@@ -132,10 +132,7 @@ pub(super) fn live(
 #[test]
 fn two_way_while_edited() {
     let (server, seed) = (server(), Dice::seed());
-    let mut world = World::new(&server, seed, RULES[0], false);
-    Measured::of(&mut world);
-    world.edit(EDITS);
-    let measured = Measured::of(&mut world);
+    let measured = Measured::usual(&server);
     let (mut ledger, mut made) = (Ledger::default(), 0);
     for index in 0..4 {
         let seed = seed.wrapping_add(index);

@@ -77,6 +77,14 @@ pub(super) struct Measured {
 }
 
 impl Measured {
+    /// What a run usually passes: the same for every seed, so that a seed chooses the same deaths wherever it is used.
+    pub(super) fn usual(server: &Arc<Server>) -> Self {
+        let mut world = World::new(server, 0, RULES[0], false);
+        Self::of(&mut world);
+        world.edit(EDITS);
+        Self::of(&mut world)
+    }
+
     /// Runs uninterrupted, judges, and tells what was passed.
     #[expect(
         clippy::disallowed_methods,
@@ -304,14 +312,10 @@ fn two_way_survives_kills_at_every_failpoint() {
 #[test]
 fn two_way_survives_kills_at_random_moments() {
     let (server, seed) = (server(), Dice::seed());
-    let mut ledger = Ledger::default();
-    let mut world = World::new(&server, seed, RULES[0], false);
-    Measured::of(&mut world);
-    world.edit(EDITS);
-    let measured = Measured::of(&mut world);
+    let (measured, mut ledger) = (Measured::usual(&server), Ledger::default());
     while ledger.kills + ledger.server_kills < MOMENTS || ledger.server_kills < 5 {
-        ledger.seeds += 1;
         let seed = seed.wrapping_add(ledger.seeds);
+        ledger.seeds += 1;
         attempt(&format!("TRUEUP_SEED={seed}"), || {
             live(&server, seed, 6, &measured, &mut ledger);
         });

@@ -175,10 +175,8 @@ fn a_side_restored_before_anything_was_agreed_on_is_only_edited() {
 fn a_side_restored_after_a_killed_run_loses_nothing_at_the_other() {
     let (server, seed) = (server(), Dice::seed());
     let cases = [
-        (What::Sqlite, System::Postgres, "postgres.after_commit:2"),
-        (What::Sqlite, System::Postgres, "postgres.after_commit:5"),
-        (What::Postgres, System::Sqlite, "sqlite.after_commit:2"),
-        (What::Postgres, System::Sqlite, "sqlite.after_commit:5"),
+        (What::Sqlite, System::Postgres, "postgres.after_commit:3"),
+        (What::Postgres, System::Sqlite, "sqlite.after_commit:3"),
     ];
     for (index, (what, other, failpoint)) in cases.into_iter().enumerate() {
         attempt(&format!("TRUEUP_SEED={seed} {what:?} {failpoint}"), || {

@@ -3,8 +3,7 @@
 //! Invariant: a difference fails the test, and tells the seed that shows it.
 
 use super::kills::{Ledger, Measured};
-use super::shape::RULES;
-use super::world::{World, server};
+use super::world::server;
 use super::{edited, kills};
 use crate::support::{Dice, variable};
 use std::io::Write as _;
@@ -33,10 +32,7 @@ fn soak() {
         for _ in 0..WORKERS {
             scope.spawn(|| {
                 let server = server();
-                let mut world = World::new(&server, first, RULES[0], false);
-                Measured::of(&mut world);
-                world.edit(24);
-                let measured = Measured::of(&mut world);
+                let measured = Measured::usual(&server);
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     if once && index > 0 || !once && std::time::Instant::now() >= until {

@@ -148,12 +148,16 @@ fn an_answer_is_confirmed() {
     let record = || Taken::Record(Fields::new());
     let (source, target) = (Taken::Side(Side::Source), Taken::Side(Side::Target));
     for (mut one, taken, expected) in [
-        (open(), target, "the target's record is taken"),
+        (
+            open(),
+            target,
+            "the record of the target (sqlite:b.db) is taken",
+        ),
         (open(), record(), "the record given is taken"),
         (
             decided(),
             source,
-            "it was decided (target); now that the source has no record is taken",
+            "it was decided (target); now that the source (sqlite:a.db) has no record is taken",
         ),
         (
             decided(),
