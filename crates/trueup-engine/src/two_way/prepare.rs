@@ -209,44 +209,7 @@ fn prepare_one(
     spec: &CollectionSpec,
     user: &Sides<Side>,
 ) -> Result<Joint> {
-    let names = Sides::new(spec.source.clone(), spec.target.clone());
-    let mut found = Sides::new(None, None);
-    for side in Side::BOTH {
-        let schema = endpoint(link, side).schema(&names[side]);
-        found[side] = schema.map_err(|error| error.at(user[side].name()))?;
-    }
-    for side in Side::BOTH {
-        if found[side]
-            .as_ref()
-            .is_some_and(|schema: &Schema| schema.partial)
-        {
-            return Err(hidden(user[side], &names[side]));
-        }
-    }
-    let mut create = Sides::new(None, None);
-    let schema = match (found.source, found.target) {
-        (Some(source), Some(target)) => Sides::new(source, target),
-        (Some(source), None) => {
-            let design = design(link, Side::Target, &source, spec, user)?;
-            let target = design.schema.clone();
-            create.target = Some(design);
-            Sides::new(source, target)
-        }
-        (None, Some(target)) => {
-            let back = in_order(spec, true)?;
-            let design = design(link, Side::Source, &target, &back, user)?;
-            let source = design.schema.clone();
-            create.source = Some(design);
-            Sides::new(source, target)
-        }
-        (None, None) => {
-            let name = &names[user[Side::Source]];
-            return Err(connect::no_such_collection(
-                endpoint(link, user[Side::Source]),
-                name,
-            ));
-        }
-    };
+    let (schema, create) = shapes(link, spec, user)?;
     let shared = Shared::build(&schema.source, &schema.target, &spec.rules)?;
     let collection = Sides::by(|side| schema[user[side]].collection.clone());
     let place = format!("collection={}", collection.source);
@@ -281,6 +244,52 @@ fn prepare_one(
         fresh,
         user: *user,
     })
+}
+
+/// The shape of a collection on each side, and how one that is missing would be created after the other.
+type Shapes = (Sides<Schema>, Sides<Option<Design>>);
+
+/// Reads both shapes.
+fn shapes(link: &mut Link, spec: &CollectionSpec, user: &Sides<Side>) -> Result<Shapes> {
+    let names = Sides::new(spec.source.clone(), spec.target.clone());
+    let mut found = Sides::new(None, None);
+    for side in Side::BOTH {
+        let schema = endpoint(link, side).schema(&names[side]);
+        found[side] = schema.map_err(|error| error.at(user[side].name()))?;
+    }
+    for side in Side::BOTH {
+        if found[side]
+            .as_ref()
+            .is_some_and(|schema: &Schema| schema.partial)
+        {
+            return Err(hidden(user[side], &names[side]));
+        }
+    }
+    let mut create = Sides::new(None, None);
+    let schemas = match (found.source, found.target) {
+        (Some(source), Some(target)) => Sides::new(source, target),
+        (Some(source), None) => {
+            let design = design(link, Side::Target, &source, spec, user)?;
+            let target = design.schema.clone();
+            create.target = Some(design);
+            Sides::new(source, target)
+        }
+        (None, Some(target)) => {
+            let back = in_order(spec, true)?;
+            let design = design(link, Side::Source, &target, &back, user)?;
+            let source = design.schema.clone();
+            create.source = Some(design);
+            Sides::new(source, target)
+        }
+        (None, None) => {
+            let name = &names[user[Side::Source]];
+            return Err(connect::no_such_collection(
+                endpoint(link, user[Side::Source]),
+                name,
+            ));
+        }
+    };
+    Ok((schemas, create))
 }
 
 /// What is hidden from one side must not be taken for deleted there.
