@@ -58,11 +58,14 @@ impl Tally {
         self.sent = None;
     }
 
-    /// Counts what a lost answer turned out to have been.
+    /// Counts what a lost answer turned out to have been. Where nothing was found out yet, because the connection broke
+    /// again, the next attempt does.
     pub(super) fn recovered(&mut self, recovered: &[Recovered]) {
+        let of = |sent: &Sent| recovered.iter().find(|found| found.token == sent.token);
+        let Some(found) = self.sent.as_ref().and_then(of) else {
+            return;
+        };
         let Some(sent) = self.sent.take() else { return };
-        let found = recovered.iter().find(|found| found.token == sent.token);
-        let Some(found) = found else { return };
         let applied = |index: &usize| found.left_out.binary_search(index).is_err();
         let done = &mut self.done[sent.collection];
         for index in (0..sent.ops.len()).filter(applied) {
