@@ -28,6 +28,8 @@ use crate::value::Value;
 pub struct Rules {
     /// The key, as source field names; empty means the source's own key, else the target's.
     pub key: Vec<String>,
+    /// Whether the collection is a bag: no key identifies a record, equal ones count.
+    pub bag: bool,
     /// Source field name to target field name.
     pub rename: Vec<(String, String)>,
     /// Target fields that get one fixed value, given as text in the target field's type.

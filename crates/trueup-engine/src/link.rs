@@ -22,6 +22,10 @@ pub struct CollectionSpec {
     pub target: String,
     /// What differs from "same names, same key".
     pub rules: Rules,
+    /// Target fields that get the value of an expression over the source's fields: name and CEL text.
+    pub computed: Vec<(String, String)>,
+    /// Only source records for which this CEL text holds take part; the others are unknown, not absent.
+    pub filter: Option<String>,
 }
 
 /// What a run may do.

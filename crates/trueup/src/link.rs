@@ -233,6 +233,7 @@ fn spec((source, target): Pair, keys: &Keys) -> CollectionSpec {
             key,
             ..Rules::default()
         },
+        ..CollectionSpec::default()
     }
 }
 

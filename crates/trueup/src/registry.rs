@@ -26,11 +26,6 @@ const SCHEMES: &[Scheme] = &[
         connect: trueup_sql::csv::connect,
     },
     Scheme {
-        names: &["postgres", "postgresql"],
-        example: "postgres://USER@HOST/DATABASE",
-        connect: |address, _, context| trueup_sql::postgres::connect(address, context),
-    },
-    Scheme {
         names: &["sqlite"],
         example: "sqlite:FILE",
         connect: |address, _, context| trueup_sql::sqlite::connect(address, context),

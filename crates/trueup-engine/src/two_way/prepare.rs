@@ -178,6 +178,7 @@ fn in_order(spec: &CollectionSpec, turned: bool) -> Result<CollectionSpec> {
                 .collect(),
             ..rules.clone()
         },
+        ..spec.clone()
     })
 }
 
