@@ -74,6 +74,7 @@ fn pair(source: &Fleet, target: &Fleet, setting: &Setting) -> Pair {
                 key,
                 ..Rules::default()
             },
+            ..CollectionSpec::default()
         }];
     }
     pair.source.create(shape.clone());

@@ -37,6 +37,7 @@ fn many(sorted: bool, target: std::ops::Range<i64>) -> Pair {
                 key,
                 ..Rules::default()
             },
+            ..CollectionSpec::default()
         }];
     }
     pair
