@@ -69,8 +69,8 @@ pub struct MappedField {
     pub ty: Type,
     /// How the source's values fit the target.
     pub fit: Fit,
-    /// The type the source's value is taken as first, where a rule says so.
-    via: Option<Type>,
+    /// The types the source's value is taken as first, one after the other, where a rule says so.
+    via: Vec<Type>,
     origin: Origin,
     target: usize,
 }
@@ -125,7 +125,7 @@ impl Mapping {
         self.key
             .iter()
             .map(|&position| match self.fields[position].origin {
-                Origin::Field(scanned) if self.fields[position].via.is_none() => Some(scanned),
+                Origin::Field(scanned) if self.fields[position].via.is_empty() => Some(scanned),
                 Origin::Field(_) | Origin::Constant(_) | Origin::Computed(..) => None,
             })
             .collect()
@@ -136,7 +136,9 @@ impl Mapping {
     pub fn supply(&self, position: usize) -> Option<(usize, Option<Type>)> {
         let field = &self.fields[position];
         match field.origin {
-            Origin::Field(scanned) => Some((self.source_fields[scanned], field.via)),
+            Origin::Field(scanned) => {
+                Some((self.source_fields[scanned], field.via.last().copied()))
+            }
             Origin::Constant(_) | Origin::Computed(..) => None,
         }
     }
@@ -373,12 +375,7 @@ impl MappedField {
     }
 
     fn cast(&self, value: Value<'_>, into: &mut Batch) -> Result<(), cast::Misfit> {
-        let Some(via) = self.via.filter(|&via| !cast::fits(value, via)) else {
-            return cast::push(value, self.ty, into);
-        };
-        let mut first = Batch::new(1);
-        cast::push(value, via, &mut first)?;
-        cast::push(first.record(0).value(0), self.ty, into)
+        cast_through(value, &self.via, self.ty, into)
     }
 
     /// The stored values that the field's value comes from.
@@ -387,6 +384,24 @@ impl MappedField {
             Origin::Field(scanned) => vec![record.value(*scanned)],
             Origin::Constant(_) => Vec::new(),
             Origin::Computed(_, fields) => fields.iter().map(|&at| record.value(at)).collect(),
+        }
+    }
+}
+
+/// Takes a value as each type in turn, and pushes it as the last.
+fn cast_through(
+    value: Value<'_>,
+    via: &[Type],
+    ty: Type,
+    into: &mut Batch,
+) -> Result<(), cast::Misfit> {
+    match via {
+        [] => cast::push(value, ty, into),
+        [first, rest @ ..] if cast::fits(value, *first) => cast_through(value, rest, ty, into),
+        [first, rest @ ..] => {
+            let mut held = Batch::new(1);
+            cast::push(value, *first, &mut held)?;
+            cast_through(held.record(0).value(0), rest, ty, into)
         }
     }
 }

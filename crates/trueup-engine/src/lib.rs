@@ -9,6 +9,7 @@ mod certificate;
 mod clock;
 mod compare;
 mod connect;
+mod expression;
 mod link;
 mod progress;
 mod prove;

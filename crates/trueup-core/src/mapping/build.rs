@@ -110,8 +110,8 @@ fn position(side: &str, schema: &Schema, name: &str) -> Result<usize> {
 
 /// Where a target field's value comes from, before scan positions are known.
 enum Supply {
-    /// A field of the source, and the type its values are taken as first.
-    Field(usize, Option<Type>),
+    /// A field of the source, and the types its values are taken as first.
+    Field(usize, Vec<Type>),
     /// A constant, and the type that its text spells a value of.
     Constant(Option<String>, Type),
     Computed(Arc<dyn Compute>),
@@ -150,7 +150,7 @@ fn pair(
     for (name, formula) in &rules.computed {
         let supply = match formula {
             Formula::Field { name, via } => {
-                Supply::Field(position("the source", source, name)?, Some(*via))
+                Supply::Field(position("the source", source, name)?, via.clone())
             }
             Formula::Constant(text, ty) => Supply::Constant(text.clone(), *ty),
             Formula::Expression(computed) => Supply::Computed(Arc::clone(computed)),
@@ -208,9 +208,9 @@ fn same_names(
     Ok(())
 }
 
-fn cast_of(name: &str, rules: &Rules) -> Option<Type> {
+fn cast_of(name: &str, rules: &Rules) -> Vec<Type> {
     let rule = rules.cast.iter().find(|(from, _)| from == name);
-    rule.map(|&(_, ty)| ty)
+    rule.map(|&(_, ty)| ty).into_iter().collect()
 }
 
 /// Tells whether a field that has no counterpart finds its way into one that is computed.
@@ -241,7 +241,7 @@ fn meet(from: &Supply, source: &Schema, target: &Field, rules: &Rules) -> Result
     let (field, via, origin) = match from {
         Supply::Constant(_, ty) => {
             let field = Field::new(&target.name, *ty, "constant");
-            let via = (*ty != Type::TEXT).then_some(*ty);
+            let via = if *ty == Type::TEXT { vec![] } else { vec![*ty] };
             (field, via, Origin::Constant(None))
         }
         Supply::Computed(computed) => {
@@ -249,18 +249,18 @@ fn meet(from: &Supply, source: &Schema, target: &Field, rules: &Rules) -> Result
             let field = Field::new(&target.name, ty, format!("expression:{ty}"));
             (
                 field,
-                None,
+                Vec::new(),
                 Origin::Computed(Arc::clone(computed), Vec::new()),
             )
         }
         Supply::Field(index, via) => {
             let mut field = source.fields[*index].clone();
-            if let Some(ty) = *via {
+            if let Some(&ty) = via.last() {
                 field.ty = ty;
                 field.native = format!("cast:{ty}");
                 field.inferred = false;
             }
-            (field, *via, Origin::Field(0))
+            (field, via.clone(), Origin::Field(0))
         }
     };
     let agreed = rules.lossy.contains(&target.name);

@@ -40,12 +40,12 @@ pub trait Compute: Send + Sync + fmt::Debug {
 /// What supplies a target field that is no plain field of the source.
 #[derive(Clone, Debug)]
 pub enum Formula {
-    /// A field of the source, whose values are taken as a type first.
+    /// A field of the source.
     Field {
         /// The source's name for it.
         name: String,
-        /// The type.
-        via: Type,
+        /// The types its values are taken as first, one after the other.
+        via: Vec<Type>,
     },
     /// The same value for all records, as text that spells it; `None` is NULL.
     Constant(Option<String>, Type),

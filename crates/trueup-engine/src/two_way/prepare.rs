@@ -84,6 +84,7 @@ pub(super) fn prepare(link: &mut Link, two_way: &TwoWay, turned: bool) -> Result
     refuse_ends(link, &user)?;
     let specs = specs(link, &user)?;
     refuse_strangers(two_way, &specs)?;
+    refuse_expressions(&specs, &user)?;
     let mut joints = Vec::new();
     for spec in &specs {
         joints.push(prepare_one(link, two_way, spec, &user)?);
@@ -204,6 +205,34 @@ fn refuse_strangers(two_way: &TwoWay, specs: &[CollectionSpec]) -> Result<()> {
     }
 }
 
+/// An expression has no way back: nobody can say which fields of the source make the value that the target got.
+fn refuse_expressions(specs: &[CollectionSpec], user: &Sides<Side>) -> Result<()> {
+    for spec in specs {
+        let collection = match user.source {
+            Side::Source => &spec.source,
+            Side::Target => &spec.target,
+        };
+        let refused = |what: &str, hint: &str| {
+            let at = format!("collection={collection}");
+            let error = Error::config(format!("{what}, and the link goes both ways"));
+            Err(error.hint(hint).at(at))
+        };
+        if let Some((field, _)) = spec.computed.first() {
+            return refused(
+                &format!("field={field} is computed by an expression"),
+                "what is computed has no way back; leave the field out, or run the link in one direction",
+            );
+        }
+        if spec.filter.is_some() {
+            return refused(
+                "only a part of the records is to take part",
+                "a record that leaves the part would have to leave both sides; run the link in one direction",
+            );
+        }
+    }
+    Ok(())
+}
+
 fn prepare_one(
     link: &mut Link,
     two_way: &TwoWay,
@@ -321,7 +350,7 @@ fn design(
     spec: &CollectionSpec,
     user: &Sides<Side>,
 ) -> Result<Design> {
-    let wanted = connect::wanted(other, spec)?;
+    let wanted = connect::wanted(other, &spec.rules, &spec.target)?;
     let design = endpoint(link, side).design(&wanted);
     design.map_err(|error| error.at(user[side].name()))
 }
