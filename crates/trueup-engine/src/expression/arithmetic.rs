@@ -28,7 +28,7 @@ pub(super) fn add<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Evaluated<'b, 'v> {
     let [a, b] = args else {
         return Err(mismatch("+", args));
     };
-    if let Some(sum) = exactly("+", a, b, |a, b| a.plus(b)) {
+    if let Some(sum) = exactly("+", a, b, Number::plus) {
         return sum;
     }
     let size = |value: &CowVal<'_, '_>| {

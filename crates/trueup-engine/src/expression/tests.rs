@@ -1,5 +1,4 @@
 //! Expressions over one record: what they say, what is refused, and that both ways of running one say the same.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::record::{self, RecordExpression};
 use std::sync::Arc;
