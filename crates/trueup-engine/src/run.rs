@@ -141,7 +141,8 @@ fn guard(link: &Link, compared: &[Compared]) -> Result<()> {
     if link.mode.lift_guard {
         return Ok(());
     }
-    compared
-        .iter()
-        .try_for_each(|one| link.guard.judge(&one.plan))
+    compared.iter().try_for_each(|one| {
+        let guard = one.collection.guard.unwrap_or(link.guard);
+        guard.judge(&one.plan)
+    })
 }

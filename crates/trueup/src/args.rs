@@ -3,11 +3,16 @@
 //! Invariant: an option that is accepted has an effect. Each command's own options stand beside the command; what
 //! `sync` and `diff` share stands here.
 
-use crate::{conflicts, diff, forget, history, status, sync};
+use crate::spec::{Named, Place, Spec};
+use crate::{conflicts, diff, forget, history, run, status, sync, two_way};
 use clap::Parser;
 use std::ffi::OsString;
 use std::str::FromStr;
 use trueup_core::guard::Guard;
+use trueup_engine::Mode;
+
+/// What `--batch-records` may be at most.
+pub(crate) const BATCH_RECORDS_MAX: usize = 100_000;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,6 +42,8 @@ struct Cli {
 pub(crate) enum Command {
     /// Makes the target agree with the source, then verifies
     Sync(sync::Args),
+    /// Runs the links of a configuration file
+    Run(run::Args),
     /// Compares; writes nothing
     Diff(diff::Args),
     /// Lists past runs and their certificates
@@ -54,6 +61,7 @@ impl Command {
     pub(crate) fn json(&self) -> bool {
         match self {
             Self::Sync(args) => args.json,
+            Self::Run(args) => args.json,
             Self::Diff(args) => args.json,
             Self::History(args) => args.json,
             Self::Status(args) => args.json,
@@ -129,6 +137,34 @@ pub(crate) struct Sides {
     /// Collection `c` has the key `f,g`; may be repeated; `f,g` suffices for a single collection
     #[arg(long = "key", value_name = "c=f,g")]
     pub(crate) keys: Vec<KeyRule>,
+}
+
+impl Sides {
+    /// Describes the link between the two, with what the command's own options say.
+    pub(crate) fn spec(
+        &self,
+        two_way: Option<two_way::Stated>,
+        mode: Mode,
+        guard: Guard,
+        batch_records: usize,
+    ) -> Spec {
+        let named = |rule: &CollectionRule| Named {
+            source: rule.source.clone(),
+            target: rule.target.clone(),
+            ..Named::default()
+        };
+        Spec {
+            source: Place::at(&self.source),
+            target: Place::at(&self.target),
+            collections: self.collections.iter().map(named).collect(),
+            exclude: Vec::new(),
+            keys: self.keys.clone(),
+            two_way,
+            mode,
+            guard,
+            batch_records,
+        }
+    }
 }
 
 /// `name`, or `source=target`.
