@@ -73,103 +73,79 @@ fn create(name: &str) -> Wanted {
     Wanted::Create(name.to_owned())
 }
 
+/// The right, and the statement that gives it.
+type Grant = (&'static str, &'static str);
+
+const TEMPORARY: Grant = (
+    "TEMPORARY on database DATABASE",
+    "GRANT TEMPORARY ON DATABASE DATABASE TO USER",
+);
+
+#[track_caller]
+fn check(sql: &str, wanted: Wanted, expected: &[Grant]) {
+    let poor = Poor::new(sql);
+    let wanted = [wanted];
+    let missing = poor.missing(&wanted);
+    let missing: Vec<(&str, &str)> = missing
+        .iter()
+        .map(|(a, b)| (a.as_str(), b.as_str()))
+        .collect();
+    assert_eq!(missing, expected, "{wanted:?}");
+    poor.obey(&wanted);
+}
+
 #[test]
-fn each_want_has_its_rights_and_they_are_enough() {
-    let odd = "CREATE TABLE \"Odd \"\"name\"\"\" (id int PRIMARY KEY)";
+fn reading_has_its_rights_and_they_are_enough() {
     let there = "CREATE TABLE t (id int PRIMARY KEY); CREATE SCHEMA s; CREATE TABLE s.u (id int PRIMARY KEY)";
-    let cases: [(&str, Wanted, &[(&str, &str)]); 8] = [
-        (
-            there,
-            read("t"),
-            &[(
-                "SELECT on table \"public\".\"t\"",
-                "GRANT SELECT ON \"public\".\"t\" TO USER",
-            )],
-        ),
-        (
-            odd,
-            read("Odd \"name\""),
-            &[(
-                "SELECT on table \"public\".\"Odd \"\"name\"\"\"",
-                "GRANT SELECT ON \"public\".\"Odd \"\"name\"\"\" TO USER",
-            )],
-        ),
-        (
-            there,
-            read("s.u"),
-            &[
-                (
-                    "USAGE on schema \"s\"",
-                    "GRANT USAGE ON SCHEMA \"s\" TO USER",
-                ),
-                (
-                    "SELECT on table \"s\".\"u\"",
-                    "GRANT SELECT ON \"s\".\"u\" TO USER",
-                ),
-            ],
-        ),
-        (
-            there,
-            write("t"),
-            &[
-                (
-                    "SELECT, INSERT, UPDATE, DELETE on table \"public\".\"t\"",
-                    "GRANT SELECT, INSERT, UPDATE, DELETE ON \"public\".\"t\" TO USER",
-                ),
-                (
-                    "TEMPORARY on database DATABASE",
-                    "GRANT TEMPORARY ON DATABASE DATABASE TO USER",
-                ),
-            ],
-        ),
-        (
-            there,
-            create("new"),
-            &[
-                (
-                    "CREATE on schema \"public\"",
-                    "GRANT CREATE ON SCHEMA \"public\" TO USER",
-                ),
-                (
-                    "TEMPORARY on database DATABASE",
-                    "GRANT TEMPORARY ON DATABASE DATABASE TO USER",
-                ),
-            ],
-        ),
-        (
-            there,
-            create("s.new"),
-            &[
-                (
-                    "USAGE, CREATE on schema \"s\"",
-                    "GRANT USAGE, CREATE ON SCHEMA \"s\" TO USER",
-                ),
-                (
-                    "TEMPORARY on database DATABASE",
-                    "GRANT TEMPORARY ON DATABASE DATABASE TO USER",
-                ),
-            ],
-        ),
-        (
-            there,
-            Wanted::Control,
-            &[(
-                "CREATE on database DATABASE",
-                "GRANT CREATE ON DATABASE DATABASE TO USER",
-            )],
-        ),
-        (there, Wanted::List, &[]),
-    ];
-    for (sql, wanted, expected) in cases {
-        let poor = Poor::new(sql);
-        let expected: Vec<(String, String)> = expected
-            .iter()
-            .map(|(right, sql)| ((*right).to_owned(), (*sql).to_owned()))
-            .collect();
-        let wanted = [wanted];
-        assert_eq!(poor.missing(&wanted), expected, "{wanted:?}");
-        poor.obey(&wanted);
-    }
+    let plain = (
+        "SELECT on table \"public\".\"t\"",
+        "GRANT SELECT ON \"public\".\"t\" TO USER",
+    );
+    check(there, read("t"), &[plain]);
+    let odd = (
+        "SELECT on table \"public\".\"Odd \"\"name\"\"\"",
+        "GRANT SELECT ON \"public\".\"Odd \"\"name\"\"\" TO USER",
+    );
+    check(
+        "CREATE TABLE \"Odd \"\"name\"\"\" (id int)",
+        read("Odd \"name\""),
+        &[odd],
+    );
+    let usage = (
+        "USAGE on schema \"s\"",
+        "GRANT USAGE ON SCHEMA \"s\" TO USER",
+    );
+    let select = (
+        "SELECT on table \"s\".\"u\"",
+        "GRANT SELECT ON \"s\".\"u\" TO USER",
+    );
+    check(there, read("s.u"), &[usage, select]);
+    check(there, Wanted::List, &[]);
+}
+
+#[test]
+fn writing_has_its_rights_and_they_are_enough() {
+    let there = "CREATE TABLE t (id int PRIMARY KEY); CREATE SCHEMA s";
+    let all = (
+        "SELECT, INSERT, UPDATE, DELETE on table \"public\".\"t\"",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON \"public\".\"t\" TO USER",
+    );
+    check(there, write("t"), &[all, TEMPORARY]);
+    let here = (
+        "CREATE on schema \"public\"",
+        "GRANT CREATE ON SCHEMA \"public\" TO USER",
+    );
+    check(there, create("new"), &[here, TEMPORARY]);
+    let elsewhere = (
+        "USAGE, CREATE on schema \"s\"",
+        "GRANT USAGE, CREATE ON SCHEMA \"s\" TO USER",
+    );
+    check(there, create("s.new"), &[elsewhere, TEMPORARY]);
+    let control = (
+        "CREATE on database DATABASE",
+        "GRANT CREATE ON DATABASE DATABASE TO USER",
+    );
+    check(there, Wanted::Control, &[control]);
 }
 
 #[test]
@@ -181,8 +157,9 @@ fn closed_schema_is_told_even_though_it_hides_its_tables() {
         "USAGE on schema \"public\"".to_owned(),
         "GRANT USAGE ON SCHEMA \"public\" TO USER".to_owned(),
     );
-    assert_eq!(poor.missing(&[Wanted::List]), [usage.clone()]);
-    assert_eq!(poor.missing(&[read("t")])[0], usage);
+    for wanted in [Wanted::List, read("t")] {
+        assert_eq!(poor.missing(&[wanted])[0], usage);
+    }
     assert_eq!(
         poor.missing(&[create("new")])[0].1,
         "GRANT USAGE, CREATE ON SCHEMA \"public\" TO USER"
