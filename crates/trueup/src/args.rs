@@ -4,10 +4,12 @@
 //! `sync` and `diff` share stands here.
 
 use crate::spec::{Named, Place, Spec};
-use crate::{conflicts, diff, forget, history, run, status, sync, two_way};
+use crate::{config, conflicts, diff, forget, history, run, status, sync, two_way, verify, world};
 use clap::Parser;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::str::FromStr;
+use trueup_core::Result;
 use trueup_core::guard::Guard;
 use trueup_engine::Mode;
 
@@ -44,6 +46,8 @@ pub(crate) enum Command {
     Sync(sync::Args),
     /// Runs the links of a configuration file
     Run(run::Args),
+    /// Compares the sides of a configured link by the independent path of verify; writes nothing
+    Verify(verify::Args),
     /// Compares; writes nothing
     Diff(diff::Args),
     /// Lists past runs and their certificates
@@ -54,6 +58,8 @@ pub(crate) enum Command {
     Conflicts(conflicts::Args),
     /// Forgets a two-way link that is no longer used
     Forget(forget::Args),
+    /// Prints the JSON Schema of configuration files, for editors
+    Schema,
 }
 
 impl Command {
@@ -62,11 +68,12 @@ impl Command {
         match self {
             Self::Sync(args) => args.json,
             Self::Run(args) => args.json,
+            Self::Verify(args) => args.json,
             Self::Diff(args) => args.json,
             Self::History(args) => args.json,
             Self::Status(args) => args.json,
             Self::Conflicts(args) => args.json(),
-            Self::Forget(_) => false,
+            Self::Forget(_) | Self::Schema => false,
         }
     }
 }
@@ -119,6 +126,31 @@ fn without_passwords(mut complaint: String, arguments: &[OsString]) -> String {
         }
     }
     complaint
+}
+
+/// Which state file.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StateFile {
+    /// Where runs, positions and history are kept [default: $XDG_STATE_HOME/trueup/state.db]
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+
+    /// The state file that this configuration file names
+    #[arg(long, value_name = "FILE", conflicts_with = "state")]
+    config: Option<PathBuf>,
+}
+
+impl StateFile {
+    /// Returns the file that was named, by itself or by a configuration.
+    ///
+    /// # Errors
+    /// `Config` when the configuration cannot be read or names no state.
+    pub(crate) fn path(&self) -> Result<Option<PathBuf>> {
+        match &self.config {
+            Some(config) => config::read_state(config, &world::variable).map(Some),
+            None => Ok(self.state.clone()),
+        }
+    }
 }
 
 /// The two sides, and which collections of them.

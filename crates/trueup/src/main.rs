@@ -21,6 +21,7 @@ mod spec;
 mod status;
 mod sync;
 mod two_way;
+mod verify;
 mod world;
 
 use args::{Command, Parsed};
@@ -56,6 +57,8 @@ fn carry_out(command: &Command) -> Result<u8> {
     match command {
         Command::Sync(args) => sync::sync(args),
         Command::Run(args) => run::run(args),
+        Command::Verify(args) => verify::verify(args),
+        Command::Schema => output::schema(&config::schema()).map(|()| 0),
         Command::Diff(args) => diff::diff(args),
         Command::History(args) => history::history(args),
         Command::Status(args) => status::status(args),

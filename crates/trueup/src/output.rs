@@ -42,6 +42,20 @@ pub(crate) fn compared(report: &Report, as_json: bool) -> Result<()> {
     }
 }
 
+/// Prints what a verification by itself found.
+pub(crate) fn verified(report: &Report, as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::report(report, None)?)
+    } else {
+        stdout(&text::verified(report))
+    }
+}
+
+/// Prints the schema of configuration files.
+pub(crate) fn schema(schema: &serde_json::Value) -> Result<()> {
+    stdout(&format!("{schema:#}\n"))
+}
+
 /// Prints what a dry run found. For people the plan is out already: standard output stays the plan and nothing else.
 pub(crate) fn planned(report: &Report, plan: Option<&str>) -> Result<()> {
     match plan {

@@ -7,6 +7,7 @@
 //!
 //! Inside, the sides are in canonical order (see [`prepare`]); what people read is in theirs.
 
+mod alone;
 mod answer;
 mod asked;
 mod base;
@@ -30,6 +31,7 @@ mod summary;
 mod tally;
 mod work;
 
+pub(crate) use alone::prove_alone;
 pub use config::{ConflictRule, PolicySpec, TwoWay};
 pub(crate) use outlook::plan;
 pub use spelling::spelled;
