@@ -8,9 +8,11 @@
 mod build;
 mod computed;
 mod shared;
+mod survey;
 
 pub use computed::{Compute, Formula};
 pub use shared::Shared;
+pub use survey::{Survey, SurveyedField};
 
 use crate::batch::{Batch, Record};
 use crate::cast;

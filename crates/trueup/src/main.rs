@@ -4,6 +4,7 @@
 //! nothing about data: that is the engine's business.
 
 mod args;
+mod config;
 mod conflict;
 mod conflicts;
 mod diff;
@@ -15,9 +16,12 @@ mod output;
 mod progress;
 mod record;
 mod registry;
+mod run;
+mod spec;
 mod status;
 mod sync;
 mod two_way;
+mod verify;
 mod world;
 
 use args::{Command, Parsed};
@@ -52,6 +56,9 @@ fn main() -> ExitCode {
 fn carry_out(command: &Command) -> Result<u8> {
     match command {
         Command::Sync(args) => sync::sync(args),
+        Command::Run(args) => run::run(args),
+        Command::Verify(args) => verify::verify(args),
+        Command::Schema => output::schema(&config::schema()).map(|()| 0),
         Command::Diff(args) => diff::diff(args),
         Command::History(args) => history::history(args),
         Command::Status(args) => status::status(args),

@@ -12,9 +12,10 @@ use crate::value::Value;
 use std::sync::Arc;
 
 pub(super) fn build(source: &Schema, target: &Schema, rules: &Rules) -> Result<Mapping> {
-    refuse_strangers(source, target, rules)?;
     let mut notes = Vec::new();
-    let pairs = pair(source, target, rules, &mut notes)?;
+    let mut wrong = |_, error| Err(error);
+    refuse_strangers(source, target, rules, &mut wrong)?;
+    let pairs = pair(source, target, rules, &mut notes, &mut wrong)?;
     let mut mapping = Mapping {
         fields: Vec::new(),
         key: Vec::new(),
@@ -75,29 +76,47 @@ fn bind<N: AsRef<str>>(names: &[N], source: &Schema, mapping: &mut Mapping) -> R
     Ok(places)
 }
 
+/// Which field something is wrong with, as indices.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place {
+    pub(super) source: Option<usize>,
+    pub(super) target: Option<usize>,
+}
+
+/// Takes what is wrong: building ends with it, a survey goes on.
+pub(super) type Wrong<'w> = dyn FnMut(Place, Error) -> Result<()> + 'w;
+
 /// A rule for a field that does not exist is a typing mistake, and would otherwise be no rule at all.
-fn refuse_strangers(source: &Schema, target: &Schema, rules: &Rules) -> Result<()> {
-    let renamed = rules.rename.iter().map(|(from, _)| from);
-    let cast = rules.cast.iter().map(|(from, _)| from);
-    for name in renamed.chain(cast).chain(&rules.drop) {
-        position("the source", source, name)?;
+pub(super) fn refuse_strangers(
+    source: &Schema,
+    target: &Schema,
+    rules: &Rules,
+    wrong: &mut Wrong<'_>,
+) -> Result<()> {
+    let of_others = || {
+        let renamed = rules.rename.iter().map(|(from, _)| from);
+        renamed.chain(rules.cast.iter().map(|(from, _)| from))
+    };
+    for name in of_others().chain(&rules.drop) {
+        if let Err(error) = position("the source", source, name) {
+            wrong(Place::default(), error)?;
+        }
     }
     for name in &rules.lossy {
-        position("the target", target, name)?;
+        if let Err(error) = position("the target", target, name) {
+            wrong(Place::default(), error)?;
+        }
     }
-    let dropped = |name: &String| rules.drop.contains(name);
-    let twice = rules.rename.iter().map(|(from, _)| from);
-    let twice = twice.chain(rules.cast.iter().map(|(from, _)| from));
-    if let Some(name) = twice.into_iter().find(|name| dropped(name)) {
-        return Err(Error::config(format!(
+    if let Some(name) = of_others().find(|name| rules.drop.contains(name)) {
+        let error = Error::config(format!(
             "field={name} is dropped, and another rule is for it"
-        ))
-        .hint("take one of the rules away"));
+        ));
+        wrong(Place::default(), error.hint("take one of the rules away"))?;
     }
     Ok(())
 }
 
-fn position(side: &str, schema: &Schema, name: &str) -> Result<usize> {
+pub(super) fn position(side: &str, schema: &Schema, name: &str) -> Result<usize> {
     schema.index_of(name).ok_or_else(|| {
         let known = schema.fields.iter().map(|field| field.name.as_str());
         let known: Vec<&str> = known.collect();
@@ -109,7 +128,7 @@ fn position(side: &str, schema: &Schema, name: &str) -> Result<usize> {
 }
 
 /// Where a target field's value comes from, before scan positions are known.
-enum Supply {
+pub(super) enum Supply {
     /// A field of the source, and the types its values are taken as first.
     Field(usize, Vec<Type>),
     /// A constant, and the type that its text spells a value of.
@@ -118,51 +137,39 @@ enum Supply {
 }
 
 /// Finds for each target field what supplies it.
-fn pair(
+pub(super) fn pair(
     source: &Schema,
     target: &Schema,
     rules: &Rules,
     notes: &mut Vec<String>,
+    wrong: &mut Wrong<'_>,
 ) -> Result<Vec<Option<Supply>>> {
     let mut pairs: Vec<Option<Supply>> = target.fields.iter().map(|_| None).collect();
-    // By a rule of its own, and so by nothing else.
-    let mut said = vec![false; pairs.len()];
-    let mut say = |name: &str, supply: Supply, pairs: &mut [Option<Supply>]| -> Result<()> {
-        let at = target.index_of(name);
-        let at = at.ok_or_else(|| no_counterpart(name, name, target))?;
-        if std::mem::replace(&mut said[at], true) {
-            return Err(Error::config(format!("two rules supply field={name}"))
-                .hint("take one of them away"));
-        }
-        if target.fields[at].generated {
-            return Err(Error::config(format!(
-                "field={name} is computed by the target itself, and a rule supplies it"
-            ))
-            .hint("take the rule away"));
-        }
-        pairs[at] = Some(supply);
-        Ok(())
-    };
     for (name, text) in &rules.constants {
         let supply = Supply::Constant(Some(text.clone()), Type::TEXT);
-        say(name, supply, &mut pairs)?;
+        say(target, name, name, supply, &mut pairs, wrong)?;
     }
     for (name, formula) in &rules.computed {
         let supply = match formula {
-            Formula::Field { name, via } => {
-                Supply::Field(position("the source", source, name)?, via.clone())
-            }
+            Formula::Field { name, via } => match position("the source", source, name) {
+                Ok(index) => Supply::Field(index, via.clone()),
+                Err(error) => {
+                    wrong(Place::default(), error)?;
+                    continue;
+                }
+            },
             Formula::Constant(text, ty) => Supply::Constant(text.clone(), *ty),
             Formula::Expression(computed) => Supply::Computed(Arc::clone(computed)),
         };
-        say(name, supply, &mut pairs)?;
+        say(target, name, name, supply, &mut pairs, wrong)?;
     }
     for (from, to) in &rules.rename {
-        let index = position("the source", source, from)?;
-        let supply = Supply::Field(index, cast_of(from, rules));
-        say(to, supply, &mut pairs)?;
+        if let Some(index) = source.index_of(from) {
+            let supply = Supply::Field(index, cast_of(from, rules));
+            say(target, from, to, supply, &mut pairs, wrong)?;
+        }
     }
-    same_names(source, target, rules, &mut pairs, notes)?;
+    same_names(source, target, rules, &mut pairs, notes, wrong)?;
     for (field, from) in target.fields.iter().zip(&pairs) {
         if from.is_none() && !field.generated {
             notes.push(format!(
@@ -174,6 +181,39 @@ fn pair(
     Ok(pairs)
 }
 
+/// Lets a rule of its own supply the target's field `to`.
+fn say(
+    target: &Schema,
+    from: &str,
+    to: &str,
+    supply: Supply,
+    pairs: &mut [Option<Supply>],
+    wrong: &mut Wrong<'_>,
+) -> Result<()> {
+    let mut place = Place {
+        target: target.index_of(to),
+        ..Place::default()
+    };
+    if let Supply::Field(index, _) = supply {
+        place.source = Some(index);
+    }
+    let Some(at) = place.target else {
+        return wrong(place, no_counterpart(from, to, target));
+    };
+    if pairs[at].is_some() {
+        let error = Error::config(format!("two rules supply field={to}"));
+        return wrong(place, error.hint("take one of them away"));
+    }
+    if target.fields[at].generated {
+        let error = Error::config(format!(
+            "field={to} is computed by the target itself, and a rule supplies it"
+        ));
+        return wrong(place, error.hint("take the rule away"));
+    }
+    pairs[at] = Some(supply);
+    Ok(())
+}
+
 /// Pairs what no rule supplies with the source's field of the same name.
 fn same_names(
     source: &Schema,
@@ -181,6 +221,7 @@ fn same_names(
     rules: &Rules,
     pairs: &mut [Option<Supply>],
     notes: &mut Vec<String>,
+    wrong: &mut Wrong<'_>,
 ) -> Result<()> {
     for (index, field) in source.fields.iter().enumerate() {
         let name = field.name.as_str();
@@ -202,7 +243,13 @@ fn same_names(
             None if is_read(name, rules) => {
                 notes.push(format!("field {name} is only read by expressions"));
             }
-            None => return Err(no_counterpart(name, name, target)),
+            None => {
+                let place = Place {
+                    source: Some(index),
+                    target: None,
+                };
+                wrong(place, no_counterpart(name, name, target))?;
+            }
         }
     }
     Ok(())
@@ -214,7 +261,7 @@ fn cast_of(name: &str, rules: &Rules) -> Vec<Type> {
 }
 
 /// Tells whether a field that has no counterpart finds its way into one that is computed.
-fn is_read(name: &str, rules: &Rules) -> bool {
+pub(super) fn is_read(name: &str, rules: &Rules) -> bool {
     rules.computed.iter().any(|(_, formula)| match formula {
         Formula::Field { name: read, .. } => read == name,
         Formula::Constant(..) => false,
@@ -237,21 +284,16 @@ fn no_counterpart(from: &str, to: &str, target: &Schema) -> Error {
     ))
 }
 
-fn meet(from: &Supply, source: &Schema, target: &Field, rules: &Rules) -> Result<MappedField> {
-    let (field, via, origin) = match from {
+/// What supplies a field, as a field that meets it, and the types its values are taken as first.
+pub(super) fn supplied(from: &Supply, source: &Schema, name: &str) -> (Field, Vec<Type>) {
+    match from {
         Supply::Constant(_, ty) => {
-            let field = Field::new(&target.name, *ty, "constant");
             let via = if *ty == Type::TEXT { vec![] } else { vec![*ty] };
-            (field, via, Origin::Constant(None))
+            (Field::new(name, *ty, "constant"), via)
         }
         Supply::Computed(computed) => {
             let ty = computed.ty();
-            let field = Field::new(&target.name, ty, format!("expression:{ty}"));
-            (
-                field,
-                Vec::new(),
-                Origin::Computed(Arc::clone(computed), Vec::new()),
-            )
+            (Field::new(name, ty, format!("expression:{ty}")), Vec::new())
         }
         Supply::Field(index, via) => {
             let mut field = source.fields[*index].clone();
@@ -260,8 +302,22 @@ fn meet(from: &Supply, source: &Schema, target: &Field, rules: &Rules) -> Result
                 field.native = format!("cast:{ty}");
                 field.inferred = false;
             }
-            (field, via.clone(), Origin::Field(0))
+            (field, via.clone())
         }
+    }
+}
+
+pub(super) fn meet(
+    from: &Supply,
+    source: &Schema,
+    target: &Field,
+    rules: &Rules,
+) -> Result<MappedField> {
+    let (field, via) = supplied(from, source, &target.name);
+    let origin = match from {
+        Supply::Field(..) => Origin::Field(0),
+        Supply::Constant(..) => Origin::Constant(None),
+        Supply::Computed(computed) => Origin::Computed(Arc::clone(computed), Vec::new()),
     };
     let agreed = rules.lossy.contains(&target.name);
     let fit = permit(&target.name, &field, target, agreed)?;

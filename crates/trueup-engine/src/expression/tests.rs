@@ -14,6 +14,7 @@ use trueup_testkit::Owned;
 use trueup_testkit::records::schema;
 
 mod answers;
+mod guide;
 mod mistakes;
 mod paths;
 

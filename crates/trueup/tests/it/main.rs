@@ -6,9 +6,11 @@
 
 mod changes;
 mod cli;
+mod config;
 mod conflicts;
 mod docs_commands;
 mod faults;
+mod filters;
 mod kills;
 mod memory;
 mod nycflights;
