@@ -3,7 +3,7 @@
 //! Invariant: an option that is accepted has an effect. Each command's own options stand beside the command; what
 //! `sync` and `diff` share stands here.
 
-use crate::{conflicts, diff, forget, history, status, sync};
+use crate::{check, conflicts, diff, forget, history, status, sync};
 use clap::Parser;
 use std::ffi::OsString;
 use std::str::FromStr;
@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Sync(sync::Args),
     /// Compares; writes nothing
     Diff(diff::Args),
+    /// Says what a sync would need and promise; writes nothing
+    Check(check::Args),
     /// Lists past runs and their certificates
     History(history::Args),
     /// Says how every link stands, and what needs a person
@@ -55,6 +57,7 @@ impl Command {
         match self {
             Self::Sync(args) => args.json,
             Self::Diff(args) => args.json,
+            Self::Check(args) => args.json,
             Self::History(args) => args.json,
             Self::Status(args) => args.json,
             Self::Conflicts(args) => args.json(),

@@ -63,6 +63,24 @@ pub(crate) fn open(
     })
 }
 
+/// Connects one side alone, and settles which of its collections are meant; none means all.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn open_alone(
+    address: &str,
+    collections: &[CollectionRule],
+    keys: &[KeyRule],
+    context: &Context,
+) -> Result<(Box<dyn Endpoint>, Vec<CollectionSpec>)> {
+    let address = Address::parse(address)?;
+    let named = pairs(collections, &address, &address)?;
+    let keys = Keys::new(keys, named.as_deref())?;
+    let mut endpoint = address.connect("source", &keys.by_collection, context.clone())?;
+    let collections = specs(named, &keys, &address, endpoint.as_mut())?;
+    Ok((endpoint, collections))
+}
+
 /// The source's names for the collections, as far as the rules need them.
 fn names(
     options: &two_way::Options,

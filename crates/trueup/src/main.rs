@@ -4,6 +4,7 @@
 //! nothing about data: that is the engine's business.
 
 mod args;
+mod check;
 mod conflict;
 mod conflicts;
 mod diff;
@@ -53,6 +54,7 @@ fn carry_out(command: &Command) -> Result<u8> {
     match command {
         Command::Sync(args) => sync::sync(args),
         Command::Diff(args) => diff::diff(args),
+        Command::Check(args) => check::check(args),
         Command::History(args) => history::history(args),
         Command::Status(args) => status::status(args),
         Command::Conflicts(args) => conflicts::conflicts(args),
