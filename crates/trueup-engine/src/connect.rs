@@ -6,6 +6,7 @@ use crate::progress::Step;
 use crate::scan::{Reading, Role, Translation};
 use std::collections::BTreeSet;
 use trueup_core::endpoint::{Design, Endpoint};
+use trueup_core::guard::Guard;
 use trueup_core::mapping::Mapping;
 use trueup_core::schema::{Field, Schema};
 use trueup_core::side::Side;
@@ -19,6 +20,8 @@ pub(crate) struct Collection {
     pub(crate) mapping: Mapping,
     /// Set when the target has no such collection yet.
     pub(crate) create: Option<Design>,
+    /// Set where another limit than the link's says when to stop.
+    pub(crate) guard: Option<Guard>,
 }
 
 impl Collection {
@@ -184,6 +187,7 @@ fn prepare_one(link: &mut Link, spec: &CollectionSpec) -> Result<Collection> {
         target,
         mapping,
         create,
+        guard: spec.guard,
     })
 }
 

@@ -26,6 +26,8 @@ pub struct CollectionSpec {
     pub computed: Vec<(String, String)>,
     /// Only source records for which this CEL text holds take part; the others are unknown, not absent.
     pub filter: Option<String>,
+    /// When to stop, where that is another limit than the link's.
+    pub guard: Option<Guard>,
 }
 
 impl CollectionSpec {

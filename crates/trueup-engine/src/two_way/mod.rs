@@ -7,6 +7,7 @@
 //!
 //! Inside, the sides are in canonical order (see [`prepare`]); what people read is in theirs.
 
+mod alone;
 mod answer;
 mod asked;
 mod base;
@@ -31,6 +32,7 @@ mod tally;
 mod trial;
 mod work;
 
+pub(crate) use alone::prove_alone;
 pub use config::{ConflictRule, PolicySpec, TwoWay};
 pub(crate) use outlook::plan;
 pub use spelling::spelled;

@@ -12,6 +12,8 @@ use trueup_engine::check::{
 
 #[derive(Serialize)]
 struct LinkJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     link: &'a str,
     ready: bool,
     two_way: bool,
@@ -108,18 +110,14 @@ struct ProblemJson<'a> {
     hint: Option<&'a str>,
 }
 
-/// One object for a link.
-pub(in crate::output) fn link(report: &CheckReport) -> Result<String> {
-    line(&mirror(report))
+/// One object for a link; with the name that a configuration file gives it.
+pub(in crate::output) fn link(report: &CheckReport, name: Option<&str>) -> Result<String> {
+    line(&mirror(report, name))
 }
 
-/// One array for the links of a configuration.
-pub(in crate::output) fn links(reports: &[CheckReport]) -> Result<String> {
-    line(&reports.iter().map(mirror).collect::<Vec<_>>())
-}
-
-fn mirror(report: &CheckReport) -> LinkJson<'_> {
+fn mirror<'a>(report: &'a CheckReport, name: Option<&'a str>) -> LinkJson<'a> {
     LinkJson {
+        name,
         link: &report.link,
         ready: report.exit_code() == 0,
         two_way: report.two_way,
