@@ -4,5 +4,6 @@
 //! declares. None of them knows the engine.
 
 pub mod csv;
+mod file;
 pub mod postgres;
 pub mod sqlite;
