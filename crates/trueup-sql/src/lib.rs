@@ -5,5 +5,6 @@
 
 mod access;
 pub mod csv;
+mod file;
 pub mod postgres;
 pub mod sqlite;

@@ -396,7 +396,7 @@ fn every_failpoint() {
                 Start::Nothing => 1,
                 Start::Older => 1 + dice.below(count),
             }]);
-            if name.starts_with("csv.") {
+            if name.starts_with("file.") {
                 chosen.insert(count);
             }
             for pass in chosen {

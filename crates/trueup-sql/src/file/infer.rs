@@ -1,10 +1,12 @@
 //! Guesses the columns' types from every value in the file.
 //!
+//! A syntax that has texts only says what each looks like; one with classes of its own says these, and only texts are
+//! looked at.
+//!
 //! Invariant: a type is given only when each value of the whole file fits it exactly, so that no later row surprises;
 //! one that could change on the way (`007`, `+1`, `-0`, an integer beyond 64 bits among floats, seven digits of a
 //! second) makes the column text. Only shapes are looked at; the values themselves are cast by the caller.
 
-use super::read::Row;
 use trueup_core::types::Type;
 
 /// The digits within which a decimal text and the nearest double mean each other.
@@ -23,27 +25,83 @@ const TEXT: u16 = 1 << 8;
 /// More digits than a double has.
 const WIDE: u16 = 1 << 9;
 
+// What the values seen so far are, where the syntax tells.
+const A_NUMBER: u16 = 1 << 10;
+const A_BOOL: u16 = 1 << 11;
+const A_TEXT: u16 = 1 << 12;
+const NESTED: u16 = 1 << 13;
+const CLASSES: u16 = A_NUMBER | A_BOOL | A_TEXT | NESTED;
+
 /// What is known of one column.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Column {
+pub(crate) struct Column {
     shapes: u16,
+    /// How many records have the field.
+    pub(crate) count: u64,
     /// Whether a NULL was seen.
-    pub(super) nullable: bool,
+    pub(crate) nullable: bool,
 }
 
 impl Column {
-    /// Takes in one value.
-    pub(super) fn see(&mut self, text: &str, quoted: bool, null: &str) {
+    /// Takes in a text of a syntax that has nothing else.
+    pub(crate) fn see(&mut self, text: &str, quoted: bool, null: &str) {
         if !quoted && text == null {
-            self.nullable = true;
-        } else if self.shapes & TEXT == 0 {
+            self.see_null();
+            return;
+        }
+        self.count += 1;
+        if self.shapes & TEXT == 0 {
             self.shapes |= shape(text.as_bytes());
         }
     }
 
+    /// Takes in a NULL.
+    pub(crate) fn see_null(&mut self) {
+        self.count += 1;
+        self.nullable = true;
+    }
+
+    /// Takes in a truth value.
+    pub(crate) fn see_bool(&mut self) {
+        self.count += 1;
+        self.shapes |= A_BOOL | BOOL;
+    }
+
+    /// Takes in a number of which no digit is lost, whatever its notation.
+    pub(crate) fn see_number(&mut self, text: &str) {
+        self.count += 1;
+        self.shapes |= A_NUMBER
+            | match number(text.as_bytes()) {
+                Some(shape) => shape,
+                None if text == "-0" => INT,
+                None => DECIMAL | WIDE,
+            };
+    }
+
+    /// Takes in a text, which is none of the other classes.
+    pub(crate) fn see_text(&mut self, text: &str) {
+        self.count += 1;
+        self.shapes |= A_TEXT;
+        if self.shapes & TEXT == 0 {
+            let bytes = text.as_bytes();
+            let found = moment(bytes).or_else(|| uuid(bytes).then_some(UUID));
+            self.shapes |= found.unwrap_or(TEXT);
+        }
+    }
+
+    /// Takes in a value with an inner structure.
+    pub(crate) fn see_nested(&mut self) {
+        self.count += 1;
+        self.shapes |= NESTED;
+    }
+
     /// Returns the type that every value seen fits.
-    pub(super) fn ty(self) -> Type {
-        match self.shapes & !WIDE {
+    pub(crate) fn ty(self) -> Type {
+        let classes = self.shapes & CLASSES;
+        if classes & NESTED != 0 || classes.count_ones() > 1 {
+            return Type::Json;
+        }
+        match self.shapes & !(WIDE | CLASSES) {
             INT => Type::INT,
             BOOL => Type::Bool,
             DATE => Type::Date,
@@ -53,16 +111,9 @@ impl Column {
             0 => Type::TEXT,
             bits if bits & !(INT | DECIMAL) == 0 => Type::DECIMAL,
             bits if bits & !(INT | DECIMAL | FLOAT) == 0 && self.shapes & WIDE == 0 => Type::FLOAT,
+            _ if classes == A_NUMBER => Type::DECIMAL,
             _ => Type::TEXT,
         }
-    }
-}
-
-/// Takes in a record.
-pub(super) fn see(columns: &mut [Column], row: &Row<'_>, null: &str) {
-    for (index, column) in columns.iter_mut().enumerate() {
-        let (text, quoted) = row.field(index);
-        column.see(text, quoted, null);
     }
 }
 

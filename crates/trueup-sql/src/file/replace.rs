@@ -11,6 +11,7 @@
 
 use super::disk::{self, Disk};
 use super::error;
+use super::pack::Packer;
 use super::place::Identity;
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
@@ -30,21 +31,23 @@ const SUFFIX: &str = ".tmp";
 
 /// A new state of `path`, not in place yet. Dropping it removes it.
 #[derive(Debug)]
-pub(super) struct Beside {
+pub(crate) struct Beside {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     directory: PathBuf,
     temporary: PathBuf,
     file: File,
-    buffer: Vec<u8>,
+    packer: Packer,
     written: u64,
+    /// Whether something was packed that could not be written, so that the file cannot become whole any more.
+    broken: bool,
     /// Whether the name of the temporary file is no longer ours to remove.
     released: bool,
 }
 
 impl Beside {
     /// Creates the temporary file, with the rights of the old file where there is one.
-    pub(super) fn create(disk: &Arc<dyn Disk>, path: &Path) -> Result<Self> {
+    pub(crate) fn create(disk: &Arc<dyn Disk>, path: &Path) -> Result<Self> {
         let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let temporary = directory.join(format!("{PREFIX}{name}{SUFFIX}"));
@@ -52,6 +55,8 @@ impl Beside {
             .map_err(|error| error::io(&directory, "create", error))?;
         let old = fs::metadata(path).ok();
         let mode = old.as_ref().map(|old| old.mode() & 0o777);
+        let packer =
+            Packer::for_file(&name).map_err(|error| error::io(path, "start packing", error))?;
         let file = claim(disk.as_ref(), &temporary, mode.unwrap_or(0o666))?;
         let beside = Self {
             disk: Arc::clone(disk),
@@ -59,8 +64,9 @@ impl Beside {
             directory,
             temporary,
             file,
-            buffer: Vec::with_capacity(WRITE_BYTES),
+            packer,
             written: 0,
+            broken: false,
             released: false,
         };
         if let Some(old) = old {
@@ -82,18 +88,27 @@ impl Beside {
     }
 
     /// Appends bytes; they are written when enough came together.
-    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() < WRITE_BYTES {
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.pack(bytes)?;
+        if self.packer.out().len() < WRITE_BYTES {
             Ok(())
         } else {
             self.flush()
         }
     }
 
-    /// Appends all bytes or, when there is no room, none.
-    pub(super) fn append_whole(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Appends all bytes or, when there is no room, none. Of a packed file nothing can be taken back: after a failure
+    /// it takes no more.
+    pub(crate) fn append_whole(&mut self, bytes: &[u8]) -> Result<()> {
+        self.pack(&[])?;
         self.flush()?;
+        if !self.packer.is_plain() {
+            self.broken = true;
+            self.pack_unchecked(bytes)?;
+            self.flush()?;
+            self.broken = false;
+            return Ok(());
+        }
         self.disk
             .write(&self.file, bytes, self.written)
             .map_err(|error| self.failed("write", error))?;
@@ -101,12 +116,26 @@ impl Beside {
         Ok(())
     }
 
+    fn pack(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.broken {
+            let error = io::Error::other("an earlier write failed");
+            return Err(self.failed("write", error));
+        }
+        self.pack_unchecked(bytes)
+    }
+
+    fn pack_unchecked(&mut self, bytes: &[u8]) -> Result<()> {
+        let packed = self.packer.write(bytes);
+        packed.map_err(|error| self.failed("pack", error))
+    }
+
     fn flush(&mut self) -> Result<()> {
-        self.disk
-            .write(&self.file, &self.buffer, self.written)
-            .map_err(|error| self.failed("write", error))?;
-        self.advance(self.buffer.len());
-        self.buffer.clear();
+        let out = self.packer.out();
+        let (disk, count) = (&self.disk, out.len());
+        disk.write(&self.file, out, self.written)
+            .map_err(|error| error::io(&self.path, "write", error))?;
+        out.clear();
+        self.advance(count);
         Ok(())
     }
 
@@ -118,17 +147,20 @@ impl Beside {
     ///
     /// # Errors
     /// `Stale` when another state than `expected` was there; it still is.
-    pub(super) fn put(
+    pub(crate) fn put(
         mut self,
         expected: Option<Identity>,
         failpoints: &Failpoints,
     ) -> Result<Identity> {
+        self.pack(&[])?;
+        let packed = self.packer.finish();
+        packed.map_err(|error| self.failed("pack", error))?;
         self.flush()?;
         // A failed write may have left bytes behind the last good one.
         self.file
             .set_len(self.written)
             .map_err(|error| self.failed("write", error))?;
-        failpoints.pass("csv.before_sync")?;
+        failpoints.pass("file.before_sync")?;
         self.disk
             .sync(&self.file)
             .map_err(|error| self.failed("sync", error))?;
@@ -136,7 +168,7 @@ impl Beside {
             .file
             .metadata()
             .map_err(|error| self.failed("look at", error))?;
-        failpoints.pass("csv.before_rename")?;
+        failpoints.pass("file.before_rename")?;
         let lock =
             File::open(&self.directory).and_then(|directory| directory.lock().map(|()| directory));
         let lock = lock.map_err(|error| error::io(&self.directory, "lock", error))?;
@@ -144,7 +176,7 @@ impl Beside {
             None => self.put_new()?,
             Some(expected) => self.displace(expected)?,
         }
-        failpoints.pass("csv.after_rename")?;
+        failpoints.pass("file.after_rename")?;
         self.disk
             .sync_dir(&self.directory)
             .map_err(|error| error::io(&self.directory, "sync", error))?;
@@ -291,7 +323,7 @@ fn sweep_one(disk: &dyn Disk, path: &Path) -> Result<bool> {
 }
 
 /// Removes what killed runs left in `directory`; only the file for `name` where one is given.
-pub(super) fn sweep(disk: &dyn Disk, directory: &Path, name: Option<&str>) -> Result<()> {
+pub(crate) fn sweep(disk: &dyn Disk, directory: &Path, name: Option<&str>) -> Result<()> {
     let Ok(lock) = File::open(directory) else {
         return Ok(());
     };

@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// What a durable replacement asks of a disk. Nothing is durable before the matching sync.
-pub(super) trait Disk: Send + Sync + std::fmt::Debug {
+pub(crate) trait Disk: Send + Sync + std::fmt::Debug {
     /// Creates a file that does not exist.
     fn create(&self, path: &Path, mode: u32) -> io::Result<File>;
     /// Writes `bytes` at an offset.
@@ -31,7 +31,7 @@ pub(super) trait Disk: Send + Sync + std::fmt::Debug {
 
 /// The disk there is.
 #[derive(Debug)]
-pub(super) struct Local;
+pub(crate) struct Local;
 
 impl Disk for Local {
     fn create(&self, path: &Path, mode: u32) -> io::Result<File> {
@@ -80,7 +80,7 @@ impl Disk for Local {
 }
 
 /// Tells whether the file system does not know the operation (a network file system, an old kernel).
-pub(super) fn unsupported(error: &io::Error) -> bool {
+pub(crate) fn unsupported(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
@@ -88,7 +88,7 @@ pub(super) fn unsupported(error: &io::Error) -> bool {
 }
 
 /// Creates a directory and those above it, durably.
-pub(super) fn create_directories(directory: &Path) -> io::Result<()> {
+pub(crate) fn create_directories(directory: &Path) -> io::Result<()> {
     if directory.is_dir() {
         return Ok(());
     }

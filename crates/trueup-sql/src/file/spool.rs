@@ -40,7 +40,7 @@ impl Entry {
 
 /// What is to become of a record in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// It stays as it is.
     Keep,
     /// It is removed.
@@ -53,7 +53,7 @@ pub(super) enum Fate {
 
 /// The waiting writes.
 #[derive(Debug)]
-pub(super) struct Spool {
+pub(crate) struct Spool {
     file: File,
     directory: PathBuf,
     buffer: Vec<u8>,
@@ -64,7 +64,7 @@ pub(super) struct Spool {
 
 impl Spool {
     /// Opens an empty spool in `directory` for keys of `width` fields.
-    pub(super) fn open(directory: &Path, width: usize) -> Result<Self> {
+    pub(crate) fn open(directory: &Path, width: usize) -> Result<Self> {
         let file = tempfile::tempfile_in(directory)
             .map_err(|error| error::io(directory, "create a temporary file in", error))?;
         Ok(Self {
@@ -81,31 +81,31 @@ impl Spool {
     }
 
     /// Returns what [`Spool::restore`] goes back to.
-    pub(super) fn mark(&self) -> (usize, usize) {
+    pub(crate) fn mark(&self) -> (usize, usize) {
         (self.entries.len(), self.buffer.len())
     }
 
     /// Forgets the writes since `mark`; only before they were flushed.
-    pub(super) fn restore(&mut self, mark: (usize, usize)) {
+    pub(crate) fn restore(&mut self, mark: (usize, usize)) {
         self.entries.truncate(mark.0);
         self.buffer.truncate(mark.1);
     }
 
     /// Adds the removal of a record.
-    pub(super) fn remove<'v>(&mut self, key: impl Iterator<Item = Value<'v>>) {
+    pub(crate) fn remove<'v>(&mut self, key: impl Iterator<Item = Value<'v>>) {
         let at = self.end();
         self.push(key, at | DELETE);
     }
 
     /// Adds a record; [`Spool::field`] is called for each field before and gives what this takes.
-    pub(super) fn upsert<'v>(&mut self, key: impl Iterator<Item = Value<'v>>, fields: &[u8]) {
+    pub(crate) fn upsert<'v>(&mut self, key: impl Iterator<Item = Value<'v>>, fields: &[u8]) {
         let at = self.end();
         self.push(key, at);
         self.buffer.extend_from_slice(fields);
     }
 
     /// Writes out what was gathered, once it is enough.
-    pub(super) fn settle(&mut self) -> Result<()> {
+    pub(crate) fn settle(&mut self) -> Result<()> {
         if self.buffer.len() < WRITE_BYTES {
             Ok(())
         } else {
@@ -132,7 +132,7 @@ impl Spool {
     }
 
     /// Readies the spool for [`Spool::fate`]: of several writes of one key the last stays.
-    pub(super) fn seal(&mut self) -> Result<()> {
+    pub(crate) fn seal(&mut self) -> Result<()> {
         self.flush()?;
         // Stable, so writes of one key stay in order of arrival; a deletion takes no room and may share a place.
         self.entries.sort_by_key(|entry| (entry.high, entry.low));
@@ -147,7 +147,7 @@ impl Spool {
     }
 
     /// Says what becomes of the record of the file that has this key.
-    pub(super) fn fate<'v>(&mut self, key: impl Iterator<Item = Value<'v>>) -> Fate {
+    pub(crate) fn fate<'v>(&mut self, key: impl Iterator<Item = Value<'v>>) -> Fate {
         let (high, low) = self.keys.of_file(key);
         let found = self
             .entries
@@ -167,7 +167,7 @@ impl Spool {
     }
 
     /// Returns the places of the records that were not met in the file, in order of arrival.
-    pub(super) fn rest(&mut self) -> Vec<u64> {
+    pub(crate) fn rest(&mut self) -> Vec<u64> {
         self.entries
             .retain(|entry| entry.place & (MET | DELETE) == 0);
         let mut places: Vec<u64> = self.entries.drain(..).map(|entry| entry.place).collect();
@@ -176,7 +176,7 @@ impl Spool {
     }
 
     /// Reads the fields at `place` and hands each to `each`: its text, or `None` for one that is not written.
-    pub(super) fn read(
+    pub(crate) fn read(
         &self,
         place: u64,
         count: usize,
@@ -212,25 +212,25 @@ impl Spool {
 
 /// Gathers one record's fields in the form in which [`Spool::read`] finds them.
 #[derive(Debug, Default)]
-pub(super) struct Fields {
+pub(crate) struct Fields {
     lengths: Vec<u8>,
     content: Vec<u8>,
 }
 
 impl Fields {
     /// Starts a record.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.lengths.clear();
         self.content.clear();
     }
 
     /// Adds a field that is not written.
-    pub(super) fn keep(&mut self) {
+    pub(crate) fn keep(&mut self) {
         self.lengths.extend(KEEP.to_le_bytes());
     }
 
     /// Adds a field that `write` appends.
-    pub(super) fn add<E>(
+    pub(crate) fn add<E>(
         &mut self,
         write: impl FnOnce(&mut Vec<u8>) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
@@ -243,7 +243,7 @@ impl Fields {
     }
 
     /// Returns the record.
-    pub(super) fn finish(&mut self) -> &[u8] {
+    pub(crate) fn finish(&mut self) -> &[u8] {
         self.lengths.append(&mut self.content);
         &self.lengths
     }
@@ -331,7 +331,7 @@ fn class(value: Value<'_>) -> Option<Type> {
 }
 
 /// Makes an error of a key that stands in the file twice.
-pub(super) fn twice(file: &Path, line: u64) -> Error {
+pub(crate) fn twice(file: &Path, line: u64) -> Error {
     Error::corrupt(format!(
         "key stands in the file twice file={} line={line}",
         file.display()

@@ -8,8 +8,13 @@ use std::path::Path;
 use trueup_core::{Error, Kind};
 
 /// Translates a failed operation on `file`.
-pub(super) fn io(file: &Path, doing: &str, error: io::Error) -> Error {
+pub(crate) fn io(file: &Path, doing: &str, error: io::Error) -> Error {
     use io::ErrorKind as E;
+    // What unpacks a file says itself what is wrong.
+    let error = match error.downcast::<Error>() {
+        Ok(ours) => return ours,
+        Err(error) => error,
+    };
     let (kind, hint) = match error.kind() {
         E::PermissionDenied | E::ReadOnlyFilesystem => (
             Kind::Auth,
@@ -31,12 +36,21 @@ pub(super) fn io(file: &Path, doing: &str, error: io::Error) -> Error {
 }
 
 /// Says that `file` is not what it should be at `line`.
-pub(super) fn malformed(file: &str, line: u64, what: impl std::fmt::Display) -> Error {
+pub(crate) fn malformed(file: &str, line: u64, what: impl std::fmt::Display) -> Error {
     Error::corrupt(format!("{what} file={file} line={line}"))
 }
 
+/// Says that a packed file has no end.
+pub(crate) fn cut(file: &Path, packing: &str) -> Error {
+    Error::corrupt(format!(
+        "{packing} stream ends too early file={}",
+        file.display()
+    ))
+    .hint("the file was cut off; nothing was concluded from it; get the whole file")
+}
+
 /// Says that `file` moved under us.
-pub(super) fn changed(file: &Path, when: &str) -> Error {
+pub(crate) fn changed(file: &Path, when: &str) -> Error {
     Error::new(
         Kind::Stale,
         format!("file changed while {when} file={}", file.display()),
@@ -45,7 +59,7 @@ pub(super) fn changed(file: &Path, when: &str) -> Error {
 }
 
 /// Adds `did you mean` for a word that is not among `known`.
-pub(super) fn suggest(error: Error, word: &str, known: &[&str]) -> Error {
+pub(crate) fn suggest(error: Error, word: &str, known: &[&str]) -> Error {
     let nearest = known.iter().map(|name| (distance(word, name), *name)).min();
     match nearest {
         Some((steps, name)) if steps <= 1 + word.len() / 3 => {
