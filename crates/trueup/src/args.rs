@@ -4,7 +4,9 @@
 //! `sync` and `diff` share stands here.
 
 use crate::spec::{Named, Place, Spec};
-use crate::{config, conflicts, diff, forget, history, run, status, sync, two_way, verify, world};
+use crate::{
+    check, config, conflicts, diff, forget, history, run, status, sync, two_way, verify, world,
+};
 use clap::Parser;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -50,6 +52,8 @@ pub(crate) enum Command {
     Verify(verify::Args),
     /// Compares; writes nothing
     Diff(diff::Args),
+    /// Says what a sync would need and promise; writes nothing
+    Check(check::Args),
     /// Lists past runs and their certificates
     History(history::Args),
     /// Says how every link stands, and what needs a person
@@ -70,6 +74,7 @@ impl Command {
             Self::Run(args) => args.json,
             Self::Verify(args) => args.json,
             Self::Diff(args) => args.json,
+            Self::Check(args) => args.json,
             Self::History(args) => args.json,
             Self::Status(args) => args.json,
             Self::Conflicts(args) => args.json(),

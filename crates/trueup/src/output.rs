@@ -16,6 +16,7 @@ use crate::status::Standing;
 use std::error::Error as _;
 use std::io::{self, ErrorKind, Write};
 use trueup_core::{Error, Kind, Result};
+use trueup_engine::check::CheckReport;
 use trueup_engine::state::PastRun;
 use trueup_engine::{Certificate, Report};
 
@@ -97,6 +98,15 @@ pub(crate) fn conflict(conflict: &Conflict, as_json: bool) -> Result<()> {
 /// Prints that a person's answer was recorded.
 pub(crate) fn answered(conflict: &Conflict) -> Result<()> {
     stdout(&text::conflicts::answered(conflict))
+}
+
+/// Prints what a check found.
+pub(crate) fn checked(report: &CheckReport, as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::check::link(report, None)?)
+    } else {
+        stdout(&text::check::link(report))
+    }
 }
 
 /// Prints how links stand.
