@@ -5,7 +5,8 @@
 
 use crate::spec::{Named, Place, Spec};
 use crate::{
-    check, config, conflicts, diff, forget, history, run, status, sync, two_way, verify, world,
+    check, config, conflicts, diff, forget, history, init, run, status, sync, two_way, verify,
+    world,
 };
 use clap::Parser;
 use std::ffi::OsString;
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     Diff(diff::Args),
     /// Says what a sync would need and promise; writes nothing
     Check(check::Args),
+    /// Writes a configuration file for two places
+    Init(init::Args),
     /// Lists past runs and their certificates
     History(history::Args),
     /// Says how every link stands, and what needs a person
@@ -78,7 +81,7 @@ impl Command {
             Self::History(args) => args.json,
             Self::Status(args) => args.json,
             Self::Conflicts(args) => args.json(),
-            Self::Forget(_) | Self::Schema => false,
+            Self::Init(_) | Self::Forget(_) | Self::Schema => false,
         }
     }
 }

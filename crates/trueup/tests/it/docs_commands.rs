@@ -155,6 +155,15 @@ fn docs_commands_of_the_way_back() {
 }
 
 #[test]
+fn docs_commands_of_checking() {
+    let folder = support::folder();
+    let shop = support::root().join("examples/quickstart/shop");
+    symlink(shop, folder.path().join("shop")).expect("a link can be made");
+    let server = postgres::shared(None).expect("PostgreSQL can be started");
+    run("docs/guide/checking.md", folder.path(), &way_to(&server));
+}
+
+#[test]
 fn docs_commands_of_the_command_line() {
     let folder = support::folder();
     let shop = support::root().join("examples/quickstart/shop");
