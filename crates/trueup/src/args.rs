@@ -49,7 +49,7 @@ pub(crate) enum Command {
     Sync(sync::Args),
     /// Runs the links of a configuration file
     Run(run::Args),
-    /// Compares the sides of a configured link by the independent path of verify; writes nothing
+    /// Proves that the sides of a configured link agree; writes nothing
     Verify(verify::Args),
     /// Compares; writes nothing
     Diff(diff::Args),

@@ -176,6 +176,12 @@ fn docs_commands_of_the_command_line() {
     );
 }
 
+#[test]
+fn docs_commands_of_the_configuration() {
+    let folder = support::folder();
+    run("docs/guide/configuration.md", folder.path(), &[]);
+}
+
 /// How a reader's shell finds a server.
 fn way_to(server: &postgres::Server) -> [(&'static str, String); 4] {
     [
