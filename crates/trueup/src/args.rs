@@ -24,6 +24,7 @@ Examples:
   trueup sync csv:shop sqlite:shop.db --key customers=id --key orders=id
   trueup sync sqlite:shop.db postgres://app@db1/shop --dry-run
   trueup sync sqlite:shop.db postgres://app@db1/shop --collections orders --delete
+  trueup check sqlite:shop.db postgres://app@db1/shop
   trueup diff sqlite:shop.db#orders postgres://app@db1/shop#orders --json
   trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict newest --stamp changed
   trueup conflicts list --open
