@@ -5,7 +5,8 @@
 
 use crate::spec::{Named, Place, Spec};
 use crate::{
-    check, config, conflicts, diff, forget, history, run, status, sync, two_way, verify, world,
+    check, config, conflicts, diff, forget, history, init, run, status, sync, two_way, verify,
+    world,
 };
 use clap::Parser;
 use std::ffi::OsString;
@@ -23,6 +24,7 @@ Examples:
   trueup sync csv:shop sqlite:shop.db --key customers=id --key orders=id
   trueup sync sqlite:shop.db postgres://app@db1/shop --dry-run
   trueup sync sqlite:shop.db postgres://app@db1/shop --collections orders --delete
+  trueup check sqlite:shop.db postgres://app@db1/shop
   trueup diff sqlite:shop.db#orders postgres://app@db1/shop#orders --json
   trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict newest --stamp changed
   trueup conflicts list --open
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Diff(diff::Args),
     /// Says what a sync would need and promise; writes nothing
     Check(check::Args),
+    /// Writes a configuration file for two places
+    Init(init::Args),
     /// Lists past runs and their certificates
     History(history::Args),
     /// Says how every link stands, and what needs a person
@@ -78,7 +82,7 @@ impl Command {
             Self::History(args) => args.json,
             Self::Status(args) => args.json,
             Self::Conflicts(args) => args.json(),
-            Self::Forget(_) | Self::Schema => false,
+            Self::Init(_) | Self::Forget(_) | Self::Schema => false,
         }
     }
 }

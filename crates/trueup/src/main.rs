@@ -12,6 +12,7 @@ mod diff;
 mod failpoint;
 mod forget;
 mod history;
+mod init;
 mod link;
 mod output;
 mod progress;
@@ -62,6 +63,7 @@ fn carry_out(command: &Command) -> Result<u8> {
         Command::Schema => output::schema(&config::schema()).map(|()| 0),
         Command::Diff(args) => diff::diff(args),
         Command::Check(args) => check::check(args),
+        Command::Init(args) => init::init(args),
         Command::History(args) => history::history(args),
         Command::Status(args) => status::status(args),
         Command::Conflicts(args) => conflicts::conflicts(args),

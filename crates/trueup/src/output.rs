@@ -109,6 +109,16 @@ pub(crate) fn checked(report: &CheckReport, as_json: bool) -> Result<()> {
     }
 }
 
+/// Prints what was written, and what to do next.
+pub(crate) fn initialised(text: &str) -> Result<()> {
+    stdout(&escape::lines(text))
+}
+
+/// Shows a question, and stays on its line.
+pub(crate) fn prompt(text: &str) {
+    stderr(&escape::lines(text));
+}
+
 /// Prints how links stand.
 pub(crate) fn links(links: &[Standing], as_json: bool) -> Result<()> {
     if as_json {

@@ -83,6 +83,11 @@ impl Address {
         })
     }
 
+    /// Returns the address with its scheme and without the collection. It may hold a password.
+    pub(crate) fn text(&self) -> &str {
+        &self.address
+    }
+
     /// Tells whether a password opens the endpoint.
     pub(crate) fn has_password(&self) -> bool {
         self.scheme.password

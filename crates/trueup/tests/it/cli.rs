@@ -112,6 +112,8 @@ fn help_is_the_manual() {
         ("help", &["--help"][..]),
         ("help-sync", &["sync", "--help"]),
         ("help-diff", &["diff", "--help"]),
+        ("help-check", &["check", "--help"]),
+        ("help-init", &["init", "--help"]),
         ("help-history", &["history", "--help"]),
         ("help-status", &["status", "--help"]),
         ("help-conflicts", &["conflicts", "--help"]),

@@ -161,6 +161,15 @@ fn docs_commands_of_the_configuration() {
 }
 
 #[test]
+fn docs_commands_of_checking() {
+    let folder = support::folder();
+    let shop = support::root().join("examples/quickstart/shop");
+    symlink(shop, folder.path().join("shop")).expect("a link can be made");
+    let server = postgres::shared(None).expect("PostgreSQL can be started");
+    run("docs/guide/checking.md", folder.path(), &way_to(&server));
+}
+
+#[test]
 fn docs_commands_of_the_command_line() {
     let folder = support::folder();
     let shop = support::root().join("examples/quickstart/shop");
