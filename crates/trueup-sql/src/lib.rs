@@ -5,5 +5,6 @@
 
 pub mod csv;
 mod file;
+pub mod jsonl;
 pub mod postgres;
 pub mod sqlite;
