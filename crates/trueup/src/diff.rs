@@ -8,7 +8,7 @@ use crate::world::Machine;
 use std::path::PathBuf;
 use trueup_core::Result;
 use trueup_core::guard::Guard;
-use trueup_engine::{Mode, run};
+use trueup_engine::{Limits, Mode, run};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,13 +48,9 @@ pub(crate) fn diff(args: &Args) -> Result<u8> {
         verify: false,
         lift_guard: false,
     };
-    let mut link = link::open(
-        &args.sides,
-        None,
-        mode,
-        Guard::default(),
-        &machine.context(),
-    )?;
+    let batch_records = Limits::default().batch_records_max;
+    let spec = args.sides.spec(None, mode, Guard::default(), batch_records);
+    let mut link = link::open(&spec, &machine.context())?;
     let listener = Listener::new(args.quiet);
     let result = run::diff(&mut link, &machine.world(&listener, args.state.as_deref()));
     listener.finish();

@@ -15,6 +15,7 @@ pub(crate) mod infer;
 pub(crate) mod pack;
 pub(crate) mod place;
 pub(crate) mod replace;
+pub(crate) mod rights;
 pub(crate) mod scan;
 pub(crate) mod settings;
 pub(crate) mod sink;
@@ -35,6 +36,7 @@ use table::Table;
 use trueup_core::endpoint::{
     About, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,
 };
+use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::{Field, Schema};
 use trueup_core::{Error, Result};
 
@@ -178,6 +180,10 @@ impl<F: Format> Endpoint for Files<F> {
 
     fn design(&self, wanted: &Schema) -> Result<Design> {
         design::design(wanted, &self.place, self.format.as_ref())
+    }
+
+    fn rights(&mut self, wanted: &[Wanted]) -> Result<Rights> {
+        Ok(rights::rights(&self.place, wanted))
     }
 
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {
