@@ -11,6 +11,7 @@ mod config;
 mod conflicts;
 mod docs_commands;
 mod faults;
+mod files;
 mod kills;
 mod memory;
 mod nycflights;
