@@ -6,5 +6,6 @@
 mod access;
 pub mod csv;
 mod file;
+pub mod jsonl;
 pub mod postgres;
 pub mod sqlite;

@@ -34,6 +34,11 @@ pub(crate) fn synced(report: &Report, two_way: bool, as_json: bool) -> Result<()
     }
 }
 
+/// Prints what a sync did whose records went to standard output.
+pub(crate) fn synced_aside(report: &Report) {
+    stderr(&text::synced(report, false));
+}
+
 /// Prints what a compare found.
 pub(crate) fn compared(report: &Report, as_json: bool) -> Result<()> {
     if as_json {

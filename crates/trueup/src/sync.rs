@@ -4,13 +4,14 @@ use crate::args::{BATCH_RECORDS_MAX, DeletesMax, Sides};
 use crate::link;
 use crate::output::{self, PlanText};
 use crate::progress::Listener;
+use crate::registry::Address;
 use crate::spec::Spec;
 use crate::two_way;
 use crate::world::{self, Machine};
 use std::path::{Path, PathBuf};
-use trueup_core::Result;
 use trueup_core::guard::Guard;
 use trueup_core::plan::Form;
+use trueup_core::{Error, Result};
 use trueup_engine::state::Store;
 use trueup_engine::{Limits, Link, Mode, Report, run};
 
@@ -96,6 +97,11 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     let guard = args
         .deletes_max
         .map_or_else(Guard::default, DeletesMax::guard);
+    let aside = Address::is_standard(&args.sides.target);
+    if aside && args.json && !args.dry_run {
+        return Err(Error::config("--json and a target that is standard output")
+            .hint("the records go there; the report goes to standard error, for people"));
+    }
     let stated = args.two_way.stated()?;
     let spec = args.sides.spec(stated, mode, guard, args.batch_records);
     let mut link = link::open(&spec, &machine.context())?;
@@ -112,7 +118,11 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     }
     let mut store = world::open_store(args.state.as_deref())?;
     let report = asked.run(&spec, &mut link, &mut store)?;
-    output::synced(&report, args.two_way.two_way(), args.json)?;
+    if aside {
+        output::synced_aside(&report);
+    } else {
+        output::synced(&report, args.two_way.two_way(), args.json)?;
+    }
     Ok(report.exit_code())
 }
 

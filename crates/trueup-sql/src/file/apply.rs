@@ -101,8 +101,16 @@ impl<F: Format> Writer for FileWriter<F> {
         let origin = self.origin(&schema.collection)?;
         let names = names(schema);
         if let Some(mut table) = Table::open(&origin, self.format.as_ref())? {
-            let found = table.all_names()?;
-            if found != names && !found.is_empty() {
+            let mut found = table.all_names()?;
+            if found.is_empty() {
+                // No record says them; what this endpoint created, it knows.
+                let seen = self.seen.lock();
+                found = seen
+                    .created
+                    .get(&schema.collection)
+                    .map_or(names.clone(), self::names);
+            }
+            if found != names {
                 return Err(Error::config(format!(
                     "file exists with other columns file={}",
                     origin.path().display()

@@ -9,7 +9,7 @@ use std::path::Path;
 use trueup_core::rights::{Rights, Wanted};
 
 /// Tells what is missing.
-pub(super) fn rights(place: &Place, wanted: &[Wanted]) -> Rights {
+pub(crate) fn rights(place: &Place, wanted: &[Wanted]) -> Rights {
     let mut rights = Rights::default();
     if matches!(place, Place::Standard(_)) {
         // A stream that is open may be used.

@@ -11,6 +11,7 @@ mod config;
 mod conflicts;
 mod docs_commands;
 mod faults;
+mod files;
 mod init;
 mod kills;
 mod lattice;
