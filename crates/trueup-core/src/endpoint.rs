@@ -11,6 +11,7 @@ use crate::batch::{Batch, Record};
 use crate::error::Result;
 use crate::failpoint::Failpoints;
 use crate::schema::Schema;
+use crate::script::Script;
 use crate::types::Type;
 use std::fmt;
 use std::sync::Arc;
@@ -158,6 +159,11 @@ pub trait Endpoint: Send {
     /// on a target that turns out to need no write: the killed run may have died after its last one.
     fn sweep(&mut self) -> Result<()> {
         Ok(())
+    }
+
+    /// Returns who says writes as statements in this endpoint's own language; `None` where it has none.
+    fn script(&self) -> Option<&dyn Script> {
+        None
     }
 }
 

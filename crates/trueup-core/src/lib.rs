@@ -34,6 +34,7 @@ pub mod reconcile;
 #[cfg(test)]
 mod samples;
 pub mod schema;
+pub mod script;
 pub mod side;
 pub mod text;
 pub mod types;

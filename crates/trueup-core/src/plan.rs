@@ -4,6 +4,7 @@
 //! guard sees every delete before the first write. The same plan always prints the same text: `--dry-run` shows byte
 //! for byte what is carried out. Loading an empty target is one symbolic action, not a list of records.
 
+pub mod file;
 mod json;
 
 use crate::batch::{Batch, Record};

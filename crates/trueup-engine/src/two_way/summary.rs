@@ -124,6 +124,7 @@ pub(super) fn report(
                 .chain(done.refused.values())
                 .cloned()
                 .collect(),
+            selected: None,
             notes,
         });
     }
