@@ -162,7 +162,7 @@ pub trait Endpoint: Send {
     }
 
     /// Returns who says writes as statements in this endpoint's own language; `None` where it has none.
-    fn script(&self) -> Option<&dyn Script> {
+    fn script(&self) -> Option<Box<dyn Script + '_>> {
         None
     }
 }

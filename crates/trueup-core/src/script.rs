@@ -37,7 +37,7 @@ pub trait Script {
     /// Returns one statement, with its end.
     ///
     /// # Errors
-    /// `Config`, naming collection and field, when a value cannot be said exactly.
+    /// `Rejected`, naming collection and field, when a value cannot be said exactly.
     fn statement(&self, write: &Statement<'_>) -> Result<String>;
 
     /// Returns the last lines: the end of the transaction.

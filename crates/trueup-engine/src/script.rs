@@ -13,7 +13,7 @@ pub(crate) fn refuse_speechless(link: &Link) -> Result<()> {
     speech(link).map(|_| ())
 }
 
-fn speech(link: &Link) -> Result<&dyn Script> {
+fn speech(link: &Link) -> Result<Box<dyn Script + '_>> {
     link.target.script().ok_or_else(|| {
         Error::config(format!(
             "{} has no language for a script",
@@ -59,10 +59,10 @@ pub(crate) fn write(
         }
     }
     for one in compared.iter_mut() {
-        statements(script, one, true, out)?;
+        statements(script.as_ref(), one, true, out)?;
     }
     for one in compared.iter_mut().rev() {
-        statements(script, one, false, out)?;
+        statements(script.as_ref(), one, false, out)?;
     }
     out(&script.end())
 }

@@ -167,7 +167,7 @@ fn a_plan_for_something_else_is_refused_and_nothing_is_written() {
     // The collection is gone.
     let gone = self::pair();
     gone.target.drop_collection("planes");
-    refused(&gone, &lines, Kind::Config, "other fields, types or keys");
+    refused(&gone, &lines, Kind::Stale, "and is gone");
     let strange: Vec<String> = lines
         .iter()
         .map(|line| line.replace("planes", "hangars"))

@@ -19,6 +19,7 @@ mod quote;
 mod references;
 mod scan;
 mod schema;
+mod script;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -30,12 +31,14 @@ use self::apply::PostgresWriter;
 use self::config::{Settings, SslMode};
 use self::connect::{Connection, column};
 use self::scan::PostgresSnapshot;
+use self::script::PostgresScript;
 use std::cell::RefCell;
 use trueup_core::endpoint::{
     About, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,
 };
 use trueup_core::failpoint::Failpoints;
 use trueup_core::schema::Schema;
+use trueup_core::script::Script;
 use trueup_core::{Error, Kind, Result};
 
 /// Connects to the server and database that `url` names. Creates nothing there.
@@ -135,6 +138,10 @@ impl Endpoint for Postgres {
         Ok(Box::new(
             writer.map_err(|error| error.at(&self.about.address))?,
         ))
+    }
+
+    fn script(&self) -> Option<Box<dyn Script + '_>> {
+        Some(Box::new(PostgresScript::new(self)))
     }
 }
 

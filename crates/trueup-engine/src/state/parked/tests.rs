@@ -19,7 +19,9 @@ fn parked(key: u128, reason: &str) -> Parked {
 }
 
 /// Number, key, last run, first run, since when.
-fn shown(store: &Store) -> Vec<(i64, u128, i64, Option<i64>, Option<i64>)> {
+type Shown = (i64, u128, i64, Option<i64>, Option<i64>);
+
+fn shown(store: &Store) -> Vec<Shown> {
     let all = store.parked_records(None).expect("they are read");
     let first = |one: &ParkedRecord| one.first_run.map(|run| run.0);
     all.iter()
