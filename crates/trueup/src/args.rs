@@ -3,7 +3,7 @@
 //! Invariant: an option that is accepted has an effect. Each command's own options stand beside the command; what
 //! `sync` and `diff` share stands here.
 
-use crate::{conflicts, diff, forget, history, status, sync};
+use crate::{conflicts, diff, forget, history, parked, status, sync};
 use clap::Parser;
 use std::ffi::OsString;
 use std::str::FromStr;
@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Status(status::Args),
     /// Lists, shows and resolves the conflicts of two-way links
     Conflicts(conflicts::Args),
+    /// Lists, shows and tries again records that were put aside
+    Parked(parked::Args),
     /// Forgets a two-way link that is no longer used
     Forget(forget::Args),
 }
@@ -58,6 +60,7 @@ impl Command {
             Self::History(args) => args.json,
             Self::Status(args) => args.json,
             Self::Conflicts(args) => args.json(),
+            Self::Parked(args) => args.json(),
             Self::Forget(_) => false,
         }
     }

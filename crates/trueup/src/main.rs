@@ -12,6 +12,7 @@ mod forget;
 mod history;
 mod link;
 mod output;
+mod parked;
 mod progress;
 mod record;
 mod registry;
@@ -56,6 +57,7 @@ fn carry_out(command: &Command) -> Result<u8> {
         Command::History(args) => history::history(args),
         Command::Status(args) => status::status(args),
         Command::Conflicts(args) => conflicts::conflicts(args),
+        Command::Parked(args) => parked::parked(args),
         Command::Forget(args) => forget::forget(args),
     }
 }

@@ -2,21 +2,26 @@
 
 use crate::args::{DeletesMax, Sides};
 use crate::link;
-use crate::output::{self, PlanText};
+use crate::output::{self, PlanText, Sink};
 use crate::progress::Listener;
 use crate::two_way;
 use crate::world::{self, Machine};
-use std::path::PathBuf;
-use trueup_core::Result;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
 use trueup_core::guard::Guard;
 use trueup_core::plan::Form;
-use trueup_engine::{Limits, Link, Mode, run};
+use trueup_core::{Error, Result};
+use trueup_engine::state::Store;
+use trueup_engine::{Limits, Link, Mode, PlanFile, Report, World, run};
 
 const EXAMPLES: &str = "\
 Examples:
   trueup sync csv:shop sqlite:shop.db --key customers=id --key orders=id
   trueup sync 'csv:orders.csv?delimiter=;' sqlite:shop.db#orders --key id
   trueup sync sqlite:shop.db postgres://app@db1/shop --dry-run --delete
+  trueup sync sqlite:shop.db postgres://app@db1/shop --delete --plan-out plan.jsonl
+  trueup sync sqlite:shop.db postgres://app@db1/shop --delete --plan-in plan.jsonl
   trueup sync sqlite:shop.db postgres://app@db1/shop --collections orders,items=order_items
   trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict newest --stamp changed
   trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict stock.count=min
@@ -49,6 +54,14 @@ pub(crate) struct Args {
     #[arg(long)]
     dry_run: bool,
 
+    /// Write the plan to FILE, readable by you only, and stop; --plan-in carries it out
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "two_way"])]
+    plan_out: Option<PathBuf>,
+
+    /// Carry out what the plan in FILE lists, and nothing else; what changed since is left and reported
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "two_way", "plan_out"])]
+    plan_in: Option<PathBuf>,
+
     /// Do not compare again afterwards; there is no certificate then
     #[arg(long)]
     no_verify: bool,
@@ -78,7 +91,7 @@ pub(crate) struct Args {
     quiet: bool,
 }
 
-fn batch_records(text: &str) -> Result<usize, String> {
+pub(crate) fn batch_records(text: &str) -> Result<usize, String> {
     let number = text.parse().ok();
     let number = number.filter(|number| (1..=BATCH_RECORDS_MAX).contains(number));
     number.ok_or_else(|| format!("write a number from 1 to {BATCH_RECORDS_MAX}"))
@@ -107,14 +120,46 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     if args.dry_run {
         return dry_run(args, &mut link, &machine);
     }
+    if let Some(path) = &args.plan_out {
+        return plan_out(args, path, &mut link, &machine);
+    }
     let mut store = world::open_store(args.state.as_deref())?;
     let listener = Listener::new(args.quiet);
     let mut world = machine.world(&listener, args.state.as_deref());
     world.limits.batch_records_max = args.batch_records;
-    let result = run::run(&mut link, &mut store, &world);
+    let result = match &args.plan_in {
+        Some(path) => plan_in(path, &mut link, &mut store, &world),
+        None => run::run(&mut link, &mut store, &world),
+    };
     listener.finish();
     let report = result?;
     output::synced(&report, args.two_way.two_way(), args.json)?;
+    Ok(report.exit_code())
+}
+
+/// Carries out the plan in a file.
+fn plan_in(path: &Path, link: &mut Link, store: &mut Store, world: &World<'_>) -> Result<Report> {
+    let place = format!("plan={}", path.display());
+    let file = File::open(path).map_err(|cause| {
+        Error::config(format!("{place}: it cannot be read"))
+            .hint("name a file that trueup sync --plan-out wrote")
+            .cause(cause)
+    })?;
+    let plan = PlanFile::read(&mut BufReader::new(file), world);
+    let mut plan = plan.map_err(|error| error.at(&place))?;
+    run::carry_out(link, store, &mut plan, world)
+}
+
+/// Writes the plan to a file. Exit code 0 means that there is nothing to do.
+fn plan_out(args: &Args, path: &Path, link: &mut Link, machine: &Machine) -> Result<u8> {
+    let listener = Listener::new(args.quiet);
+    let world = machine.world(&listener, args.state.as_deref());
+    let mut sink = Sink::file(path)?;
+    let result = run::plan_file(link, &world, &mut |lines| sink.push(lines));
+    listener.finish();
+    let report = result?;
+    sink.finish()?;
+    output::plan_written(&report, path, args.json)?;
     Ok(report.exit_code())
 }
 

@@ -159,7 +159,10 @@ fn a_plan_for_something_else_is_refused_and_nothing_is_written() {
     narrow.target.create(
         trueup_testkit::records::schema("planes")
             .int("id")
-            .field("model", trueup_core::types::Type::Text { chars_max: Some(9) })
+            .field(
+                "model",
+                trueup_core::types::Type::Text { chars_max: Some(9) },
+            )
             .key(["id"])
             .build(),
     );

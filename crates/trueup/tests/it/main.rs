@@ -12,6 +12,8 @@ mod faults;
 mod kills;
 mod memory;
 mod nycflights;
+mod parked;
+mod plans;
 mod secrets;
 mod stopped;
 mod support;
