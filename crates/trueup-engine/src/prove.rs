@@ -39,13 +39,21 @@ pub(crate) fn prove(
         position = at.0;
         report.equal &= proof.wrong == 0;
         let summary = &mut report.collections[index];
-        (summary.source_fold, summary.target_fold) = (proof.source_fold, proof.target_fold);
+        if withheld.is_empty() {
+            // Otherwise a part was read again, and compare is what read all of it last.
+            (summary.source_fold, summary.target_fold) = (proof.source_fold, proof.target_fold);
+        }
         collections.push(proof);
     }
     let stayed = report.stayed();
     if stayed > 0 && collections.iter().all(|proof| proof.wrong == 0) {
+        let were = if stayed == 1 {
+            "record was"
+        } else {
+            "records were"
+        };
         report.notes.push(format!(
-            "{stayed} differing records were left; all others were read again and agree; a part gets no certificate"
+            "{stayed} differing {were} left; all others were read again and agree; a part gets no certificate"
         ));
         return Ok(());
     }

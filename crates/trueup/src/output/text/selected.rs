@@ -31,7 +31,9 @@ pub(super) fn write(report: &Report, out: &mut String) {
         }
         if selected.settled > 0 {
             let settled = records(selected.settled);
-            lines.push(format!("{name}: {settled} of the plan agree already"));
+            lines.push(format!(
+                "{name}: {settled} of the plan, where nothing is left to do"
+            ));
         }
     }
     if lines.is_empty() {
