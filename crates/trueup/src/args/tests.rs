@@ -53,24 +53,6 @@ fn what_is_said_is_a_command_or_help_or_wrong() {
         ("conflicts resolve 3 --take source", "command"),
         ("conflicts resolve 3 --take - --state s.db", "command"),
         ("forget x --state s.db", "command"),
-        ("parked list --json --state s.db", "command"),
-        ("parked show 3 --json", "command"),
-        ("parked retry a b --key f --delete --yes --json", "command"),
-        ("parked", "wrong"),
-        ("parked show", "wrong"),
-        ("parked retry a", "wrong"),
-        ("parked retry a b --two-way", "wrong"),
-        ("sync a b --plan-out p", "command"),
-        ("sync a b --plan-in p --delete --yes", "command"),
-        ("sync a b --plan-in p --plan-out p", "wrong"),
-        ("sync a b --plan-in p --dry-run", "wrong"),
-        ("sync a b --plan-out p --two-way", "wrong"),
-        ("sync a b --plan-in p --two-way", "wrong"),
-        ("diff a b --out - --show-values", "command"),
-        ("diff a b --sql source --out f", "command"),
-        ("diff a b --sql both", "wrong"),
-        ("diff a b --show-values", "wrong"),
-        ("diff a b --sql target --out f --show-values", "wrong"),
         ("conflicts --help", "help"),
         ("conflicts", "wrong"),
         ("conflicts show", "wrong"),
@@ -108,6 +90,32 @@ fn what_is_said_is_a_command_or_help_or_wrong() {
         ("sync a b --collections a,,b", "wrong"),
         ("sync a b --deletes-max lots", "wrong"),
         ("history --certificate 7 --limit 3", "wrong"),
+    ] {
+        assert_eq!(read(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn plans_lists_and_parked_records_are_said_like_this() {
+    for (line, expected) in [
+        ("parked list --json --state s.db", "command"),
+        ("parked show 3 --json", "command"),
+        ("parked retry a b --key f --delete --yes --json", "command"),
+        ("parked", "wrong"),
+        ("parked show", "wrong"),
+        ("parked retry a", "wrong"),
+        ("parked retry a b --two-way", "wrong"),
+        ("sync a b --plan-out p", "command"),
+        ("sync a b --plan-in p --delete --yes", "command"),
+        ("sync a b --plan-in p --plan-out p", "wrong"),
+        ("sync a b --plan-in p --dry-run", "wrong"),
+        ("sync a b --plan-out p --two-way", "wrong"),
+        ("sync a b --plan-in p --two-way", "wrong"),
+        ("diff a b --out - --show-values", "command"),
+        ("diff a b --sql source --out f", "command"),
+        ("diff a b --sql both", "wrong"),
+        ("diff a b --show-values", "wrong"),
+        ("diff a b --sql target --out f --show-values", "wrong"),
     ] {
         assert_eq!(read(line), expected, "{line}");
     }
