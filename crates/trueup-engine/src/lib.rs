@@ -7,6 +7,7 @@
 mod actions;
 mod apply;
 mod certificate;
+pub mod check;
 mod clock;
 mod compare;
 mod connect;

@@ -6,7 +6,7 @@ use crate::connect;
 use crate::link::{Link, World};
 use crate::listing::{Listing, Shape, found};
 use crate::plan_file::{self, PlanFile};
-use crate::prove::prove;
+use crate::prove::{prove, prove_alone};
 pub use crate::report::exit_code;
 use crate::report::{Report, report};
 use crate::retry::ParkedOnly;
@@ -174,6 +174,21 @@ pub fn plan_file(
     Ok(report)
 }
 
+/// Compares the two sides of `link` by the path that verifies a run, and shares nothing with the one that decides what to
+/// write. Writes nothing, anywhere. `store` says what is parked and what is in open conflict: that takes no part, and
+/// keeps the sides from being equal. The report has a certificate also where they are not.
+///
+/// # Errors
+/// As [`run`], without those of writing.
+pub fn verify(link: &mut Link, store: Option<&Store>, world: &World<'_>) -> Result<Report> {
+    link.mode.write = false;
+    let id = link.id();
+    if link.two_way.is_some() {
+        return two_way::prove_alone(link, store, &id, world);
+    }
+    prove_alone(link, store, &id, world)
+}
+
 /// Compares, and passes the plan to `out` line by line: exactly what [`run`] would carry out. Writes nothing. A two-way
 /// link needs the `store` to know what the sides agreed on; without one they are joined.
 ///
@@ -284,7 +299,8 @@ fn guard(link: &Link, compared: &[Compared]) -> Result<()> {
     if link.mode.lift_guard {
         return Ok(());
     }
-    compared
-        .iter()
-        .try_for_each(|one| link.guard.judge(&one.plan))
+    compared.iter().try_for_each(|one| {
+        let guard = one.collection.guard.unwrap_or(link.guard);
+        guard.judge(&one.plan)
+    })
 }

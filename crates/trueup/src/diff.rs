@@ -12,7 +12,9 @@ use crate::world::Machine;
 use std::path::PathBuf;
 use trueup_core::guard::Guard;
 use trueup_core::{Error, Result};
-use trueup_engine::{CollectionSpec, Found, Link, Listing, Mode, Report, Shape, World, run};
+use trueup_engine::{
+    CollectionSpec, Found, Limits, Link, Listing, Mode, Report, Shape, World, run,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -73,13 +75,9 @@ pub(crate) fn diff(args: &Args) -> Result<u8> {
         verify: false,
         lift_guard: false,
     };
-    let mut link = link::open(
-        &args.sides,
-        None,
-        mode,
-        Guard::default(),
-        &machine.context(),
-    )?;
+    let batch_records = Limits::default().batch_records_max;
+    let spec = args.sides.spec(None, mode, Guard::default(), batch_records);
+    let mut link = link::open(&spec, &machine.context())?;
     let listener = Listener::new(args.quiet);
     let world = machine.world(&listener, args.state.as_deref());
     let aside = args.out.is_some() || args.sql.is_some();
@@ -177,6 +175,7 @@ fn exchange(link: &mut Link) -> Result<()> {
             && rules.cast.is_empty()
             && rules.drop.is_empty()
             && rules.filter.is_none()
+            && rules.lossy.is_empty()
             && spec.computed.is_empty()
             && spec.filter.is_none());
         if one_way {

@@ -4,6 +4,8 @@
 //! nothing about data: that is the engine's business.
 
 mod args;
+mod check;
+mod config;
 mod conflict;
 mod conflicts;
 mod diff;
@@ -16,9 +18,12 @@ mod parked;
 mod progress;
 mod record;
 mod registry;
+mod run;
+mod spec;
 mod status;
 mod sync;
 mod two_way;
+mod verify;
 mod world;
 
 use args::{Command, Parsed};
@@ -53,7 +58,11 @@ fn main() -> ExitCode {
 fn carry_out(command: &Command) -> Result<u8> {
     match command {
         Command::Sync(args) => sync::sync(args),
+        Command::Run(args) => run::run(args),
+        Command::Verify(args) => verify::verify(args),
+        Command::Schema => output::schema(&config::schema()).map(|()| 0),
         Command::Diff(args) => diff::diff(args),
+        Command::Check(args) => check::check(args),
         Command::History(args) => history::history(args),
         Command::Status(args) => status::status(args),
         Command::Conflicts(args) => conflicts::conflicts(args),

@@ -6,9 +6,11 @@
 
 mod escape;
 mod json;
+mod reports;
 mod sink;
 mod text;
 
+pub(crate) use reports::ReportList;
 pub(crate) use sink::Sink;
 
 use crate::conflict::Conflict;
@@ -17,6 +19,7 @@ use std::error::Error as _;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use trueup_core::{Error, Kind, Result};
+use trueup_engine::check::CheckReport;
 use trueup_engine::state::{ParkedRecord, PastRun};
 use trueup_engine::{Certificate, Found, Report, Shape};
 
@@ -90,6 +93,20 @@ pub(crate) fn diff_line(shape: &Shape, found: &Found<'_>, values: bool) -> Resul
     json::diff::difference(shape, found, values)
 }
 
+/// Prints what a verification by itself found.
+pub(crate) fn verified(report: &Report, as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::report(report, None)?)
+    } else {
+        stdout(&text::verified(report))
+    }
+}
+
+/// Prints the schema of configuration files.
+pub(crate) fn schema(schema: &serde_json::Value) -> Result<()> {
+    stdout(&format!("{schema:#}\n"))
+}
+
 /// Prints what a dry run found. For people the plan is out already: standard output stays the plan and nothing else.
 pub(crate) fn planned(report: &Report, plan: Option<&str>) -> Result<()> {
     match plan {
@@ -131,6 +148,15 @@ pub(crate) fn conflict(conflict: &Conflict, as_json: bool) -> Result<()> {
 /// Prints that a person's answer was recorded.
 pub(crate) fn answered(conflict: &Conflict) -> Result<()> {
     stdout(&text::conflicts::answered(conflict))
+}
+
+/// Prints what a check found.
+pub(crate) fn checked(report: &CheckReport, as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::check::link(report, None)?)
+    } else {
+        stdout(&text::check::link(report))
+    }
 }
 
 /// Prints how links stand.
@@ -206,6 +232,15 @@ pub(crate) fn hide_panics() {
         let place = place.unwrap_or_else(|| "an unknown place".to_owned());
         stderr(&format!("error[bug]: panic at {}\n", escape::line(&place)));
     }));
+}
+
+/// What there is to say of a link besides its report.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum PlanReport<'a> {
+    /// It was carried out.
+    Done,
+    /// It was only planned; the plan, where JSON is wanted. For people it is out already.
+    Planned(Option<&'a str>),
 }
 
 /// A plan on its way out: printed piece by piece, because it can be larger than memory, or gathered for JSON.
@@ -311,10 +346,16 @@ impl ConflictList {
 /// An error for people: the message, its causes, and what to do.
 ///
 /// A message of several lines quotes what somebody wrote, with a mark below it. Each further line has a bar before it, so
-/// that none can be taken for another part of the error.
+/// that none can be taken for another part of the error; but for those that were drawn with a bar of their own.
 fn describe(error: &Error) -> String {
-    let message = escape::lines(error.message()).replace('\n', "\n  | ");
-    let mut lines = format!("error[{}]: {message}\n", error.kind().name());
+    let message = escape::lines(error.message());
+    let mut message = message.lines();
+    let first = message.next().unwrap_or_default();
+    let mut lines = format!("error[{}]: {first}\n", error.kind().name());
+    for line in message {
+        let bar = if is_drawn(line) { "  " } else { "  | " };
+        lines.push_str(&format!("{bar}{line}\n"));
+    }
     let mut cause = error.source();
     for _ in 0..CAUSES_MAX {
         let Some(shown) = cause else { break };
@@ -328,6 +369,15 @@ fn describe(error: &Error) -> String {
         lines.push_str(&format!("  hint: {}\n", escape::line(hint)));
     }
     lines
+}
+
+/// Tells whether a line shows by itself that it belongs to a drawing: by its arrow, bar or sign, after spaces and the
+/// number of a line.
+fn is_drawn(line: &str) -> bool {
+    let line = line.trim_start_matches(|ch: char| ch == ' ' || ch.is_ascii_digit());
+    ["--> ", "|", "= "]
+        .iter()
+        .any(|sign| line.starts_with(sign))
 }
 
 fn stdout(text: &str) -> Result<()> {

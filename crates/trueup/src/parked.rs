@@ -3,17 +3,18 @@
 //! List and show read the state file only. A retry is a run of the link like any other, but what it writes concerns
 //! parked records alone; a record that fits now leaves the list.
 
-use crate::args::{DeletesMax, Sides};
+use crate::args::{CollectionRule, DeletesMax, KeyRule, Sides, StateFile};
+use crate::config;
 use crate::link;
 use crate::output;
-use crate::progress::Listener;
-use crate::sync::batch_records;
+use crate::spec::Spec;
+use crate::sync::{Asked, batch_records};
 use crate::world::{self, Machine};
 use std::path::PathBuf;
 use trueup_core::guard::Guard;
 use trueup_core::{Error, Result};
 use trueup_engine::state::ParkedRecord;
-use trueup_engine::{Limits, Link, Mode, run};
+use trueup_engine::{Limits, Mode};
 
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -28,6 +29,7 @@ Examples:
 const RETRY_EXAMPLES: &str = "\
 Examples:
   trueup parked retry csv:shop sqlite:shop.db --key orders=id
+  trueup parked retry --config trueup.toml orders
 
 Name the link as sync does, with the same options. Other differences are left, and are no failure:
 exit code 0 says that nothing is parked any more. A link that goes both ways tries its parked
@@ -56,7 +58,7 @@ enum Action {
 #[command(after_help = LIST_EXAMPLES)]
 struct List {
     #[command(flatten)]
-    state: State,
+    state: StateFile,
 
     /// Print one JSON array
     #[arg(long)]
@@ -72,7 +74,7 @@ struct Show {
     which: String,
 
     #[command(flatten)]
-    state: State,
+    state: StateFile,
 
     /// Print one JSON array
     #[arg(long)]
@@ -81,13 +83,34 @@ struct Show {
 
 /// What `parked retry` is told.
 #[derive(Debug, clap::Args)]
-#[command(after_help = RETRY_EXAMPLES)]
+#[command(
+    after_help = RETRY_EXAMPLES,
+    override_usage = "trueup parked retry [OPTIONS] SOURCE TARGET\n       trueup parked retry [OPTIONS] --config FILE LINK"
+)]
 struct Retry {
-    #[command(flatten)]
-    sides: Sides,
+    /// The two sides as sync names them, or with --config the name of a link
+    #[arg(value_name = "SOURCE TARGET | LINK", required = true, num_args = 1..=2)]
+    names: Vec<String>,
+
+    /// The configuration file that describes the link
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Only these collections, as for sync
+    #[arg(
+        long,
+        value_name = "a,b",
+        value_delimiter = ',',
+        conflicts_with = "config"
+    )]
+    collections: Vec<CollectionRule>,
+
+    /// Collection `c` has the key `f,g`, as for sync
+    #[arg(long = "key", value_name = "c=f,g", conflicts_with = "config")]
+    keys: Vec<KeyRule>,
 
     /// Delete parked records that the source does not have any more
-    #[arg(long)]
+    #[arg(long, conflicts_with = "config")]
     delete: bool,
 
     /// Do not compare again afterwards
@@ -99,15 +122,16 @@ struct Retry {
     yes: bool,
 
     /// The guard's limit: `20%` of the target's records (if that is more than 100), or a number of records
-    #[arg(long, value_name = "LIMIT")]
+    #[arg(long, value_name = "LIMIT", conflicts_with = "config")]
     deletes_max: Option<DeletesMax>,
 
     /// At most this many records move together
-    #[arg(long, value_name = "N", default_value_t = Limits::default().batch_records_max, value_parser = batch_records)]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().batch_records_max, value_parser = batch_records, conflicts_with = "config")]
     batch_records: usize,
 
-    #[command(flatten)]
-    state: State,
+    /// Where runs, positions and history are kept [default: the file's state, else $XDG_STATE_HOME/trueup/state.db]
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
 
     /// Print one JSON object instead of a table
     #[arg(long)]
@@ -116,14 +140,6 @@ struct Retry {
     /// Show no progress
     #[arg(long)]
     quiet: bool,
-}
-
-/// Where parked records are kept.
-#[derive(Debug, clap::Args)]
-struct State {
-    /// Where runs, positions and history are kept [default: $XDG_STATE_HOME/trueup/state.db]
-    #[arg(long = "state", value_name = "FILE")]
-    file: Option<PathBuf>,
 }
 
 impl Args {
@@ -150,8 +166,8 @@ pub(crate) fn parked(args: &Args) -> Result<u8> {
     Ok(0)
 }
 
-fn records(state: &State) -> Result<Vec<ParkedRecord>> {
-    let store = world::open_store_if_present(state.file.as_deref())?;
+fn records(state: &StateFile) -> Result<Vec<ParkedRecord>> {
+    let store = world::open_store_if_present(state.path()?.as_deref())?;
     store.map_or_else(|| Ok(Vec::new()), |store| store.parked_records(None))
 }
 
@@ -169,29 +185,53 @@ fn find(records: Vec<ParkedRecord>, which: &str) -> Result<Vec<ParkedRecord>> {
 
 fn retry(args: &Retry) -> Result<u8> {
     let machine = Machine::new()?;
-    let mode = Mode {
-        write: true,
-        count_all: true,
-        delete: args.delete,
-        verify: !args.no_verify,
-        lift_guard: args.yes,
+    let (spec, state) = described(args)?;
+    let mut link = link::open(&spec, &machine.context())?;
+    let mut store = world::open_store(state.as_deref())?;
+    let asked = Asked {
+        machine: &machine,
+        state: state.as_deref(),
+        json: args.json,
+        quiet: args.quiet,
     };
-    let guard = args
-        .deletes_max
-        .map_or_else(Guard::default, DeletesMax::guard);
-    let mut link = link::open(&args.sides, None, mode, guard, &machine.context())?;
-    retry_link(&mut link, args, &machine)
-}
-
-/// Tries the parked records of `link` again, wherever its description comes from.
-fn retry_link(link: &mut Link, args: &Retry, machine: &Machine) -> Result<u8> {
-    let mut store = world::open_store(args.state.file.as_deref())?;
-    let listener = Listener::new(args.quiet);
-    let mut world = machine.world(&listener, args.state.file.as_deref());
-    world.limits.batch_records_max = args.batch_records;
-    let result = run::retry(link, &mut store, &world);
-    listener.finish();
-    let report = result?;
+    let report = asked.retry(&spec, &mut link, &mut store)?;
     output::synced(&report, false, args.json)?;
     Ok(report.exit_code())
+}
+
+/// The link that is meant, and where its state is.
+fn described(args: &Retry) -> Result<(Spec, Option<PathBuf>)> {
+    match (&args.config, args.names.as_slice()) {
+        (Some(path), [name]) => {
+            let config = config::read(path, &world::variable)?;
+            let mut spec = config.link(name)?.spec.clone();
+            spec.mode.verify &= !args.no_verify;
+            spec.mode.lift_guard = args.yes;
+            Ok((spec, args.state.clone().or(config.state)))
+        }
+        (None, [source, target]) => {
+            let sides = Sides {
+                source: source.clone(),
+                target: target.clone(),
+                collections: args.collections.clone(),
+                keys: args.keys.clone(),
+            };
+            let mode = Mode {
+                write: true,
+                count_all: true,
+                delete: args.delete,
+                verify: !args.no_verify,
+                lift_guard: args.yes,
+            };
+            let guard = args
+                .deletes_max
+                .map_or_else(Guard::default, DeletesMax::guard);
+            let spec = sides.spec(None, mode, guard, args.batch_records);
+            Ok((spec, args.state.clone()))
+        }
+        (Some(_), _) => Err(Error::config("with --config one link is named")
+            .hint("write trueup parked retry --config FILE LINK")),
+        (None, _) => Err(Error::config("a source and a target are needed")
+            .hint("write trueup parked retry SOURCE TARGET, or --config FILE LINK")),
+    }
 }

@@ -1,9 +1,10 @@
 //! `trueup sync`: makes the target agree with the source, then verifies.
 
-use crate::args::{DeletesMax, Sides};
+use crate::args::{BATCH_RECORDS_MAX, DeletesMax, Sides};
 use crate::link;
 use crate::output::{self, PlanText, Sink};
 use crate::progress::Listener;
+use crate::spec::Spec;
 use crate::two_way;
 use crate::world::{self, Machine};
 use std::fs::File;
@@ -13,7 +14,7 @@ use trueup_core::guard::Guard;
 use trueup_core::plan::Form;
 use trueup_core::{Error, Result};
 use trueup_engine::state::Store;
-use trueup_engine::{Limits, Link, Mode, PlanFile, Report, World, run};
+use trueup_engine::{Limits, Link, Mode, PlanFile, Report, run};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,9 +33,6 @@ rule decides stays as it is on both sides.
 
 Without --delete, records that only the target has are left, and do not count as a difference.
 A run that was interrupted or killed is continued by the same command.";
-
-/// What `--batch-records` may be at most.
-const BATCH_RECORDS_MAX: usize = 100_000;
 
 /// What `sync` is told.
 #[derive(Debug, clap::Args)]
@@ -110,78 +108,136 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     let guard = args
         .deletes_max
         .map_or_else(Guard::default, DeletesMax::guard);
-    let mut link = link::open(
-        &args.sides,
-        Some(&args.two_way),
-        mode,
-        guard,
-        &machine.context(),
-    )?;
+    let stated = args.two_way.stated()?;
+    let spec = args.sides.spec(stated, mode, guard, args.batch_records);
+    let mut link = link::open(&spec, &machine.context())?;
+    let asked = Asked {
+        machine: &machine,
+        state: args.state.as_deref(),
+        json: args.json,
+        quiet: args.quiet,
+    };
     if args.dry_run {
-        return dry_run(args, &mut link, &machine);
+        let (report, plan) = asked.plan(&spec, &mut link)?;
+        output::planned(&report, plan.as_deref())?;
+        return Ok(report.exit_code());
     }
     if let Some(path) = &args.plan_out {
-        return plan_out(args, path, &mut link, &machine);
+        let report = asked.plan_out(path, &mut link)?;
+        output::plan_written(&report, path, args.json)?;
+        return Ok(report.exit_code());
     }
     let mut store = world::open_store(args.state.as_deref())?;
-    let listener = Listener::new(args.quiet);
-    let mut world = machine.world(&listener, args.state.as_deref());
-    world.limits.batch_records_max = args.batch_records;
-    let result = match &args.plan_in {
-        Some(path) => plan_in(path, &mut link, &mut store, &world),
-        None => run::run(&mut link, &mut store, &world),
+    let report = match &args.plan_in {
+        Some(path) => asked.carry_out(path, &spec, &mut link, &mut store)?,
+        None => asked.run(&spec, &mut link, &mut store)?,
     };
-    listener.finish();
-    let report = result?;
     output::synced(&report, args.two_way.two_way(), args.json)?;
     Ok(report.exit_code())
 }
 
-/// Carries out the plan in a file.
-fn plan_in(path: &Path, link: &mut Link, store: &mut Store, world: &World<'_>) -> Result<Report> {
-    let place = format!("plan={}", path.display());
-    let file = File::open(path).map_err(|cause| {
-        Error::config(format!("{place}: it cannot be read"))
-            .hint("name a file that trueup sync --plan-out wrote")
-            .cause(cause)
-    })?;
-    let plan = PlanFile::read(&mut BufReader::new(file), world);
-    let mut plan = plan.map_err(|error| error.at(&place))?;
-    run::carry_out(link, store, &mut plan, world)
+/// What a command asks for besides the link.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    /// The machine.
+    pub(crate) machine: &'a Machine,
+    /// The state file, where one was named.
+    pub(crate) state: Option<&'a Path>,
+    /// Whether the result is wanted as JSON.
+    pub(crate) json: bool,
+    /// Whether progress is not wanted.
+    pub(crate) quiet: bool,
 }
 
-/// Writes the plan to a file. Exit code 0 means that there is nothing to do.
-fn plan_out(args: &Args, path: &Path, link: &mut Link, machine: &Machine) -> Result<u8> {
-    let listener = Listener::new(args.quiet);
-    let world = machine.world(&listener, args.state.as_deref());
-    let mut sink = Sink::file(path)?;
-    let result = run::plan_file(link, &world, &mut |lines| sink.push(lines));
-    listener.finish();
-    let report = result?;
-    sink.finish()?;
-    output::plan_written(&report, path, args.json)?;
-    Ok(report.exit_code())
-}
+impl Asked<'_> {
+    /// Runs the link once.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub(crate) fn run(self, spec: &Spec, link: &mut Link, store: &mut Store) -> Result<Report> {
+        let listener = Listener::new(self.quiet);
+        let mut world = self.machine.world(&listener, self.state);
+        world.limits.batch_records_max = spec.batch_records;
+        let result = run::run(link, store, &world);
+        listener.finish();
+        result
+    }
 
-/// Prints what a run would do. Exit code 0 means that there is nothing to do.
-fn dry_run(args: &Args, link: &mut Link, machine: &Machine) -> Result<u8> {
-    let listener = Listener::new(args.quiet);
-    let mut text = PlanText::new(args.json);
-    let mut world = machine.world(&listener, args.state.as_deref());
-    world.limits.batch_records_max = args.batch_records;
-    let form = if args.json { Form::Json } else { Form::Text };
-    let store = if args.two_way.two_way() {
-        world::open_store_if_any(args.state.as_deref())?
-    } else {
-        None
-    };
-    let result = run::plan(link, store.as_ref(), &world, form, &mut |lines| {
-        listener.hide(|| text.push(lines))
-    });
-    listener.finish();
-    // A plan that the guard stops is shown all the same: it says why.
-    let plan = text.finish()?;
-    let report = result?;
-    output::planned(&report, plan.as_deref())?;
-    Ok(report.exit_code())
+    /// Carries out the plan in a file, as far as it still holds.
+    ///
+    /// # Errors
+    /// `Config` when it is no plan for this link; what the engine says.
+    fn carry_out(
+        self,
+        path: &Path,
+        spec: &Spec,
+        link: &mut Link,
+        store: &mut Store,
+    ) -> Result<Report> {
+        let listener = Listener::new(self.quiet);
+        let mut world = self.machine.world(&listener, self.state);
+        world.limits.batch_records_max = spec.batch_records;
+        let place = format!("plan={}", path.display());
+        let file = File::open(path).map_err(|cause| {
+            Error::config(format!("{place}: it cannot be read"))
+                .hint("name a file that trueup sync --plan-out wrote")
+                .cause(cause)
+        })?;
+        let plan = PlanFile::read(&mut BufReader::new(file), &world);
+        let mut plan = plan.map_err(|error| error.at(&place))?;
+        let result = run::carry_out(link, store, &mut plan, &world);
+        listener.finish();
+        result
+    }
+
+    /// Runs the link once, but writes only what concerns parked records.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub(crate) fn retry(self, spec: &Spec, link: &mut Link, store: &mut Store) -> Result<Report> {
+        let listener = Listener::new(self.quiet);
+        let mut world = self.machine.world(&listener, self.state);
+        world.limits.batch_records_max = spec.batch_records;
+        let result = run::retry(link, store, &world);
+        listener.finish();
+        result
+    }
+
+    /// Writes the plan to a file, and nothing else.
+    ///
+    /// # Errors
+    /// What the engine says; then there is no file. `Config` when no file can be there.
+    fn plan_out(self, path: &Path, link: &mut Link) -> Result<Report> {
+        let listener = Listener::new(self.quiet);
+        let world = self.machine.world(&listener, self.state);
+        let mut sink = Sink::file(path)?;
+        let result = run::plan_file(link, &world, &mut |lines| sink.push(lines));
+        listener.finish();
+        let report = result?;
+        sink.finish()?;
+        Ok(report)
+    }
+
+    /// Prints what a run would do, or returns it where JSON is wanted. Writes nothing.
+    ///
+    /// # Errors
+    /// What the engine says. A plan that the guard stops is shown all the same: it says why.
+    pub(crate) fn plan(self, spec: &Spec, link: &mut Link) -> Result<(Report, Option<String>)> {
+        let listener = Listener::new(self.quiet);
+        let mut text = PlanText::new(self.json);
+        let mut world = self.machine.world(&listener, self.state);
+        world.limits.batch_records_max = spec.batch_records;
+        let form = if self.json { Form::Json } else { Form::Text };
+        let store = if spec.two_way.is_some() {
+            world::open_store_if_any(self.state)?
+        } else {
+            None
+        };
+        let result = run::plan(link, store.as_ref(), &world, form, &mut |lines| {
+            listener.hide(|| text.push(lines))
+        });
+        listener.finish();
+        let plan = text.finish()?;
+        Ok((result?, plan))
+    }
 }

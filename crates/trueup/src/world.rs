@@ -59,6 +59,11 @@ impl Machine {
         })
     }
 
+    /// Tells whether the user wants everything to stop.
+    pub(crate) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// Returns what endpoints may use.
     pub(crate) fn context(&self) -> Context {
         Context {
@@ -136,7 +141,7 @@ pub(crate) fn arguments() -> Vec<OsString> {
     clippy::disallowed_methods,
     reason = "the one place that reads the environment"
 )]
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 

@@ -12,6 +12,7 @@ mod decl;
 mod design;
 mod error;
 mod references;
+mod rights;
 mod scan;
 mod schema;
 mod script;
@@ -24,6 +25,7 @@ use trueup_core::Result;
 use trueup_core::endpoint::{
     About, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,
 };
+use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::Schema;
 use trueup_core::script::Script;
 
@@ -81,6 +83,10 @@ impl Endpoint for Sqlite {
 
     fn design(&self, wanted: &Schema) -> Result<Design> {
         design::design(wanted)
+    }
+
+    fn rights(&mut self, wanted: &[Wanted]) -> Result<Rights> {
+        rights::rights(&self.place, wanted)
     }
 
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {

@@ -3,6 +3,7 @@
 //! The text is stable, so that it can be compared in tests and quoted in documents. Every name in it was escaped.
 
 pub(super) mod certificate;
+pub(super) mod check;
 pub(super) mod conflicts;
 pub(super) mod parked;
 pub(super) mod selected;
@@ -138,6 +139,26 @@ fn compared_rows(report: &Report) -> Vec<Vec<String>> {
             ]
         })
         .collect()
+}
+
+/// What a verification by itself found. The counts stand in the certificate.
+pub(super) fn verified(report: &Report) -> String {
+    let mut out = String::new();
+    if let Some(proof) = &report.certificate {
+        certificate::write(proof, &mut out);
+    }
+    let open = report.open_conflicts();
+    if open > 0 {
+        let conflicts = if open == 1 { "conflict" } else { "conflicts" };
+        say(
+            &mut out,
+            format_args!("\n{open} open {conflicts} left out: trueup conflicts list --open"),
+        );
+    }
+    parked(report, &mut out);
+    let word = if report.equal { "equal" } else { "different" };
+    say(&mut out, format_args!("\n{word}"));
+    out
 }
 
 /// What a dry run has to say besides the plan.

@@ -90,7 +90,7 @@ fn normal(text: &str) -> String {
 }
 
 /// Copies the example's CSV files into the folder.
-fn shop(folder: &Path) {
+pub(crate) fn shop(folder: &Path) {
     let example = support::root().join("examples/quickstart/shop");
     fs::create_dir(folder.join("shop")).expect("the test's folder can be written");
     for name in ["customers.csv", "orders.csv"] {

@@ -5,7 +5,9 @@
 )]
 
 mod changes;
+mod check;
 mod cli;
+mod config;
 mod conflicts;
 mod docs_commands;
 mod faults;

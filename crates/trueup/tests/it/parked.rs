@@ -79,6 +79,50 @@ fn parked_records_are_listed_shown_and_tried_again() {
 }
 
 #[test]
+fn a_configured_link_tries_its_parked_records_again() {
+    let folder = support::folder();
+    let folder = folder.path();
+    shop(folder);
+    std::fs::write(
+        folder.join("trueup.toml"),
+        "state = \"state.db\"
+[endpoint.shop]
+url = \"sqlite:shop.db\"
+[endpoint.till]
+url = \"sqlite:till.db\"
+[link.orders]
+source = \"shop\"
+target = \"till\"
+",
+    )
+    .unwrap();
+    let run = |arguments: &[&str]| Trueup::new(folder).arguments(arguments).run();
+    run(&["run", "--quiet"]).expect(1);
+    let retry = [
+        "parked",
+        "retry",
+        "--config",
+        "trueup.toml",
+        "orders",
+        "--quiet",
+        "--json",
+    ];
+    assert_eq!(run(&retry).expect(1).collection("orders")["parked"], 2);
+    support::sqlite(&folder.join("shop.db"), "UPDATE orders SET total = id");
+    assert_eq!(run(&retry).expect(0).collection("orders")["inserted"], 2);
+    let list = run(&["parked", "list", "--config", "trueup.toml", "--json"]).expect(0);
+    assert_eq!(list.json().as_array().unwrap().len(), 0);
+    check(
+        "parked-retry-no-link",
+        &run(&["parked", "retry", "--config", "trueup.toml", "a", "b"]),
+    );
+    check(
+        "parked-retry-no-target",
+        &run(&["parked", "retry", "sqlite:shop.db"]),
+    );
+}
+
+#[test]
 fn parked_records_in_postgres_are_tried_again() {
     let database = support::database();
     let folder = support::folder();
