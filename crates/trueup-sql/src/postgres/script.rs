@@ -184,13 +184,13 @@ impl Said<'_> {
         }
         let mut plain = String::new();
         match value {
-            Value::Null => return Ok("NULL".to_owned()),
-            Value::Int(number) if i32::try_from(number).is_ok() => return Ok(number.to_string()),
-            Value::Bool(truth) => return Ok(truth.to_string()),
+            Value::Null => Ok("NULL".to_owned()),
+            Value::Int(number) if i32::try_from(number).is_ok() => Ok(number.to_string()),
+            Value::Bool(truth) => Ok(truth.to_string()),
             _ if !text::write(value, &mut plain) => {
-                return Err(refused("the value has no exact text"));
+                Err(refused("the value has no exact text"));
             }
-            _ if plain.contains('\0') => return Err(refused("text holds a zero byte")),
+            _ if plain.contains('\0') => Err(refused("text holds a zero byte")),
             _ => Ok(quoted(&plain)),
         }
     }

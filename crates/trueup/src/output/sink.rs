@@ -41,6 +41,9 @@ impl Sink {
     /// `Config` when no file can be there.
     pub(crate) fn file(path: &Path) -> Result<Self> {
         let wrong = |what: &str| Error::config(format!("file={}: {what}", path.display()));
+        if path == Path::new("-") {
+            return Err(wrong("this goes into a file, not to standard output").hint("name a file"));
+        }
         if path.metadata().is_ok_and(|found| !found.is_file()) {
             return Err(wrong("it is there and no ordinary file").hint("name another file"));
         }

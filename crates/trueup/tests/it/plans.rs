@@ -267,6 +267,36 @@ fn a_script_repairs_either_side() {
     });
 }
 
+#[test]
+fn a_script_creates_what_is_missing() {
+    let folder = support::folder();
+    let folder = folder.path();
+    shop(folder);
+    let compare = |target: &str, options: &[&str]| {
+        let run = Trueup::new(folder).diff(["sqlite:shop.db", target, "--quiet"]);
+        run.arguments(options).run()
+    };
+    compare("sqlite:new.db", &["--sql", "target", "--out", "new.sql"]).expect(1);
+    run_sqlite(folder, "new.sql", "new.db");
+    compare("sqlite:new.db", &[]).expect(0);
+    let database = support::database();
+    let url = database.url();
+    compare(&url, &["--sql", "target", "--out", "new.sql"]).expect(1);
+    run_psql(folder, "new.sql", &url);
+    compare(&url, &[]).expect(0);
+}
+
+fn run_psql(folder: &Path, script: &str, url: &str) {
+    let output = Command::new("psql")
+        .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", script, url])
+        .current_dir(folder)
+        .env("LC_ALL", "C")
+        .output()
+        .expect("psql can be started");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
+}
+
 /// A table in which every type has values that are often got wrong.
 const HARD: &str = r#"CREATE TABLE "o'd ""d" (id int PRIMARY KEY, b bool, i bigint, f float8, r real, n numeric, t text, v varchar(9),
       c char(3), y bytea, d date, m time, s timestamp, z timestamptz, u uuid, j jsonb, k json, p interval, a int[]);
@@ -297,22 +327,7 @@ fn a_script_says_every_type_of_postgres() {
     };
     for (side, repaired) in [("target", &target), ("source", &source)] {
         compare(&["--sql", side, "--out", "repair.sql"]).expect(1);
-        let output = Command::new("psql")
-            .args([
-                "-X",
-                "-q",
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-f",
-                "repair.sql",
-                repaired,
-            ])
-            .current_dir(folder)
-            .env("LC_ALL", "C")
-            .output()
-            .expect("psql can be started");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && said.is_empty(), "{said}");
+        run_psql(folder, "repair.sql", repaired);
         compare(&[]).expect(0);
         other.sql("DELETE FROM \"o'd \"\"d\" WHERE id < 3").unwrap();
     }
