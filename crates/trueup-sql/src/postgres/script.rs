@@ -187,9 +187,7 @@ impl Said<'_> {
             Value::Null => Ok("NULL".to_owned()),
             Value::Int(number) if i32::try_from(number).is_ok() => Ok(number.to_string()),
             Value::Bool(truth) => Ok(truth.to_string()),
-            _ if !text::write(value, &mut plain) => {
-                Err(refused("the value has no exact text"));
-            }
+            _ if !text::write(value, &mut plain) => Err(refused("the value has no exact text")),
             _ if plain.contains('\0') => Err(refused("text holds a zero byte")),
             _ => Ok(quoted(&plain)),
         }
