@@ -5,7 +5,8 @@
 
 use crate::spec::{Named, Place, Spec};
 use crate::{
-    check, config, conflicts, diff, forget, history, init, run, status, sync, two_way, verify,
+    check, config, conflicts, diff, forget, history, init, parked, run, status, sync, two_way,
+    verify,
     world,
 };
 use clap::Parser;
@@ -64,6 +65,8 @@ pub(crate) enum Command {
     Status(status::Args),
     /// Lists, shows and resolves the conflicts of two-way links
     Conflicts(conflicts::Args),
+    /// Lists, shows and tries again records that were put aside
+    Parked(parked::Args),
     /// Forgets a two-way link that is no longer used
     Forget(forget::Args),
     /// Prints the JSON Schema of configuration files, for editors
@@ -82,6 +85,7 @@ impl Command {
             Self::History(args) => args.json,
             Self::Status(args) => args.json,
             Self::Conflicts(args) => args.json(),
+            Self::Parked(args) => args.json(),
             Self::Init(_) | Self::Forget(_) | Self::Schema => false,
         }
     }

@@ -15,6 +15,7 @@ mod history;
 mod init;
 mod link;
 mod output;
+mod parked;
 mod progress;
 mod record;
 mod registry;
@@ -67,6 +68,7 @@ fn carry_out(command: &Command) -> Result<u8> {
         Command::History(args) => history::history(args),
         Command::Status(args) => status::status(args),
         Command::Conflicts(args) => conflicts::conflicts(args),
+        Command::Parked(args) => parked::parked(args),
         Command::Forget(args) => forget::forget(args),
     }
 }

