@@ -6,11 +6,12 @@
 use crate::connect::Collection;
 use crate::link::{Mode, World};
 use crate::progress::Step;
-use crate::scan::{self, Nothing, Reading, Role, read_ahead};
+use crate::scan::{self, Nothing, Piece, Reading, Role, read_ahead};
 use crate::selection::{Selected, Withheld};
 use crate::sort::Sorted;
 use crate::spool::{Spool, Spooled};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use trueup_core::batch::Batch;
 use trueup_core::diff::{Cursor, Difference, Flow, Totals, diff};
 use trueup_core::endpoint::{Op, Snapshot};
@@ -32,6 +33,8 @@ pub(crate) struct Compared {
     pub(crate) differences: Differences,
     pub(crate) totals: Totals,
     pub(crate) parked: Vec<Parked>,
+    /// Records of the source that the filter hides, as often as it was read.
+    pub(crate) hidden: u64,
     /// What was chosen of the plan, where not all of it is carried out.
     pub(crate) selected: Option<Selected>,
     /// The keys of the records that were left out of the plan.
@@ -88,7 +91,7 @@ pub(crate) fn compare(
         None => true,
     };
     if !source.is_ordered(sides.source)? {
-        source_sorted = Some(source.sort(sides.source, &mut |new| parked.park(new))?);
+        source_sorted = Some(source.sort(sides.source, &mut |piece| parked.park(piece))?);
     }
     if let Some(snapshot) = target_snapshot.as_deref_mut()
         && !target_empty
@@ -128,7 +131,7 @@ pub(crate) fn compare(
     }
     // Only a load reads the sorted source again; kept, it would hold files open until the end of the run.
     let source_sorted = source_sorted.filter(|_| planned.load.is_some());
-    planned.finish(collection, source_sorted, parked.into_inner())
+    planned.finish(collection, source_sorted, parked)
 }
 
 /// One side during the merge: sorted on disk, or read in order from its endpoint, or empty.
@@ -272,8 +275,9 @@ impl<'a> Planned<'a> {
         self,
         collection: Collection,
         sorted_source: Option<Sorted>,
-        parked: Vec<Parked>,
+        parking: Parking,
     ) -> Result<Compared> {
+        let (parked, hidden) = parking.into_inner();
         let plan = CollectionPlan {
             source: collection.source.collection.clone(),
             target: collection.target.collection.clone(),
@@ -302,14 +306,16 @@ impl<'a> Planned<'a> {
             parked,
             selected: None,
             withheld: Some(Vec::new()),
+            hidden,
         })
     }
 }
 
-/// Parked records of one collection, bounded.
+/// Parked records of one collection, bounded, and the number of those that its filter hides.
 #[derive(Debug)]
 pub(crate) struct Parking {
     parked: Mutex<Vec<Parked>>,
+    hidden: AtomicU64,
     max: usize,
 }
 
@@ -317,11 +323,15 @@ impl Parking {
     pub(crate) fn new(max: usize) -> Self {
         Self {
             parked: Mutex::new(Vec::new()),
+            hidden: AtomicU64::new(0),
             max,
         }
     }
 
-    pub(crate) fn park(&self, new: Vec<Parked>) -> Result<()> {
+    /// Takes what a piece parks and hides out of it.
+    pub(crate) fn park(&self, piece: &mut Piece) -> Result<()> {
+        self.hidden.fetch_add(piece.hidden, Ordering::Relaxed);
+        let new = std::mem::take(&mut piece.parked);
         if new.is_empty() {
             return Ok(());
         }
@@ -343,9 +353,12 @@ impl Parking {
         .hint("this is a matter of the mapping, not of single records: change a type, cast or drop the field"))
     }
 
-    pub(crate) fn into_inner(self) -> Vec<Parked> {
-        self.parked
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// Returns the parked records, and the number of hidden ones.
+    pub(crate) fn into_inner(self) -> (Vec<Parked>, u64) {
+        let parked = self.parked.into_inner();
+        (
+            parked.unwrap_or_else(std::sync::PoisonError::into_inner),
+            self.hidden.into_inner(),
+        )
     }
 }

@@ -11,6 +11,7 @@ pub mod check;
 mod clock;
 mod compare;
 mod connect;
+mod expression;
 mod link;
 mod listing;
 mod plan_file;

@@ -5,6 +5,7 @@ use crate::certificate::Certificate;
 use crate::compare::Compared;
 use crate::link::Link;
 use crate::selection::Selected;
+use crate::verify::filtered;
 use trueup_core::Kind;
 use trueup_core::digest::Fold;
 use trueup_core::endpoint::Class;
@@ -131,6 +132,10 @@ impl Compared {
                 .flat_map(|written| written.parked.iter().cloned()),
         );
         let mut notes = self.collection.mapping.notes().to_vec();
+        // What is only planned to be loaded has not been read yet.
+        let read = self.plan.load.is_none() || written.is_some();
+        let filter = self.collection.mapping.filter();
+        notes.extend(filter.map(|filter| filtered(filter, read.then_some(self.hidden))));
         notes.extend(
             self.collection
                 .target

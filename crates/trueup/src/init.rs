@@ -78,6 +78,7 @@ pub(crate) fn init(args: &Args) -> Result<u8> {
         target: wish.target.clone(),
         collections: args.collections.clone(),
         keys: args.keys.clone(),
+        filters: Vec::new(),
     };
     let report = check::pair(&check::between(&sides, wish.two_way), &machine)?;
     if let Some(problem) = report.problems.first() {

@@ -3,7 +3,7 @@
 //! List and show read the state file only. A retry is a run of the link like any other, but what it writes concerns
 //! parked records alone; a record that fits now leaves the list.
 
-use crate::args::{CollectionRule, DeletesMax, KeyRule, Sides, StateFile};
+use crate::args::{CollectionRule, DeletesMax, FilterRule, KeyRule, Sides, StateFile};
 use crate::config;
 use crate::link;
 use crate::output;
@@ -108,6 +108,10 @@ struct Retry {
     /// Collection `c` has the key `f,g`, as for sync
     #[arg(long = "key", value_name = "c=f,g", conflicts_with = "config")]
     keys: Vec<KeyRule>,
+
+    /// As for sync
+    #[arg(long = "where", value_name = "c=CEL", conflicts_with = "config")]
+    filters: Vec<FilterRule>,
 
     /// Delete parked records that the source does not have any more
     #[arg(long, conflicts_with = "config")]
@@ -215,6 +219,7 @@ fn described(args: &Retry) -> Result<(Spec, Option<PathBuf>)> {
                 target: target.clone(),
                 collections: args.collections.clone(),
                 keys: args.keys.clone(),
+                filters: args.filters.clone(),
             };
             let mode = Mode {
                 write: true,

@@ -207,7 +207,9 @@ impl<'a> Applier<'a> {
             }
             self.flush(collection, &mut batch, true, total, done)
         })?;
-        one.parked.extend(parking.into_inner());
+        let (parked, hidden) = parking.into_inner();
+        one.parked.extend(parked);
+        one.hidden += hidden;
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 mod basics;
 mod crash;
 mod engines;
+mod expressions;
 mod guarded;
 mod limits;
 mod listed;

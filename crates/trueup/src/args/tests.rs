@@ -186,3 +186,29 @@ fn limits_read_and_become_a_guard() {
         assert_eq!(found, expected, "{text}");
     }
 }
+
+#[test]
+fn a_filter_says_its_collection_or_is_all_expression() {
+    for (text, collection, expression) in [
+        ("qty > 0", None, "qty > 0"),
+        ("orders=qty > 0", Some("orders"), "qty > 0"),
+        ("status==1", None, "status==1"),
+        ("status == \"a=b\"", None, "status == \"a=b\""),
+        ("orders=status == \"a\"", Some("orders"), "status == \"a\""),
+        ("qty>=5", None, "qty>=5"),
+        ("qty<=5 && a==b", None, "qty<=5 && a==b"),
+        ("name.contains(\"=\")", None, "name.contains(\"=\")"),
+        ("order items=a != 1", Some("order items"), "a != 1"),
+        ("public.orders=live", Some("public.orders"), "live"),
+    ] {
+        let rule: FilterRule = text.parse().unwrap();
+        assert_eq!(
+            (rule.collection.as_deref(), rule.text.as_str()),
+            (collection, expression),
+            "{text}"
+        );
+    }
+    for text in ["", "=qty > 0", "orders=", "orders= "] {
+        assert!(text.parse::<FilterRule>().is_err(), "{text}");
+    }
+}

@@ -191,6 +191,14 @@ fn docs_commands_of_the_command_line() {
     );
 }
 
+#[test]
+fn docs_commands_of_expressions() {
+    let folder = support::folder();
+    let shop = support::root().join("examples/quickstart/shop");
+    symlink(shop, folder.path().join("shop")).expect("a link can be made");
+    run("docs/guide/expressions.md", folder.path(), &[]);
+}
+
 /// How a reader's shell finds a server.
 fn way_to(server: &postgres::Server) -> [(&'static str, String); 4] {
     [

@@ -12,6 +12,7 @@ mod conflicts;
 mod docs_commands;
 mod faults;
 mod files;
+mod filters;
 mod init;
 mod kills;
 mod lattice;

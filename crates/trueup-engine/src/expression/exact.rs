@@ -17,7 +17,7 @@ use trueup_core::value::Value;
 
 /// A value of one of these types.
 #[derive(Clone, Debug)]
-pub(super) enum Exact {
+pub(crate) enum Exact {
     Decimal(Box<str>),
     Date(i32),
     Time(i64),
@@ -28,17 +28,17 @@ pub(super) enum Exact {
     JsonNull,
 }
 
-pub(super) static DECIMAL: CelType = CelType::new_unspecified_type("decimal");
-pub(super) static DATE: CelType = CelType::new_unspecified_type("date");
-pub(super) static TIME: CelType = CelType::new_unspecified_type("time");
-pub(super) static TIMESTAMP: CelType = CelType::new_unspecified_type("timestamp");
-pub(super) static INSTANT: CelType = CelType::new_unspecified_type("instant");
-pub(super) static UUID: CelType = CelType::new_unspecified_type("uuid");
+pub(crate) static DECIMAL: CelType = CelType::new_unspecified_type("decimal");
+pub(crate) static DATE: CelType = CelType::new_unspecified_type("date");
+pub(crate) static TIME: CelType = CelType::new_unspecified_type("time");
+pub(crate) static TIMESTAMP: CelType = CelType::new_unspecified_type("timestamp");
+pub(crate) static INSTANT: CelType = CelType::new_unspecified_type("instant");
+pub(crate) static UUID: CelType = CelType::new_unspecified_type("uuid");
 static JSON_NULL: CelType = CelType::new_unspecified_type("json null");
 
 impl Exact {
     /// Keeps a value, where it is of one of these classes and well formed.
-    pub(super) fn of(value: Value<'_>) -> Option<Self> {
+    pub(crate) fn of(value: Value<'_>) -> Option<Self> {
         match value {
             Value::Decimal(text) => {
                 decimal::parts(text)?;
@@ -54,7 +54,7 @@ impl Exact {
     }
 
     /// Returns the value as it stands in a batch.
-    pub(super) fn value(&self) -> Value<'_> {
+    pub(crate) fn value(&self) -> Value<'_> {
         match self {
             Self::Decimal(text) => Value::Decimal(text),
             Self::Date(v) => Value::Date(*v),
@@ -79,7 +79,7 @@ impl Exact {
     }
 
     /// Orders this value and another of any class; `None` where the two do not compare.
-    pub(super) fn order(&self, other: &dyn Val) -> Option<Ordering> {
+    pub(crate) fn order(&self, other: &dyn Val) -> Option<Ordering> {
         if let Some(cast) = cast(other, self.ty()) {
             return order(self.value(), cast.record(0).value(0));
         }

@@ -3,33 +3,24 @@
 //! The interpreter's errors hold values; [`reason`] keeps names and classes only.
 
 use super::check::ELEMENTS;
-use super::convert;
-use super::exact::{self, Exact};
+use super::exact::Exact;
+use super::{arithmetic, casts, texts};
 use cel::common::functions::Function;
 use cel::common::types::{
-    CelBool, CelBytes, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelUInt,
-    DYN_TYPE, STRING_TYPE, Type as CelType,
+    CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelUInt, DYN_TYPE, NULL_TYPE,
+    Type as CelType,
 };
 use cel::common::value::{CowVal, Val};
 use cel::{Env, ExecutionError};
 use std::cmp::Ordering;
 use std::sync::{Arc, LazyLock};
-use trueup_core::batch::Batch;
-use trueup_core::text;
-use trueup_core::types::Type;
-use trueup_core::value::Value;
 
-/// The most bytes of text, or elements of a list, that one `+` makes.
-pub(super) const SUM_MAX: usize = 32 << 20;
-/// The most elements that a list may have after a `+`.
-pub(super) const ELEMENTS_MAX: usize = 100_000;
-
-type Evaluated<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
+pub(super) type Evaluated<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
 
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(build()));
 
 /// Returns the functions of every expression.
-pub(super) fn environment() -> Arc<Env> {
+pub(crate) fn environment() -> Arc<Env> {
     Arc::clone(&ENVIRONMENT)
 }
 
@@ -62,34 +53,20 @@ fn build() -> Env {
         Ok(truth(order(">=", &args)?.is_ge()))
     });
     add("@within", &[any, any], |args| within(&args));
-    add("@add", &[any, any], |args| sum(&args));
+    add("@add", &[any, any], |args| arithmetic::add(&args));
+    add("@subtract", &[any, any], |args| arithmetic::subtract(&args));
+    add("@multiply", &[any, any], |args| arithmetic::multiply(&args));
+    add("@divide", &[any, any], |args| arithmetic::divide(&args));
+    add("@remainder", &[any, any], |args| {
+        arithmetic::remainder(&args)
+    });
+    add("@negate", &[any], |args| arithmetic::negate(&args));
     add(ELEMENTS, &[any], elements);
     add("manual", &[], |_| {
         Err(ExecutionError::function_error(MANUAL, ""))
     });
-    add("decimal", &[any], |args| {
-        make("decimal", Type::DECIMAL, &args)
-    });
-    add("date", &[any], |args| make("date", Type::Date, &args));
-    add("time", &[any], |args| make("time", Type::Time, &args));
-    add("uuid", &[any], |args| make("uuid", Type::Uuid, &args));
-    add("timestamp", &[&STRING_TYPE], |args| {
-        // With a zone it is a point in time, without one it is none.
-        make("timestamp", Type::Instant, &args)
-            .or_else(|_| make("timestamp", Type::Timestamp, &args))
-    });
-    for ty in [
-        &exact::DECIMAL,
-        &exact::DATE,
-        &exact::TIME,
-        &exact::TIMESTAMP,
-        &exact::INSTANT,
-        &exact::UUID,
-    ] {
-        add("string", &[ty], |args| spell(&args));
-    }
-    add("double", &[&exact::DECIMAL], |args| double(&args));
-    add("int", &[&exact::DECIMAL], |args| integer(&args));
+    casts::declare(&mut add);
+    texts::declare(&mut add);
     env
 }
 
@@ -100,7 +77,7 @@ fn truth<'b, 'v>(value: bool) -> CowVal<'b, 'v> {
     CowVal::owned(CelBool::from(value))
 }
 
-fn mismatch(function: &str, args: &[CowVal<'_, '_>]) -> ExecutionError {
+pub(super) fn mismatch(function: &str, args: &[CowVal<'_, '_>]) -> ExecutionError {
     let types = args.iter().map(|arg| arg.get_type().name().to_owned());
     ExecutionError::no_such_overload(function, types.collect())
 }
@@ -194,33 +171,6 @@ fn within<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Evaluated<'b, 'v> {
     }
 }
 
-/// `+`, as long as the sum is not too large.
-fn sum<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Evaluated<'b, 'v> {
-    let [a, b] = args else {
-        return Err(mismatch("+", args));
-    };
-    let size = |value: &CowVal<'_, '_>| {
-        let text = value.downcast_ref::<CelString<'_>>();
-        let bytes = value.downcast_ref::<CelBytes<'_>>();
-        let list = value.downcast_ref::<CelList<'_>>();
-        let text = text.map(|text| text.inner().len());
-        (
-            text.or(bytes.map(|bytes| bytes.inner().len())).unwrap_or(0),
-            list.map_or(0, |list| list.inner().len()),
-        )
-    };
-    let ((bytes_a, list_a), (bytes_b, list_b)) = (size(a), size(b));
-    if bytes_a + bytes_b > SUM_MAX || list_a + list_b > ELEMENTS_MAX {
-        return Err(ExecutionError::function_error("+ (too large a sum)", ""));
-    }
-    let sum = a.as_adder().map(|adder| adder.add(b.as_ref()));
-    match sum {
-        Some(Ok(sum)) => Ok(CowVal::Owned(sum.into_owned())),
-        Some(Err(error @ ExecutionError::Overflow(..))) => Err(error),
-        _ => Err(mismatch("+", args)),
-    }
-}
-
 /// What a loop walks over, in an order that is always the same: a list as it is, a map's keys sorted.
 fn elements<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Evaluated<'b, 'v> {
     let Some(range) = args.first() else {
@@ -243,53 +193,20 @@ fn elements<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Evaluated<'b, 'v> {
         .ok_or(ExecutionError::MissingArgumentOrTarget)
 }
 
-/// Makes a value of one of our types of one that casts to it exactly.
-fn make<'b, 'v>(name: &str, ty: Type, args: &[CowVal<'b, 'v>]) -> Evaluated<'b, 'v> {
-    let mut batch = Batch::new(1);
-    let failed = || ExecutionError::function_error(name, "");
-    let value = args.first().ok_or_else(failed)?;
-    convert::push(value.as_ref(), ty, &mut batch).map_err(|_| failed())?;
-    match batch.record(0).value(0) {
-        Value::Null => Ok(CowVal::owned(CelNull)),
-        value => Exact::of(value).map(CowVal::owned).ok_or_else(failed),
-    }
-}
-
-fn spell<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Evaluated<'b, 'v> {
-    let exact = args.first().and_then(|value| value.downcast_ref::<Exact>());
-    let mut spelled = String::new();
-    match exact {
-        Some(exact) if text::write(exact.value(), &mut spelled) => {
-            Ok(CowVal::owned(CelString::from(spelled)))
+/// Tells whether an evaluation failed because something needs a value and found NULL.
+pub(crate) fn met_null(error: &ExecutionError) -> bool {
+    let null = NULL_TYPE.name();
+    match error {
+        ExecutionError::NoSuchOverload(overload) => {
+            overload.argument_types().iter().any(|name| name == null)
         }
-        _ => Err(mismatch("string", args)),
-    }
-}
-
-fn double<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Evaluated<'b, 'v> {
-    match args.first().and_then(|value| value.downcast_ref::<Exact>()) {
-        Some(Exact::Decimal(digits)) => {
-            let parsed = digits.parse::<f64>();
-            let parsed = parsed.map_err(|_| ExecutionError::function_error("double", ""))?;
-            Ok(CowVal::owned(CelDouble::from(parsed)))
-        }
-        _ => Err(mismatch("double", args)),
-    }
-}
-
-fn integer<'b, 'v>(args: &[CowVal<'b, 'v>]) -> Evaluated<'b, 'v> {
-    let mut batch = Batch::new(1);
-    let value = args.first().ok_or_else(|| mismatch("int", args))?;
-    let pushed = convert::push(value.as_ref(), Type::INT, &mut batch);
-    let pushed = pushed.map(|()| batch.record(0).value(0));
-    match pushed {
-        Ok(Value::Int(v)) => Ok(CowVal::owned(CelInt::from(v))),
-        _ => Err(ExecutionError::function_error("int", "")),
+        ExecutionError::UnexpectedType { got, .. } => got == null,
+        _ => false,
     }
 }
 
 /// Says why an evaluation failed, without a value; nothing when the expression left it open on purpose.
-pub(super) fn reason(error: &ExecutionError) -> Option<String> {
+pub(crate) fn reason(error: &ExecutionError) -> Option<String> {
     let said = match error {
         ExecutionError::FunctionError { function, .. } if function == MANUAL => return None,
         ExecutionError::FunctionError { function, .. } => {

@@ -7,8 +7,8 @@ use trueup_core::error::Error;
 /// The most characters of a line that are shown around the place.
 const WIDTH: usize = 100;
 
-/// Makes the error about `text` at byte `at` (the end where it lies behind).
-pub(super) fn wrong(what: &str, text: &str, at: usize) -> Error {
+/// Makes the error about `text`, which is a `subject`, at byte `at` (the end where it lies behind).
+pub(crate) fn wrong(subject: &str, what: &str, text: &str, at: usize) -> Error {
     let (mut line, mut column) = (1, 1);
     for (_, ch) in text.char_indices().take_while(|&(byte, _)| byte < at) {
         if ch == '\n' {
@@ -18,11 +18,11 @@ pub(super) fn wrong(what: &str, text: &str, at: usize) -> Error {
             column += 1;
         }
     }
-    at_line(what, text, line, column)
+    at_line(subject, what, text, line, column)
 }
 
 /// Makes the error about `text` at a line and a column, both from 1.
-pub(super) fn at_line(what: &str, text: &str, line: usize, column: usize) -> Error {
+pub(crate) fn at_line(subject: &str, what: &str, text: &str, line: usize, column: usize) -> Error {
     let shown: Vec<char> = text
         .split('\n')
         .nth(line.saturating_sub(1))
@@ -37,6 +37,6 @@ pub(super) fn at_line(what: &str, text: &str, line: usize, column: usize) -> Err
     let window: String = shown.get(start..end).unwrap_or_default().iter().collect();
     let caret = " ".repeat(before - start);
     Error::config(format!(
-        "conflict expression: {what}: line={line} column={column}\n  {window}\n  {caret}^"
+        "{subject}: {what}: line={line} column={column}\n  {window}\n  {caret}^"
     ))
 }

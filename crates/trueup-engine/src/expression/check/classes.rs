@@ -3,7 +3,7 @@
 //! CEL says that a number and a text are just not equal. Between two fields, or a field and a literal, whose types are
 //! known when the link is planned, that is a mistake, and the rule would pick the same side for ever.
 
-use super::{Check, value_variable};
+use super::{Check, Names, value_variable};
 use cel::common::ast::{CallExpr, Expr, LiteralValue, operators};
 use trueup_core::error::Result;
 use trueup_core::side::Side;
@@ -40,6 +40,10 @@ impl Check<'_> {
 
     /// Returns the class of a literal or of a field, where it is one that compares with its like only.
     fn class(&self, expr: &Expr) -> Option<&'static str> {
+        // Of one record, all classes are worked out by `kinds`.
+        let Names::Conflict(shape, of) = self.names else {
+            return None;
+        };
         let field = match expr {
             Expr::Literal(literal) => return literal_class(literal),
             Expr::Select(select) if !select.test => {
@@ -57,11 +61,11 @@ impl Check<'_> {
                 let value = Side::BOTH
                     .into_iter()
                     .any(|side| name == value_variable(side));
-                self.of.filter(|_| value)
+                of.filter(|_| value)
             }
             _ => None,
         };
-        match self.shape.types.get(field?)? {
+        match shape.types.get(field?)? {
             Type::Bool => Some("bool"),
             Type::Int { .. } | Type::Float { .. } => Some("number"),
             Type::Text { .. } => Some("text"),

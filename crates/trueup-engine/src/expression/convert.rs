@@ -12,7 +12,7 @@ use trueup_core::value::Value;
 use trueup_core::{cast, json};
 
 /// Returns the bytes that a value brings into an evaluation.
-pub(super) fn weight(value: Value<'_>) -> usize {
+pub(crate) fn weight(value: Value<'_>) -> usize {
     match value {
         Value::Text(v) | Value::Json(v) | Value::Decimal(v) => v.len(),
         Value::Bytes(v) | Value::InvalidText(v) | Value::Uuid(v) => v.len(),
@@ -24,7 +24,7 @@ pub(super) fn weight(value: Value<'_>) -> usize {
 ///
 /// # Errors
 /// Says why there is none that means the same.
-pub(super) fn value(value: Value<'_>) -> Result<Box<dyn Val + '_>, &'static str> {
+pub(crate) fn value(value: Value<'_>) -> Result<Box<dyn Val + '_>, &'static str> {
     Ok(match value {
         Value::Null => Box::new(CelNull),
         Value::Bool(v) => Box::new(CelBool::from(v)),
@@ -91,7 +91,7 @@ fn node(value: serde_json::Value) -> Box<dyn Val> {
 ///
 /// # Errors
 /// Says why it does not fit; nothing was pushed.
-pub(super) fn push(value: &dyn Val, to: Type, into: &mut Batch) -> Result<(), String> {
+pub(crate) fn push(value: &dyn Val, to: Type, into: &mut Batch) -> Result<(), String> {
     if value.downcast_ref::<CelNull>().is_some() {
         into.push(Value::Null);
         return Ok(());
