@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::failpoint::Failpoints;
 use crate::rights::{Rights, Wanted};
 use crate::schema::Schema;
+use crate::script::Script;
 use crate::types::Type;
 use std::fmt;
 use std::sync::Arc;
@@ -167,6 +168,11 @@ pub trait Endpoint: Send {
     /// on a target that turns out to need no write: the killed run may have died after its last one.
     fn sweep(&mut self) -> Result<()> {
         Ok(())
+    }
+
+    /// Returns who says writes as statements in this endpoint's own language; `None` where it has none.
+    fn script(&self) -> Option<Box<dyn Script + '_>> {
+        None
     }
 }
 

@@ -7,6 +7,7 @@ use crate::connect::Collection;
 use crate::link::{Mode, World};
 use crate::progress::Step;
 use crate::scan::{self, Nothing, Reading, Role, read_ahead};
+use crate::selection::{Selected, Withheld};
 use crate::sort::Sorted;
 use crate::spool::{Spool, Spooled};
 use std::sync::Mutex;
@@ -31,6 +32,10 @@ pub(crate) struct Compared {
     pub(crate) differences: Differences,
     pub(crate) totals: Totals,
     pub(crate) parked: Vec<Parked>,
+    /// What was chosen of the plan, where not all of it is carried out.
+    pub(crate) selected: Option<Selected>,
+    /// The keys of the records that were left out of the plan.
+    pub(crate) withheld: Withheld,
 }
 
 /// What compare found, whatever the mode makes of it.
@@ -51,7 +56,12 @@ pub(crate) struct Sides<'a> {
     pub(crate) source: &'a mut (dyn Snapshot + 'static),
     /// `None` when the target holds nothing at all yet.
     pub(crate) target: Option<&'a mut (dyn Snapshot + 'static)>,
+    /// Is shown every key in order, with what each side has there.
+    pub(crate) seen: Option<&'a mut Seen<'a>>,
 }
+
+/// Who wants to see the differences, as they are found.
+pub(crate) type Seen<'a> = dyn FnMut(Difference<'_>) -> Result<()> + 'a;
 
 /// Compares `collection` and plans what `mode` allows. An empty target is compared only when all is to be counted.
 pub(crate) fn compare(
@@ -91,7 +101,7 @@ pub(crate) fn compare(
         .source
         .is_empty(&collection.source)
         .map_err(|e| e.at("source"))?;
-    let mut planned = Planned::new(mode, world)?;
+    let mut planned = Planned::new(mode, sides.seen.take(), world);
     if target_empty && !mode.count_all && !source_empty {
         planned.load = Some(Load {
             records: source_sorted.as_ref().map(Sorted::len),
@@ -141,7 +151,7 @@ impl Side<'_, '_> {
 fn merge(
     source: &mut Side<'_, '_>,
     target: &mut Side<'_, '_>,
-    planned: &mut Planned,
+    planned: &mut Planned<'_>,
     parked: &Parking,
     world: &World<'_>,
 ) -> Result<()> {
@@ -157,8 +167,9 @@ fn merge(
 }
 
 /// The plan while it grows.
-struct Planned {
+struct Planned<'a> {
     mode: Mode,
+    seen: Option<&'a mut Seen<'a>>,
     upserts: Spool,
     deletes: Spool,
     counts: Counts,
@@ -201,10 +212,11 @@ impl Compared {
     }
 }
 
-impl Planned {
-    fn new(mode: Mode, world: &World<'_>) -> Result<Self> {
-        Ok(Self {
+impl<'a> Planned<'a> {
+    fn new(mode: Mode, seen: Option<&'a mut Seen<'a>>, world: &World<'_>) -> Self {
+        Self {
             mode,
+            seen,
             upserts: Spool::new(&world.spool_folder),
             deletes: Spool::new(&world.spool_folder),
             counts: Counts::default(),
@@ -213,11 +225,14 @@ impl Planned {
             load: None,
             left_alone: 0,
             scratch: Vec::new(),
-        })
+        }
     }
 
     /// One way, the source is right; what it does not say, or only half says, changes nothing.
     fn take(&mut self, difference: Difference<'_>) -> Result<Flow> {
+        if let Some(seen) = &mut self.seen {
+            seen(difference)?;
+        }
         match difference {
             Difference::Same(_) => self.differences.same += 1,
             Difference::OnlySource(source) => {
@@ -285,6 +300,8 @@ impl Planned {
             differences: self.differences,
             totals: self.totals,
             parked,
+            selected: None,
+            withheld: Some(Vec::new()),
         })
     }
 }

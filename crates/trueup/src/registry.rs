@@ -99,6 +99,11 @@ impl Address {
         })
     }
 
+    /// Returns the address with its scheme and without the collection. It may hold a password.
+    pub(crate) fn text(&self) -> &str {
+        &self.address
+    }
+
     /// Tells whether an address is standard input or output; one that does not read is not.
     pub(crate) fn is_standard(text: &str) -> bool {
         Self::parse(text).is_ok_and(|address| address.standard)

@@ -91,7 +91,7 @@ impl<'a> Applier<'a> {
         let mut written: Vec<Written> = compared.iter().map(|_| Written::default()).collect();
         for one in compared.iter() {
             self.continuity(&one.plan.target, notes)?;
-            if let Some(design) = &one.collection.create {
+            if let Some(design) = &one.plan.create {
                 self.writer
                     .create(design)
                     .map_err(|error| error.at("target"))?;

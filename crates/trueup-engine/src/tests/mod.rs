@@ -7,6 +7,8 @@ mod crash;
 mod engines;
 mod guarded;
 mod limits;
+mod listed;
+mod planned;
 mod reading;
 mod refused;
 mod restored;
