@@ -137,7 +137,7 @@ fn standard_input_is_a_source() {
     let (code, out, complaint) = piped(home, ORDERS.as_bytes(), &arguments);
     assert_eq!(code, Some(0), "{complaint}");
     assert!(
-        String::from_utf8_lossy(&out).contains("+3"),
+        String::from_utf8_lossy(&out).contains("3 records on both sides"),
         "the report is there"
     );
     // Packed, under another name, and the target's collection named by the target.
@@ -177,7 +177,7 @@ fn standard_output_gets_the_records_and_nothing_else() {
         serde_json::from_str::<serde_json::Value>(line).unwrap();
     }
     assert!(
-        output.stderr.contains("+3"),
+        output.stderr.contains("3 records on both sides"),
         "the report is aside\n{output}"
     );
     assert!(
