@@ -62,11 +62,12 @@ impl Translation<'_> {
         }
     }
 
-    fn map(self, raw: &Batch, piece: &mut Piece, scratch: &mut Vec<u8>) {
+    /// Maps what was scanned into an empty `piece`; `raw` is void then.
+    fn map(self, raw: &mut Batch, piece: &mut Piece, scratch: &mut Vec<u8>) {
         let Piece { keyed, parked } = piece;
         match self {
-            Self::OneWay(Role::Source, mapping) => mapping.map_source(raw, keyed, parked, scratch),
-            Self::OneWay(Role::Target, mapping) => mapping.map_target(raw, keyed, scratch),
+            Self::OneWay(Role::Source, mapping) => mapping.take_source(raw, keyed, parked, scratch),
+            Self::OneWay(Role::Target, mapping) => mapping.take_target(raw, keyed, scratch),
             Self::Shared(side, shared) => shared.map(side, raw, keyed, parked, scratch),
         }
     }
@@ -163,7 +164,7 @@ impl Reading<'_> {
         self.request(order, |request| snapshot.scan(request))
     }
 
-    fn map(&self, raw: &Batch, scratch: &mut Vec<u8>) -> Piece {
+    fn map(&self, raw: &mut Batch, scratch: &mut Vec<u8>) -> Piece {
         let mut piece = Piece {
             keyed: Keyed::new(self.translation.width()),
             parked: Vec::new(),
@@ -280,8 +281,9 @@ impl Pieces<'_> {
             self.scan = None;
             return Ok(None);
         }
-        let piece = self.reading.map(&self.raw, &mut self.scratch);
-        self.reading.tick(self.raw.len());
+        let scanned = self.raw.len();
+        let piece = self.reading.map(&mut self.raw, &mut self.scratch);
+        self.reading.tick(scanned);
         Ok(Some(piece))
     }
 }

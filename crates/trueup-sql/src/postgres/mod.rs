@@ -21,6 +21,7 @@ mod rights;
 mod scan;
 mod schema;
 mod stage;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
