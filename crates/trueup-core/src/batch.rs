@@ -196,14 +196,15 @@ impl Batch {
         let end = self.arena.len() + other.arena.len();
         assert!(end <= ARENA_BYTES_MAX, "a batch is cut long before 4 GiB");
         self.arena.extend_from_slice(&other.arena);
-        self.cells.extend(other.cells.iter().map(|&cell| match cell {
-            Cell::Slice { kind, offset, len } => Cell::Slice {
-                kind,
-                offset: offset + shift,
-                len,
-            },
-            cell => cell,
-        }));
+        self.cells
+            .extend(other.cells.iter().map(|&cell| match cell {
+                Cell::Slice { kind, offset, len } => Cell::Slice {
+                    kind,
+                    offset: offset + shift,
+                    len,
+                },
+                cell => cell,
+            }));
     }
 
     /// Makes an empty batch of the same width with room for as much as this one holds.

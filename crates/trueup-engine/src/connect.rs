@@ -39,6 +39,7 @@ impl Collection {
             translation: Translation::OneWay(role, &self.mapping),
             world,
             step,
+            ascending: false,
         }
     }
 }

@@ -4,6 +4,10 @@
 //! each stream into a channel of fixed depth. With a depth of 0 there is no thread: the sides are read on the
 //! caller's, in the order in which the caller asks, so a run is one sequence of calls that can be replayed.
 
+mod ascent;
+
+pub(crate) use ascent::Arrival;
+
 use crate::compare::Parking;
 use crate::link::World;
 use crate::progress::{Step, Tick};
@@ -62,6 +66,15 @@ impl Translation<'_> {
         }
     }
 
+    /// The types in which the key is compared, in its order.
+    fn key_types(self) -> Vec<Type> {
+        let (key, types) = match self {
+            Self::OneWay(_, mapping) => (mapping.key(), mapping.types()),
+            Self::Shared(_, shared) => (shared.key(), shared.types()),
+        };
+        key.iter().map(|&position| types[position]).collect()
+    }
+
     /// Maps what was scanned into an empty `piece`; `raw` is void then.
     fn map(self, raw: &mut Batch, piece: &mut Piece, scratch: &mut Vec<u8>) {
         let Piece { keyed, parked } = piece;
@@ -100,6 +113,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) world: &'a World<'a>,
     /// The step that is told of progress; `None` when what becomes of the records is told instead.
     pub(crate) step: Option<Step>,
+    /// Whether records come in key order unasked, as [`Reading::count_ascending`] found out.
+    pub(crate) ascending: bool,
 }
 
 /// Keyed batches and the records parked on the way.
@@ -156,7 +171,7 @@ impl Reading<'_> {
         ordered: bool,
     ) -> Result<Box<dyn Scan + 's>> {
         let key = self.translation.key().unwrap_or_default();
-        let order = if ordered {
+        let order = if ordered && !self.ascending {
             Order::Key(&key)
         } else {
             Order::Natural
@@ -236,7 +251,11 @@ impl Reading<'_> {
         order: Order<'_>,
         use_it: impl FnOnce(&ScanRequest<'_>) -> Result<T>,
     ) -> Result<T> {
-        use_it(&ScanRequest {
+        use_it(&self.whole(order))
+    }
+
+    fn whole<'r>(&'r self, order: Order<'r>) -> ScanRequest<'r> {
+        ScanRequest {
             schema: self.schema,
             fields: self.translation.fields(),
             wanted: self.translation.wanted(),
@@ -244,7 +263,7 @@ impl Reading<'_> {
             after: None,
             batch_records_max: self.world.limits.batch_records_max,
             batch_bytes_max: self.world.limits.batch_bytes_max,
-        })
+        }
     }
 }
 

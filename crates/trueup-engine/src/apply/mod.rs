@@ -183,7 +183,8 @@ impl<'a> Applier<'a> {
         let (collection, sorted) = (&one.collection, &mut one.sorted_source);
         let (found, totals) = (&mut one.differences, &mut one.totals);
         let total = one.plan.load.as_ref().and_then(|load| load.records);
-        let reading = collection.reading(Role::Source, None, world);
+        let mut reading = collection.reading(Role::Source, None, world);
+        reading.ascending = one.ascending_source;
         let stream: Side<'_> = match sorted {
             Some(sorted) => Box::new(sorted.read(limits)?),
             None => Box::new(reading.records(source, &parking)),

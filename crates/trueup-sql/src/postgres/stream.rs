@@ -27,7 +27,7 @@ impl<'a> Stream<'a> {
     }
 
     /// Returns the next piece, of about `bytes` and a record; `None` after the last.
-    pub(super) fn next(&mut self, bytes: usize) -> std::result::Result<Option<Vec<u8>>, Refusal> {
+    pub(super) fn next(&mut self, bytes: usize) -> Result<Option<Vec<u8>>, Refusal> {
         let last = self.records.len();
         if self.at > last {
             return Ok(None);
