@@ -43,6 +43,7 @@ impl Collection {
             translation: Translation::OneWay(role, &self.mapping),
             world,
             step,
+            ascending: false,
         }
     }
 }
