@@ -43,6 +43,7 @@ impl Collection {
             translation: Translation::OneWay(role, &self.mapping),
             world,
             step,
+            ascending: false,
         }
     }
 }
@@ -168,14 +169,15 @@ fn prepare_one(link: &mut Link, spec: &CollectionSpec) -> Result<Collection> {
         .schema(&spec.source)
         .map_err(|error| error.at("source"))?
         .ok_or_else(|| no_such_collection(link.source.as_mut(), &spec.source))?;
+    refuse_shapeless(&source)?;
     let found = link
         .target
         .schema(&spec.target)
         .map_err(|error| error.at("target"))?;
     let rules = rules(&source, spec)?;
     let (target, create) = match found {
-        Some(schema) => (schema, None),
-        None => {
+        Some(schema) if !schema.fields.is_empty() => (schema, None),
+        Some(_) | None => {
             let wanted = wanted(&source, &rules, &spec.target)?;
             let design = link
                 .target
@@ -192,6 +194,18 @@ fn prepare_one(link: &mut Link, spec: &CollectionSpec) -> Result<Collection> {
         create,
         guard: spec.guard,
     })
+}
+
+/// Refuses a source whose shape nothing says: an emptied file is not taken for an empty collection.
+pub(crate) fn refuse_shapeless(source: &Schema) -> Result<()> {
+    if !source.fields.is_empty() {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "source: collection {} has no fields: it holds no record that says them",
+        source.collection
+    ))
+    .hint("an emptied or cut file is not taken for an empty collection; nothing was written"))
 }
 
 pub(crate) fn no_such_collection(source: &mut dyn Endpoint, name: &str) -> Error {

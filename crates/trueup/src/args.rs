@@ -4,7 +4,10 @@
 //! `sync` and `diff` share stands here.
 
 use crate::spec::{Named, Place, Spec};
-use crate::{config, conflicts, diff, forget, history, run, status, sync, two_way, verify, world};
+use crate::{
+    check, config, conflicts, diff, forget, history, init, parked, run, status, sync, two_way,
+    verify, world,
+};
 use clap::Parser;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -21,6 +24,7 @@ Examples:
   trueup sync csv:shop sqlite:shop.db --key customers=id --key orders=id
   trueup sync sqlite:shop.db postgres://app@db1/shop --dry-run
   trueup sync sqlite:shop.db postgres://app@db1/shop --collections orders --delete
+  trueup check sqlite:shop.db postgres://app@db1/shop
   trueup diff sqlite:shop.db#orders postgres://app@db1/shop#orders --json
   trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict newest --stamp changed
   trueup conflicts list --open
@@ -46,16 +50,22 @@ pub(crate) enum Command {
     Sync(sync::Args),
     /// Runs the links of a configuration file
     Run(run::Args),
-    /// Compares the sides of a configured link by the independent path of verify; writes nothing
+    /// Proves that the sides of a configured link agree; writes nothing
     Verify(verify::Args),
     /// Compares; writes nothing
     Diff(diff::Args),
+    /// Says what a sync would need and promise; writes nothing
+    Check(check::Args),
+    /// Writes a configuration file for two places
+    Init(init::Args),
     /// Lists past runs and their certificates
     History(history::Args),
     /// Says how every link stands, and what needs a person
     Status(status::Args),
     /// Lists, shows and resolves the conflicts of two-way links
     Conflicts(conflicts::Args),
+    /// Lists, shows and tries again records that were put aside
+    Parked(parked::Args),
     /// Forgets a two-way link that is no longer used
     Forget(forget::Args),
     /// Prints the JSON Schema of configuration files, for editors
@@ -70,10 +80,12 @@ impl Command {
             Self::Run(args) => args.json,
             Self::Verify(args) => args.json,
             Self::Diff(args) => args.json,
+            Self::Check(args) => args.json,
             Self::History(args) => args.json,
             Self::Status(args) => args.json,
             Self::Conflicts(args) => args.json(),
-            Self::Forget(_) | Self::Schema => false,
+            Self::Parked(args) => args.json(),
+            Self::Init(_) | Self::Forget(_) | Self::Schema => false,
         }
     }
 }

@@ -23,6 +23,10 @@ pub(crate) fn open(spec: &Spec, context: &Context) -> Result<Link> {
         Address::parse(&spec.source.address).map_err(|error| error.at("source"))?,
         Address::parse(&spec.target.address).map_err(|error| error.at("target"))?,
     );
+    if addresses.0.standard && addresses.1.standard && !spec.mode.write {
+        return Err(Error::config("source and target are both standard input")
+            .hint("it can be read once; put one of them into a file"));
+    }
     let named = named(&spec.collections, &addresses.0, &addresses.1)?;
     let keys = Keys::new(&spec.keys, named.as_deref())?;
 
@@ -31,9 +35,13 @@ pub(crate) fn open(spec: &Spec, context: &Context) -> Result<Link> {
     let mut source = addresses
         .0
         .connect("source", &source_keys, spec.source.context(context))?;
-    let mut target = addresses
-        .1
-        .connect("target", &target_keys, spec.target.context(context))?;
+    let connect = if spec.mode.write {
+        Address::connect_output
+    } else {
+        Address::connect
+    };
+    let target_context = spec.target.context(context);
+    let mut target = connect(&addresses.1, "target", &target_keys, target_context)?;
 
     let mut collections = specs(named, &keys, &addresses.1, source.as_mut())?;
     if !spec.exclude.is_empty() {
@@ -53,6 +61,26 @@ pub(crate) fn open(spec: &Spec, context: &Context) -> Result<Link> {
         guard: spec.guard,
         two_way,
     })
+}
+
+/// Connects the source alone, and settles which of its collections are meant; none means all.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn open_alone(
+    spec: &Spec,
+    context: &Context,
+) -> Result<(Box<dyn Endpoint>, Vec<CollectionSpec>)> {
+    let address = Address::parse(&spec.source.address)?;
+    let named = named(&spec.collections, &address, &address)?;
+    let keys = Keys::new(&spec.keys, named.as_deref())?;
+    let mut endpoint = address.connect(
+        "source",
+        &keys.of_source(named.as_deref()),
+        spec.source.context(context),
+    )?;
+    let collections = specs(named, &keys, &address, endpoint.as_mut())?;
+    Ok((endpoint, collections))
 }
 
 /// The rules of a link that goes both ways; the source is asked for its names only if they need them.

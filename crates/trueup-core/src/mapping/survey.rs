@@ -129,6 +129,10 @@ impl Survey {
                     met[at] = true;
                     let other = &target.fields[at];
                     both_ways(&mut one, field, other, rules);
+                    let key = source.key.contains(&index) || target.key.contains(&at);
+                    if field.nullable != other.nullable && !key && one.note.is_none() {
+                        one.note = Some(ONE_SIDE_NULL.to_owned());
+                    }
                 }
             }
             survey.fields.push(one);
@@ -194,6 +198,7 @@ impl Survey {
 }
 
 const LEFT_OUT: &str = "left out by a rule";
+const ONE_SIDE_NULL: &str = "a record with NULL here is parked: one side does not allow it";
 
 /// A field on its way to the target. What supplies a target field in its name is taken out of `pairs`.
 fn forward(
@@ -232,7 +237,9 @@ fn forward(
         Some(supply) => judge(&mut one, &supply, source, (target, at), rules),
         None => one.note = Some("replaced by another field or a constant".to_owned()),
     }
-    if one.fit.is_some() && field.nullable && !other.nullable && one.problem.is_none() {
+    // Of a key's NULL the same is true on every side.
+    let key = source.key.contains(&index) || target.key.contains(&at);
+    if one.fit.is_some() && field.nullable && !other.nullable && !key && one.problem.is_none() {
         one.note =
             Some("a record with NULL here is parked: the target does not allow it".to_owned());
     }
@@ -268,9 +275,6 @@ fn both_ways(one: &mut SurveyedField, field: &Field, other: &Field, rules: &Rule
     one.problem = there
         .and_then(|_| permit(&other.name, other, field, agreed))
         .err();
-    if field.nullable != other.nullable && one.problem.is_none() {
-        one.note = Some("a record with NULL here is parked: one side does not allow it".to_owned());
-    }
 }
 
 fn alone(field: &Field, other: &Schema) -> (Option<String>, Option<Error>) {

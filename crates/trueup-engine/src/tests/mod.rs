@@ -8,6 +8,8 @@ mod engines;
 mod expressions;
 mod guarded;
 mod limits;
+mod listed;
+mod planned;
 mod reading;
 mod refused;
 mod restored;
