@@ -5,6 +5,7 @@
 //! compared. A source value that does not fit its target type is never rounded or cut: its record is parked.
 //! Expressions are not here; they come with the configuration file.
 
+pub mod bag;
 mod build;
 mod shared;
 mod survey;
@@ -30,7 +31,7 @@ use crate::value::Value;
 pub struct Rules {
     /// The key, as source field names; empty means the source's own key, else the target's.
     pub key: Vec<String>,
-    /// Whether the collection is a bag: no key identifies a record, equal ones count.
+    /// Whether the collection is a bag: no key identifies a record, equal ones count. Then there is no key.
     pub bag: bool,
     /// Source field name to target field name.
     pub rename: Vec<(String, String)>,
@@ -73,6 +74,7 @@ pub struct MappedField {
 pub struct Mapping {
     fields: Vec<MappedField>,
     key: Vec<usize>,
+    bag: bool,
     source_fields: Vec<usize>,
     source_types: Vec<Type>,
     target_fields: Vec<usize>,
@@ -97,9 +99,33 @@ impl Mapping {
         &self.fields
     }
 
-    /// Returns the key as positions among the mapped fields.
+    /// Returns the key as positions among the mapped fields; empty in a bag.
     pub fn key(&self) -> &[usize] {
         &self.key
+    }
+
+    /// Tells whether the collection is compared as a bag.
+    pub fn is_bag(&self) -> bool {
+        self.bag
+    }
+
+    /// Returns the digest of a mapped record's key, which names it in messages.
+    pub fn name(&self, record: Record<'_>) -> Digest {
+        let (mut key, mut scratch) = (Vec::new(), Vec::new());
+        if self.bag {
+            bag::push(record, &mut key, &mut scratch);
+        }
+        for &position in &self.key {
+            encode::key(record.value(position), &mut key);
+        }
+        key_digest(&key)
+    }
+
+    /// Returns the canonical digest of a record of the target as it was read there.
+    pub fn digest_target(&self, raw: Record<'_>) -> Digest {
+        let mut mapped = Batch::new(self.types.len());
+        self.push_target(raw, &mut mapped);
+        encode::digest(mapped.record(0), &mut Vec::new())
     }
 
     /// Returns the source fields to scan.
@@ -160,18 +186,18 @@ impl Mapping {
     ) {
         for record in raw.records() {
             if self.hidden(record, scratch) {
-                self.push_unknown(record, out);
+                self.push_unknown(record, out, scratch);
                 continue;
             }
-            match self.push_source(record, out) {
-                Ok(()) => seal_present(&self.key, out, scratch),
+            match self.push_source(record, out.open().0) {
+                Ok(()) => self.seal(out, scratch),
                 Err(misfit) => {
                     parked.push(Parked {
                         key: self.misfit_key(record, scratch),
                         field: Some(misfit.0),
                         reason: misfit.1,
                     });
-                    self.push_unknown(record, out);
+                    self.push_unknown(record, out, scratch);
                 }
             }
         }
@@ -181,14 +207,28 @@ impl Mapping {
     /// the comparison stays as it is: it is then simply different.
     pub fn map_target(&self, raw: &Batch, out: &mut Keyed, scratch: &mut Vec<u8>) {
         for record in raw.records() {
-            for (value, &ty) in record.values().zip(&self.types) {
-                let records = out.open().0;
-                if cast::push(value, ty, records).is_err() {
-                    records.push(value);
-                }
-            }
-            seal_present(&self.key, out, scratch);
+            self.push_target(record, out.open().0);
+            self.seal(out, scratch);
         }
+    }
+
+    fn push_target(&self, raw: Record<'_>, into: &mut Batch) {
+        for (value, &ty) in raw.values().zip(&self.types) {
+            if cast::push(value, ty, into).is_err() {
+                into.push(value);
+            }
+        }
+    }
+
+    /// Completes the entry whose values have been pushed.
+    fn seal(&self, out: &mut Keyed, scratch: &mut Vec<u8>) {
+        if !self.bag {
+            return seal_present(&self.key, out, scratch);
+        }
+        let (records, keys) = out.open();
+        let record = records.record(records.len() - 1);
+        let digest = bag::push(record, keys, scratch);
+        out.seal(Standing::Present(digest));
     }
 
     fn hidden(&self, record: Record<'_>, scratch: &mut Vec<u8>) -> bool {
@@ -198,26 +238,29 @@ impl Mapping {
     }
 
     /// Pushes the mapped values; on a misfit nothing stays pushed.
-    fn push_source(&self, record: Record<'_>, out: &mut Keyed) -> Result<(), (String, String)> {
+    fn push_source(&self, record: Record<'_>, out: &mut Batch) -> Result<(), (String, String)> {
         for (position, field) in self.fields.iter().enumerate() {
             let value = field.value(record);
             let refused = if value.is_null() && self.key.contains(&position) {
                 Some("the key is null".to_owned())
             } else {
                 field
-                    .push(value, out.open().0)
+                    .push(value, out)
                     .err()
                     .map(|misfit| format!("{misfit} type={}", field.ty))
             };
             if let Some(reason) = refused {
-                out.open().0.drop_partial();
+                out.drop_partial();
                 return Err((field.name.clone(), reason));
             }
         }
         Ok(())
     }
 
-    fn push_unknown(&self, record: Record<'_>, out: &mut Keyed) {
+    fn push_unknown(&self, record: Record<'_>, out: &mut Keyed, scratch: &mut Vec<u8>) {
+        if self.bag {
+            return self.push_unknown_of_bag(record, out, scratch);
+        }
         let key = mapped_key(&self.key, |position, into| {
             let field = &self.fields[position];
             field.push(field.value(record), into)
@@ -227,8 +270,27 @@ impl Mapping {
         }
     }
 
+    /// Appends an entry that says "one more of these", or, where not all fields fit, "one more of any": leaving that
+    /// one out would make a record of the target look deleted.
+    fn push_unknown_of_bag(&self, record: Record<'_>, out: &mut Keyed, scratch: &mut Vec<u8>) {
+        let mut whole = Batch::new(self.fields.len());
+        let said = self.push_source(record, &mut whole).is_ok();
+        let (records, keys) = out.open();
+        if said {
+            bag::push(whole.record(0), keys, scratch);
+        } else {
+            keys.extend_from_slice(bag::KEYLESS);
+        }
+        for _ in 0..self.fields.len() {
+            records.push(Value::Null);
+        }
+        out.seal(Standing::Unknown);
+    }
+
     fn misfit_key(&self, record: Record<'_>, scratch: &mut Vec<u8>) -> Digest {
-        name_misfit(&self.key, scratch, |position, into| {
+        let all: Vec<usize> = (0..self.fields.len()).collect();
+        let named = if self.bag { &all } else { &self.key };
+        name_misfit(named, scratch, |position, into| {
             let field = &self.fields[position];
             let value = field.value(record);
             field.push(value, into).map_err(|_| value)

@@ -12,7 +12,9 @@ use crate::spool::{Spool, Spooled};
 use std::sync::Mutex;
 use trueup_core::batch::Batch;
 use trueup_core::diff::{Cursor, Difference, Flow, Totals, diff};
+use trueup_core::digest::Digest;
 use trueup_core::endpoint::{Op, Snapshot};
+use trueup_core::mapping::bag;
 use trueup_core::park::Parked;
 use trueup_core::plan::{self, Action, CollectionPlan, Counts, Form, Load};
 use trueup_core::{Error, Result};
@@ -31,6 +33,8 @@ pub(crate) struct Compared {
     pub(crate) differences: Differences,
     pub(crate) totals: Totals,
     pub(crate) parked: Vec<Parked>,
+    /// Deletes that were wanted and are not in the plan: a record of the source that does not fit may equal any.
+    pub(crate) held_back: u64,
 }
 
 /// What compare found, whatever the mode makes of it.
@@ -77,7 +81,10 @@ pub(crate) fn compare(
         })?,
         None => true,
     };
-    if !source.is_ordered(sides.source)? {
+    // A bag that is loaded is written in the order in which the source has it.
+    let bag = collection.mapping.is_bag();
+    let sorted = !(bag && target_empty && !mode.count_all);
+    if sorted && !source.is_ordered(sides.source)? {
         source_sorted = Some(source.sort(sides.source, &mut |new| parked.park(new))?);
     }
     if let Some(snapshot) = target_snapshot.as_deref_mut()
@@ -91,7 +98,7 @@ pub(crate) fn compare(
         .source
         .is_empty(&collection.source)
         .map_err(|e| e.at("source"))?;
-    let mut planned = Planned::new(mode, world)?;
+    let mut planned = Planned::new(mode, bag, world)?;
     if target_empty && !mode.count_all && !source_empty {
         planned.load = Some(Load {
             records: source_sorted.as_ref().map(Sorted::len),
@@ -159,6 +166,9 @@ fn merge(
 /// The plan while it grows.
 struct Planned {
     mode: Mode,
+    bag: bool,
+    /// Records of a bag's source that may equal any at the target: no record is deleted because none equals it.
+    keyless: u64,
     upserts: Spool,
     deletes: Spool,
     counts: Counts,
@@ -166,6 +176,7 @@ struct Planned {
     totals: Totals,
     load: Option<Load>,
     left_alone: u64,
+    held_back: u64,
     scratch: Vec<u8>,
 }
 
@@ -182,6 +193,9 @@ impl Compared {
             Form::Json => text = format!("{}\n", self.plan.header_json()),
         }
         out(&text)?;
+        if self.collection.mapping.is_bag() {
+            return self.print_copies(form, out);
+        }
         let mut records = Batch::new(self.plan.fields.len());
         for spool in [&mut self.upserts, &mut self.deletes] {
             let mut reader = spool.read()?;
@@ -201,10 +215,46 @@ impl Compared {
     }
 }
 
+impl Compared {
+    /// Passes the actions of a bag to `out`: one line for all copies of a record, which stand together.
+    fn print_copies(&mut self, form: Form, out: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+        let plan = &self.plan;
+        let mut tell = |told: Option<(Op, Digest, u64)>| -> Result<()> {
+            let Some((op, record, copies)) = told else {
+                return Ok(());
+            };
+            let mut text = String::new();
+            match form {
+                Form::Text => plan.write_copies(op, record, copies, &mut text),
+                Form::Json => text = format!("{}\n", plan.copies_json(op, record, copies)),
+            }
+            out(&text)
+        };
+        let mut records = Batch::new(plan.fields.len());
+        let mut last: Option<(Op, Digest, u64)> = None;
+        for spool in [&mut self.upserts, &mut self.deletes] {
+            let mut reader = spool.read()?;
+            while let Some(entry) = reader.next()? {
+                records.reset(plan.fields.len());
+                let action = plan::decode(entry, &mut records)?;
+                let record = action.after.or(action.before).unwrap_or_default();
+                match &mut last {
+                    Some((op, of, copies)) if (*op, *of) == (action.op, record) => *copies += 1,
+                    _ => tell(last.replace((action.op, record, 1)))?,
+                }
+            }
+        }
+        tell(last)
+    }
+}
+
 impl Planned {
-    fn new(mode: Mode, world: &World<'_>) -> Result<Self> {
+    fn new(mode: Mode, bag: bool, world: &World<'_>) -> Result<Self> {
         Ok(Self {
             mode,
+            bag,
+            keyless: 0,
+            held_back: 0,
             upserts: Spool::new(&world.spool_folder),
             deletes: Spool::new(&world.spool_folder),
             counts: Counts::default(),
@@ -230,14 +280,19 @@ impl Planned {
             }
             Difference::OnlyTarget(target) => {
                 self.differences.only_target += 1;
-                if self.mode.delete {
+                if self.mode.delete && self.keyless > 0 {
+                    self.left_alone += 1;
+                    self.held_back += 1;
+                } else if self.mode.delete {
                     self.push(&Action::delete(target))?;
                 } else {
                     self.left_alone += 1;
                 }
             }
             // It exists at the source, so it is not deleted; what it holds is not known, so it is not written.
-            Difference::Unknown { .. } => {}
+            Difference::Unknown { source, .. } => {
+                self.keyless += u64::from(self.bag && bag::is_keyless(source.key));
+            }
         }
         Ok(Flow::Continue)
     }
@@ -285,6 +340,7 @@ impl Planned {
             differences: self.differences,
             totals: self.totals,
             parked,
+            held_back: self.held_back,
         })
     }
 }

@@ -163,15 +163,17 @@ pub(crate) fn wanted(source: &Schema, spec: &CollectionSpec) -> Result<Schema> {
     } else {
         named(&rules.key)?
     };
-    if key.is_empty() {
+    if key.is_empty() && !rules.bag {
         let name = &source.collection;
         return Err(Error::config(format!(
             "collection={name}: no key: the source declares none"
         ))
         .hint(format!(
-            "name the fields that identify a record: --key {name}=field,field"
+            "name the fields that identify a record: --key {name}=field,field; or count equal records: --key {name}=all"
         )));
     }
+    // In a bag nothing identifies a record: a key or unique constraint would refuse the second of two equal ones.
+    let key = if rules.bag { Vec::new() } else { key };
     let places = |fields: &[usize]| fields.iter().map(|&index| place_of(index)).collect();
     let mut schema = Schema {
         collection: spec.target.clone(),
@@ -196,11 +198,13 @@ pub(crate) fn wanted(source: &Schema, spec: &CollectionSpec) -> Result<Schema> {
     for &index in &schema.key {
         schema.fields[index].nullable = false;
     }
-    schema.uniques = source
-        .uniques
-        .iter()
-        .filter_map(|unique| places(unique))
-        .collect();
+    if !rules.bag {
+        schema.uniques = source
+            .uniques
+            .iter()
+            .filter_map(|unique| places(unique))
+            .collect();
+    }
     Ok(schema)
 }
 

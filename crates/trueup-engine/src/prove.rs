@@ -23,7 +23,9 @@ pub(crate) fn prove(
     let mut position = String::new();
     for (index, one) in compared.iter().enumerate() {
         let refused = refused(written.and_then(|written| written.get(index)));
-        let (exact, target) = (link.mode.delete, link.target.as_mut());
+        // What was held back stays, and is no fault.
+        let exact = link.mode.delete && one.held_back == 0;
+        let target = link.target.as_mut();
         let (proof, at) = verify(&one.collection, source, target, exact, &refused, world)?;
         position = at.0;
         report.equal &= proof.wrong == 0;

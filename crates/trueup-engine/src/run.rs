@@ -1,6 +1,6 @@
 //! One execution of a link, from connect to verify. Reads like a table of contents.
 
-use crate::apply::Applier;
+use crate::apply::{Applier, only_we_claimed};
 use crate::compare::{self, Compared, Sides};
 use crate::connect;
 use crate::link::{Link, World};
@@ -10,7 +10,7 @@ use crate::report::{Report, report};
 use crate::state::{LinkId, RunId, Store};
 use crate::two_way;
 use trueup_core::Result;
-use trueup_core::endpoint::Snapshot;
+use trueup_core::endpoint::{Claim, Snapshot};
 use trueup_core::plan::Form;
 
 /// Runs `link` once: compares, writes what the mode allows, verifies, and keeps the record in `store`.
@@ -84,6 +84,7 @@ pub fn plan(
 fn journey(link: &mut Link, store: &mut Store, id: &LinkId, world: &World<'_>) -> Result<Report> {
     let seen = link.target.epoch(&id.durable);
     let seen = seen.map_err(|error| error.at("target"))?;
+    let seen = settle_bags(link, store, id, seen)?;
     let (mut compared, mut source) = read(link, world)?;
     guard(link, &compared)?;
     world.failpoints.pass("engine.planned")?;
@@ -109,6 +110,29 @@ fn journey(link: &mut Link, store: &mut Store, id: &LinkId, world: &World<'_>) -
     }
     report.equal &= report.parked() == 0;
     Ok(report)
+}
+
+/// Where a bag is written to: makes sure that what a killed run sent is either there before the sides are compared, or
+/// never. A record whose commit lands between compare and claim would be written once more. Raising the epoch does
+/// that; it is not needed before the first claim, and not possible where there is none. Returns the link's epoch.
+fn settle_bags(
+    link: &mut Link,
+    store: &Store,
+    id: &LinkId,
+    seen: Option<u64>,
+) -> Result<Option<u64>> {
+    let bag = link.collections.iter().any(|one| one.rules.bag);
+    let Some(before) = seen.filter(|&epoch| bag && link.mode.write && epoch > 0) else {
+        return Ok(seen);
+    };
+    let claim = Claim {
+        link: id.durable.clone(),
+        incarnation: store.incarnation().to_owned(),
+    };
+    let claimed = link.target.writer(&claim);
+    let now = claimed.map_err(|error| error.at("target"))?.epoch();
+    only_we_claimed(before, now).map_err(|error| error.at("target"))?;
+    Ok(Some(now))
 }
 
 fn park(store: &mut Store, id: &LinkId, run: RunId, report: Report) -> Result<Report> {

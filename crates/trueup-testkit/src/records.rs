@@ -5,8 +5,9 @@
 
 use crate::owned::Owned;
 use trueup_core::batch::{Batch, Record};
+use trueup_core::digest::Digest;
 use trueup_core::endpoint::{
-    Applied, Check, Endpoint, Mark, Op, Order, Scan, ScanRequest, Snapshot, Writer, Writes,
+    Applied, Bag, Check, Endpoint, Mark, Op, Order, Scan, ScanRequest, Snapshot, Writer, Writes,
 };
 use trueup_core::error::{Error, Result};
 use trueup_core::schema::{Field, Reference, Schema};
@@ -251,9 +252,32 @@ pub struct Writing {
     records: Batch,
     mark: Mark,
     load: bool,
+    bag: Option<AsStored>,
+}
+
+/// A bag of records that are equal as they are stored; it keeps this position.
+#[derive(Clone, Debug)]
+pub struct AsStored(pub Vec<u8>);
+
+impl Bag for AsStored {
+    fn digest(&self, current: Record<'_>) -> Digest {
+        trueup_core::encode::digest(current, &mut Vec::new())
+    }
+
+    fn position(&self, left_out: &[usize]) -> Vec<u8> {
+        let numbers = left_out.iter().flat_map(|index| index.to_le_bytes());
+        self.0.iter().copied().chain(numbers).collect()
+    }
 }
 
 impl Writing {
+    /// Starts a batch for a bag.
+    pub fn bag(schema: &Schema, batch: u64) -> Self {
+        let mut writing = Self::keyed(schema, &[], batch);
+        writing.bag = Some(AsStored(writing.mark.position.clone()));
+        writing
+    }
+
     /// Starts batch number `batch` of the partition named after the collection, writing all fields that are not
     /// generated, under the schema's own key.
     pub fn new(schema: &Schema, batch: u64) -> Self {
@@ -279,6 +303,7 @@ impl Writing {
             records: Batch::new(0),
             mark,
             load: false,
+            bag: None,
         };
         empty.with_fields(fields)
     }
@@ -356,6 +381,12 @@ impl Writing {
         self.op(Op::Delete, &record)
     }
 
+    /// Adds the removal of one record of a bag that equals this one.
+    #[must_use]
+    pub fn remove(self, record: &[Owned]) -> Self {
+        self.op(Op::Delete, record)
+    }
+
     /// Adds an insert of each of `records`.
     #[must_use]
     pub fn inserts(self, records: &[Vec<Owned>]) -> Self {
@@ -388,6 +419,7 @@ impl Writing {
             mark: &self.mark,
             load: self.load,
             check: None,
+            bag: self.bag.as_ref().map(|bag| bag as &dyn Bag),
         }
     }
 

@@ -178,6 +178,7 @@ fn write(
         },
         load,
         check: None,
+        bag: None,
     })
 }
 
