@@ -7,6 +7,7 @@
 //! Rows nobody writes are copied byte for byte. There is no marker (a file has no place for one) and no epoch: what
 //! keeps two writers apart is the state each expects to replace.
 
+use super::bag::{self, Counted};
 use super::config::Options;
 use super::disk::Disk;
 use super::error;
@@ -53,6 +54,8 @@ pub(super) enum Pending {
     Load(Load),
     /// The writes to merge into the old file.
     Update(Update),
+    /// The rows that come and go, where no key tells them apart.
+    Counted(Box<Counted>),
 }
 
 /// A file that was missing or without records: rows go straight to the new file.
@@ -126,7 +129,13 @@ impl Writer for CsvWriter {
             ));
         }
         let streams = writes.load && writes.ops.iter().all(|op| *op == Op::Insert);
-        if !streams && matches!(self.open.get(collection), Some(Pending::Load(_))) {
+        let deletes = writes.ops.contains(&Op::Delete);
+        let first = match self.open.get(collection) {
+            Some(Pending::Load(_)) => !streams,
+            Some(Pending::Counted(counted)) => deletes && counted.has_new_rows(),
+            Some(Pending::Update(_)) | None => false,
+        };
+        if first {
             self.finish(collection)?;
         }
         if !self.open.contains_key(collection) {
@@ -136,6 +145,9 @@ impl Writer for CsvWriter {
         let outcomes = match self.open.get_mut(collection) {
             Some(Pending::Load(load)) => load.apply(writes)?,
             Some(Pending::Update(update)) => update.apply(writes)?,
+            Some(Pending::Counted(counted)) => {
+                counted.apply(writes, writes.bag.ok_or_else(bag::without_bag)?)?
+            }
             None => {
                 return Err(Error::bug(
                     "a collection was opened and is not open engine=csv",
@@ -155,6 +167,11 @@ impl Writer for CsvWriter {
             Some(Pending::Update(update)) => {
                 let expected = update.expected;
                 let beside = update.rewrite(&self.disk, &self.options)?;
+                beside.put(expected, &self.failpoints)?
+            }
+            Some(Pending::Counted(counted)) => {
+                let expected = counted.expected();
+                let beside = counted.rewrite(&self.disk)?;
                 beside.put(expected, &self.failpoints)?
             }
         };
@@ -240,6 +257,10 @@ impl CsvWriter {
                 format,
                 batches,
             }));
+        }
+        if writes.bag.is_some() {
+            let counted = Counted::new(path, expected, names, header, format, &self.options)?;
+            return Ok(Pending::Counted(Box::new(counted)));
         }
         let key = key(writes, &names)?;
         let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
@@ -426,7 +447,7 @@ impl Update {
 }
 
 /// For each column of the file, the position of its value in the written records.
-fn columns(writes: &Writes<'_>, names: &[String]) -> Result<Vec<Option<usize>>> {
+pub(super) fn columns(writes: &Writes<'_>, names: &[String]) -> Result<Vec<Option<usize>>> {
     let mut columns = vec![None; names.len()];
     for (position, &field) in writes.fields.iter().enumerate() {
         columns[column(writes, names, field)?] = Some(position);
@@ -443,7 +464,7 @@ fn key(writes: &Writes<'_>, names: &[String]) -> Result<Vec<usize>> {
         .collect()
 }
 
-fn column(writes: &Writes<'_>, names: &[String], field: usize) -> Result<usize> {
+pub(super) fn column(writes: &Writes<'_>, names: &[String], field: usize) -> Result<usize> {
     let name = &writes.schema.fields[field].name;
     names
         .iter()
@@ -460,7 +481,7 @@ fn column(writes: &Writes<'_>, names: &[String], field: usize) -> Result<usize> 
         })
 }
 
-fn rejected(why: &str, field: &str) -> Outcome {
+pub(super) fn rejected(why: &str, field: &str) -> Outcome {
     Outcome::Rejected {
         reason: format!("{why} field={field}"),
         blocked: false,

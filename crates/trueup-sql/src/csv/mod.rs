@@ -7,6 +7,7 @@
 //! or not at all. There is no change log to follow and no place for a marker.
 
 mod apply;
+mod bag;
 mod config;
 mod design;
 mod disk;

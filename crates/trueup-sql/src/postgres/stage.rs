@@ -56,6 +56,10 @@ pub(super) struct Statements {
     pub(super) write: [Option<String>; 3],
     /// Finds records whose value the field's own modifier changed; `None` where no field can.
     pub(super) changed: Option<String>,
+    /// Reads all records `t` with their places, the table's first.
+    pub(super) places: String,
+    /// Begins the removal of records `t`.
+    pub(super) remove: String,
     /// Finds records that conditional writes did not put, or did not remove.
     withheld: String,
     /// Finds staged records that stand at the target, value for value.
@@ -81,9 +85,9 @@ impl Statements {
             .ok_or_else(|| Error::bug("a batch names a field that the schema does not have"))?;
         let key_columns: Option<Vec<(usize, &Column)>> =
             key.iter().map(|&at| Some((at, columns.get(at)?))).collect();
-        let key_columns = key_columns.filter(|key| !key.is_empty());
         let key_columns =
             key_columns.ok_or_else(|| Error::bug("a batch has no key among its fields"))?;
+        let bag = key.is_empty();
         let parts = Parts {
             table,
             columns: &columns,
@@ -95,7 +99,7 @@ impl Statements {
         let exact = key_columns
             .iter()
             .all(|(_, column)| column.equality == Equality::Exact);
-        let index = parts.key_index(fields).filter(|_| exact);
+        let index = parts.key_index(fields).filter(|_| exact && !bag);
         // With an index to rely on, one statement inserts or replaces; but it refuses records that leave out a
         // field which only an insert needs, even where they exist.
         let complete = table
@@ -117,12 +121,22 @@ impl Statements {
             copy_stage: format!("COPY {STAGE} FROM STDIN (FORMAT binary)"),
             copy_target: parts.copy_target(),
             current: parts.current(),
-            write: [
-                Some(parts.delete()),
-                parts.replace(arbiter.is_some()),
-                Some(parts.insert(arbiter.is_some())),
-            ],
-            changed: parts.changed(),
+            write: if bag {
+                [None, None, Some(parts.add())]
+            } else {
+                [
+                    Some(parts.delete()),
+                    parts.replace(arbiter.is_some()),
+                    Some(parts.insert(arbiter.is_some())),
+                ]
+            },
+            changed: if bag {
+                parts.changed_by_cast(fields)
+            } else {
+                parts.changed()
+            },
+            places: parts.places(),
+            remove: format!("DELETE FROM {} AS t", table.sql_only()),
             withheld: parts.withheld(),
             same: parts.same(),
             removal: parts.removal(&key_columns),
@@ -211,13 +225,18 @@ impl Parts<'_> {
         })
     }
 
+    fn list(&self) -> String {
+        let list = self.columns.iter().map(|column| delivered("t.", column));
+        list.collect::<Vec<_>>().join(", ")
+    }
+
+    fn places(&self) -> String {
+        let (list, target) = (self.list(), self.table.sql_only());
+        format!("SELECT t.tableoid, t.ctid::text, {list} FROM {target} AS t")
+    }
+
     fn current(&self) -> String {
-        let list = self
-            .columns
-            .iter()
-            .map(|column| delivered("t.", column))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let list = self.list();
         let (target, matched) = (self.table.sql_only(), &self.matched);
         format!(
             "SELECT s.n, {list} FROM {STAGE} s JOIN {target} AS t ON {matched} ORDER BY s.n FOR UPDATE OF t"
@@ -284,6 +303,27 @@ impl Parts<'_> {
         })
     }
 
+    /// The same where nothing finds the record again: what its type makes of the value. An explicit cast also cuts
+    /// texts that are too long, but those were refused before.
+    fn changed_by_cast(&self, fields: &[usize]) -> Option<String> {
+        let modified = self
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| column.modified);
+        let differs = modified.filter_map(|(at, column)| {
+            let field = self.table.schema.fields.get(*fields.get(at)?)?;
+            let native = field.native.strip_prefix("postgres:")?;
+            let value = staged(at, column);
+            Some(format!(
+                "(({value})::{native})::text IS DISTINCT FROM ({value})::text"
+            ))
+        });
+        let differs = differs.collect::<Vec<_>>().join(" OR ");
+        (!differs.is_empty())
+            .then(|| format!("SELECT {CHANGED} FROM {STAGE} s WHERE {differs} LIMIT 1"))
+    }
+
     /// `None` where there is nothing but the key.
     fn replace(&self, arbiter: bool) -> Option<String> {
         let sets = self
@@ -301,7 +341,12 @@ impl Parts<'_> {
         })
     }
 
-    fn insert(&self, arbiter: bool) -> String {
+    /// Inserts what is staged, whatever stands there.
+    fn add(&self) -> String {
+        format!("{} ORDER BY s.n", self.insert_head())
+    }
+
+    fn insert_head(&self) -> String {
         let values = self
             .columns
             .iter()
@@ -315,8 +360,11 @@ impl Parts<'_> {
             ""
         };
         let (table, names) = (self.table.sql(), self.names());
-        let head =
-            format!("INSERT INTO {table} ({names}) {overriding}SELECT {values} FROM {STAGE} s");
+        format!("INSERT INTO {table} ({names}) {overriding}SELECT {values} FROM {STAGE} s")
+    }
+
+    fn insert(&self, arbiter: bool) -> String {
+        let head = self.insert_head();
         if !arbiter {
             let (target, matched) = (self.table.sql_only(), &self.matched);
             return format!(
@@ -377,6 +425,10 @@ fn staged(at: usize, column: &Column) -> String {
 /// Finds the record of `table` with the staged key. Where the column's own `=` is loose, it finds the record by its index, and
 /// the texts' bytes decide.
 fn matched_as(key: &[(usize, &Column)], table: &str) -> String {
+    if key.is_empty() {
+        // A bag: nothing is found by a key.
+        return "FALSE".to_owned();
+    }
     let conditions = key.iter().map(|(at, column)| {
         let (name, value) = (ident(&column.name), staged(*at, column));
         let equals = if column.nullable {

@@ -6,15 +6,13 @@
 use super::table::{Changed, Place, Stored, Table};
 use super::{By, Memory, World};
 use crate::owned::Owned;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use trueup_core::batch::Batch;
-use trueup_core::digest::Digest;
-use trueup_core::encode;
 use trueup_core::endpoint::{
     Applied, Bag, Claim, Design, Mark, Marker, Op, Outcome, Writer, Writes,
 };
 use trueup_core::error::{Error, Kind, Result};
+use trueup_core::removals::Removals;
 
 #[derive(Debug)]
 pub(super) struct MemoryWriter {
@@ -180,11 +178,7 @@ fn find(table: &Table, writes: &Writes<'_>, index: usize) -> Option<Place> {
 
 /// Finds a record to remove for each delete in a bag: one for each, among those that stood before the batch.
 fn equal(table: &Table, writes: &Writes<'_>, bag: &dyn Bag) -> Vec<Option<Place>> {
-    let mut wanted: BTreeMap<Digest, Vec<usize>> = BTreeMap::new();
-    for index in (0..writes.ops.len()).filter(|&index| writes.ops[index] == Op::Delete) {
-        let digest = encode::digest(writes.records.record(index), &mut Vec::new());
-        wanted.entry(digest).or_default().push(index);
-    }
+    let mut removals = Removals::of(writes);
     let mut found = vec![None; writes.ops.len()];
     let mut current = Batch::new(writes.fields.len());
     for (place, record) in &table.records {
@@ -192,8 +186,7 @@ fn equal(table: &Table, writes: &Writes<'_>, bag: &dyn Bag) -> Vec<Option<Place>
         for &field in writes.fields {
             current.push(record[field].value());
         }
-        let waiting = wanted.get_mut(&bag.digest(current.record(0)));
-        if let Some(index) = waiting.and_then(Vec::pop) {
+        if let Some((_, index)) = removals.take(bag, current.record(0)) {
             found[index] = Some(place.clone());
         }
     }
