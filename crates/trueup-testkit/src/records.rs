@@ -255,26 +255,42 @@ pub struct Writing {
     bag: Option<AsStored>,
 }
 
-/// A bag of records that are equal as they are stored; it keeps this position.
+/// A bag of records that are equal as values of these types (as they are stored, where there is none); markers get
+/// this position.
 #[derive(Clone, Debug)]
-pub struct AsStored(pub Vec<u8>);
+pub struct AsStored {
+    /// The marker's position, before the numbers of the writes that were left out.
+    pub position: Vec<u8>,
+    /// The types of the written fields.
+    pub types: Vec<Type>,
+}
 
 impl Bag for AsStored {
     fn digest(&self, current: Record<'_>) -> Digest {
-        trueup_core::encode::digest(current, &mut Vec::new())
+        let mut read = Batch::new(current.width());
+        for (at, value) in current.values().enumerate() {
+            let ty = self.types.get(at).copied().unwrap_or(Type::Any);
+            if trueup_core::cast::push(value, ty, &mut read).is_err() {
+                read.push(value);
+            }
+        }
+        trueup_core::encode::digest(read.record(0), &mut Vec::new())
     }
 
     fn position(&self, left_out: &[usize]) -> Vec<u8> {
         let numbers = left_out.iter().flat_map(|index| index.to_le_bytes());
-        self.0.iter().copied().chain(numbers).collect()
+        self.position.iter().copied().chain(numbers).collect()
     }
 }
 
 impl Writing {
-    /// Starts a batch for a bag.
-    pub fn bag(schema: &Schema, batch: u64) -> Self {
+    /// Starts a batch for a bag whose fields are read as ones of `wanted`.
+    pub fn bag(schema: &Schema, wanted: &Schema, batch: u64) -> Self {
         let mut writing = Self::keyed(schema, &[], batch);
-        writing.bag = Some(AsStored(writing.mark.position.clone()));
+        let types = writing.fields.iter();
+        let types = types.map(|&field| wanted.fields[field].ty).collect();
+        let position = writing.mark.position.clone();
+        writing.bag = Some(AsStored { position, types });
         writing
     }
 

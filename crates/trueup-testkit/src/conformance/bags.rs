@@ -4,7 +4,7 @@ use super::stage::{Made, Stage};
 use super::{Case, Need};
 use crate::owned::Owned;
 use crate::record;
-use crate::records::{Writing, schema};
+use crate::records::schema;
 use trueup_core::endpoint::Outcome;
 use trueup_core::schema::Schema;
 
@@ -62,8 +62,8 @@ fn lines() -> Schema {
 
 fn made(stage: &mut Stage<'_>, records: &[Vec<Owned>]) -> Made {
     let mut made = stage.make(lines());
-    let schema = made.schema();
-    made.apply_all(&Writing::bag(&schema, 1).inserts(records));
+    let writing = made.counting(1).inserts(records);
+    made.apply_all(&writing);
     made
 }
 
@@ -80,8 +80,8 @@ fn start() -> Vec<Vec<Owned>> {
 fn equal_records(stage: &mut Stage<'_>) {
     let mut made = made(stage, &start());
     stage.expect(&lines(), &start());
-    let schema = made.schema();
-    made.apply_all(&Writing::bag(&schema, 2).insert(&record!["a", 1]));
+    let writing = made.counting(2).insert(&record!["a", 1]);
+    made.apply_all(&writing);
     let mut expected = start();
     expected.push(record!["a", 1]);
     stage.expect(&lines(), &expected);
@@ -89,9 +89,8 @@ fn equal_records(stage: &mut Stage<'_>) {
 
 fn loaded(stage: &mut Stage<'_>) {
     let mut made = stage.make(lines());
-    let schema = made.schema();
     for batch in 1..3 {
-        let writing = Writing::bag(&schema, batch).load().inserts(&start());
+        let writing = made.counting(batch).load().inserts(&start());
         writing
             .apply(made.writer.as_mut())
             .expect("the batch is applied");
@@ -104,12 +103,13 @@ fn loaded(stage: &mut Stage<'_>) {
 
 fn removes_one(stage: &mut Stage<'_>) {
     let mut made = made(stage, &start());
-    let schema = made.schema();
-    made.apply_all(&Writing::bag(&schema, 2).remove(&record!["a", 1]));
+    let writing = made.counting(2).remove(&record!["a", 1]);
+    made.apply_all(&writing);
     let mut expected = start();
     expected.remove(0);
     stage.expect(&lines(), &expected);
-    let two = Writing::bag(&schema, 3)
+    let two = made
+        .counting(3)
         .remove(&record!["a", 1])
         .remove(&record!["a", None::<i64>])
         .remove(&record!["a", 1]);
@@ -121,17 +121,17 @@ fn nothing_alike(stage: &mut Stage<'_>) {
     let alike = ["a", "A", "a ", " a", "\u{e4}", "a\u{308}", "1", "1.0"];
     let records: Vec<Vec<Owned>> = alike.iter().map(|text| record![*text, 1]).collect();
     let mut made = made(stage, &records);
-    let schema = made.schema();
     for (batch, left) in (2..).zip((1..records.len()).rev()) {
-        made.apply_all(&Writing::bag(&schema, batch).remove(&records[left]));
+        let writing = made.counting(batch).remove(&records[left]);
+        made.apply_all(&writing);
         stage.expect(&lines(), &records[..left]);
     }
 }
 
 fn not_there(stage: &mut Stage<'_>) {
     let mut made = made(stage, &start());
-    let schema = made.schema();
-    let writing = Writing::bag(&schema, 2)
+    let writing = made
+        .counting(2)
         .remove(&record!["c", 1])
         .remove(&record!["b", 2])
         .remove(&record!["b", 2]);
@@ -143,8 +143,8 @@ fn not_there(stage: &mut Stage<'_>) {
 
 fn mixed(stage: &mut Stage<'_>) {
     let mut made = made(stage, &start());
-    let schema = made.schema();
-    let writing = Writing::bag(&schema, 2)
+    let writing = made
+        .counting(2)
         .insert(&record!["c", 3])
         .remove(&record!["b", 2])
         .insert(&record!["c", 3]);
@@ -157,16 +157,14 @@ fn mixed(stage: &mut Stage<'_>) {
 
 fn thousands(stage: &mut Stage<'_>) {
     let mut made = stage.make(lines());
-    let schema = made.schema();
     let many = vec![record!["same", 7]; 2_000];
     for batch in 1..3 {
-        made.apply_all(&Writing::bag(&schema, batch).inserts(&many));
+        let writing = made.counting(batch).inserts(&many);
+        made.apply_all(&writing);
     }
     let removed = many[..1_500]
         .iter()
-        .fold(Writing::bag(&schema, 3), |writing, record| {
-            writing.remove(record)
-        });
+        .fold(made.counting(3), |writing, record| writing.remove(record));
     made.apply_all(&removed);
     stage.expect(&lines(), &[many.clone(), many[..500].to_vec()].concat());
 }
@@ -182,8 +180,8 @@ fn keyed() -> Schema {
 
 fn second_of_two(stage: &mut Stage<'_>) {
     let mut made = stage.make(keyed());
-    let schema = made.schema();
-    let writing = Writing::bag(&schema, 1)
+    let writing = made
+        .counting(1)
         .insert(&record![1, "one"])
         .insert(&record![1, "uno"])
         .insert(&record![2, "two"]);
@@ -192,16 +190,18 @@ fn second_of_two(stage: &mut Stage<'_>) {
     let refused: Vec<bool> = applied.outcomes.iter().map(refused).collect();
     assert_eq!(refused, [false, true, false], "{:?}", applied.outcomes);
     stage.expect(&keyed(), &[record![1, "one"], record![2, "two"]]);
-    made.apply_all(&Writing::bag(&schema, 2).remove(&record![1, "uno"]));
+    let writing = made.counting(2).remove(&record![1, "uno"]);
+    made.apply_all(&writing);
     stage.expect(&keyed(), &[record![1, "one"], record![2, "two"]]);
-    made.apply_all(&Writing::bag(&schema, 3).remove(&record![1, "one"]));
+    let writing = made.counting(3).remove(&record![1, "one"]);
+    made.apply_all(&writing);
     stage.expect(&keyed(), &[record![2, "two"]]);
 }
 
 fn marker_says(stage: &mut Stage<'_>) {
     let mut made = stage.make(keyed());
-    let schema = made.schema();
-    let writing = Writing::bag(&schema, 1)
+    let writing = made
+        .counting(1)
         .insert(&record![1, "one"])
         .insert(&record![1, "one"]);
     made.apply(&writing);

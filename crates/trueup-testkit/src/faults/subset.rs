@@ -30,7 +30,10 @@ impl OwnedWrites {
             records: writes.records.clone(),
             mark: writes.mark.clone(),
             load: writes.load,
-            bag: writes.bag.map(|bag| AsStored(bag.position(&[]))),
+            bag: writes.bag.map(|bag| AsStored {
+                position: bag.position(&[]),
+                types: Vec::new(),
+            }),
         }
     }
 
