@@ -20,7 +20,7 @@ fn log(folder: &Path, lines: &[(&str, usize)]) {
 
 fn sync(folder: &Path, from: &str, to: &str) -> Trueup {
     let run = Trueup::new(folder).sync([from, to, "--quiet", "--json", "--batch-records", "50"]);
-    run.arguments(["--key", "log=all", "--delete", "--max-deletes", "100%"])
+    run.arguments(["--key", "log=all", "--delete", "--yes"])
 }
 
 fn in_sqlite(folder: &Path) -> String {
