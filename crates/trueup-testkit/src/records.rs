@@ -277,6 +277,10 @@ impl Bag for AsStored {
         trueup_core::encode::digest(read.record(0), &mut Vec::new())
     }
 
+    fn wanted(&self) -> &[Type] {
+        &self.types
+    }
+
     fn position(&self, left_out: &[usize]) -> Vec<u8> {
         let numbers = left_out.iter().flat_map(|index| index.to_le_bytes());
         self.position.iter().copied().chain(numbers).collect()

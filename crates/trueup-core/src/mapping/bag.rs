@@ -6,9 +6,12 @@
 //! ([`KEYLESS`]) sorts before all others, so that whoever reads in order knows of such records before the first
 //! that only the other side has.
 
-use crate::batch::Record;
+use super::{Mapping, key_digest};
+use crate::batch::{Batch, Record};
 use crate::digest::Digest;
 use crate::encode;
+use crate::keyed::{Keyed, Standing};
+use crate::value::Value;
 
 /// The key of a record whose fields do not all fit: it may equal any other.
 pub const KEYLESS: &[u8] = &[0];
@@ -34,3 +37,49 @@ pub fn number(key: &[u8], number: u64, out: &mut Vec<u8>) {
 pub fn is_keyless(key: &[u8]) -> bool {
     key.first() != Some(&KEYED)
 }
+
+impl Mapping {
+    /// Returns the digest of a mapped record's key, which names it in messages.
+    pub fn name(&self, record: Record<'_>) -> Digest {
+        let (mut key, mut scratch) = (Vec::new(), Vec::new());
+        if self.bag {
+            push(record, &mut key, &mut scratch);
+        }
+        for &position in &self.key {
+            encode::key(record.value(position), &mut key);
+        }
+        key_digest(&key)
+    }
+
+    /// Returns the canonical digest of a record of the target as it was read there.
+    pub fn digest_target(&self, raw: Record<'_>) -> Digest {
+        let mut mapped = Batch::new(self.types.len());
+        self.push_target(raw, &mut mapped);
+        encode::digest(mapped.record(0), &mut Vec::new())
+    }
+
+    /// Appends an entry that says "one more of these", or, where not all fields fit, "one more of any": leaving that
+    /// one out would make a record of the target look deleted.
+    pub(super) fn push_unknown_of_bag(
+        &self,
+        record: Record<'_>,
+        out: &mut Keyed,
+        scratch: &mut Vec<u8>,
+    ) {
+        let mut whole = Batch::new(self.fields.len());
+        let said = self.push_source(record, &mut whole).is_ok();
+        let (records, keys) = out.open();
+        if said {
+            push(whole.record(0), keys, scratch);
+        } else {
+            keys.extend_from_slice(KEYLESS);
+        }
+        for _ in 0..self.fields.len() {
+            records.push(Value::Null);
+        }
+        out.seal(Standing::Unknown);
+    }
+}
+
+#[cfg(test)]
+mod tests;

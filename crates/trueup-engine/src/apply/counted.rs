@@ -16,6 +16,7 @@ use trueup_core::codec::{Reader, put_bytes, put_len};
 use trueup_core::digest::Digest;
 use trueup_core::endpoint::{Bag, Outcome};
 use trueup_core::mapping::Mapping;
+use trueup_core::types::Type;
 use trueup_core::{Error, Result};
 
 /// A collection whose equal records count.
@@ -28,6 +29,10 @@ pub(super) struct Counted<'a> {
 impl Bag for Counted<'_> {
     fn digest(&self, current: Record<'_>) -> Digest {
         self.mapping.digest_target(current)
+    }
+
+    fn wanted(&self) -> &[Type] {
+        self.mapping.types()
     }
 
     fn position(&self, left_out: &[usize]) -> Vec<u8> {
@@ -73,7 +78,6 @@ mod tests {
     use super::*;
     use trueup_core::mapping::Rules;
     use trueup_core::schema::{Field, Schema};
-    use trueup_core::types::Type;
 
     fn position(left_out: &[usize]) -> Vec<u8> {
         let schema = Schema {

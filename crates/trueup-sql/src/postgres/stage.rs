@@ -3,6 +3,8 @@
 //! Records travel by COPY into a temporary table, and from there in a few set-based statements into the target. The
 //! statements depend on the shape only and are made once. Pure: nothing here talks to a server.
 
+mod bag;
+
 use super::encode::{self, Refusal};
 use super::quote::{ident, idents};
 use super::scan::delivered;
@@ -230,11 +232,6 @@ impl Parts<'_> {
         list.collect::<Vec<_>>().join(", ")
     }
 
-    fn places(&self) -> String {
-        let (list, target) = (self.list(), self.table.sql_only());
-        format!("SELECT t.tableoid, t.ctid::text, {list} FROM {target} AS t")
-    }
-
     fn current(&self) -> String {
         let list = self.list();
         let (target, matched) = (self.table.sql_only(), &self.matched);
@@ -303,27 +300,6 @@ impl Parts<'_> {
         })
     }
 
-    /// The same where nothing finds the record again: what its type makes of the value. An explicit cast also cuts
-    /// texts that are too long, but those were refused before.
-    fn changed_by_cast(&self, fields: &[usize]) -> Option<String> {
-        let modified = self
-            .columns
-            .iter()
-            .enumerate()
-            .filter(|(_, column)| column.modified);
-        let differs = modified.filter_map(|(at, column)| {
-            let field = self.table.schema.fields.get(*fields.get(at)?)?;
-            let native = field.native.strip_prefix("postgres:")?;
-            let value = staged(at, column);
-            Some(format!(
-                "(({value})::{native})::text IS DISTINCT FROM ({value})::text"
-            ))
-        });
-        let differs = differs.collect::<Vec<_>>().join(" OR ");
-        (!differs.is_empty())
-            .then(|| format!("SELECT {CHANGED} FROM {STAGE} s WHERE {differs} LIMIT 1"))
-    }
-
     /// `None` where there is nothing but the key.
     fn replace(&self, arbiter: bool) -> Option<String> {
         let sets = self
@@ -339,11 +315,6 @@ impl Parts<'_> {
         (!sets.is_empty()).then(|| {
             format!("UPDATE {target} AS t SET {sets} FROM {STAGE} s WHERE {acts} AND {matched}")
         })
-    }
-
-    /// Inserts what is staged, whatever stands there.
-    fn add(&self) -> String {
-        format!("{} ORDER BY s.n", self.insert_head())
     }
 
     fn insert_head(&self) -> String {
@@ -491,26 +462,15 @@ impl Encoded {
 
     /// The COPY data of some records for the temporary table.
     pub(super) fn staged(&self, part: &[(usize, Act)]) -> Vec<u8> {
-        self.copy(part, true)
-    }
-
-    /// The COPY data of some records for the target itself.
-    pub(super) fn plain(&self, part: &[(usize, Act)]) -> Vec<u8> {
-        self.copy(part, false)
-    }
-
-    fn copy(&self, part: &[(usize, Act)], staged: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(64 + part.len() * 18 + self.bytes.len());
         encode::begin(&mut out);
         for &(index, act) in part {
             let Some(Ok(range)) = self.records.get(index) else {
                 continue;
             };
-            encode::record(self.width + if staged { 2 } else { 0 }, &mut out);
-            if staged {
-                encode::int4(i32::try_from(index).unwrap_or(i32::MAX), &mut out);
-                encode::int4(act as i32, &mut out);
-            }
+            encode::record(self.width + 2, &mut out);
+            encode::int4(i32::try_from(index).unwrap_or(i32::MAX), &mut out);
+            encode::int4(act as i32, &mut out);
             out.extend_from_slice(self.bytes.get(range.clone()).unwrap_or(&[]));
         }
         encode::end(&mut out);

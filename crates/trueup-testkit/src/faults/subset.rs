@@ -7,6 +7,7 @@ use trueup_core::digest::Digest;
 use trueup_core::endpoint::{Applied, Bag, Check, Mark, Op, Outcome, Writer, Writes};
 use trueup_core::error::Result;
 use trueup_core::schema::Schema;
+use trueup_core::types::Type;
 
 /// A [`Writes`] without a condition that owns what it names.
 pub(crate) struct OwnedWrites {
@@ -143,6 +144,10 @@ struct Recounted<'a> {
 impl Bag for Recounted<'_> {
     fn digest(&self, current: Record<'_>) -> Digest {
         self.bag.digest(current)
+    }
+
+    fn wanted(&self) -> &[Type] {
+        self.bag.wanted()
     }
 
     fn position(&self, left_out: &[usize]) -> Vec<u8> {

@@ -5,6 +5,7 @@
 //! where the password is (`env:`, `file:`, `${NAME}`). It hides too much rather than too little: outside the tables of
 //! links, every value but an address and a path is a secret.
 
+use std::iter;
 use std::ops::Range;
 
 /// Stands for a secret.
@@ -49,7 +50,7 @@ impl Masked {
 }
 
 /// The last border of a character that is not after `at`.
-fn floor(text: &str, at: usize) -> usize {
+pub(super) fn floor(text: &str, at: usize) -> usize {
     let mut at = at.min(text.len());
     while !text.is_char_boundary(at) {
         at -= 1;
@@ -115,11 +116,11 @@ impl Place {
     /// Finds the secrets of a line, but for those in addresses.
     fn secrets(&mut self, line: &str) -> Vec<Range<usize>> {
         if let Some(end) = self.inside {
-            let Some(at) = line.find(end) else {
-                return vec![0..line.len()];
-            };
-            self.inside = None;
-            return vec![0..line.len().min(at + end.len())];
+            if line.contains(end) {
+                self.inside = None;
+            }
+            // What follows the end on the same line is hidden too.
+            return iter::once(0..line.len()).collect();
         }
         let trimmed = line.trim_start();
         let indent = line.len() - trimmed.len();
@@ -191,11 +192,11 @@ impl Place {
                 return start + 1..end;
             }
         }
-        match value.starts_with('{') {
-            // What is in it is looked at by itself.
-            true => 0..0,
-            false => start..line.len(),
+        // What is in a table is looked at by itself.
+        if value.starts_with('{') || says_where(value) {
+            return 0..0;
         }
+        start..line.len()
     }
 }
 

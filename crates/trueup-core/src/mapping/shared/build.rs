@@ -57,6 +57,8 @@ pub(in crate::mapping) fn refuse_one_way(rules: &Rules) -> Result<()> {
     }
     let rule = if !rules.constants.is_empty() {
         "constant"
+    } else if !rules.computed.is_empty() {
+        "expression"
     } else if rules.filter.is_some() {
         "filter"
     } else if !rules.cast.is_empty() {
