@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use trueup_core::digest::{Digest, Fold};
 use trueup_core::endpoint::{Endpoint, Position, Snapshot};
 use trueup_core::keyed::Standing;
-use trueup_core::mapping::key_digest;
+use trueup_core::mapping::{bag, key_digest};
 use trueup_core::{Error, Kind, Result};
 
 /// How often both sides are read again at most, while the target moves.
@@ -81,6 +81,8 @@ pub(crate) fn verify(
     let proving = Proving::new(subject, refused, world);
     let mut marks = Marks::none();
     let mut before = proving.read(source, target, &marks)?;
+    // A record of a bag that does not fit may equal any that only the target has.
+    let exact = exact && before.source.keyless == 0;
     if !marks.join(&before.differing()) {
         return Ok((proving.proof(&before, None), before.position));
     }
@@ -134,6 +136,8 @@ struct Proving<'a> {
 /// One side, read once.
 struct Side {
     buckets: Buckets,
+    /// Records of a bag that may equal any.
+    keyless: u64,
     /// The records of the marked buckets.
     entries: Sorted,
     parked: u64,
@@ -217,6 +221,7 @@ impl<'a> Proving<'a> {
         let bytes_max = world.limits.sort_bytes_max / SORT_SHARE;
         let mut sorter = Sorter::new(world.spool_folder.clone(), bytes_max);
         let (mut buckets, mut parked, mut hidden) = (Buckets::new(), 0, 0);
+        let mut keyless = 0;
         let reading = self.subject.reading(role, world);
         let mut read = |snapshot| -> Result<()> {
             let mut pieces = reading.pieces(snapshot, false);
@@ -225,6 +230,7 @@ impl<'a> Proving<'a> {
                 let parked_here = piece.parked.iter().filter(|p| !self.is_refused(p.key));
                 parked += parked_here.count() as u64;
                 hidden += piece.hidden;
+                keyless += self.keyless(&piece);
                 self.take(&piece, marks, &mut buckets, &mut sorter)
                     .map_err(|error| reading.place(error))?;
                 if abandoned.load(Ordering::Relaxed) {
@@ -238,10 +244,19 @@ impl<'a> Proving<'a> {
         }
         Ok(Side {
             buckets,
+            keyless,
             entries: sorter.finish(),
             parked,
             hidden,
         })
+    }
+
+    fn keyless(&self, piece: &Piece) -> u64 {
+        if !self.subject.is_bag() {
+            return 0;
+        }
+        let entries = piece.keyed.entries();
+        entries.filter(|entry| bag::is_keyless(entry.key)).count() as u64
     }
 
     fn take(
