@@ -28,8 +28,9 @@ Examples:
   trueup init sqlite:shop.db postgres://app@db1/shop --two-way --out shop.toml
   trueup init
 
-Without places it asks for them, if there is a terminal. Passwords are not written: the file names a variable
-of the environment. A collection that cannot run yet is written as a comment, with the reason.";
+Without places it asks for them, if there is a terminal. Passwords are not written: the file names
+a variable of the environment. A collection that cannot run yet is written as a comment, with the
+reason.";
 
 /// What `init` is told.
 #[derive(Debug, clap::Args)]
