@@ -223,7 +223,7 @@ pub(crate) fn wanted(source: &Schema, spec: &CollectionSpec) -> Result<Schema> {
             "collection={name}: no key: the source declares none"
         ))
         .hint(format!(
-            "name the fields that identify a record: --key {name}=field,field"
+            "name the fields that identify a record: --key {name}=field,field; in a file, key = [\"field\"]"
         )));
     }
     let places = |fields: &[usize]| fields.iter().map(|&index| place_of(index)).collect();
