@@ -13,6 +13,7 @@ use crate::args::{CollectionRule, KeyRule, Sides};
 use crate::check;
 use crate::config;
 use crate::output;
+use crate::registry::Address;
 use crate::world::{self, Machine};
 use draft::Draft;
 use std::fs::{File, OpenOptions};
@@ -73,6 +74,12 @@ pub(crate) fn init(args: &Args) -> Result<u8> {
     let machine = Machine::new()?;
     let wish = wish(args)?;
     refuse_taken(&wish.out, args.force)?;
+    if Address::is_standard(&wish.source) || Address::is_standard(&wish.target) {
+        return Err(Error::config(
+            "a configured link runs more than once, and a standard stream does not",
+        )
+        .hint("name files or databases"));
+    }
     let sides = Sides {
         source: wish.source.clone(),
         target: wish.target.clone(),
