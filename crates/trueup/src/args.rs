@@ -6,8 +6,7 @@
 use crate::spec::{Named, Place, Spec};
 use crate::{
     check, config, conflicts, diff, forget, history, init, parked, run, status, sync, two_way,
-    verify,
-    world,
+    verify, world,
 };
 use clap::Parser;
 use std::ffi::OsString;
