@@ -12,8 +12,10 @@ mod diff;
 mod failpoint;
 mod forget;
 mod history;
+mod init;
 mod link;
 mod output;
+mod parked;
 mod progress;
 mod record;
 mod registry;
@@ -62,9 +64,11 @@ fn carry_out(command: &Command) -> Result<u8> {
         Command::Schema => output::schema(&config::schema()).map(|()| 0),
         Command::Diff(args) => diff::diff(args),
         Command::Check(args) => check::check(args),
+        Command::Init(args) => init::init(args),
         Command::History(args) => history::history(args),
         Command::Status(args) => status::status(args),
         Command::Conflicts(args) => conflicts::conflicts(args),
+        Command::Parked(args) => parked::parked(args),
         Command::Forget(args) => forget::forget(args),
     }
 }
