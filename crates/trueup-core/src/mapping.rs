@@ -220,6 +220,41 @@ impl Mapping {
         hidden
     }
 
+    /// As [`Mapping::map_source`] into an empty `out`; where nothing has to change, the records of `raw` are taken over
+    /// instead of copied, and `raw` is left empty.
+    pub fn take_source(
+        &self,
+        raw: &mut Batch,
+        out: &mut Keyed,
+        parked: &mut Vec<Parked>,
+        scratch: &mut Vec<u8>,
+    ) -> u64 {
+        if self.is_straight() && fit_as_they_are(raw, &self.types, &self.key) {
+            adopt(raw, &self.key, out, scratch);
+            return 0;
+        }
+        self.map_source(raw, out, parked, scratch)
+    }
+
+    /// As [`Mapping::map_target`] into an empty `out`, but taking over as [`Mapping::take_source`] does.
+    pub fn take_target(&self, raw: &mut Batch, out: &mut Keyed, scratch: &mut Vec<u8>) {
+        if fit_as_they_are(raw, &self.types, &[]) {
+            adopt(raw, &self.key, out, scratch);
+        } else {
+            self.map_target(raw, out, scratch);
+        }
+    }
+
+    /// Whether a mapped record is the scanned one, value for value, if all its values fit.
+    fn is_straight(&self) -> bool {
+        let same = |(position, field): (usize, &MappedField)| {
+            matches!(field.origin, Origin::Field(at) if at == position) && field.via.is_empty()
+        };
+        self.filter.is_none()
+            && self.fields.len() == self.source_fields.len()
+            && self.fields.iter().enumerate().all(same)
+    }
+
     /// Maps the scanned target records of `raw` and appends them to `out`. A value that does not fit the type of
     /// the comparison stays as it is: it is then simply different.
     pub fn map_target(&self, raw: &Batch, out: &mut Keyed, scratch: &mut Vec<u8>) {
@@ -298,6 +333,27 @@ impl From<cast::Misfit> for Misfit {
     }
 }
 
+/// Whether every value is one of its type as it stands, and no value of `key` is NULL.
+fn fit_as_they_are(raw: &Batch, types: &[Type], key: &[usize]) -> bool {
+    raw.records().all(|record| {
+        record
+            .contents()
+            .zip(types)
+            .all(|(content, &ty)| cast::fits_content(content, ty))
+            && !key.iter().any(|&position| record.is_null(position))
+    })
+}
+
+fn adopt(raw: &mut Batch, key: &[usize], out: &mut Keyed, scratch: &mut Vec<u8>) {
+    let next = raw.successor();
+    out.adopt(std::mem::replace(raw, next), |record, keys| {
+        for &position in key {
+            encode::key_content(record.content(position), keys);
+        }
+        encode::digest(record, scratch)
+    });
+}
+
 /// Maps the key's values by `push`, as one record; `None` when the key cannot be said: one value is null or does not fit.
 fn mapped_key<E>(
     key: &[usize],
@@ -350,7 +406,7 @@ fn seal_present(key: &[usize], out: &mut Keyed, scratch: &mut Vec<u8>) {
     let (records, keys) = out.open();
     let record = records.record(records.len() - 1);
     for &position in key {
-        encode::key(record.value(position), keys);
+        encode::key_content(record.content(position), keys);
     }
     let digest = encode::digest(record, scratch);
     out.seal(Standing::Present(digest));

@@ -6,7 +6,7 @@
 use crate::connect::Collection;
 use crate::link::{Mode, World};
 use crate::progress::Step;
-use crate::scan::{self, Nothing, Piece, Reading, Role, read_ahead};
+use crate::scan::{self, Arrival, Nothing, Piece, Reading, Role, read_ahead};
 use crate::selection::{Selected, Withheld};
 use crate::sort::Sorted;
 use crate::spool::{Spool, Spooled};
@@ -30,6 +30,8 @@ pub(crate) struct Compared {
     pub(crate) deletes: Spooled,
     /// The source in key order, where the endpoint does not deliver it so.
     pub(crate) sorted_source: Option<Sorted>,
+    /// Whether the source comes in key order unasked.
+    pub(crate) ascending_source: bool,
     pub(crate) differences: Differences,
     pub(crate) totals: Totals,
     pub(crate) parked: Vec<Parked>,
@@ -74,8 +76,8 @@ pub(crate) fn compare(
     world: &World<'_>,
 ) -> Result<Compared> {
     let parked = Parking::new(world.limits.refused_max);
-    let source = collection.reading(Role::Source, Some(Step::Compare), world);
-    let target = collection.reading(Role::Target, Some(Step::Compare), world);
+    let mut source = collection.reading(Role::Source, Some(Step::Compare), world);
+    let mut target = collection.reading(Role::Target, Some(Step::Compare), world);
     let (mut source_sorted, mut target_sorted) = (None, None);
     let mut target_snapshot = match sides.target.as_deref_mut() {
         Some(snapshot) if collection.create.is_none() => Some(snapshot),
@@ -90,15 +92,17 @@ pub(crate) fn compare(
         })?,
         None => true,
     };
-    if !source.is_ordered(sides.source)? {
+    let source_order = source.find_order(sides.source)?;
+    if source_order == Arrival::Unordered {
         source_sorted = Some(source.sort(sides.source, &mut |piece| parked.park(piece))?);
     }
     if let Some(snapshot) = target_snapshot.as_deref_mut()
         && !target_empty
-        && !target.is_ordered(snapshot)?
+        && target.find_order(snapshot)? == Arrival::Unordered
     {
         target_sorted = Some(target.sort(snapshot, &mut |_| Ok(()))?);
     }
+    let ascending = source.ascending;
     // Nothing to load is no plan at all: the target is not claimed for it.
     let source_empty = sides
         .source
@@ -107,7 +111,10 @@ pub(crate) fn compare(
     let mut planned = Planned::new(mode, sides.seen.take(), world);
     if target_empty && !mode.count_all && !source_empty {
         planned.load = Some(Load {
-            records: source_sorted.as_ref().map(Sorted::len),
+            records: source_sorted
+                .as_ref()
+                .map(Sorted::len)
+                .or(source_order.records()),
         });
     } else {
         let mut source_side = Side {
@@ -131,7 +138,11 @@ pub(crate) fn compare(
     }
     // Only a load reads the sorted source again; kept, it would hold files open until the end of the run.
     let source_sorted = source_sorted.filter(|_| planned.load.is_some());
-    planned.finish(collection, source_sorted, parked)
+    let compared = planned.finish(collection, source_sorted, parked)?;
+    Ok(Compared {
+        ascending_source: ascending,
+        ..compared
+    })
 }
 
 /// One side during the merge: sorted on disk, or read in order from its endpoint, or empty.
@@ -301,6 +312,7 @@ impl<'a> Planned<'a> {
             upserts: self.upserts.finish()?,
             deletes: self.deletes.finish()?,
             sorted_source,
+            ascending_source: false,
             differences: self.differences,
             totals: self.totals,
             parked,

@@ -43,6 +43,7 @@ impl Collection {
             translation: Translation::OneWay(role, &self.mapping),
             world,
             step,
+            ascending: false,
         }
     }
 }
@@ -262,7 +263,7 @@ pub(crate) fn wanted(source: &Schema, rules: &Rules, target: &str) -> Result<Sch
             "collection={name}: no key: the source declares none"
         ))
         .hint(format!(
-            "name the fields that identify a record: --key {name}=field,field"
+            "name the fields that identify a record: --key {name}=field,field; in a file, key = [\"field\"]"
         )));
     }
     let mut schema = Schema {

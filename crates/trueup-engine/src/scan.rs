@@ -4,6 +4,10 @@
 //! each stream into a channel of fixed depth. With a depth of 0 there is no thread: the sides are read on the
 //! caller's, in the order in which the caller asks, so a run is one sequence of calls that can be replayed.
 
+mod ascent;
+
+pub(crate) use ascent::Arrival;
+
 use crate::compare::Parking;
 use crate::expression::on_stack;
 use crate::link::World;
@@ -63,7 +67,17 @@ impl Translation<'_> {
         }
     }
 
-    fn map(self, raw: &Batch, piece: &mut Piece, scratch: &mut Vec<u8>) {
+    /// The types in which the key is compared, in its order.
+    fn key_types(self) -> Vec<Type> {
+        let (key, types) = match self {
+            Self::OneWay(_, mapping) => (mapping.key(), mapping.types()),
+            Self::Shared(_, shared) => (shared.key(), shared.types()),
+        };
+        key.iter().map(|&position| types[position]).collect()
+    }
+
+    /// Maps what was scanned into an empty `piece`; `raw` is void then.
+    fn map(self, raw: &mut Batch, piece: &mut Piece, scratch: &mut Vec<u8>) {
         let Piece {
             keyed,
             parked,
@@ -71,9 +85,9 @@ impl Translation<'_> {
         } = piece;
         match self {
             Self::OneWay(Role::Source, mapping) => {
-                *hidden = mapping.map_source(raw, keyed, parked, scratch);
+                *hidden = mapping.take_source(raw, keyed, parked, scratch);
             }
-            Self::OneWay(Role::Target, mapping) => mapping.map_target(raw, keyed, scratch),
+            Self::OneWay(Role::Target, mapping) => mapping.take_target(raw, keyed, scratch),
             Self::Shared(side, shared) => shared.map(side, raw, keyed, parked, scratch),
         }
     }
@@ -114,6 +128,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) world: &'a World<'a>,
     /// The step that is told of progress; `None` when what becomes of the records is told instead.
     pub(crate) step: Option<Step>,
+    /// Whether records come in key order unasked, as [`Reading::count_ascending`] found out.
+    pub(crate) ascending: bool,
 }
 
 /// Keyed batches and the records parked on the way.
@@ -172,7 +188,7 @@ impl Reading<'_> {
         ordered: bool,
     ) -> Result<Box<dyn Scan + 's>> {
         let key = self.translation.key().unwrap_or_default();
-        let order = if ordered {
+        let order = if ordered && !self.ascending {
             Order::Key(&key)
         } else {
             Order::Natural
@@ -180,7 +196,7 @@ impl Reading<'_> {
         self.request(order, |request| snapshot.scan(request))
     }
 
-    fn map(&self, raw: &Batch, scratch: &mut Vec<u8>) -> Result<Piece> {
+    fn map(&self, raw: &mut Batch, scratch: &mut Vec<u8>) -> Result<Piece> {
         let mut piece = Piece {
             keyed: Keyed::new(self.translation.width()),
             parked: Vec::new(),
@@ -258,7 +274,11 @@ impl Reading<'_> {
         order: Order<'_>,
         use_it: impl FnOnce(&ScanRequest<'_>) -> Result<T>,
     ) -> Result<T> {
-        use_it(&ScanRequest {
+        use_it(&self.whole(order))
+    }
+
+    fn whole<'r>(&'r self, order: Order<'r>) -> ScanRequest<'r> {
+        ScanRequest {
             schema: self.schema,
             fields: self.translation.fields(),
             wanted: self.translation.wanted(),
@@ -266,7 +286,7 @@ impl Reading<'_> {
             after: None,
             batch_records_max: self.world.limits.batch_records_max,
             batch_bytes_max: self.world.limits.batch_bytes_max,
-        })
+        }
     }
 }
 
@@ -303,8 +323,9 @@ impl Pieces<'_> {
             self.scan = None;
             return Ok(None);
         }
-        let piece = self.reading.map(&self.raw, &mut self.scratch)?;
-        self.reading.tick(self.raw.len());
+        let scanned = self.raw.len();
+        let piece = self.reading.map(&mut self.raw, &mut self.scratch)?;
+        self.reading.tick(scanned);
         Ok(Some(piece))
     }
 }

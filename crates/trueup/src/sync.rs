@@ -167,7 +167,7 @@ impl Asked<'_> {
     pub(crate) fn run(self, spec: &Spec, link: &mut Link, store: &mut Store) -> Result<Report> {
         let listener = Listener::new(self.quiet);
         let mut world = self.machine.world(&listener, self.state);
-        world.limits.batch_records_max = spec.batch_records;
+        world.limits = Limits::of(spec.batch_records);
         let result = run::run(link, store, &world);
         listener.finish();
         result
@@ -236,7 +236,7 @@ impl Asked<'_> {
         let listener = Listener::new(self.quiet);
         let mut text = PlanText::new(self.json);
         let mut world = self.machine.world(&listener, self.state);
-        world.limits.batch_records_max = spec.batch_records;
+        world.limits = Limits::of(spec.batch_records);
         let form = if self.json { Form::Json } else { Form::Text };
         let store = if spec.two_way.is_some() {
             world::open_store_if_any(self.state)?

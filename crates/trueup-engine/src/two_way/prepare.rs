@@ -67,6 +67,7 @@ impl Joint {
             schema: &self.schema[side],
             translation: Translation::Shared(side, &self.shared),
             world,
+            ascending: false,
             step: Some(step),
         }
     }

@@ -22,6 +22,7 @@ mod scan;
 mod schema;
 mod script;
 mod stage;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;

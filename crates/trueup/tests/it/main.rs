@@ -4,6 +4,7 @@
     reason = "a test binary: every function serves a test"
 )]
 
+mod bench;
 mod changes;
 mod check;
 mod cli;
