@@ -216,6 +216,11 @@ impl Batch {
         }
     }
 
+    /// Tells whether the value pushed last is NULL.
+    pub fn ends_with_null(&self) -> bool {
+        matches!(self.cells.last(), Some(Cell::Null))
+    }
+
     /// Drops the values pushed since the last complete record.
     pub fn drop_partial(&mut self) {
         let whole = self.len() * self.width;

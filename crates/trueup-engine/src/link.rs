@@ -30,6 +30,17 @@ pub struct CollectionSpec {
     pub guard: Option<Guard>,
 }
 
+impl CollectionSpec {
+    /// A collection that both sides call by one name, without rules.
+    pub(crate) fn plain(name: String) -> Self {
+        Self {
+            source: name.clone(),
+            target: name,
+            ..Self::default()
+        }
+    }
+}
+
 /// What a run may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode {

@@ -9,6 +9,7 @@ mod ascent;
 pub(crate) use ascent::Arrival;
 
 use crate::compare::Parking;
+use crate::expression::on_stack;
 use crate::link::World;
 use crate::progress::{Step, Tick};
 use crate::sort::{Sorted, Sorter};
@@ -77,9 +78,15 @@ impl Translation<'_> {
 
     /// Maps what was scanned into an empty `piece`; `raw` is void then.
     fn map(self, raw: &mut Batch, piece: &mut Piece, scratch: &mut Vec<u8>) {
-        let Piece { keyed, parked } = piece;
+        let Piece {
+            keyed,
+            parked,
+            hidden,
+        } = piece;
         match self {
-            Self::OneWay(Role::Source, mapping) => mapping.take_source(raw, keyed, parked, scratch),
+            Self::OneWay(Role::Source, mapping) => {
+                *hidden = mapping.take_source(raw, keyed, parked, scratch);
+            }
             Self::OneWay(Role::Target, mapping) => mapping.take_target(raw, keyed, scratch),
             Self::Shared(side, shared) => shared.map(side, raw, keyed, parked, scratch),
         }
@@ -87,6 +94,14 @@ impl Translation<'_> {
 }
 
 impl<'a> Translation<'a> {
+    /// The stack that mapping a record takes, where it is more than a thread has to spare; else 0.
+    fn stack_bytes(self) -> usize {
+        match self {
+            Self::OneWay(Role::Source, mapping) => mapping.stack_bytes(),
+            Self::OneWay(Role::Target, _) | Self::Shared(..) => 0,
+        }
+    }
+
     fn fields(self) -> &'a [usize] {
         match self {
             Self::OneWay(Role::Source, mapping) => mapping.source_fields(),
@@ -121,6 +136,8 @@ pub(crate) struct Reading<'a> {
 pub(crate) struct Piece {
     pub(crate) keyed: Keyed,
     pub(crate) parked: Vec<Parked>,
+    /// Records that the filter hides: unknown, but not parked.
+    pub(crate) hidden: u64,
 }
 
 impl Reading<'_> {
@@ -179,28 +196,34 @@ impl Reading<'_> {
         self.request(order, |request| snapshot.scan(request))
     }
 
-    fn map(&self, raw: &mut Batch, scratch: &mut Vec<u8>) -> Piece {
+    fn map(&self, raw: &mut Batch, scratch: &mut Vec<u8>) -> Result<Piece> {
         let mut piece = Piece {
             keyed: Keyed::new(self.translation.width()),
             parked: Vec::new(),
+            hidden: 0,
         };
-        self.translation.map(raw, &mut piece, scratch);
-        piece
+        let mut map = || self.translation.map(raw, &mut piece, scratch);
+        match self.translation.stack_bytes() {
+            0 => map(),
+            // One thread for all records of a batch: one for each would cost more than the expression.
+            bytes => on_stack(bytes, map)?,
+        }
+        Ok(piece)
     }
 
-    /// Reads everything and sorts it; parked records are passed to `park`.
+    /// Reads everything and sorts it; each piece is shown to `park` before.
     pub(crate) fn sort(
         &self,
         snapshot: &mut (dyn Snapshot + 'static),
-        park: &mut dyn FnMut(Vec<Parked>) -> Result<()>,
+        park: &mut dyn FnMut(&mut Piece) -> Result<()>,
     ) -> Result<Sorted> {
         let world = self.world;
         let width = self.translation.width();
         let folder = world.spool_folder.clone();
         let mut sorter = Sorter::new(folder, world.limits.sort_bytes_max, width);
         let mut pieces = self.pieces(snapshot, false);
-        while let Some(piece) = pieces.next()? {
-            let taken = park(piece.parked).and_then(|()| sorter.push(&piece.keyed));
+        while let Some(mut piece) = pieces.next()? {
+            let taken = park(&mut piece).and_then(|()| sorter.push(&piece.keyed));
             taken.map_err(|error| self.place(error))?;
         }
         sorter.finish().map_err(|error| self.place(error))
@@ -301,7 +324,7 @@ impl Pieces<'_> {
             return Ok(None);
         }
         let scanned = self.raw.len();
-        let piece = self.reading.map(&mut self.raw, &mut self.scratch);
+        let piece = self.reading.map(&mut self.raw, &mut self.scratch)?;
         self.reading.tick(scanned);
         Ok(Some(piece))
     }
@@ -315,8 +338,8 @@ pub(crate) struct Records<'s> {
 
 impl Stream for Records<'_> {
     fn next(&mut self) -> Result<Option<Keyed>> {
-        while let Some(piece) = self.pieces.next()? {
-            let parked = self.parking.park(piece.parked);
+        while let Some(mut piece) = self.pieces.next()? {
+            let parked = self.parking.park(&mut piece);
             parked.map_err(|error| self.pieces.reading.place(error))?;
             if !piece.keyed.is_empty() {
                 return Ok(Some(piece.keyed));

@@ -4,10 +4,15 @@
 //! `sync` and `diff` share stands here.
 
 use crate::spec::{Named, Place, Spec};
-use crate::{conflicts, diff, forget, history, run, status, sync, two_way};
+use crate::{
+    check, config, conflicts, diff, forget, history, init, parked, run, status, sync, two_way,
+    verify, world,
+};
 use clap::Parser;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::str::FromStr;
+use trueup_core::Result;
 use trueup_core::guard::Guard;
 use trueup_engine::Mode;
 
@@ -19,6 +24,7 @@ Examples:
   trueup sync csv:shop sqlite:shop.db --key customers=id --key orders=id
   trueup sync sqlite:shop.db postgres://app@db1/shop --dry-run
   trueup sync sqlite:shop.db postgres://app@db1/shop --collections orders --delete
+  trueup check sqlite:shop.db postgres://app@db1/shop
   trueup diff sqlite:shop.db#orders postgres://app@db1/shop#orders --json
   trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict newest --stamp changed
   trueup conflicts list --open
@@ -44,16 +50,26 @@ pub(crate) enum Command {
     Sync(sync::Args),
     /// Runs the links of a configuration file
     Run(run::Args),
+    /// Proves that the sides of a configured link agree; writes nothing
+    Verify(verify::Args),
     /// Compares; writes nothing
     Diff(diff::Args),
+    /// Says what a sync would need and promise; writes nothing
+    Check(check::Args),
+    /// Writes a configuration file for two places
+    Init(init::Args),
     /// Lists past runs and their certificates
     History(history::Args),
     /// Says how every link stands, and what needs a person
     Status(status::Args),
     /// Lists, shows and resolves the conflicts of two-way links
     Conflicts(conflicts::Args),
+    /// Lists, shows and tries again records that were put aside
+    Parked(parked::Args),
     /// Forgets a two-way link that is no longer used
     Forget(forget::Args),
+    /// Prints the JSON Schema of configuration files, for editors
+    Schema,
 }
 
 impl Command {
@@ -62,11 +78,14 @@ impl Command {
         match self {
             Self::Sync(args) => args.json,
             Self::Run(args) => args.json,
+            Self::Verify(args) => args.json,
             Self::Diff(args) => args.json,
+            Self::Check(args) => args.json,
             Self::History(args) => args.json,
             Self::Status(args) => args.json,
             Self::Conflicts(args) => args.json(),
-            Self::Forget(_) => false,
+            Self::Parked(args) => args.json(),
+            Self::Init(_) | Self::Forget(_) | Self::Schema => false,
         }
     }
 }
@@ -121,6 +140,31 @@ fn without_passwords(mut complaint: String, arguments: &[OsString]) -> String {
     complaint
 }
 
+/// Which state file.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StateFile {
+    /// Where runs, positions and history are kept [default: $XDG_STATE_HOME/trueup/state.db]
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+
+    /// The state file that this configuration file names
+    #[arg(long, value_name = "FILE", conflicts_with = "state")]
+    config: Option<PathBuf>,
+}
+
+impl StateFile {
+    /// Returns the file that was named, by itself or by a configuration.
+    ///
+    /// # Errors
+    /// `Config` when the configuration cannot be read or names no state.
+    pub(crate) fn path(&self) -> Result<Option<PathBuf>> {
+        match &self.config {
+            Some(config) => config::read_state(config, &world::variable).map(Some),
+            None => Ok(self.state.clone()),
+        }
+    }
+}
+
 /// The two sides, and which collections of them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sides {
@@ -137,6 +181,10 @@ pub(crate) struct Sides {
     /// Collection `c` has the key `f,g`; may be repeated; `f,g` suffices for a single collection
     #[arg(long = "key", value_name = "c=f,g")]
     pub(crate) keys: Vec<KeyRule>,
+
+    /// Of collection `c`, only the source's records for which this CEL expression holds; may be repeated; the expression suffices for a single collection
+    #[arg(long = "where", value_name = "c=CEL")]
+    pub(crate) filters: Vec<FilterRule>,
 }
 
 impl Sides {
@@ -159,6 +207,7 @@ impl Sides {
             collections: self.collections.iter().map(named).collect(),
             exclude: Vec::new(),
             keys: self.keys.clone(),
+            filters: self.filters.clone(),
             two_way,
             mode,
             guard,
@@ -220,6 +269,40 @@ impl FromStr for KeyRule {
             fields,
         })
     }
+}
+
+/// `collection=expression`, or `expression`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FilterRule {
+    /// The source's name for the collection; `None` means the only one there is.
+    pub(crate) collection: Option<String>,
+    /// The expression.
+    pub(crate) text: String,
+}
+
+impl FromStr for FilterRule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (collection, text) = match text.split_once('=') {
+            Some((collection, rest)) if is_name(collection) && !rest.starts_with('=') => {
+                (Some(collection), rest)
+            }
+            _ => (None, text),
+        };
+        if collection == Some("") || text.trim().is_empty() {
+            return Err("write collection=expression, for example orders=qty > 0".to_owned());
+        }
+        Ok(Self {
+            collection: collection.map(str::to_owned),
+            text: text.to_owned(),
+        })
+    }
+}
+
+/// Tells a name before an equals sign from the beginning of an expression with one in it.
+fn is_name(text: &str) -> bool {
+    !text.contains(|ch: char| "\"'()[]{}<>!&|?:+*%,".contains(ch))
 }
 
 /// How many deletes the guard lets pass: a share of the target's records, or a number.

@@ -10,10 +10,12 @@ mod keys;
 mod link;
 mod mask;
 mod mistake;
+mod schema;
 mod topology;
 mod variable;
 
 pub(crate) use mistake::nearest;
+pub(crate) use schema::schema;
 pub(crate) use variable::Lookup;
 
 use crate::spec::{Place, Spec};
@@ -32,6 +34,10 @@ const BYTES_MAX: u64 = 1 << 20;
 
 /// What a file says.
 #[derive(Clone, Debug)]
+#[allow(
+    dead_code,
+    reason = "the endpoints are for commands that look at each by itself"
+)]
 pub(crate) struct Config {
     /// The file.
     pub(crate) path: PathBuf,
@@ -54,6 +60,10 @@ pub(crate) struct Endpoint {
 
 /// A link that has a name.
 #[derive(Clone, Debug)]
+#[allow(
+    dead_code,
+    reason = "the endpoints' names are for commands that speak of them"
+)]
 pub(crate) struct Link {
     /// Its name in the file.
     pub(crate) name: String,
@@ -103,12 +113,7 @@ pub(crate) fn read_state(path: &Path, env: &Lookup<'_>) -> Result<PathBuf> {
     let mut mistakes = Mistakes::default();
     let document = document(&text, &mut mistakes);
     // Mistakes in other keys are not what was asked for.
-    let table = document::check(
-        document.get_ref(),
-        0..0,
-        &keys::FILE,
-        &mut Mistakes::default(),
-    );
+    let table = document::file(document.get_ref(), &mut Mistakes::default());
     let state = state(&table, &text, folder(path), env, &mut mistakes);
     if !mistakes.is_empty() {
         return Err(mistakes.error(path, &text));
@@ -127,7 +132,7 @@ fn parse(text: &str, path: &Path, env: &Lookup<'_>) -> Result<Config> {
         // What was recovered from a text that does not read would lead to mistakes that are none.
         return Err(mistakes.error(path, text));
     }
-    let file = document::check(document.get_ref(), 0..0, &keys::FILE, &mut mistakes);
+    let file = document::file(document.get_ref(), &mut mistakes);
     let reader = Reader {
         text,
         folder: folder(path),

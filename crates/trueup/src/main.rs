@@ -4,6 +4,7 @@
 //! nothing about data: that is the engine's business.
 
 mod args;
+mod check;
 mod config;
 mod conflict;
 mod conflicts;
@@ -11,8 +12,10 @@ mod diff;
 mod failpoint;
 mod forget;
 mod history;
+mod init;
 mod link;
 mod output;
+mod parked;
 mod progress;
 mod record;
 mod registry;
@@ -21,6 +24,7 @@ mod spec;
 mod status;
 mod sync;
 mod two_way;
+mod verify;
 mod world;
 
 use args::{Command, Parsed};
@@ -56,10 +60,15 @@ fn carry_out(command: &Command) -> Result<u8> {
     match command {
         Command::Sync(args) => sync::sync(args),
         Command::Run(args) => run::run(args),
+        Command::Verify(args) => verify::verify(args),
+        Command::Schema => output::schema(&config::schema()).map(|()| 0),
         Command::Diff(args) => diff::diff(args),
+        Command::Check(args) => check::check(args),
+        Command::Init(args) => init::init(args),
         Command::History(args) => history::history(args),
         Command::Status(args) => status::status(args),
         Command::Conflicts(args) => conflicts::conflicts(args),
+        Command::Parked(args) => parked::parked(args),
         Command::Forget(args) => forget::forget(args),
     }
 }

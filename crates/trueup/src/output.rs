@@ -7,17 +7,21 @@
 mod escape;
 mod json;
 mod reports;
+mod sink;
 mod text;
 
 pub(crate) use reports::ReportList;
+pub(crate) use sink::Sink;
 
 use crate::conflict::Conflict;
 use crate::status::Standing;
 use std::error::Error as _;
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use trueup_core::{Error, Kind, Result};
-use trueup_engine::state::PastRun;
-use trueup_engine::{Certificate, Report};
+use trueup_engine::check::CheckReport;
+use trueup_engine::state::{ParkedRecord, PastRun};
+use trueup_engine::{Certificate, Found, Report, Shape};
 
 /// How much of a plan is gathered before it is written.
 const PLAN_BYTES: usize = 64 << 10;
@@ -33,6 +37,11 @@ pub(crate) fn synced(report: &Report, two_way: bool, as_json: bool) -> Result<()
     }
 }
 
+/// Prints what a sync did whose records went to standard output.
+pub(crate) fn synced_aside(report: &Report) {
+    stderr(&text::synced(report, false));
+}
+
 /// Prints what a compare found.
 pub(crate) fn compared(report: &Report, as_json: bool) -> Result<()> {
     if as_json {
@@ -40,6 +49,67 @@ pub(crate) fn compared(report: &Report, as_json: bool) -> Result<()> {
     } else {
         stdout(&text::compared(report))
     }
+}
+
+/// Prints what a compare found to standard error: standard output is taken by the differences themselves.
+pub(crate) fn compared_aside(report: &Report, as_json: bool) -> Result<()> {
+    stderr(&if as_json {
+        json::report(report, None)?
+    } else {
+        text::compared(report)
+    });
+    Ok(())
+}
+
+/// Prints what a plan in a file holds.
+pub(crate) fn plan_written(report: &Report, path: &Path, as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::report(report, None)?)
+    } else {
+        stdout(&text::selected::plan_written(report, path))
+    }
+}
+
+/// Prints the parked records of all links.
+pub(crate) fn parked_list(records: &[ParkedRecord], as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::parked::list(records)?)
+    } else {
+        stdout(&text::parked::list(records))
+    }
+}
+
+/// Prints some parked records, each in full.
+pub(crate) fn parked_shown(records: &[ParkedRecord], as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::parked::list(records)?)
+    } else {
+        stdout(&text::parked::show(records))
+    }
+}
+
+/// Spells the first line of a list of differences.
+pub(crate) fn diff_header(link: &str, shapes: &[Shape]) -> Result<String> {
+    json::diff::header(link, shapes)
+}
+
+/// Spells one difference.
+pub(crate) fn diff_line(shape: &Shape, found: &Found<'_>, values: bool) -> Result<String> {
+    json::diff::difference(shape, found, values)
+}
+
+/// Prints what a verification by itself found.
+pub(crate) fn verified(report: &Report, as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::report(report, None)?)
+    } else {
+        stdout(&text::verified(report))
+    }
+}
+
+/// Prints the schema of configuration files.
+pub(crate) fn schema(schema: &serde_json::Value) -> Result<()> {
+    stdout(&format!("{schema:#}\n"))
 }
 
 /// Prints what a dry run found. For people the plan is out already: standard output stays the plan and nothing else.
@@ -83,6 +153,25 @@ pub(crate) fn conflict(conflict: &Conflict, as_json: bool) -> Result<()> {
 /// Prints that a person's answer was recorded.
 pub(crate) fn answered(conflict: &Conflict) -> Result<()> {
     stdout(&text::conflicts::answered(conflict))
+}
+
+/// Prints what a check found.
+pub(crate) fn checked(report: &CheckReport, as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::check::link(report, None)?)
+    } else {
+        stdout(&text::check::link(report))
+    }
+}
+
+/// Prints what was written, and what to do next.
+pub(crate) fn initialised(text: &str) -> Result<()> {
+    stdout(&escape::lines(text))
+}
+
+/// Shows a question, and stays on its line.
+pub(crate) fn prompt(text: &str) {
+    stderr(&escape::lines(text));
 }
 
 /// Prints how links stand.

@@ -6,10 +6,11 @@
 use crate::config::{self, Config};
 use crate::link;
 use crate::output::{self, PlanReport, ReportList};
+use crate::registry::Address;
 use crate::sync::Asked;
 use crate::world::{self, Machine};
 use std::path::{Path, PathBuf};
-use trueup_core::{Kind, Result};
+use trueup_core::{Error, Kind, Result};
 use trueup_engine::Report;
 use trueup_engine::run::exit_code;
 use trueup_engine::state::Store;
@@ -20,8 +21,8 @@ Examples:
   trueup run orders customers
   trueup run /etc/trueup/shop.toml --dry-run
 
-CONFIG is a file, or ends in .toml; without it, ./trueup.toml. Without LINK, all links of the file run, in
-its order. A link that fails does not stop the next; the exit code is the highest of all.
+CONFIG is a file, or ends in .toml; without it, ./trueup.toml. Without LINK, all links run, in the
+order of the file. A link that fails does not stop the next; the exit code is the highest of all.
 
 --state goes before the file's own state.";
 
@@ -95,7 +96,12 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
 }
 
 /// The links that are meant, in the order of the file, or as they were named; each once.
-fn chosen<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a config::Link>> {
+pub(crate) fn chosen<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a config::Link>> {
+    if names.is_empty() && config.links.is_empty() {
+        let file = config.path.display();
+        return Err(Error::config(format!("there is no link in file={file}"))
+            .hint("write one: [link.NAME] with source and target"));
+    }
     if names.is_empty() {
         return Ok(config.links.iter().collect());
     }
@@ -154,6 +160,12 @@ impl Running<'_> {
 
     fn carry_out(&mut self, link: &config::Link) -> Result<(Report, Option<Option<String>>)> {
         let mut spec = link.spec.clone();
+        if Address::is_standard(&spec.target.address) {
+            return Err(
+                Error::config("a configured link cannot write to standard output")
+                    .hint("its reports go there; use trueup sync"),
+            );
+        }
         spec.mode.verify &= !self.args.no_verify;
         spec.mode.lift_guard = self.args.yes;
         let mut opened = link::open(&spec, &self.asked.machine.context())?;

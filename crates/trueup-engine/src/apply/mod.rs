@@ -91,7 +91,7 @@ impl<'a> Applier<'a> {
         let mut written: Vec<Written> = compared.iter().map(|_| Written::default()).collect();
         for one in compared.iter() {
             self.continuity(&one.plan.target, notes)?;
-            if let Some(design) = &one.collection.create {
+            if let Some(design) = &one.plan.create {
                 self.writer
                     .create(design)
                     .map_err(|error| error.at("target"))?;
@@ -207,7 +207,9 @@ impl<'a> Applier<'a> {
             }
             self.flush(collection, &mut batch, true, total, done)
         })?;
-        one.parked.extend(parking.into_inner());
+        let (parked, hidden) = parking.into_inner();
+        one.parked.extend(parked);
+        one.hidden += hidden;
         Ok(())
     }
 

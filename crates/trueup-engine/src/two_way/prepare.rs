@@ -99,7 +99,7 @@ fn endpoint(link: &mut Link, side: Side) -> &mut dyn Endpoint {
     }
 }
 
-fn refuse_ends(link: &Link, user: &Sides<Side>) -> Result<()> {
+pub(super) fn refuse_ends(link: &Link, user: &Sides<Side>) -> Result<()> {
     let about = Sides::new(link.source.about(), link.target.about());
     if about.source.identity == about.target.identity {
         return Err(Error::config("source and target are the same endpoint")
@@ -124,7 +124,7 @@ fn refuse_ends(link: &Link, user: &Sides<Side>) -> Result<()> {
 }
 
 /// The collections with their names in canonical order: those that were named, else all that either side has.
-fn specs(link: &mut Link, user: &Sides<Side>) -> Result<Vec<CollectionSpec>> {
+pub(super) fn specs(link: &mut Link, user: &Sides<Side>) -> Result<Vec<CollectionSpec>> {
     let turned = user.source == Side::Target;
     if !link.collections.is_empty() {
         let specs = link.collections.iter();
@@ -150,15 +150,10 @@ fn specs(link: &mut Link, user: &Sides<Side>) -> Result<Vec<CollectionSpec>> {
         return Err(Error::config("neither side has a collection")
             .hint("check the addresses; name a collection with --collections"));
     }
-    let plain = |name: String| CollectionSpec {
-        source: name.clone(),
-        target: name,
-        ..CollectionSpec::default()
-    };
-    Ok(names.into_iter().map(plain).collect())
+    Ok(names.into_iter().map(CollectionSpec::plain).collect())
 }
 
-fn in_order(spec: &CollectionSpec, turned: bool) -> Result<CollectionSpec> {
+pub(super) fn in_order(spec: &CollectionSpec, turned: bool) -> Result<CollectionSpec> {
     let rules = &spec.rules;
     if !turned {
         return Ok(spec.clone());
@@ -184,7 +179,7 @@ fn in_order(spec: &CollectionSpec, turned: bool) -> Result<CollectionSpec> {
 }
 
 /// A rule for a collection that the link does not have is a typing mistake.
-fn refuse_strangers(two_way: &TwoWay, specs: &[CollectionSpec]) -> Result<()> {
+pub(super) fn refuse_strangers(two_way: &TwoWay, specs: &[CollectionSpec]) -> Result<()> {
     let rules = two_way.rules.iter().map(|rule| &rule.collection);
     let deletes = two_way.on_delete.iter().map(|(collection, _)| collection);
     let stamps = two_way.stamps.iter().map(|(collection, _)| collection);
@@ -205,12 +200,39 @@ fn refuse_strangers(two_way: &TwoWay, specs: &[CollectionSpec]) -> Result<()> {
     }
 }
 
-fn prepare_one(
+/// An expression has no way back: nobody can say which fields of the source make the value that the target got.
+fn refuse_expressions(spec: &CollectionSpec, user: &Sides<Side>) -> Result<()> {
+    let collection = match user.source {
+        Side::Source => &spec.source,
+        Side::Target => &spec.target,
+    };
+    let refused = |what: &str, hint: &str| {
+        let at = format!("collection={collection}");
+        let error = Error::config(format!("{what}, and the link goes both ways"));
+        Err(error.hint(hint).at(at))
+    };
+    if let Some((field, _)) = spec.computed.first() {
+        return refused(
+            &format!("field={field} is computed by an expression"),
+            "what is computed has no way back; leave the field out, or run the link in one direction",
+        );
+    }
+    if spec.filter.is_some() {
+        return refused(
+            "only a part of the records is to take part",
+            "a record that leaves the part would have to leave both sides; run the link in one direction",
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn prepare_one(
     link: &mut Link,
     two_way: &TwoWay,
     spec: &CollectionSpec,
     user: &Sides<Side>,
 ) -> Result<Joint> {
+    refuse_expressions(spec, user)?;
     let (schema, create) = shapes(link, spec, user)?;
     let shared = Shared::build(&schema.source, &schema.target, &spec.rules)?;
     let collection = Sides::by(|side| schema[user[side]].collection.clone());
@@ -322,7 +344,7 @@ fn design(
     spec: &CollectionSpec,
     user: &Sides<Side>,
 ) -> Result<Design> {
-    let wanted = connect::wanted(other, spec)?;
+    let wanted = connect::wanted(other, &spec.rules, &spec.target)?;
     let design = endpoint(link, side).design(&wanted);
     design.map_err(|error| error.at(user[side].name()))
 }

@@ -3,7 +3,7 @@
 //! Invariant: what [`Table`] gives out has the kind that the key's description asks for. What does not is reported once,
 //! here, and is absent afterwards; so that one walk finds all mistakes, and none twice.
 
-use super::keys::{Key, Kind, Section};
+use super::keys::{self, Key, Kind, Section};
 use super::mistake::Mistakes;
 use crate::args::DeletesMax;
 use std::ops::Range;
@@ -38,21 +38,28 @@ pub(super) enum Entry<'a> {
 }
 
 /// A table that was checked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Table<'a> {
     entries: &'a DeTable<'a>,
     section: &'static Section,
-    /// The key it belongs to, or itself where it has none.
-    pub(super) span: Range<usize>,
 }
 
-/// Checks `entries` against `section`, everything in it included.
-pub(super) fn check<'a>(
-    entries: &'a DeTable<'a>,
+/// Checks the whole file, and gives it out.
+pub(super) fn file<'a>(entries: &'a DeTable<'a>, mistakes: &mut Mistakes) -> Table<'a> {
+    check(entries, 0..0, &keys::FILE, mistakes);
+    Table {
+        entries,
+        section: &keys::FILE,
+    }
+}
+
+/// Checks `entries` against `section`, everything in it included. `span` is the place for what is missing.
+fn check(
+    entries: &DeTable<'_>,
     span: Range<usize>,
     section: &'static Section,
     mistakes: &mut Mistakes,
-) -> Table<'a> {
+) {
     let mut known = entries.iter().collect::<Vec<_>>();
     known.sort_by_key(|(name, _)| name.span().start);
     for (name, value) in known {
@@ -71,11 +78,6 @@ pub(super) fn check<'a>(
             let what = format!("{} needs {}", section.name, key.name);
             mistakes.add_with_help(span.clone(), what, key.about);
         }
-    }
-    Table {
-        entries,
-        section,
-        span,
     }
 }
 
@@ -99,11 +101,9 @@ fn check_value(kind: Kind, value: &Value<'_>, name: Range<usize>, mistakes: &mut
             true
         }
         (Kind::Entries(section), DeValue::Array(list)) => {
-            for value in list.iter() {
+            for value in list {
                 match value.get_ref() {
-                    DeValue::Table(entries) => {
-                        drop(check(entries, value.span(), section, mistakes))
-                    }
+                    DeValue::Table(entries) => check(entries, value.span(), section, mistakes),
                     _ if is_text(value) => {}
                     _ => mistakes.add(value.span(), "write a name, or a table"),
                 }
@@ -129,7 +129,12 @@ fn check_value(kind: Kind, value: &Value<'_>, name: Range<usize>, mistakes: &mut
         _ => is_of(kind, value),
     };
     if !fits {
-        mistakes.add(value.span(), wanted(kind));
+        let empty = matches!(value.get_ref(), DeValue::String(text) if text.is_empty());
+        let what = match empty {
+            true => "there is nothing in this text".to_owned(),
+            false => wanted(kind),
+        };
+        mistakes.add(value.span(), what);
     }
 }
 
@@ -142,7 +147,7 @@ fn check_tables(section: &'static Section, tables: &DeTable<'_>, mistakes: &mut 
             );
         }
         match value.get_ref() {
-            DeValue::Table(entries) => drop(check(entries, name.span(), section, mistakes)),
+            DeValue::Table(entries) => check(entries, name.span(), section, mistakes),
             _ => mistakes.add(value.span(), format!("{} is a table", section.name)),
         }
     }
@@ -301,24 +306,22 @@ impl<'a> Table<'a> {
     }
 
     /// Returns a table.
-    pub(super) fn table(&self, name: &str) -> Option<Table<'a>> {
+    pub(super) fn table(&self, name: &str) -> Option<Self> {
         let Kind::Table(section) = self.key(name)?.kind else {
             return None;
         };
-        self.table_of(section, self.value(name)?, self.place(name)?)
+        Self::of(section, self.value(name)?)
     }
 
     /// Returns the tables of a key with their names, in the order of the file.
-    pub(super) fn tables(&self, name: &str) -> Vec<(Text<'a>, Table<'a>)> {
+    pub(super) fn tables(&self, name: &str) -> Vec<(Text<'a>, Self)> {
         let kind = self.key(name).map(|key| key.kind);
         let value = self.value(name).map(toml::Spanned::get_ref);
         let (Some(Kind::Tables(section)), Some(DeValue::Table(tables))) = (kind, value) else {
             return Vec::new();
         };
         let table = |(name, value): (&'a toml::Spanned<_>, &'a Value<'a>)| {
-            let name = key_text(name);
-            let table = self.table_of(section, value, name.span.clone())?;
-            Some((name, table))
+            Some((key_text(name), Self::of(section, value)?))
         };
         let mut tables: Vec<_> = tables.iter().filter_map(table).collect();
         tables.sort_by_key(|(name, _)| name.span.start);
@@ -334,25 +337,14 @@ impl<'a> Table<'a> {
         };
         let entry = |value: &'a Value<'a>| match text(value) {
             Some(text) => Some(Entry::Text(text)),
-            None => self
-                .table_of(section, value, value.span())
-                .map(Entry::Table),
+            None => Self::of(section, value).map(Entry::Table),
         };
         list.iter().filter_map(entry).collect()
     }
 
-    fn table_of(
-        &self,
-        section: &'static Section,
-        value: &'a Value<'a>,
-        span: Range<usize>,
-    ) -> Option<Table<'a>> {
+    fn of(section: &'static Section, value: &'a Value<'a>) -> Option<Self> {
         match value.get_ref() {
-            DeValue::Table(entries) => Some(Table {
-                entries,
-                section,
-                span,
-            }),
+            DeValue::Table(entries) => Some(Self { entries, section }),
             _ => None,
         }
     }

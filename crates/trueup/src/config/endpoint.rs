@@ -151,7 +151,10 @@ fn password(text: &Text<'_>, reader: &Reader<'_>, mistakes: &mut Mistakes) -> Op
         return match secret_file(&reader.folder.join(path)) {
             Ok(secret) => Some(secret),
             Err(error) => {
-                let what = format!("the password's file cannot be read: {}", error.kind());
+                let what = match error.kind() {
+                    io::ErrorKind::NotFound => "there is no such file".to_owned(),
+                    kind => format!("the password's file cannot be read: {kind}"),
+                };
                 mistakes.add(text.span.clone(), what);
                 None
             }

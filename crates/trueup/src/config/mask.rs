@@ -5,6 +5,7 @@
 //! where the password is (`env:`, `file:`, `${NAME}`). It hides too much rather than too little: outside the tables of
 //! links, every value but an address and a path is a secret.
 
+use std::iter;
 use std::ops::Range;
 
 /// Stands for a secret.
@@ -49,7 +50,7 @@ impl Masked {
 }
 
 /// The last border of a character that is not after `at`.
-fn floor(text: &str, at: usize) -> usize {
+pub(super) fn floor(text: &str, at: usize) -> usize {
     let mut at = at.min(text.len());
     while !text.is_char_boundary(at) {
         at -= 1;
@@ -115,11 +116,11 @@ impl Place {
     /// Finds the secrets of a line, but for those in addresses.
     fn secrets(&mut self, line: &str) -> Vec<Range<usize>> {
         if let Some(end) = self.inside {
-            let Some(at) = line.find(end) else {
-                return vec![0..line.len()];
-            };
-            self.inside = None;
-            return vec![0..line.len().min(at + end.len())];
+            if line.contains(end) {
+                self.inside = None;
+            }
+            // What follows the end on the same line is hidden too.
+            return iter::once(0..line.len()).collect();
         }
         let trimmed = line.trim_start();
         let indent = line.len() - trimmed.len();
@@ -141,6 +142,8 @@ impl Place {
             any = true;
             if self.is_secret(pair.key) {
                 found.push(self.value(line, pair.value));
+            } else if !self.link {
+                found.extend(after_scheme(line, pair.value));
             }
         }
         // What continues a value, or is none, or a comment.
@@ -191,11 +194,11 @@ impl Place {
                 return start + 1..end;
             }
         }
-        match value.starts_with('{') {
-            // What is in it is looked at by itself.
-            true => 0..0,
-            false => start..line.len(),
+        // What is in a table is looked at by itself.
+        if value.starts_with('{') || says_where(value) {
+            return 0..0;
         }
+        start..line.len()
     }
 }
 
@@ -259,28 +262,45 @@ impl<'a> Iterator for Pairs<'a> {
     }
 }
 
-/// Finds the passwords in the addresses of a line.
-fn in_addresses(line: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    for (at, _) in line.match_indices("://") {
-        let start = at + 3;
-        let rest = &line[start..];
-        let password = match rest.rfind('@') {
-            Some(end) => rest[..end]
-                .find(':')
-                .map(|colon| start + colon + 1..start + end),
-            None => {
-                let end = rest.find(['/', '?', '"', '\'', ' ']).unwrap_or(rest.len());
-                let port = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-                rest[..end]
-                    .rfind(':')
-                    .filter(|&colon| !port(&rest[colon + 1..end]))
-                    .map(|colon| start + colon + 1..line.len())
-            }
-        };
-        found.extend(password.filter(|range| !is_variable(&line[range.start..])));
+/// Finds what could be a password in an address of a line: all from the first colon that begins no host, to the last `@`.
+fn in_addresses(line: &str) -> Option<Range<usize>> {
+    let end = line.rfind('@')?;
+    let mut colons = line[..end].match_indices(':').map(|(at, _)| at + 1);
+    let colon = colons.find(|&at| !line[at..].starts_with("//"));
+    let start = colon.or_else(|| after_name(line, end))?;
+    (!is_variable(&line[start..])).then_some(start..end)
+}
+
+/// Where a user's name is over, in an address whose colon is missing: after the first sign that belongs to none.
+fn after_name(line: &str, end: usize) -> Option<usize> {
+    let start = line[..end].find("//")? + "//".len();
+    let plain = |ch: char| ch.is_ascii_alphanumeric() || "-_.%~+${}".contains(ch);
+    line[start..end].find(|ch| !plain(ch)).map(|at| start + at)
+}
+
+/// Finds what could be a password in an address whose `@` is missing: all after a colon that is neither the scheme's nor
+/// begins a port, a variable's default, or the place of a secret.
+fn after_scheme(line: &str, at: usize) -> Option<Range<usize>> {
+    if line.contains('@') {
+        return None;
     }
-    found
+    let value = line[at..].trim_start_matches([' ', '\t', '"', '\'']);
+    let at = line.len() - value.len();
+    let scheme = value
+        .find(|ch: char| !ch.is_ascii_alphanumeric())
+        .filter(|&end| value[end..].starts_with(':'));
+    let mut colons = value.match_indices(':').map(|(colon, _)| colon);
+    let start = colons.find(|&colon| {
+        let rest = &value[colon + 1..];
+        let end = rest.find(['/', '?', '"', '\'', ' ']).unwrap_or(rest.len());
+        let port = rest[..end].bytes().all(|b| b.is_ascii_digit());
+        let before = &value[..colon];
+        let says = ["=env", "=file"].iter().any(|end| before.ends_with(end));
+        let replaced = before.starts_with("${") && before.ends_with('}');
+        !(Some(colon) == scheme || port || says || replaced || rest.starts_with('-'))
+    });
+    let start = at + start? + 1;
+    (!is_variable(&line[start..])).then_some(start..line.len())
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 use super::*;
+use crate::args::Sides;
 use std::path::Path;
+use trueup_core::guard::Guard;
+use trueup_engine::Mode;
 
 /// A folder `in` with the given CSV files, each with the fields `id` and `name`.
 fn folder(files: &[&str]) -> tempfile::TempDir {
@@ -26,6 +29,7 @@ fn show(root: &Path, source: &str, target: &str, collections: &str, keys: &str) 
             .split_whitespace()
             .map(|rule| rule.parse().unwrap())
             .collect(),
+        filters: Vec::new(),
     };
     let mode = Mode {
         write: false,
@@ -34,7 +38,8 @@ fn show(root: &Path, source: &str, target: &str, collections: &str, keys: &str) 
         verify: false,
         lift_guard: false,
     };
-    match open(&sides, None, mode, Guard::default(), &Context::empty()) {
+    let spec = sides.spec(None, mode, Guard::default(), 1);
+    match open(&spec, &Context::empty()) {
         Ok(link) => {
             let spec = |spec: &CollectionSpec| {
                 let key = spec.rules.key.join("+");
@@ -135,6 +140,62 @@ fn a_source_with_one_collection_needs_no_name() {
             show(root.path(), "in", target, "", keys),
             expected,
             "{target} {keys}"
+        );
+    }
+}
+
+#[test]
+fn a_filter_finds_its_collection() {
+    let root = folder(&["a", "b"]);
+    let filtered = |collections: &[&str], filters: &[&str]| {
+        let mut collections: Vec<CollectionSpec> = collections
+            .iter()
+            .map(|name| plain((*name).to_owned()))
+            .collect();
+        let rules: Vec<FilterRule> = filters.iter().map(|one| one.parse().unwrap()).collect();
+        let address = Address::parse(&format!("csv:{}/in", root.path().display())).unwrap();
+        let mut source = address
+            .connect("source", &Vec::new(), Context::empty())
+            .unwrap();
+        match filter(&mut collections, &rules, source.as_mut()) {
+            Ok(()) => {
+                let shown = collections.iter().map(|one| {
+                    format!(
+                        "{}({})",
+                        one.source,
+                        one.filter.as_deref().unwrap_or_default()
+                    )
+                });
+                shown.collect::<Vec<_>>().join(" ")
+            }
+            Err(error) => error.message().to_owned(),
+        }
+    };
+    for (collections, filters, expected) in [
+        (&["a"][..], &["id > 1"][..], "a(id > 1)"),
+        (&["a", "b"], &["b=id > 1"], "a() b(id > 1)"),
+        (&[], &["b=id > 1", "a=id < 5"], "a(id < 5) b(id > 1)"),
+        (&[], &[], ""),
+        (
+            &[],
+            &["id > 1"],
+            "--where does not say to which collection it belongs",
+        ),
+        (
+            &["a"],
+            &["c=id > 1"],
+            "--where names the collection c, which takes no part",
+        ),
+        (
+            &["a"],
+            &["id > 1", "a=id > 2"],
+            "--where names the collection a twice",
+        ),
+    ] {
+        assert_eq!(
+            filtered(collections, filters),
+            expected,
+            "{collections:?} {filters:?}"
         );
     }
 }

@@ -3,7 +3,10 @@
 //! The text is stable, so that it can be compared in tests and quoted in documents. Every name in it was escaped.
 
 pub(super) mod certificate;
+pub(super) mod check;
 pub(super) mod conflicts;
+pub(super) mod parked;
+pub(super) mod selected;
 pub(super) mod status;
 
 use super::escape;
@@ -29,6 +32,7 @@ pub(super) fn synced(report: &Report, two_way: bool) -> String {
     }
     conflicts(report, &mut out);
     parked(report, &mut out);
+    selected::write(report, &mut out);
     notes(report, !two_way, &mut out);
     if let Some(proof) = &report.certificate {
         out.push('\n');
@@ -110,9 +114,21 @@ fn write_both_ways(report: &Report, out: &mut String) {
 /// What a compare found.
 pub(super) fn compared(report: &Report) -> String {
     let mut out = String::new();
-    let rows: Vec<Vec<String>> = report
-        .collections
-        .iter()
+    table(&compared_rows(report), &[], &mut out);
+    parked(report, &mut out);
+    notes(report, false, &mut out);
+    let word = if report.exit_code() == 0 {
+        "equal"
+    } else {
+        "different"
+    };
+    say(&mut out, format_args!("{word}"));
+    out
+}
+
+fn compared_rows(report: &Report) -> Vec<Vec<String>> {
+    let collections = report.collections.iter();
+    collections
         .map(|one| {
             vec![
                 name(&one.source, &one.target),
@@ -122,16 +138,26 @@ pub(super) fn compared(report: &Report) -> String {
                 format!("={}", one.unchanged),
             ]
         })
-        .collect();
-    table(&rows, &[], &mut out);
+        .collect()
+}
+
+/// What a verification by itself found. The counts stand in the certificate.
+pub(super) fn verified(report: &Report) -> String {
+    let mut out = String::new();
+    if let Some(proof) = &report.certificate {
+        certificate::write(proof, &mut out);
+    }
+    let open = report.open_conflicts();
+    if open > 0 {
+        let conflicts = if open == 1 { "conflict" } else { "conflicts" };
+        say(
+            &mut out,
+            format_args!("\n{open} open {conflicts} left out: trueup conflicts list --open"),
+        );
+    }
     parked(report, &mut out);
-    notes(report, false, &mut out);
-    let word = if report.exit_code() == 0 {
-        "equal"
-    } else {
-        "different"
-    };
-    say(&mut out, format_args!("{word}"));
+    let word = if report.equal { "equal" } else { "different" };
+    say(&mut out, format_args!("\n{word}"));
     out
 }
 
@@ -213,9 +239,11 @@ fn outcome(past: &PastRun) -> &'static str {
 fn verdict(report: &Report) -> &'static str {
     match report.exit_code() {
         0 if report.certificate.is_some() => "equal",
+        0 if report.stayed() > 0 => "nothing is parked any more; other differences were left",
         0 => "written, not verified",
         5 => "verification failed",
         _ => match (report.open_conflicts(), report.parked()) {
+            (0, 0) if report.stayed() > 0 => "differences were left",
             (0, 0) => "different",
             (0, _) => "parked records remain",
             (_, 0) => "open conflicts remain",

@@ -90,7 +90,7 @@ fn normal(text: &str) -> String {
 }
 
 /// Copies the example's CSV files into the folder.
-fn shop(folder: &Path) {
+pub(crate) fn shop(folder: &Path) {
     let example = support::root().join("examples/quickstart/shop");
     fs::create_dir(folder.join("shop")).expect("the test's folder can be written");
     for name in ["customers.csv", "orders.csv"] {
@@ -111,7 +111,11 @@ fn help_is_the_manual() {
     for (name, arguments) in [
         ("help", &["--help"][..]),
         ("help-sync", &["sync", "--help"]),
+        ("help-run", &["run", "--help"]),
+        ("help-verify", &["verify", "--help"]),
         ("help-diff", &["diff", "--help"]),
+        ("help-check", &["check", "--help"]),
+        ("help-init", &["init", "--help"]),
         ("help-history", &["history", "--help"]),
         ("help-status", &["status", "--help"]),
         ("help-conflicts", &["conflicts", "--help"]),
@@ -121,6 +125,10 @@ fn help_is_the_manual() {
             "help-conflicts-resolve",
             &["conflicts", "resolve", "--help"],
         ),
+        ("help-parked", &["parked", "--help"]),
+        ("help-parked-list", &["parked", "list", "--help"]),
+        ("help-parked-show", &["parked", "show", "--help"]),
+        ("help-parked-retry", &["parked", "retry", "--help"]),
         ("help-forget", &["forget", "--help"]),
         ("usage-nothing", &[]),
         ("usage-unknown-flag", &["sync", "a", "b", "--dryrun"]),

@@ -6,13 +6,21 @@
 
 mod bench;
 mod changes;
+mod check;
 mod cli;
+mod config;
 mod conflicts;
 mod docs_commands;
 mod faults;
+mod files;
+mod filters;
+mod init;
 mod kills;
+mod lattice;
 mod memory;
 mod nycflights;
+mod parked;
+mod plans;
 mod secrets;
 mod stopped;
 mod support;
