@@ -257,13 +257,14 @@ pub(crate) fn wanted(source: &Schema, rules: &Rules, target: &str) -> Result<Sch
     } else {
         rules.key.iter().map(|name| renamed(name)).collect()
     };
-    if named.is_empty() {
+    let named = if rules.bag { Vec::new() } else { named };
+    if named.is_empty() && !rules.bag {
         let name = &source.collection;
         return Err(Error::config(format!(
             "collection={name}: no key: the source declares none"
         ))
         .hint(format!(
-            "name the fields that identify a record: --key {name}=field,field; in a file, key = [\"field\"]"
+            "name the fields that identify a record: --key {name}=field,field (in a file, key = [\"field\"]); or count equal records: --key {name}=all"
         )));
     }
     let mut schema = Schema {
@@ -286,7 +287,10 @@ pub(crate) fn wanted(source: &Schema, rules: &Rules, target: &str) -> Result<Sch
         });
         places.collect::<Option<Vec<usize>>>()
     });
-    schema.uniques = uniques.collect();
+    // In a bag nothing identifies a record: a key or unique constraint would refuse the second of two equal ones.
+    if !rules.bag {
+        schema.uniques = uniques.collect();
+    }
     for field in supplied {
         match schema.index_of(&field.name) {
             Some(at) => schema.fields[at] = field,

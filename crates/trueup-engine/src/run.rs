@@ -1,6 +1,6 @@
 //! One execution of a link, from connect to verify. Reads like a table of contents.
 
-use crate::apply::Applier;
+use crate::apply::{Applier, only_we_claimed};
 use crate::compare::{self, Compared, Sides};
 use crate::connect;
 use crate::link::{Link, World};
@@ -15,7 +15,7 @@ use crate::selection::{Selection, select};
 use crate::state::{LinkId, RunId, Store};
 use crate::two_way;
 use trueup_core::diff::Difference;
-use trueup_core::endpoint::Snapshot;
+use trueup_core::endpoint::{Claim, Snapshot};
 use trueup_core::plan::Form;
 use trueup_core::{Error, Result};
 
@@ -44,6 +44,7 @@ pub fn carry_out(
     world: &World<'_>,
 ) -> Result<Report> {
     one_way_only(link)?;
+    refuse_bags(link)?;
     plan.check(link)?;
     recorded(link, store, world, |link, store, id, _| {
         journey(link, store, id, Some(plan), world)
@@ -56,9 +57,21 @@ pub fn carry_out(
 /// As [`run`].
 pub fn retry(link: &mut Link, store: &mut Store, world: &World<'_>) -> Result<Report> {
     one_way_only(link)?;
+    refuse_bags(link)?;
     recorded(link, store, world, |link, store, id, _| {
         let mut parked = ParkedOnly::of(store, id)?;
         journey(link, store, id, Some(&mut parked), world)
+    })
+}
+
+fn refuse_bags(link: &Link) -> Result<()> {
+    let bag = link.collections.iter().find(|one| one.rules.bag);
+    bag.map_or(Ok(()), |bag| {
+        Err(Error::config(format!(
+            "collection={}: single records are chosen by their keys, and it has none",
+            bag.source
+        ))
+        .hint("run the link as a whole; for the other collections name them with --collections"))
     })
 }
 
@@ -140,6 +153,7 @@ pub fn script(
     link.mode.count_all = true;
     link.mode.delete = true;
     script::refuse_speechless(link)?;
+    refuse_bags(link)?;
     let (mut compared, _) = read(link, None, world)?;
     script::write(link, &mut compared, out)?;
     Ok(differences(link, &compared))
@@ -165,6 +179,7 @@ pub fn plan_file(
     out: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<Report> {
     one_way_only(link)?;
+    refuse_bags(link)?;
     link.mode.count_all = true;
     let (mut compared, _) = read(link, None, world)?;
     guard(link, &compared)?;
@@ -224,6 +239,7 @@ fn journey(
 ) -> Result<Report> {
     let seen = link.target.epoch(&id.durable);
     let seen = seen.map_err(|error| error.at("target"))?;
+    let seen = settle_bags(link, store, id, seen)?;
     // What is chosen is chosen record by record, so a load is compared like everything else.
     link.mode.count_all |= selection.is_some();
     let (mut compared, mut source) = read(link, None, world)?;
@@ -254,6 +270,29 @@ fn journey(
     }
     report.equal &= report.parked() == 0;
     Ok(report)
+}
+
+/// Where a bag is written to: makes sure that what a killed run sent is either there before the sides are compared, or
+/// never. A record whose commit lands between compare and claim would be written once more. Raising the epoch does
+/// that; it is not needed before the first claim, and not possible where there is none. Returns the link's epoch.
+fn settle_bags(
+    link: &mut Link,
+    store: &Store,
+    id: &LinkId,
+    seen: Option<u64>,
+) -> Result<Option<u64>> {
+    let bag = link.collections.iter().any(|one| one.rules.bag);
+    let Some(before) = seen.filter(|&epoch| bag && link.mode.write && epoch > 0) else {
+        return Ok(seen);
+    };
+    let claim = Claim {
+        link: id.durable.clone(),
+        incarnation: store.incarnation().to_owned(),
+    };
+    let claimed = link.target.writer(&claim);
+    let now = claimed.map_err(|error| error.at("target"))?.epoch();
+    only_we_claimed(before, now).map_err(|error| error.at("target"))?;
+    Ok(Some(now))
 }
 
 fn park(store: &mut Store, id: &LinkId, run: RunId, report: Report) -> Result<Report> {

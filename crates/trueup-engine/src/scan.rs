@@ -67,6 +67,14 @@ impl Translation<'_> {
         }
     }
 
+    /// Whether equal records count, so that no order of a scan tells one from the other.
+    fn is_bag(self) -> bool {
+        match self {
+            Self::OneWay(_, mapping) => mapping.is_bag(),
+            Self::Shared(..) => false,
+        }
+    }
+
     /// The types in which the key is compared, in its order.
     fn key_types(self) -> Vec<Type> {
         let (key, types) = match self {
@@ -147,6 +155,9 @@ impl Reading<'_> {
         let Some(key) = self.translation.key() else {
             return Ok(false);
         };
+        if self.translation.is_bag() {
+            return Ok(false);
+        }
         self.request(Order::Key(&key), |request| {
             Ok(self.key_is_enforced() && snapshot.ordered(request)?)
         })
@@ -170,15 +181,17 @@ impl Reading<'_> {
         }
     }
 
-    /// Reads in key order and parks what does not fit in `parking`.
+    /// Reads in key order, a bag in any, and parks what does not fit in `parking`.
     pub(crate) fn records<'s>(
         &'s self,
         snapshot: &'s mut (dyn Snapshot + 'static),
         parking: &'s Parking,
     ) -> Records<'s> {
+        let bag = self.translation.is_bag();
         Records {
-            pieces: self.pieces(snapshot, true),
+            pieces: self.pieces(snapshot, !bag),
             parking,
+            numbers: bag.then_some(0),
         }
     }
 
@@ -220,7 +233,8 @@ impl Reading<'_> {
         let world = self.world;
         let width = self.translation.width();
         let folder = world.spool_folder.clone();
-        let mut sorter = Sorter::new(folder, world.limits.sort_bytes_max, width);
+        let mut sorter = Sorter::new(folder, world.limits.sort_bytes_max, width)
+            .counting(self.translation.is_bag());
         let mut pieces = self.pieces(snapshot, false);
         while let Some(mut piece) = pieces.next()? {
             let taken = park(&mut piece).and_then(|()| sorter.push(&piece.keyed));
@@ -334,6 +348,22 @@ impl Pieces<'_> {
 pub(crate) struct Records<'s> {
     pieces: Pieces<'s>,
     parking: &'s Parking,
+    /// Of a bag, how many records were read: their key is the place where they came, so that the order they have
+    /// at the source is kept when all are written.
+    numbers: Option<u64>,
+}
+
+/// Replaces the keys by running numbers from `next` on.
+fn numbered(keyed: &Keyed, width: usize, next: &mut u64) -> Keyed {
+    let mut out = Keyed::new(width);
+    for entry in keyed.entries() {
+        let (records, keys) = out.open();
+        records.push_record(entry.record);
+        keys.extend(next.to_be_bytes());
+        out.seal(entry.standing);
+        *next += 1;
+    }
+    out
 }
 
 impl Stream for Records<'_> {
@@ -342,7 +372,10 @@ impl Stream for Records<'_> {
             let parked = self.parking.park(&mut piece);
             parked.map_err(|error| self.pieces.reading.place(error))?;
             if !piece.keyed.is_empty() {
-                return Ok(Some(piece.keyed));
+                let width = self.pieces.reading.translation.width();
+                let numbers = self.numbers.as_mut();
+                let numbered = numbers.map(|next| numbered(&piece.keyed, width, next));
+                return Ok(Some(numbered.unwrap_or(piece.keyed)));
             }
         }
         Ok(None)

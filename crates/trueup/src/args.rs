@@ -178,7 +178,8 @@ pub(crate) struct Sides {
     #[arg(long, value_name = "a,b", value_delimiter = ',')]
     pub(crate) collections: Vec<CollectionRule>,
 
-    /// Collection `c` has the key `f,g`; may be repeated; `f,g` suffices for a single collection
+    /// Collection `c` has the key `f,g`; may be repeated; `f,g` suffices for a single collection; `all`: no key, equal
+    /// records count
     #[arg(long = "key", value_name = "c=f,g")]
     pub(crate) keys: Vec<KeyRule>,
 
@@ -248,8 +249,16 @@ impl FromStr for CollectionRule {
 pub(crate) struct KeyRule {
     /// The source's name for the collection; `None` means the only one there is.
     pub(crate) collection: Option<String>,
-    /// The key's fields, in order.
+    /// The key's fields, in order; [`BAG`] for a collection without a key.
     pub(crate) fields: Vec<String>,
+}
+
+/// The word that stands in the place of a key's fields: no field identifies a record, equal ones count.
+pub(crate) const BAG: &str = "all";
+
+/// Tells whether a key's fields say that there is no key.
+pub(crate) fn is_bag(fields: &[String]) -> bool {
+    matches!(fields, [only] if only == BAG)
 }
 
 impl FromStr for KeyRule {

@@ -250,6 +250,7 @@ impl Carrier<'_> {
             mark: &mark,
             load: false,
             check: Some(sending),
+            bag: None,
         };
         let writer = &mut self.opened.writers[side];
         let applied = writer.apply(&writes);

@@ -4,6 +4,7 @@
     reason = "a test binary: every function serves a test"
 )]
 
+mod bags;
 mod bench;
 mod changes;
 mod check;
