@@ -29,6 +29,7 @@ impl Collection {
     ) -> Reading<'a> {
         Reading {
             name: role.name(),
+            title: &self.source.collection,
             schema: match role {
                 Role::Source => &self.source,
                 Role::Target => &self.target,

@@ -30,6 +30,6 @@ mod verify;
 pub use certificate::{Certificate, CollectionProof, SideProof};
 pub use clock::Clock;
 pub use link::{CollectionSpec, Limits, Link, Mode, World};
-pub use progress::{Progress, Step, Tick};
+pub use progress::{Event, Progress, Step, Tick};
 pub use report::{CollectionReport, Report};
 pub use two_way::{ConflictRule, PolicySpec, TwoWay, spelled};

@@ -4,11 +4,13 @@ use crate::apply::Written;
 use crate::certificate::{Certificate, SideProof};
 use crate::compare::Compared;
 use crate::link::{Link, World};
+use crate::progress::{Event, Step};
 use crate::report::Report;
 use crate::verify::verify;
 use trueup_core::Result;
 use trueup_core::digest::{ALGORITHM, Digest};
 use trueup_core::endpoint::{Endpoint, Snapshot};
+use trueup_core::plan::Counts;
 
 /// Reads both sides again and puts what that proves into `report`: folds, verdict, certificate.
 pub(crate) fn prove(
@@ -22,7 +24,13 @@ pub(crate) fn prove(
     let mut collections = Vec::new();
     let mut position = String::new();
     for (index, one) in compared.iter().enumerate() {
-        let refused = refused(written.and_then(|written| written.get(index)));
+        let done = written.and_then(|written| written.get(index));
+        let refused = refused(done);
+        world.progress.event(Event::Expected {
+            collection: &one.collection.source.collection,
+            step: Step::Verify,
+            records: records(one, done),
+        });
         let (exact, target) = (link.mode.delete, link.target.as_mut());
         let (proof, at) = verify(&one.collection, source, target, exact, &refused, world)?;
         position = at.0;
@@ -42,6 +50,13 @@ pub(crate) fn prove(
         notes: report.notes.clone(),
     });
     Ok(())
+}
+
+/// How many records both sides should have by now.
+fn records(one: &Compared, done: Option<&Written>) -> u64 {
+    let counts = done.map_or_else(Counts::default, |done| done.counts);
+    let (source, target) = (one.totals.source.count, one.totals.target.count);
+    (source + target + counts.inserts).saturating_sub(counts.deletes)
 }
 
 /// The keys of the records that the target refused: they take no part, they are parked.

@@ -4,6 +4,7 @@ use crate::apply::Applier;
 use crate::compare::{self, Compared, Sides};
 use crate::connect;
 use crate::link::{Link, World};
+use crate::progress::{Event, Step};
 use crate::prove::prove;
 pub use crate::report::exit_code;
 use crate::report::{Report, report};
@@ -13,6 +14,9 @@ use trueup_core::Result;
 use trueup_core::endpoint::Snapshot;
 use trueup_core::plan::Form;
 
+/// How many past runs are searched for the link's last one.
+const RUNS_LOOKED_AT: usize = 50;
+
 /// Runs `link` once: compares, writes what the mode allows, verifies, and keeps the record in `store`.
 ///
 /// # Errors
@@ -20,6 +24,7 @@ use trueup_core::plan::Form;
 pub fn run(link: &mut Link, store: &mut Store, world: &World<'_>) -> Result<Report> {
     let id = link.id();
     let run = store.begin(&id, world.clock.now_ms())?;
+    expect_as_before(store, &id, world);
     let result = if link.two_way.is_some() {
         two_way::run(link, store, &id, run, world)
     } else {
@@ -121,6 +126,16 @@ fn park(store: &mut Store, id: &LinkId, run: RunId, report: Report) -> Result<Re
 /// Reads and compares every collection; the source's snapshot comes back, because verify reads it once more.
 fn read(link: &mut Link, world: &World<'_>) -> Result<(Vec<Compared>, Box<dyn Snapshot>)> {
     let collections = connect::prepare(link)?;
+    for one in &collections {
+        for (side, schema) in [("source", &one.source), ("target", &one.target)] {
+            world.progress.event(Event::Shape {
+                side,
+                collection: &schema.collection,
+                fields: schema.fields.len(),
+                missing: side == "target" && one.create.is_some(),
+            });
+        }
+    }
     let mut source = link.source.snapshot().map_err(|error| error.at("source"))?;
     let mut target = None;
     if collections.iter().any(|one| one.create.is_none()) {
@@ -135,6 +150,23 @@ fn read(link: &mut Link, world: &World<'_>) -> Result<(Vec<Compared>, Box<dyn Sn
         compared.push(compare::compare(collection, &mut sides, link.mode, world)?);
     }
     Ok((compared, source))
+}
+
+/// Tells listeners how many records the last run of the link saw: about as many will be read now. That the history
+/// cannot be read is found out, and said, by what comes next.
+fn expect_as_before(store: &Store, id: &LinkId, world: &World<'_>) {
+    let past = store.history(RUNS_LOOKED_AT).unwrap_or_default();
+    let ours = past.into_iter().filter(|past| past.link == id.name);
+    let Some(report) = ours.filter_map(|past| past.report).next() else {
+        return;
+    };
+    for one in &report.collections {
+        world.progress.event(Event::Expected {
+            collection: &one.source,
+            step: Step::Compare,
+            records: one.source_fold.count + one.target_fold.count,
+        });
+    }
 }
 
 fn guard(link: &Link, compared: &[Compared]) -> Result<()> {

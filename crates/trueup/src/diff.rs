@@ -32,10 +32,6 @@ pub(crate) struct Args {
     /// Put temporary files beside this state file, which itself is not read [default: as for sync]
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-
-    /// Show no progress
-    #[arg(long)]
-    quiet: bool,
 }
 
 /// Runs the command and returns the exit code.
@@ -55,10 +51,9 @@ pub(crate) fn diff(args: &Args) -> Result<u8> {
         Guard::default(),
         &machine.context(),
     )?;
-    let listener = Listener::new(args.quiet);
-    let result = run::diff(&mut link, &machine.world(&listener, args.state.as_deref()));
-    listener.finish();
-    let report = result?;
+    let listener = Listener::new(&link.name());
+    let world = machine.world(&listener, args.state.as_deref());
+    let report = listener.end(run::diff(&mut link, &world))?;
     output::compared(&report, args.json)?;
     Ok(report.exit_code())
 }

@@ -4,19 +4,24 @@
 //! nothing about data: that is the engine's business.
 
 mod args;
+mod completions;
 mod conflict;
 mod conflicts;
 mod diff;
+mod explain;
 mod failpoint;
 mod forget;
 mod history;
 mod link;
+mod log;
+mod man;
 mod output;
 mod progress;
 mod record;
 mod registry;
 mod status;
 mod sync;
+mod terminal;
 mod two_way;
 mod world;
 
@@ -27,7 +32,10 @@ use trueup_engine::run::exit_code;
 
 fn main() -> ExitCode {
     output::hide_panics();
-    let command = match args::parse(&world::arguments()) {
+    let arguments = world::arguments();
+    let (options, parsed) = args::parse(&arguments);
+    terminal::set(options);
+    let command = match parsed {
         Parsed::Command(command) => command,
         Parsed::Help(text) => {
             output::help(&text);
@@ -44,9 +52,20 @@ fn main() -> ExitCode {
     let done =
         done.unwrap_or_else(|_| Err(Error::bug("the program stopped at a broken invariant")));
     ExitCode::from(done.unwrap_or_else(|error| {
+        let error = how_to_go_on(error, args::again(&arguments));
         output::failure(&error, json);
         exit_code(error.kind())
     }))
+}
+
+/// An interrupted run goes on by the same command: says it, word for word.
+fn how_to_go_on(error: Error, again: Option<String>) -> Error {
+    match again {
+        Some(line) if error.kind() == Kind::Interrupted => {
+            error.hint(format!("nothing is lost; this goes on: {line}"))
+        }
+        Some(_) | None => error,
+    }
 }
 
 fn carry_out(command: &Command) -> Result<u8> {
@@ -57,5 +76,8 @@ fn carry_out(command: &Command) -> Result<u8> {
         Command::Status(args) => status::status(args),
         Command::Conflicts(args) => conflicts::conflicts(args),
         Command::Forget(args) => forget::forget(args),
+        Command::Explain(args) => explain::explain(args),
+        Command::Completions(args) => completions::completions(args),
+        Command::Man(args) => man::man(args),
     }
 }

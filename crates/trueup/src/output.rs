@@ -6,12 +6,21 @@
 
 mod escape;
 mod json;
+mod style;
+mod table;
 mod text;
 
+pub(crate) use style::HELP;
+pub(crate) use text::moment;
+
 use crate::conflict::Conflict;
+use crate::log::{self, Entry, Level};
 use crate::status::Standing;
+use crate::terminal;
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::io::{self, ErrorKind, Write};
+use style::{ADVICE, BAD, HEADING, WAITS, paint};
 use trueup_core::{Error, Kind, Result};
 use trueup_engine::state::PastRun;
 use trueup_engine::{Certificate, Report};
@@ -24,7 +33,7 @@ const CAUSES_MAX: usize = 8;
 /// Prints what a sync did; with `two_way`, what it did to each side.
 pub(crate) fn synced(report: &Report, two_way: bool, as_json: bool) -> Result<()> {
     if as_json {
-        stdout(&json::report(report, None)?)
+        raw(&json::report(report, None)?)
     } else {
         stdout(&text::synced(report, two_way))
     }
@@ -33,7 +42,7 @@ pub(crate) fn synced(report: &Report, two_way: bool, as_json: bool) -> Result<()
 /// Prints what a compare found.
 pub(crate) fn compared(report: &Report, as_json: bool) -> Result<()> {
     if as_json {
-        stdout(&json::report(report, None)?)
+        raw(&json::report(report, None)?)
     } else {
         stdout(&text::compared(report))
     }
@@ -42,7 +51,7 @@ pub(crate) fn compared(report: &Report, as_json: bool) -> Result<()> {
 /// Prints what a dry run found. For people the plan is out already: standard output stays the plan and nothing else.
 pub(crate) fn planned(report: &Report, plan: Option<&str>) -> Result<()> {
     match plan {
-        Some(plan) => stdout(&json::report(report, Some(plan))?),
+        Some(plan) => raw(&json::report(report, Some(plan))?),
         None => {
             stderr(&text::planned(report));
             Ok(())
@@ -53,7 +62,7 @@ pub(crate) fn planned(report: &Report, plan: Option<&str>) -> Result<()> {
 /// Prints past runs.
 pub(crate) fn runs(runs: &[PastRun], as_json: bool) -> Result<()> {
     if as_json {
-        stdout(&json::runs(runs)?)
+        raw(&json::runs(runs)?)
     } else {
         stdout(&text::runs(runs))
     }
@@ -62,7 +71,7 @@ pub(crate) fn runs(runs: &[PastRun], as_json: bool) -> Result<()> {
 /// Prints one certificate.
 pub(crate) fn certificate(certificate: &Certificate, as_json: bool) -> Result<()> {
     if as_json {
-        stdout(&json::certificate(certificate)?)
+        raw(&json::certificate(certificate)?)
     } else {
         stdout(&text::certificate::alone(certificate))
     }
@@ -71,7 +80,7 @@ pub(crate) fn certificate(certificate: &Certificate, as_json: bool) -> Result<()
 /// Prints one conflict.
 pub(crate) fn conflict(conflict: &Conflict, as_json: bool) -> Result<()> {
     if as_json {
-        stdout(&json::conflicts::show(conflict)?)
+        raw(&json::conflicts::show(conflict)?)
     } else {
         stdout(&text::conflicts::show(conflict))
     }
@@ -85,7 +94,7 @@ pub(crate) fn answered(conflict: &Conflict) -> Result<()> {
 /// Prints how links stand.
 pub(crate) fn links(links: &[Standing], as_json: bool) -> Result<()> {
     if as_json {
-        stdout(&json::status::links(links)?)
+        raw(&json::status::links(links)?)
     } else {
         stdout(&text::status::links(links))
     }
@@ -96,12 +105,20 @@ pub(crate) fn forgotten(link: &Standing) -> Result<()> {
     stdout(&text::status::forgotten(link))
 }
 
-/// Prints an error: for people always, and as an object where JSON is wanted.
+/// Prints an error: for people or the log always, and as an object where JSON is wanted.
 pub(crate) fn failure(error: &Error, as_json: bool) {
-    stderr(&describe(error));
+    let entry = Entry {
+        level: Level::Error,
+        event: "error",
+        kind: Some(error.kind().name()),
+        message: Some(error.message()),
+        hint: error.advice(),
+        ..Entry::default()
+    };
+    log::tell(&entry, &describe(error));
     if as_json {
         // Standard output may be what failed.
-        drop(stdout(&json::failure(
+        drop(raw(&json::failure(
             error.kind().name(),
             error.message(),
             error.advice(),
@@ -111,16 +128,45 @@ pub(crate) fn failure(error: &Error, as_json: bool) {
 
 /// Prints what is wrong with the arguments.
 pub(crate) fn usage(complaint: &str, as_json: bool) {
-    stderr(&escape::lines(complaint));
+    let message = first_paragraph(complaint);
+    let hint = "trueup --help shows what can be said";
+    let entry = Entry {
+        level: Level::Error,
+        event: "error",
+        kind: Some(Kind::Config.name()),
+        message: Some(&message),
+        hint: Some(hint),
+        ..Entry::default()
+    };
+    log::tell(&entry, &painted(&escape::lines(complaint)));
     if as_json {
-        let message = first_paragraph(complaint);
-        let hint = "trueup --help shows what can be said";
-        drop(stdout(&json::failure(
+        drop(raw(&json::failure(
             Kind::Config.name(),
             &message,
             Some(hint),
         )));
     }
+}
+
+/// Paints the words that begin the lines of a complaint.
+fn painted(complaint: &str) -> String {
+    let mut out = String::new();
+    for line in complaint.split_inclusive('\n') {
+        let words = [
+            ("error:", BAD.bold()),
+            ("Usage:", HEADING),
+            ("  tip:", ADVICE),
+        ];
+        let found = words.into_iter().find(|(word, _)| line.starts_with(word));
+        match found {
+            Some((word, style)) => {
+                out.push_str(&paint(style, word));
+                out.push_str(&line[word.len()..]);
+            }
+            None => out.push_str(line),
+        }
+    }
+    out
 }
 
 /// What is wrong, without the usage that follows it.
@@ -140,7 +186,50 @@ pub(crate) fn help(text: &str) {
 
 /// Prints one line of progress.
 pub(crate) fn progress(line: &str) {
-    stderr(&format!("{}\n", escape::line(line)));
+    let line = escape::line(line);
+    let line = match line.strip_prefix("note:") {
+        Some(rest) => format!("{}{rest}", paint(WAITS, "note:")),
+        None => line,
+    };
+    stderr(&format!("{line}\n"));
+}
+
+/// Prints a complaint: lines that were escaped and painted.
+pub(crate) fn complaint(text: &str) {
+    stderr(text);
+}
+
+/// Prints one object of the log.
+pub(crate) fn log(object: &str) {
+    terminal::get().suspend(|| say(&format!("{object}\n")));
+}
+
+/// Says that the run was asked to stop and is about to.
+pub(crate) fn stopping() {
+    let text =
+        "stopping at the end of this batch; press Ctrl-C again to end at once, which is safe too";
+    let entry = Entry {
+        level: Level::Warn,
+        event: "stopping",
+        message: Some(text),
+        ..Entry::default()
+    };
+    log::tell(&entry, text);
+}
+
+/// Prints a page of a document.
+pub(crate) fn page(text: &str) -> Result<()> {
+    stdout(text)
+}
+
+/// Returns `text` as a heading of such a page.
+pub(crate) fn heading(text: &str) -> String {
+    paint(HEADING, text)
+}
+
+/// Prints what a program reads: a script, a manual page.
+pub(crate) fn source(text: &[u8]) -> Result<()> {
+    terminal::get().suspend(|| write(&mut io::stdout().lock(), text))
 }
 
 /// Escapes what a bar shows.
@@ -153,7 +242,21 @@ pub(crate) fn hide_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         let place = place.unwrap_or_else(|| "an unknown place".to_owned());
-        stderr(&format!("error[bug]: panic at {}\n", escape::line(&place)));
+        // Past the bars: the panic may have come out of drawing them.
+        let place = escape::line(&place);
+        say(&if terminal::get().json {
+            let message = format!("panic at {place}");
+            let entry = Entry {
+                level: Level::Error,
+                event: "panic",
+                kind: Some(Kind::Bug.name()),
+                message: Some(&message),
+                ..Entry::default()
+            };
+            format!("{}\n", log::object(&entry))
+        } else {
+            format!("error[bug]: panic at {place}\n")
+        });
     }));
 }
 
@@ -180,7 +283,7 @@ impl PlanText {
     pub(crate) fn push(&mut self, lines: &str) -> Result<()> {
         self.text.push_str(lines);
         if !self.gather && self.text.len() >= PLAN_BYTES {
-            stdout(&escape::lines(&self.text))?;
+            stdout(&style::plan(&escape::lines(&self.text)))?;
             self.text.clear();
         }
         Ok(())
@@ -194,7 +297,7 @@ impl PlanText {
         if self.gather {
             return Ok(Some(self.text));
         }
-        stdout(&escape::lines(&self.text))?;
+        stdout(&style::plan(&escape::lines(&self.text)))?;
         Ok(None)
     }
 }
@@ -239,7 +342,7 @@ impl ConflictList {
         self.json
             .push_str(json::conflicts::show(conflict)?.trim_end());
         if self.json.len() >= PLAN_BYTES {
-            stdout(&self.json)?;
+            raw(&self.json)?;
             self.json.clear();
         }
         Ok(())
@@ -251,7 +354,7 @@ impl ConflictList {
     /// As [`ConflictList::push`].
     pub(crate) fn finish(self) -> Result<()> {
         if self.as_json {
-            return stdout(&format!("{}]\n", self.json));
+            return raw(&format!("{}]\n", self.json));
         }
         stdout(&text::conflicts::list(self.rows, self.open))
     }
@@ -263,7 +366,8 @@ impl ConflictList {
 /// that none can be taken for another part of the error.
 fn describe(error: &Error) -> String {
     let message = escape::lines(error.message()).replace('\n', "\n  | ");
-    let mut lines = format!("error[{}]: {message}\n", error.kind().name());
+    let begin = paint(BAD.bold(), &format!("error[{}]:", error.kind().name()));
+    let mut lines = format!("{begin} {message}\n");
     let mut cause = error.source();
     for _ in 0..CAUSES_MAX {
         let Some(shown) = cause else { break };
@@ -274,19 +378,42 @@ fn describe(error: &Error) -> String {
         cause = shown.source();
     }
     if let Some(hint) = error.advice() {
-        lines.push_str(&format!("  hint: {}\n", escape::line(hint)));
+        let begin = paint(ADVICE, "hint:");
+        lines.push_str(&format!("  {begin} {}\n", escape::line(hint)));
+    }
+    if terminal::get().verbose {
+        let begin = paint(ADVICE, "more:");
+        lines.push_str(&format!(
+            "  {begin} trueup explain {}\n",
+            error.kind().name()
+        ));
     }
     lines
 }
 
+/// Writes text for people.
 fn stdout(text: &str) -> Result<()> {
-    let mut out = io::stdout().lock();
-    write(&mut out, text)
+    let terminal = terminal::get();
+    let text = colored(text, terminal.color_out);
+    terminal.suspend(|| write(&mut io::stdout().lock(), text.as_bytes()))
+}
+
+/// Writes JSON, which escapes by its own rules and has no colour.
+fn raw(text: &str) -> Result<()> {
+    terminal::get().suspend(|| write(&mut io::stdout().lock(), text.as_bytes()))
+}
+
+fn colored(text: &str, wanted: bool) -> Cow<'_, str> {
+    if wanted {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(style::plain(text))
+    }
 }
 
 /// Writes all of `text`, unless nobody reads any more.
-fn write(out: &mut dyn Write, text: &str) -> Result<()> {
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+fn write(out: &mut dyn Write, text: &[u8]) -> Result<()> {
+    match out.write_all(text).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::new(
             Kind::Unavailable,
             "cannot write to standard output",
@@ -297,8 +424,14 @@ fn write(out: &mut dyn Write, text: &str) -> Result<()> {
     }
 }
 
-/// Writes to standard error. A failure there can be told to nobody.
 fn stderr(text: &str) {
+    let terminal = terminal::get();
+    let text = colored(text, terminal.color_err);
+    terminal.suspend(|| say(&text));
+}
+
+/// Writes to standard error. A failure there can be told to nobody.
+fn say(text: &str) {
     drop(io::stderr().lock().write_all(text.as_bytes()));
 }
 

@@ -21,9 +21,9 @@ Examples:
   trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict newest --stamp changed
   trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict stock.count=min
 
-With --two-way, what one side changed goes to the other; the first run joins both sides and deletes
-nothing. What both sides changed is a conflict. All of them are kept (trueup conflicts list); what no
-rule decides stays as it is on both sides.
+With --two-way, what one side changed goes to the other; the first run joins both sides and
+deletes nothing. What both sides changed is a conflict. All of them are kept (trueup conflicts
+list); what no rule decides stays as it is on both sides.
 
 Without --delete, records that only the target has are left, and do not count as a difference.
 A run that was interrupted or killed is continued by the same command.";
@@ -72,10 +72,6 @@ pub(crate) struct Args {
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub(crate) json: bool,
-
-    /// Show no progress
-    #[arg(long)]
-    quiet: bool,
 }
 
 fn batch_records(text: &str) -> Result<usize, String> {
@@ -108,19 +104,17 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
         return dry_run(args, &mut link, &machine);
     }
     let mut store = world::open_store(args.state.as_deref())?;
-    let listener = Listener::new(args.quiet);
+    let listener = Listener::new(&link.name());
     let mut world = machine.world(&listener, args.state.as_deref());
     world.limits.batch_records_max = args.batch_records;
-    let result = run::run(&mut link, &mut store, &world);
-    listener.finish();
-    let report = result?;
+    let report = listener.end(run::run(&mut link, &mut store, &world))?;
     output::synced(&report, args.two_way.two_way(), args.json)?;
     Ok(report.exit_code())
 }
 
 /// Prints what a run would do. Exit code 0 means that there is nothing to do.
 fn dry_run(args: &Args, link: &mut Link, machine: &Machine) -> Result<u8> {
-    let listener = Listener::new(args.quiet);
+    let listener = Listener::new(&link.name());
     let mut text = PlanText::new(args.json);
     let mut world = machine.world(&listener, args.state.as_deref());
     world.limits.batch_records_max = args.batch_records;
@@ -131,9 +125,9 @@ fn dry_run(args: &Args, link: &mut Link, machine: &Machine) -> Result<u8> {
         None
     };
     let result = run::plan(link, store.as_ref(), &world, form, &mut |lines| {
-        listener.hide(|| text.push(lines))
+        text.push(lines)
     });
-    listener.finish();
+    let result = listener.end(result);
     // A plan that the guard stops is shown all the same: it says why.
     let plan = text.finish()?;
     let report = result?;
