@@ -7,6 +7,11 @@ set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 
 if [ -z "${TRUEUP_BIN:-}" ]; then
+    if ! command -v cargo >/dev/null && [ -r "$HOME/.cargo/env" ]; then
+        # shellcheck disable=SC1091
+        . "$HOME/.cargo/env"
+    fi
+    "$here/../../test" --compiler
     echo "Building trueup (the first time takes a few minutes) ..."
     cargo build --release --quiet --locked -p trueup --manifest-path "$here/../../Cargo.toml"
     TRUEUP_BIN="${CARGO_TARGET_DIR:-$here/../../target}/release/trueup"

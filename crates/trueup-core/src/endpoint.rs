@@ -10,6 +10,7 @@
 use crate::batch::{Batch, Record};
 use crate::error::Result;
 use crate::failpoint::Failpoints;
+use crate::rights::{Rights, Wanted};
 use crate::schema::Schema;
 use crate::types::Type;
 use std::fmt;
@@ -136,6 +137,13 @@ pub trait Endpoint: Send {
     /// # Errors
     /// `Config` when a field's type cannot be held here or a name is not allowed; the error names the field.
     fn design(&self, wanted: &Schema) -> Result<Design>;
+
+    /// Tells what this user lacks for `wanted`, with what grants it. Probed; nothing is written, and no record is read.
+    /// An endpoint that knows no users has nothing to refuse.
+    fn rights(&mut self, wanted: &[Wanted]) -> Result<Rights> {
+        let _ = wanted;
+        Ok(Rights::default())
+    }
 
     /// Opens a consistent view of all collections as of one position. It holds no lock that makes a reader or, on
     /// engines with row versions, a writer wait.

@@ -7,8 +7,10 @@
 
 mod build;
 mod shared;
+mod survey;
 
 pub use shared::Shared;
+pub use survey::{Survey, SurveyedField};
 
 use crate::batch::{Batch, Record};
 use crate::cast;

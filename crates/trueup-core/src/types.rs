@@ -4,7 +4,9 @@
 //! [`Field::native`](crate::schema::Field::native), so that two fields of the same native type pass through
 //! unread, and any other pair is refused or cast by the lattice.
 
+use crate::error::{Error, Result};
 use std::fmt;
+use std::str::FromStr;
 
 /// The type of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +73,70 @@ impl Type {
     pub const DECIMAL: Self = Self::Decimal { size: None };
 }
 
+impl FromStr for Type {
+    type Err = Error;
+
+    /// Reads what [`Type`]'s `Display` writes; `int` and `float` are the widest ones.
+    fn from_str(text: &str) -> Result<Self> {
+        read(text).ok_or_else(|| {
+            Error::config("there is no such type").hint(
+                "write any, bool, int, int8 to int64, uint8 to uint64, float, float32, decimal, decimal(10,2), text, \
+                 text(20), bytes, date, time, timestamp, instant, uuid or json",
+            )
+        })
+    }
+}
+
+fn read(text: &str) -> Option<Type> {
+    let (name, size) = match text.split_once('(') {
+        Some((name, rest)) => (name, Some(rest.strip_suffix(')')?)),
+        None => (text, None),
+    };
+    if let Some(size) = size {
+        return match name {
+            "decimal" => {
+                let (digits, scale) = size.split_once(',')?;
+                let size = Some((digits.trim().parse().ok()?, scale.trim().parse().ok()?));
+                Some(Type::Decimal { size })
+            }
+            "text" => Some(Type::Text {
+                chars_max: Some(size.trim().parse().ok()?),
+            }),
+            "bytes" => Some(Type::Bytes {
+                bytes_max: Some(size.trim().parse().ok()?),
+            }),
+            _ => None,
+        };
+    }
+    let int = |bits, signed| Some(Type::Int { bits, signed });
+    match name {
+        "any" => Some(Type::Any),
+        "bool" => Some(Type::Bool),
+        "int" | "int64" => Some(Type::INT),
+        "int8" => int(8, true),
+        "int16" => int(16, true),
+        "int24" => int(24, true),
+        "int32" => int(32, true),
+        "uint8" => int(8, false),
+        "uint16" => int(16, false),
+        "uint24" => int(24, false),
+        "uint32" => int(32, false),
+        "uint64" => int(64, false),
+        "float" | "float64" => Some(Type::FLOAT),
+        "float32" => Some(Type::Float { bits: 32 }),
+        "decimal" => Some(Type::DECIMAL),
+        "text" => Some(Type::TEXT),
+        "bytes" => Some(Type::BYTES),
+        "date" => Some(Type::Date),
+        "time" => Some(Type::Time),
+        "timestamp" => Some(Type::Timestamp),
+        "instant" => Some(Type::Instant),
+        "uuid" => Some(Type::Uuid),
+        "json" => Some(Type::Json),
+        _ => None,
+    }
+}
+
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -97,3 +163,6 @@ impl fmt::Display for Type {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,15 @@
 //! Settles what is to be done: pairs collections, reads both shapes, designs what is missing, builds the mappings.
 
+use crate::check;
 use crate::link::{CollectionSpec, Link, World};
 use crate::progress::Step;
 use crate::scan::{Reading, Role, Translation};
 use std::collections::BTreeSet;
 use trueup_core::endpoint::{Design, Endpoint};
+use trueup_core::guard::Guard;
 use trueup_core::mapping::Mapping;
 use trueup_core::schema::{Field, Schema};
+use trueup_core::side::Side;
 use trueup_core::{Error, Result};
 
 /// One collection, ready to be read.
@@ -17,6 +20,8 @@ pub(crate) struct Collection {
     pub(crate) mapping: Mapping,
     /// Set when the target has no such collection yet.
     pub(crate) create: Option<Design>,
+    /// Set where another limit than the link's says when to stop.
+    pub(crate) guard: Option<Guard>,
 }
 
 impl Collection {
@@ -54,6 +59,63 @@ pub(crate) fn prepare(link: &mut Link) -> Result<Vec<Collection>> {
     Ok(parents_first(collections))
 }
 
+/// A collection of which the preparation was tried.
+pub(crate) struct Tried {
+    /// What it is, source and target as the user calls them.
+    pub(crate) spec: CollectionSpec,
+    /// Where it will be created, and the statement.
+    pub(crate) create: Option<(Side, String)>,
+    /// Why it cannot be prepared.
+    pub(crate) error: Option<Error>,
+}
+
+/// What came of trying to prepare a link.
+#[derive(Default)]
+pub(crate) struct Trial {
+    pub(crate) collections: Vec<Tried>,
+    /// What is wrong with the link as a whole.
+    pub(crate) problems: Vec<Error>,
+}
+
+impl Trial {
+    /// Takes a step's result, and an error as a finding.
+    ///
+    /// # Errors
+    /// Those that say nothing about what was tried.
+    pub(crate) fn take<T>(&mut self, result: Result<T>) -> Result<Option<T>> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if check::lasts(&error) => {
+                self.problems.push(error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Does what [`prepare`] does, and goes on where that stops.
+pub(crate) fn attempt(link: &mut Link) -> Result<Trial> {
+    let mut trial = Trial::default();
+    trial.take(refuse_ends(link))?;
+    let found = specs(link);
+    let specs = trial.take(found)?.unwrap_or_default();
+    trial.take(refuse_shared_targets(&specs))?;
+    for spec in specs {
+        let (create, error) = match prepare_one(link, &spec) {
+            Ok(one) => (one.create.map(|design| design.statement), None),
+            Err(error) if check::lasts(&error) => (None, Some(error)),
+            Err(error) => return Err(error),
+        };
+        trial.collections.push(Tried {
+            spec,
+            create: create.map(|statement| (Side::Target, statement)),
+            error,
+        });
+    }
+    Ok(trial)
+}
+
 fn refuse_ends(link: &Link) -> Result<()> {
     let (source, target) = (link.source.about(), link.target.about());
     if source.identity == target.identity {
@@ -83,12 +145,7 @@ fn specs(link: &mut Link) -> Result<Vec<CollectionSpec>> {
         return Err(Error::config("source: there is no collection to read")
             .hint("check the address; name one with --collections"));
     }
-    let plain = |name: String| CollectionSpec {
-        source: name.clone(),
-        target: name,
-        ..CollectionSpec::default()
-    };
-    Ok(names.into_iter().map(plain).collect())
+    Ok(names.into_iter().map(CollectionSpec::plain).collect())
 }
 
 /// Two collections that write to the same one would undo each other, and each delete what the other wrote.
@@ -131,6 +188,7 @@ fn prepare_one(link: &mut Link, spec: &CollectionSpec) -> Result<Collection> {
         target,
         mapping,
         create,
+        guard: spec.guard,
     })
 }
 

@@ -6,6 +6,7 @@
 
 mod apply;
 mod certificate;
+pub mod check;
 mod clock;
 mod compare;
 mod connect;

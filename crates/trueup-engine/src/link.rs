@@ -26,6 +26,19 @@ pub struct CollectionSpec {
     pub computed: Vec<(String, String)>,
     /// Only source records for which this CEL text holds take part; the others are unknown, not absent.
     pub filter: Option<String>,
+    /// When to stop, where that is another limit than the link's.
+    pub guard: Option<Guard>,
+}
+
+impl CollectionSpec {
+    /// A collection that both sides call by one name, without rules.
+    pub(crate) fn plain(name: String) -> Self {
+        Self {
+            source: name.clone(),
+            target: name,
+            ..Self::default()
+        }
+    }
 }
 
 /// What a run may do.

@@ -1,16 +1,20 @@
 //! Verifies every collection at the end of a run and writes the certificate.
 
 use crate::apply::Written;
-use crate::certificate::{Certificate, SideProof};
+use crate::certificate::{Certificate, CollectionProof, SideProof};
 use crate::compare::Compared;
+use crate::connect;
 use crate::link::{Link, World};
 use crate::progress::{Event, Step};
-use crate::report::Report;
+use crate::report::{CollectionReport, Report};
+use crate::state::{LinkId, Store};
 use crate::verify::verify;
 use trueup_core::Result;
 use trueup_core::digest::{ALGORITHM, Digest};
 use trueup_core::endpoint::{Endpoint, Snapshot};
+use trueup_core::park::Parked;
 use trueup_core::plan::Counts;
+use trueup_core::side::Sides;
 
 /// Reads both sides again and puts what that proves into `report`: folds, verdict, certificate.
 pub(crate) fn prove(
@@ -39,17 +43,79 @@ pub(crate) fn prove(
         (summary.source_fold, summary.target_fold) = (proof.source_fold, proof.target_fold);
         collections.push(proof);
     }
-    report.certificate = Some(Certificate {
+    let positions = Sides::new(source.position().0, position);
+    report.certificate = Some(certificate(link, positions, collections, report, world));
+    Ok(())
+}
+
+/// Proves a link by itself: what no run has just compared. Both sides are read, nothing is written. What `store` says is
+/// parked takes no part; it is counted, and keeps the sides from being equal.
+pub(crate) fn prove_alone(
+    link: &mut Link,
+    store: Option<&Store>,
+    id: &LinkId,
+    world: &World<'_>,
+) -> Result<Report> {
+    let subjects = connect::prepare(link)?;
+    let mut source = link.source.snapshot().map_err(|error| error.at("source"))?;
+    let mut report = Report {
+        link: link.name(),
+        equal: true,
+        notes: [link.source.about().notes, link.target.about().notes].concat(),
+        ..Report::default()
+    };
+    let (mut collections, mut position) = (Vec::new(), String::new());
+    for one in &subjects {
+        let parked = match store {
+            Some(store) => store.parked(id, &one.target.collection)?,
+            None => Vec::new(),
+        };
+        let left_out: Vec<Digest> = parked.iter().map(|parked| parked.key).collect();
+        let (exact, target) = (link.mode.delete, link.target.as_mut());
+        let (proof, at) = verify(one, source.as_mut(), target, exact, &left_out, world)?;
+        position = at.0;
+        let summary = summary(&proof, parked);
+        report.equal &= proof.wrong == 0 && proof.parked == 0 && summary.parked.is_empty();
+        report.collections.push(summary);
+        collections.push(proof);
+    }
+    let positions = Sides::new(source.position().0, position);
+    report.certificate = Some(certificate(link, positions, collections, &report, world));
+    Ok(report)
+}
+
+/// What a proof says of a collection, without the run that a report is usually about.
+pub(crate) fn summary(proof: &CollectionProof, parked: Vec<Parked>) -> CollectionReport {
+    CollectionReport {
+        source: proof.source.clone(),
+        target: proof.target.clone(),
+        source_fold: proof.source_fold,
+        target_fold: proof.target_fold,
+        only_target: proof.only_target,
+        changed: proof.wrong,
+        parked,
+        ..CollectionReport::default()
+    }
+}
+
+/// Writes the certificate of what was proven about the link's sides, as the user names them.
+pub(crate) fn certificate(
+    link: &Link,
+    positions: Sides<String>,
+    collections: Vec<CollectionProof>,
+    report: &Report,
+    world: &World<'_>,
+) -> Certificate {
+    Certificate {
         link: link.name(),
         issued_ms: world.clock.now_ms(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         algorithm: ALGORITHM.to_owned(),
-        source: side(link.source.as_ref(), source.position().0),
-        target: side(link.target.as_ref(), position),
+        source: side(link.source.as_ref(), positions.source),
+        target: side(link.target.as_ref(), positions.target),
         collections,
         notes: report.notes.clone(),
-    });
-    Ok(())
+    }
 }
 
 /// How many records both sides should have by now.

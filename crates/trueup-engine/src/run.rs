@@ -5,7 +5,7 @@ use crate::compare::{self, Compared, Sides};
 use crate::connect;
 use crate::link::{Link, World};
 use crate::progress::{Event, Step};
-use crate::prove::prove;
+use crate::prove::{prove, prove_alone};
 pub use crate::report::exit_code;
 use crate::report::{Report, report};
 use crate::state::{LinkId, RunId, Store};
@@ -58,6 +58,21 @@ pub fn diff(link: &mut Link, world: &World<'_>) -> Result<Report> {
         found.only_source + found.only_target + found.changed == 0 && one.parked.is_empty()
     });
     Ok(report)
+}
+
+/// Compares the two sides of `link` by the path that verifies a run, and shares nothing with the one that decides what to
+/// write. Writes nothing, anywhere. `store` says what is parked and what is in open conflict: that takes no part, and
+/// keeps the sides from being equal. The report has a certificate also where they are not.
+///
+/// # Errors
+/// As [`run`], without those of writing.
+pub fn verify(link: &mut Link, store: Option<&Store>, world: &World<'_>) -> Result<Report> {
+    link.mode.write = false;
+    let id = link.id();
+    if link.two_way.is_some() {
+        return two_way::prove_alone(link, store, &id, world);
+    }
+    prove_alone(link, store, &id, world)
 }
 
 /// Compares, and passes the plan to `out` line by line: exactly what [`run`] would carry out. Writes nothing. A two-way
@@ -173,7 +188,8 @@ fn guard(link: &Link, compared: &[Compared]) -> Result<()> {
     if link.mode.lift_guard {
         return Ok(());
     }
-    compared
-        .iter()
-        .try_for_each(|one| link.guard.judge(&one.plan))
+    compared.iter().try_for_each(|one| {
+        let guard = one.collection.guard.unwrap_or(link.guard);
+        guard.judge(&one.plan)
+    })
 }

@@ -3,6 +3,7 @@
 //! Each endpoint is one folder with the same files and passes the conformance suite for the capabilities it
 //! declares. None of them knows the engine.
 
+mod access;
 pub mod csv;
 pub mod postgres;
 pub mod sqlite;

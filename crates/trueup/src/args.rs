@@ -3,12 +3,20 @@
 //! Invariant: an option that is accepted has an effect. Each command's own options stand beside the command; what
 //! `sync` and `diff` share stands here.
 
+use crate::spec::{Named, Place, Spec};
 use crate::terminal;
-use crate::{completions, conflicts, diff, explain, forget, history, man, output, status, sync};
+use crate::{completions, config, conflicts, diff, explain, forget, history, man, output, run};
+use crate::{status, sync, two_way, verify, world};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::str::FromStr;
+use trueup_core::Result;
 use trueup_core::guard::Guard;
+use trueup_engine::Mode;
+
+/// What `--batch-records` may be at most.
+pub(crate) const BATCH_RECORDS_MAX: usize = 100_000;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,6 +49,10 @@ struct Cli {
 pub(crate) enum Command {
     /// Makes the target agree with the source, then verifies
     Sync(sync::Args),
+    /// Runs the links of a configuration file
+    Run(run::Args),
+    /// Compares the sides of a configured link by the independent path of verify; writes nothing
+    Verify(verify::Args),
     /// Compares; writes nothing
     Diff(diff::Args),
     /// Lists past runs and their certificates
@@ -57,6 +69,8 @@ pub(crate) enum Command {
     Completions(completions::Args),
     /// Prints the manual page, or writes one for every command
     Man(man::Args),
+    /// Prints the JSON Schema of configuration files, for editors
+    Schema,
 }
 
 impl Command {
@@ -64,11 +78,14 @@ impl Command {
     pub(crate) fn json(&self) -> bool {
         match self {
             Self::Sync(args) => args.json,
+            Self::Run(args) => args.json,
+            Self::Verify(args) => args.json,
             Self::Diff(args) => args.json,
             Self::History(args) => args.json,
             Self::Status(args) => args.json,
             Self::Conflicts(args) => args.json(),
-            Self::Forget(_) | Self::Explain(_) | Self::Completions(_) | Self::Man(_) => false,
+            Self::Forget(_) | Self::Schema => false,
+            Self::Explain(_) | Self::Completions(_) | Self::Man(_) => false,
         }
     }
 }
@@ -152,6 +169,31 @@ fn without_passwords(mut complaint: String, arguments: &[OsString]) -> String {
     complaint
 }
 
+/// Which state file.
+#[derive(Debug, clap::Args)]
+pub(crate) struct StateFile {
+    /// Where runs, positions and history are kept [default: $XDG_STATE_HOME/trueup/state.db]
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+
+    /// The state file that this configuration file names
+    #[arg(long, value_name = "FILE", conflicts_with = "state")]
+    config: Option<PathBuf>,
+}
+
+impl StateFile {
+    /// Returns the file that was named, by itself or by a configuration.
+    ///
+    /// # Errors
+    /// `Config` when the configuration cannot be read or names no state.
+    pub(crate) fn path(&self) -> Result<Option<PathBuf>> {
+        match &self.config {
+            Some(config) => config::read_state(config, &world::variable).map(Some),
+            None => Ok(self.state.clone()),
+        }
+    }
+}
+
 /// The two sides, and which collections of them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sides {
@@ -168,6 +210,34 @@ pub(crate) struct Sides {
     /// Collection `c` has the key `f,g`; may be repeated; `f,g` suffices for a single collection
     #[arg(long = "key", value_name = "c=f,g")]
     pub(crate) keys: Vec<KeyRule>,
+}
+
+impl Sides {
+    /// Describes the link between the two, with what the command's own options say.
+    pub(crate) fn spec(
+        &self,
+        two_way: Option<two_way::Stated>,
+        mode: Mode,
+        guard: Guard,
+        batch_records: usize,
+    ) -> Spec {
+        let named = |rule: &CollectionRule| Named {
+            source: rule.source.clone(),
+            target: rule.target.clone(),
+            ..Named::default()
+        };
+        Spec {
+            source: Place::at(&self.source),
+            target: Place::at(&self.target),
+            collections: self.collections.iter().map(named).collect(),
+            exclude: Vec::new(),
+            keys: self.keys.clone(),
+            two_way,
+            mode,
+            guard,
+            batch_records,
+        }
+    }
 }
 
 /// `name`, or `source=target`.

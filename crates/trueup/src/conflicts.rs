@@ -3,6 +3,7 @@
 //! An answer is only recorded here. The next run carries it out, because it alone may write to the endpoints, and sees
 //! whether the records are still the ones that the person looked at.
 
+use crate::args::StateFile;
 use crate::conflict::{Conflict, Taken};
 use crate::output::{self, ConflictList};
 use crate::record;
@@ -61,7 +62,7 @@ struct List {
     open: bool,
 
     #[command(flatten)]
-    state: State,
+    state: StateFile,
 
     /// Print one JSON array, with the values of both sides
     #[arg(long)]
@@ -76,7 +77,7 @@ struct Show {
     id: i64,
 
     #[command(flatten)]
-    state: State,
+    state: StateFile,
 
     /// Print one JSON object
     #[arg(long)]
@@ -95,15 +96,7 @@ struct Resolve {
     take: PathBuf,
 
     #[command(flatten)]
-    state: State,
-}
-
-/// Where conflicts are kept.
-#[derive(Debug, clap::Args)]
-struct State {
-    /// Where runs, positions and history are kept [default: $XDG_STATE_HOME/trueup/state.db]
-    #[arg(long = "state", value_name = "FILE")]
-    file: Option<PathBuf>,
+    state: StateFile,
 }
 
 impl Args {
@@ -132,7 +125,7 @@ pub(crate) fn conflicts(args: &Args) -> Result<u8> {
 
 fn list(args: &List) -> Result<()> {
     let mut list = ConflictList::new(args.open, args.json);
-    let store = world::open_store_if_present(args.state.file.as_deref())?;
+    let store = world::open_store_if_present(args.state.path()?.as_deref())?;
     if let Some(store) = &store {
         let links = store.links()?;
         let mut filter = ConflictFilter {
@@ -152,12 +145,12 @@ fn list(args: &List) -> Result<()> {
     list.finish()
 }
 
-fn find(state: &State, id: i64) -> Result<(Store, Conflict)> {
+fn find(state: &StateFile, id: i64) -> Result<(Store, Conflict)> {
     let unknown = || {
         Error::config(format!("there is no conflict={id} on record"))
             .hint("trueup conflicts list shows those there are")
     };
-    let store = world::open_store_if_present(state.file.as_deref())?.ok_or_else(unknown)?;
+    let store = world::open_store_if_present(state.path()?.as_deref())?.ok_or_else(unknown)?;
     let past = store.conflict(ConflictId(id))?.ok_or_else(unknown)?;
     let shown = Conflict::shown(&past, &store.links()?);
     Ok((store, shown))

@@ -8,7 +8,7 @@ use crate::world::Machine;
 use std::path::PathBuf;
 use trueup_core::Result;
 use trueup_core::guard::Guard;
-use trueup_engine::{Mode, run};
+use trueup_engine::{Limits, Mode, run};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,13 +44,9 @@ pub(crate) fn diff(args: &Args) -> Result<u8> {
         verify: false,
         lift_guard: false,
     };
-    let mut link = link::open(
-        &args.sides,
-        None,
-        mode,
-        Guard::default(),
-        &machine.context(),
-    )?;
+    let batch_records = Limits::default().batch_records_max;
+    let spec = args.sides.spec(None, mode, Guard::default(), batch_records);
+    let mut link = link::open(&spec, &machine.context())?;
     let listener = Listener::new(&link.name());
     let world = machine.world(&listener, args.state.as_deref());
     let report = listener.end(run::diff(&mut link, &world))?;

@@ -3,10 +3,10 @@
 //! Its base, intents and conflicts go, its runs stay in the history. No endpoint is touched. A link whose sides are
 //! still in use elsewhere would otherwise count for ever when rings of two-way links are looked for.
 
+use crate::args::StateFile;
 use crate::output;
 use crate::status::{Standing, standings};
 use crate::world;
-use std::path::PathBuf;
 use trueup_core::{Error, Result};
 
 const EXAMPLES: &str = "\
@@ -23,14 +23,13 @@ pub(crate) struct Args {
     /// The link, by its name or its id; trueup status lists both
     link: String,
 
-    /// Where runs, positions and history are kept [default: $XDG_STATE_HOME/trueup/state.db]
-    #[arg(long, value_name = "FILE")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    state: StateFile,
 }
 
 /// Runs the command and returns the exit code.
 pub(crate) fn forget(args: &Args) -> Result<u8> {
-    let store = world::open_store_if_present(args.state.as_deref())?;
+    let store = world::open_store_if_present(args.state.path()?.as_deref())?;
     let Some(mut store) = store else {
         return Err(unknown());
     };

@@ -1,8 +1,8 @@
 //! `trueup history`: past runs and their certificates.
 
+use crate::args::StateFile;
 use crate::output;
 use crate::world;
-use std::path::PathBuf;
 use trueup_core::{Error, Result};
 use trueup_engine::state::PastRun;
 
@@ -19,9 +19,8 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Where runs, positions and history are kept [default: $XDG_STATE_HOME/trueup/state.db]
-    #[arg(long, value_name = "FILE")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    state: StateFile,
 
     /// At most this many runs, the latest first
     #[arg(
@@ -43,7 +42,7 @@ pub(crate) struct Args {
 
 /// Runs the command and returns the exit code.
 pub(crate) fn history(args: &Args) -> Result<u8> {
-    let store = world::open_store_if_present(args.state.as_deref())?;
+    let store = world::open_store_if_present(args.state.path()?.as_deref())?;
     let limit = match args.certificate {
         Some(_) => RUNS_MAX,
         None => args.limit as usize,

@@ -1,92 +1,128 @@
-//! From arguments to a link: connects both sides and settles which collection meets which, under which key.
+//! From what was said to a link: connects both sides and settles which collection meets which, under which key.
 //!
 //! Invariant: a key or a name that concerns nothing is an error, because it is a typing mistake that would otherwise
 //! change what is compared. Whether fields and types fit is the engine's business.
 
-use crate::args::{CollectionRule, KeyRule, Sides};
+use crate::args::KeyRule;
 use crate::registry::Address;
+use crate::spec::{Named, Spec};
 use crate::two_way;
 use trueup_core::endpoint::{Context, Endpoint};
-use trueup_core::guard::Guard;
-use trueup_core::mapping::Rules;
 use trueup_core::{Error, Result};
-use trueup_engine::{CollectionSpec, Link, Mode};
+use trueup_engine::{CollectionSpec, Link, TwoWay};
 
 /// How many names a hint lists.
 const NAMES_SHOWN_MAX: usize = 10;
 
-/// A collection's two names: source, target.
-type Pair = (String, String);
-
 /// Connects both sides and makes the link.
 ///
 /// # Errors
-/// `Config` when the arguments contradict each other or name what is not there; what the endpoints say.
-pub(crate) fn open(
-    sides: &Sides,
-    two_way: Option<&two_way::Options>,
-    mode: Mode,
-    guard: Guard,
-    context: &Context,
-) -> Result<Link> {
+/// `Config` when what was said contradicts itself or names what is not there; what the endpoints say.
+pub(crate) fn open(spec: &Spec, context: &Context) -> Result<Link> {
     let addresses = (
-        Address::parse(&sides.source).map_err(|error| error.at("source"))?,
-        Address::parse(&sides.target).map_err(|error| error.at("target"))?,
+        Address::parse(&spec.source.address).map_err(|error| error.at("source"))?,
+        Address::parse(&spec.target.address).map_err(|error| error.at("target"))?,
     );
-    let named = pairs(&sides.collections, &addresses.0, &addresses.1)?;
-    let keys = Keys::new(&sides.keys, named.as_deref())?;
+    let named = named(&spec.collections, &addresses.0, &addresses.1)?;
+    let keys = Keys::new(&spec.keys, named.as_deref())?;
 
-    let source_keys = keys.by_collection.clone();
-    let target_keys: Vec<(String, Vec<String>)> = source_keys
-        .iter()
-        .map(|(source, fields)| (target_name(named.as_deref(), source), fields.clone()))
-        .collect();
+    let source_keys = keys.of_source(named.as_deref());
+    let target_keys = keys.of_target(named.as_deref());
     let mut source = addresses
         .0
-        .connect("source", &source_keys, context.clone())?;
-    let target = addresses
+        .connect("source", &source_keys, spec.source.context(context))?;
+    let mut target = addresses
         .1
-        .connect("target", &target_keys, context.clone())?;
+        .connect("target", &target_keys, spec.target.context(context))?;
 
-    let collections = specs(named, &keys, &addresses.1, source.as_mut())?;
-    let two_way = match two_way {
-        Some(options) => options.rules(&names(options, &collections, source.as_mut())?)?,
+    let mut collections = specs(named, &keys, &addresses.1, source.as_mut())?;
+    if !spec.exclude.is_empty() {
+        let both = spec.two_way.is_some().then_some(target.as_mut());
+        collections = remaining(collections, &spec.exclude, source.as_mut(), both)?;
+    }
+    let two_way = match &spec.two_way {
+        Some(stated) => Some(rules(stated, &collections, source.as_mut())?),
         None => None,
     };
     Ok(Link {
         source,
         target,
         collections,
-        mode,
-        guard,
+        mode: spec.mode,
+        guard: spec.guard,
         two_way,
     })
 }
 
-/// The source's names for the collections, as far as the rules need them.
-fn names(
-    options: &two_way::Options,
+/// The rules of a link that goes both ways; the source is asked for its names only if they need them.
+fn rules(
+    stated: &two_way::Stated,
     collections: &[CollectionSpec],
     source: &mut dyn Endpoint,
-) -> Result<Vec<String>> {
-    if collections.is_empty() && options.needs_names() {
-        return source.collections().map_err(|error| error.at("source"));
+) -> Result<TwoWay> {
+    if collections.is_empty() && stated.needs_names() {
+        let names = source.collections().map_err(|error| error.at("source"))?;
+        return Ok(stated.settle(&names));
     }
-    Ok(collections.iter().map(|one| one.source.clone()).collect())
+    let names: Vec<String> = collections.iter().map(|one| one.source.clone()).collect();
+    Ok(stated.settle(&names))
 }
 
-/// Settles the collections as far as the arguments name them; `None` means that the source must be asked.
-fn pairs(
-    rules: &[CollectionRule],
-    source: &Address,
-    target: &Address,
-) -> Result<Option<Vec<Pair>>> {
-    if rules.is_empty() {
+/// Takes the excluded ones from all collections: those of the source, and with `target` those that only it has.
+fn remaining(
+    collections: Vec<CollectionSpec>,
+    exclude: &[String],
+    source: &mut dyn Endpoint,
+    target: Option<&mut (dyn Endpoint + 'static)>,
+) -> Result<Vec<CollectionSpec>> {
+    let mut all = collections;
+    if all.is_empty() {
+        let mut names = source.collections().map_err(|error| error.at("source"))?;
+        if let Some(target) = target {
+            let others = target.collections().map_err(|error| error.at("target"))?;
+            let fresh: Vec<String> = others
+                .into_iter()
+                .filter(|one| !names.contains(one))
+                .collect();
+            names.extend(fresh);
+        }
+        all = names.into_iter().map(plain).collect();
+    }
+    let known: Vec<String> = all.iter().map(|one| one.source.clone()).collect();
+    if let Some(stray) = exclude.iter().find(|name| !known.contains(name)) {
+        return Err(
+            Error::config(format!("there is no collection {stray} to exclude")).hint(list(&known)),
+        );
+    }
+    all.retain(|one| !exclude.contains(&one.source));
+    if all.is_empty() {
+        return Err(Error::config("every collection is excluded")
+            .hint("take one out of exclude; or take the link out"));
+    }
+    Ok(all)
+}
+
+/// A collection of which only the name is known.
+fn plain(name: String) -> CollectionSpec {
+    CollectionSpec {
+        source: name.clone(),
+        target: name,
+        ..CollectionSpec::default()
+    }
+}
+
+/// Settles the collections as far as they are named; `None` means that the source must be asked.
+fn named(given: &[Named], source: &Address, target: &Address) -> Result<Option<Vec<Settled>>> {
+    if given.is_empty() {
         let Some(from) = source.collection.as_ref().or(source.only.as_ref()) else {
             return Ok(None);
         };
         let to = target.collection.as_ref().or(target.only.as_ref());
-        return Ok(Some(vec![(from.clone(), to.unwrap_or(from).clone())]));
+        let one = Named {
+            source: from.clone(),
+            ..Named::default()
+        };
+        return Ok(Some(vec![one.into_spec(to.unwrap_or(from).clone())]));
     }
     if source.collection.is_some() || target.collection.is_some() {
         return Err(
@@ -94,21 +130,24 @@ fn pairs(
                 .hint("write source=target in --collections where the names differ"),
         );
     }
-    let mut pairs: Vec<Pair> = Vec::new();
-    for rule in rules {
-        let usual = target.only.as_ref().filter(|_| rules.len() == 1);
-        let to = rule.target.as_ref().or(usual).unwrap_or(&rule.source);
-        if pairs.iter().any(|(_, taken)| taken == to) {
+    let mut settled: Vec<Settled> = Vec::new();
+    for one in given {
+        let usual = target.only.as_ref().filter(|_| given.len() == 1);
+        let to = one.target.as_ref().or(usual).unwrap_or(&one.source);
+        if settled.iter().any(|taken| taken.target == *to) {
             return Err(Error::config(format!(
                 "--collections names the target's collection {to} twice"
             )));
         }
-        pairs.push((rule.source.clone(), to.clone()));
+        settled.push(one.clone().into_spec(to.clone()));
     }
-    Ok(Some(pairs))
+    Ok(Some(settled))
 }
 
-/// The keys of the command line.
+/// A collection whose names on both sides are known.
+type Settled = CollectionSpec;
+
+/// The keys that were given apart from the collections.
 #[derive(Debug, Default)]
 struct Keys {
     by_collection: Vec<(String, Vec<String>)>,
@@ -117,12 +156,12 @@ struct Keys {
 }
 
 impl Keys {
-    fn new(rules: &[KeyRule], pairs: Option<&[Pair]>) -> Result<Self> {
+    fn new(rules: &[KeyRule], named: Option<&[Settled]>) -> Result<Self> {
         let mut keys = Self::default();
         for rule in rules {
-            match (&rule.collection, pairs) {
+            match (&rule.collection, named) {
                 (Some(collection), _) => keys.add(collection, &rule.fields)?,
-                (None, Some([(only, _)])) => keys.add(only, &rule.fields)?,
+                (None, Some([only])) => keys.add(&only.source, &rule.fields)?,
                 (None, Some(_)) => return Err(which_collection(&rule.fields)),
                 (None, None) if keys.bare.is_some() => return Err(which_collection(&rule.fields)),
                 (None, None) => keys.bare = Some(rule.fields.clone()),
@@ -149,6 +188,37 @@ impl Keys {
             .find(|(name, _)| name == collection);
         found.map(|(_, fields)| fields)
     }
+
+    /// The keys of the source's collections, wherever they were given.
+    fn of_source(&self, named: Option<&[Settled]>) -> Vec<(String, Vec<String>)> {
+        let with_key = named
+            .unwrap_or_default()
+            .iter()
+            .filter(|one| !one.rules.key.is_empty());
+        let own = with_key.map(|one| (one.source.clone(), one.rules.key.clone()));
+        self.by_collection.iter().cloned().chain(own).collect()
+    }
+
+    /// The same keys under the names that the target has for collections and fields.
+    fn of_target(&self, named: Option<&[Settled]>) -> Vec<(String, Vec<String>)> {
+        let named = named.unwrap_or_default();
+        let translated = |(source, fields): (String, Vec<String>)| {
+            let Some(one) = named.iter().find(|one| one.source == source) else {
+                return (source, fields);
+            };
+            let renamed = |field: String| {
+                let mut rename = one.rules.rename.iter();
+                let found = rename.find(|(from, _)| *from == field);
+                found.map_or(field, |(_, to)| to.clone())
+            };
+            (
+                one.target.clone(),
+                fields.into_iter().map(renamed).collect(),
+            )
+        };
+        let keys = self.of_source(Some(named)).into_iter();
+        keys.map(translated).collect()
+    }
 }
 
 fn which_collection(fields: &[String]) -> Error {
@@ -159,23 +229,17 @@ fn which_collection(fields: &[String]) -> Error {
     .hint(format!("write --key COLLECTION={fields}"))
 }
 
-fn target_name(pairs: Option<&[Pair]>, source: &str) -> String {
-    let mut pairs = pairs.unwrap_or_default().iter();
-    let found = pairs.find(|(name, _)| name == source);
-    found.map_or(source, |(_, target)| target).to_owned()
-}
-
 /// Makes the engine's list. The source is asked only if a name or a key leaves something open.
 fn specs(
-    named: Option<Vec<Pair>>,
+    named: Option<Vec<Settled>>,
     keys: &Keys,
     target: &Address,
     source: &mut dyn Endpoint,
 ) -> Result<Vec<CollectionSpec>> {
     let only_target = target.collection.as_ref().or(target.only.as_ref());
     let settled = |name: &str| {
-        let mut pairs = named.iter().flatten();
-        pairs.any(|(source, _)| source == name)
+        let mut named = named.iter().flatten();
+        named.any(|one| one.source == name)
     };
     let open = keys.by_collection.iter().find(|(name, _)| !settled(name));
     let ask = open.is_some() || keys.bare.is_some() || (named.is_none() && only_target.is_some());
@@ -183,7 +247,7 @@ fn specs(
         return Ok(named
             .into_iter()
             .flatten()
-            .map(|pair| spec(pair, keys))
+            .map(|one| with_key(one, keys))
             .collect());
     }
     let known = source.collections().map_err(|error| error.at("source"))?;
@@ -197,13 +261,14 @@ fn specs(
         ))
         .hint(list(&known)));
     }
-    if let Some(pairs) = named {
-        return Ok(pairs.into_iter().map(|pair| spec(pair, keys)).collect());
+    if let Some(named) = named {
+        return Ok(named.into_iter().map(|one| with_key(one, keys)).collect());
     }
     match (known.as_slice(), only_target) {
         ([], _) => Err(Error::config("source: there is no collection to read").hint(list(&known))),
         ([one], to) => {
-            let mut spec = spec((one.clone(), to.unwrap_or(one).clone()), keys);
+            let mut spec = with_key(plain(one.clone()), keys);
+            spec.target.clone_from(to.unwrap_or(one));
             if let Some(fields) = &keys.bare {
                 spec.rules.key.clone_from(fields);
             }
@@ -217,24 +282,19 @@ fn specs(
         (_, None) => match &keys.bare {
             Some(fields) => Err(which_collection(fields)),
             None => {
-                let same = |name: String| spec((name.clone(), name), keys);
+                let same = |name: String| with_key(plain(name), keys);
                 Ok(known.into_iter().map(same).collect())
             }
         },
     }
 }
 
-fn spec((source, target): Pair, keys: &Keys) -> CollectionSpec {
-    let key = keys.of(&source).cloned().unwrap_or_default();
-    CollectionSpec {
-        source,
-        target,
-        rules: Rules {
-            key,
-            ..Rules::default()
-        },
-        ..CollectionSpec::default()
+/// Adds the key that was given apart from the collection.
+fn with_key(mut one: CollectionSpec, keys: &Keys) -> CollectionSpec {
+    if let Some(fields) = keys.of(&one.source) {
+        one.rules.key.clone_from(fields);
     }
+    one
 }
 
 fn list(known: &[String]) -> String {

@@ -5,6 +5,7 @@
 
 mod args;
 mod completions;
+mod config;
 mod conflict;
 mod conflicts;
 mod diff;
@@ -19,10 +20,13 @@ mod output;
 mod progress;
 mod record;
 mod registry;
+mod run;
+mod spec;
 mod status;
 mod sync;
 mod terminal;
 mod two_way;
+mod verify;
 mod world;
 
 use args::{Command, Parsed};
@@ -71,6 +75,9 @@ fn how_to_go_on(error: Error, again: Option<String>) -> Error {
 fn carry_out(command: &Command) -> Result<u8> {
     match command {
         Command::Sync(args) => sync::sync(args),
+        Command::Run(args) => run::run(args),
+        Command::Verify(args) => verify::verify(args),
+        Command::Schema => output::schema(&config::schema()).map(|()| 0),
         Command::Diff(args) => diff::diff(args),
         Command::History(args) => history::history(args),
         Command::Status(args) => status::status(args),

@@ -6,10 +6,12 @@
 
 mod escape;
 mod json;
+mod reports;
 mod style;
 mod table;
 mod text;
 
+pub(crate) use reports::ReportList;
 pub(crate) use style::HELP;
 pub(crate) use text::moment;
 
@@ -46,6 +48,20 @@ pub(crate) fn compared(report: &Report, as_json: bool) -> Result<()> {
     } else {
         stdout(&text::compared(report))
     }
+}
+
+/// Prints what a verification by itself found.
+pub(crate) fn verified(report: &Report, as_json: bool) -> Result<()> {
+    if as_json {
+        stdout(&json::report(report, None)?)
+    } else {
+        stdout(&text::verified(report))
+    }
+}
+
+/// Prints the schema of configuration files.
+pub(crate) fn schema(schema: &serde_json::Value) -> Result<()> {
+    stdout(&format!("{schema:#}\n"))
 }
 
 /// Prints what a dry run found. For people the plan is out already: standard output stays the plan and nothing else.
@@ -107,6 +123,19 @@ pub(crate) fn forgotten(link: &Standing) -> Result<()> {
 
 /// Prints an error: for people or the log always, and as an object where JSON is wanted.
 pub(crate) fn failure(error: &Error, as_json: bool) {
+    complain(error);
+    if as_json {
+        // Standard output may be what failed.
+        drop(raw(&json::failure(
+            error.kind().name(),
+            error.message(),
+            error.advice(),
+        )));
+    }
+}
+
+/// Prints an error for people, or to the log.
+fn complain(error: &Error) {
     let entry = Entry {
         level: Level::Error,
         event: "error",
@@ -116,14 +145,6 @@ pub(crate) fn failure(error: &Error, as_json: bool) {
         ..Entry::default()
     };
     log::tell(&entry, &describe(error));
-    if as_json {
-        // Standard output may be what failed.
-        drop(raw(&json::failure(
-            error.kind().name(),
-            error.message(),
-            error.advice(),
-        )));
-    }
 }
 
 /// Prints what is wrong with the arguments.
@@ -260,6 +281,15 @@ pub(crate) fn hide_panics() {
     }));
 }
 
+/// What there is to say of a link besides its report.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum PlanReport<'a> {
+    /// It was carried out.
+    Done,
+    /// It was only planned; the plan, where JSON is wanted. For people it is out already.
+    Planned(Option<&'a str>),
+}
+
 /// A plan on its way out: printed piece by piece, because it can be larger than memory, or gathered for JSON.
 #[derive(Debug)]
 pub(crate) struct PlanText {
@@ -363,11 +393,17 @@ impl ConflictList {
 /// An error for people: the message, its causes, and what to do.
 ///
 /// A message of several lines quotes what somebody wrote, with a mark below it. Each further line has a bar before it, so
-/// that none can be taken for another part of the error.
+/// that none can be taken for another part of the error; but for those that were drawn with a bar of their own.
 fn describe(error: &Error) -> String {
-    let message = escape::lines(error.message()).replace('\n', "\n  | ");
+    let message = escape::lines(error.message());
+    let mut message = message.lines();
+    let first = message.next().unwrap_or_default();
     let begin = paint(BAD.bold(), &format!("error[{}]:", error.kind().name()));
-    let mut lines = format!("{begin} {message}\n");
+    let mut lines = format!("{begin} {first}\n");
+    for line in message {
+        let bar = if is_drawn(line) { "  " } else { "  | " };
+        lines.push_str(&format!("{bar}{line}\n"));
+    }
     let mut cause = error.source();
     for _ in 0..CAUSES_MAX {
         let Some(shown) = cause else { break };
@@ -389,6 +425,15 @@ fn describe(error: &Error) -> String {
         ));
     }
     lines
+}
+
+/// Tells whether a line shows by itself that it belongs to a drawing: by its arrow, bar or sign, after spaces and the
+/// number of a line.
+fn is_drawn(line: &str) -> bool {
+    let line = line.trim_start_matches(|ch: char| ch == ' ' || ch.is_ascii_digit());
+    ["--> ", "|", "= "]
+        .iter()
+        .any(|sign| line.starts_with(sign))
 }
 
 /// Writes text for people.

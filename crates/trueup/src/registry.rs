@@ -18,6 +18,10 @@ struct Scheme {
     names: &'static [&'static str],
     /// What an address looks like.
     example: &'static str,
+    /// Whether what follows the colon is a path.
+    path: bool,
+    /// Whether a password opens it.
+    password: bool,
     connect: fn(&str, &Keys, Context) -> Result<Box<dyn Endpoint>>,
 }
 
@@ -25,16 +29,22 @@ const SCHEMES: &[Scheme] = &[
     Scheme {
         names: &["csv"],
         example: "csv:DIR or csv:FILE.csv",
+        path: true,
+        password: false,
         connect: trueup_sql::csv::connect,
     },
     Scheme {
         names: &["sqlite"],
         example: "sqlite:FILE",
+        path: true,
+        password: false,
         connect: |address, _, context| trueup_sql::sqlite::connect(address, context),
     },
     Scheme {
         names: &["postgres", "postgresql"],
         example: "postgres://USER@HOST:PORT/DATABASE",
+        path: false,
+        password: true,
         connect: |address, _, context| trueup_sql::postgres::connect(address, context),
     },
 ];
@@ -73,6 +83,35 @@ impl Address {
                 .then(|| only_file(rest))
                 .flatten(),
         })
+    }
+
+    /// Tells whether a password opens the endpoint.
+    pub(crate) fn has_password(&self) -> bool {
+        self.scheme.password
+    }
+
+    /// Returns the address that means from the working directory what `text` means from `folder`.
+    ///
+    /// # Errors
+    /// `Config` when the folder's name cannot be written in an address.
+    pub(crate) fn in_folder(text: &str, folder: &Path) -> Result<String> {
+        if folder.as_os_str().is_empty() {
+            return Ok(text.to_owned());
+        }
+        let (scheme, path) = match split_scheme(text) {
+            Some((name, path)) => (Some(name), path),
+            None => (None, text),
+        };
+        let known = scheme.and_then(|name| by_name(name).ok());
+        if path.is_empty() || scheme.is_some() && !known.is_some_and(|scheme| scheme.path) {
+            return Ok(text.to_owned());
+        }
+        let path = folder.join(path);
+        let path = path.to_str().ok_or_else(|| {
+            Error::config("the folder's name is not UTF-8")
+                .hint("an address is text; use a folder whose name is UTF-8")
+        })?;
+        Ok(scheme.map_or(path.to_owned(), |scheme| format!("{scheme}:{path}")))
     }
 
     /// Connects. `keys` goes before what the endpoint itself says.
@@ -149,7 +188,8 @@ fn by_path(text: &str) -> Result<&'static Scheme> {
     }
 }
 
-fn known() -> String {
+/// Lists what addresses look like.
+pub(crate) fn known() -> String {
     let examples: Vec<&str> = SCHEMES.iter().map(|scheme| scheme.example).collect();
     format!("the known addresses are: {}", examples.join(", "))
 }

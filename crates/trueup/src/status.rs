@@ -2,9 +2,9 @@
 //!
 //! It reads the state and nothing else: no endpoint is connected, so what it says is as of the last run.
 
+use crate::args::StateFile;
 use crate::output;
 use crate::world;
-use std::path::PathBuf;
 use trueup_core::Result;
 use trueup_core::side::Sides;
 use trueup_engine::CollectionReport;
@@ -29,9 +29,8 @@ Exit codes:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Where runs, positions and history are kept [default: $XDG_STATE_HOME/trueup/state.db]
-    #[arg(long, value_name = "FILE")]
-    state: Option<PathBuf>,
+    #[command(flatten)]
+    state: StateFile,
 
     /// Print one JSON array instead of text
     #[arg(long)]
@@ -114,7 +113,7 @@ impl Standing {
 
 /// Runs the command and returns the exit code.
 pub(crate) fn status(args: &Args) -> Result<u8> {
-    let store = world::open_store_if_present(args.state.as_deref())?;
+    let store = world::open_store_if_present(args.state.path()?.as_deref())?;
     let links = match &store {
         Some(store) => standings(store)?,
         None => Vec::new(),

@@ -1,16 +1,18 @@
 //! `trueup sync`: makes the target agree with the source, then verifies.
 
-use crate::args::{DeletesMax, Sides};
+use crate::args::{BATCH_RECORDS_MAX, DeletesMax, Sides};
 use crate::link;
 use crate::output::{self, PlanText};
 use crate::progress::Listener;
+use crate::spec::Spec;
 use crate::two_way;
 use crate::world::{self, Machine};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use trueup_core::Result;
 use trueup_core::guard::Guard;
 use trueup_core::plan::Form;
-use trueup_engine::{Limits, Link, Mode, run};
+use trueup_engine::state::Store;
+use trueup_engine::{Limits, Link, Mode, Report, run};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,9 +29,6 @@ list); what no rule decides stays as it is on both sides.
 
 Without --delete, records that only the target has are left, and do not count as a difference.
 A run that was interrupted or killed is continued by the same command.";
-
-/// What `--batch-records` may be at most.
-const BATCH_RECORDS_MAX: usize = 100_000;
 
 /// What `sync` is told.
 #[derive(Debug, clap::Args)]
@@ -93,44 +92,68 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     let guard = args
         .deletes_max
         .map_or_else(Guard::default, DeletesMax::guard);
-    let mut link = link::open(
-        &args.sides,
-        Some(&args.two_way),
-        mode,
-        guard,
-        &machine.context(),
-    )?;
+    let stated = args.two_way.stated()?;
+    let spec = args.sides.spec(stated, mode, guard, args.batch_records);
+    let mut link = link::open(&spec, &machine.context())?;
+    let asked = Asked {
+        machine: &machine,
+        state: args.state.as_deref(),
+        json: args.json,
+    };
     if args.dry_run {
-        return dry_run(args, &mut link, &machine);
+        let (report, plan) = asked.plan(&spec, &mut link)?;
+        output::planned(&report, plan.as_deref())?;
+        return Ok(report.exit_code());
     }
     let mut store = world::open_store(args.state.as_deref())?;
-    let listener = Listener::new(&link.name());
-    let mut world = machine.world(&listener, args.state.as_deref());
-    world.limits.batch_records_max = args.batch_records;
-    let report = listener.end(run::run(&mut link, &mut store, &world))?;
+    let report = asked.run(&spec, &mut link, &mut store)?;
     output::synced(&report, args.two_way.two_way(), args.json)?;
     Ok(report.exit_code())
 }
 
-/// Prints what a run would do. Exit code 0 means that there is nothing to do.
-fn dry_run(args: &Args, link: &mut Link, machine: &Machine) -> Result<u8> {
-    let listener = Listener::new(&link.name());
-    let mut text = PlanText::new(args.json);
-    let mut world = machine.world(&listener, args.state.as_deref());
-    world.limits.batch_records_max = args.batch_records;
-    let form = if args.json { Form::Json } else { Form::Text };
-    let store = if args.two_way.two_way() {
-        world::open_store_if_any(args.state.as_deref())?
-    } else {
-        None
-    };
-    let result = run::plan(link, store.as_ref(), &world, form, &mut |lines| {
-        text.push(lines)
-    });
-    let result = listener.end(result);
-    // A plan that the guard stops is shown all the same: it says why.
-    let plan = text.finish()?;
-    let report = result?;
-    output::planned(&report, plan.as_deref())?;
-    Ok(report.exit_code())
+/// What a command asks for besides the link.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    /// The machine.
+    pub(crate) machine: &'a Machine,
+    /// The state file, where one was named.
+    pub(crate) state: Option<&'a Path>,
+    /// Whether the result is wanted as JSON.
+    pub(crate) json: bool,
+}
+
+impl Asked<'_> {
+    /// Runs the link once.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub(crate) fn run(self, spec: &Spec, link: &mut Link, store: &mut Store) -> Result<Report> {
+        let listener = Listener::new(&link.name());
+        let mut world = self.machine.world(&listener, self.state);
+        world.limits.batch_records_max = spec.batch_records;
+        listener.end(run::run(link, store, &world))
+    }
+
+    /// Prints what a run would do, or returns it where JSON is wanted. Writes nothing.
+    ///
+    /// # Errors
+    /// What the engine says. A plan that the guard stops is shown all the same: it says why.
+    pub(crate) fn plan(self, spec: &Spec, link: &mut Link) -> Result<(Report, Option<String>)> {
+        let listener = Listener::new(&link.name());
+        let mut text = PlanText::new(self.json);
+        let mut world = self.machine.world(&listener, self.state);
+        world.limits.batch_records_max = spec.batch_records;
+        let form = if self.json { Form::Json } else { Form::Text };
+        let store = if spec.two_way.is_some() {
+            world::open_store_if_any(self.state)?
+        } else {
+            None
+        };
+        let result = run::plan(link, store.as_ref(), &world, form, &mut |lines| {
+            text.push(lines)
+        });
+        let result = listener.end(result);
+        let plan = text.finish()?;
+        Ok((result?, plan))
+    }
 }

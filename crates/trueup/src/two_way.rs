@@ -50,21 +50,15 @@ impl Options {
         self.two_way
     }
 
-    /// Tells whether the rules cannot be read without the collections' names: a dot may be part of one.
-    pub(crate) fn needs_names(&self) -> bool {
-        let mut places = self.on_conflict.iter().filter_map(|one| one.place.as_ref());
-        places.any(|place| place.contains('.'))
-    }
-
-    /// Makes the engine's rules; `None` for a link that goes one way. `known` are names of collections.
+    /// Returns what was said; `None` for a link that goes one way.
     ///
     /// # Errors
     /// `Config` when two rules are for one place.
-    pub(crate) fn rules(&self, known: &[String]) -> Result<Option<TwoWay>> {
+    pub(crate) fn stated(&self) -> Result<Option<Stated>> {
         if !self.two_way {
             return Ok(None);
         }
-        let mut rules = TwoWay::default();
+        let mut stated = Stated::default();
         once(
             "--on-conflict",
             self.on_conflict.iter().map(|one| one.place.as_ref()),
@@ -72,15 +66,8 @@ impl Options {
         for one in &self.on_conflict {
             let policy = one.policy.clone();
             match &one.place {
-                None => rules.default = policy,
-                Some(place) => {
-                    let (collection, field) = split(place, known);
-                    rules.rules.push(ConflictRule {
-                        collection: Some(collection.to_owned()),
-                        field: field.map(str::to_owned),
-                        policy,
-                    });
-                }
+                None => stated.rules.default = policy,
+                Some(place) => stated.places.push((place.clone(), policy)),
             }
         }
         once(
@@ -88,7 +75,7 @@ impl Options {
             self.on_delete.iter().map(|one| one.collection.as_ref()),
         )?;
         let on_delete = self.on_delete.iter();
-        rules.on_delete = on_delete
+        stated.rules.on_delete = on_delete
             .map(|one| (one.collection.clone(), one.rule))
             .collect();
         once(
@@ -96,10 +83,40 @@ impl Options {
             self.stamp.iter().map(|one| one.collection.as_ref()),
         )?;
         let stamps = self.stamp.iter();
-        rules.stamps = stamps
+        stated.rules.stamps = stamps
             .map(|one| (one.collection.clone(), one.field.clone()))
             .collect();
-        Ok(Some(rules))
+        Ok(Some(stated))
+    }
+}
+
+/// The rules of a link that goes both ways, as they were said.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stated {
+    /// What is settled.
+    pub(crate) rules: TwoWay,
+    /// Rules for a collection, or for a field after a dot: which of them depends on the collections there are.
+    places: Vec<(String, PolicySpec)>,
+}
+
+impl Stated {
+    /// Tells whether the rules cannot be read without the collections' names: a dot may be part of one.
+    pub(crate) fn needs_names(&self) -> bool {
+        self.places.iter().any(|(place, _)| place.contains('.'))
+    }
+
+    /// Makes the engine's rules. `known` are names of collections.
+    pub(crate) fn settle(&self, known: &[String]) -> TwoWay {
+        let mut rules = self.rules.clone();
+        for (place, policy) in &self.places {
+            let (collection, field) = split(place, known);
+            rules.rules.push(ConflictRule {
+                collection: Some(collection.to_owned()),
+                field: field.map(str::to_owned),
+                policy: policy.clone(),
+            });
+        }
+        rules
     }
 }
 
@@ -173,7 +190,7 @@ fn is_place(place: &str) -> bool {
 }
 
 /// Reads a rule; `None` for what is none.
-fn policy(text: &str) -> Option<PolicySpec> {
+pub(crate) fn policy(text: &str) -> Option<PolicySpec> {
     if let Some(expression) = text.strip_prefix(EXPRESSION) {
         return Some(PolicySpec::Expression(expression.trim().to_owned()));
     }
@@ -183,6 +200,11 @@ fn policy(text: &str) -> Option<PolicySpec> {
 
 fn names() -> String {
     POLICIES.map(Policy::name).join(", ")
+}
+
+/// Returns the names of the rules that have one.
+pub(crate) fn policies() -> [&'static str; 9] {
+    POLICIES.map(Policy::name)
 }
 
 /// `keep`, `wins`, or the same for one collection.

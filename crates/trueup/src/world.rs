@@ -62,6 +62,11 @@ impl Machine {
         })
     }
 
+    /// Tells whether the user wants everything to stop.
+    pub(crate) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// Returns what endpoints may use.
     pub(crate) fn context(&self) -> Context {
         Context {

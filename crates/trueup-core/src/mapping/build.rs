@@ -94,7 +94,7 @@ fn pair(
     Ok(pairs)
 }
 
-fn no_counterpart(from: &str, to: &str, target: &Schema) -> Error {
+pub(super) fn no_counterpart(from: &str, to: &str, target: &Schema) -> Error {
     let known: Vec<&str> = target
         .fields
         .iter()
@@ -110,23 +110,10 @@ fn no_counterpart(from: &str, to: &str, target: &Schema) -> Error {
 }
 
 fn meet(from: &Supply, source: &Schema, target: &Field, rules: &Rules) -> Result<MappedField> {
-    let (mut field, via) = match from {
-        Supply::Constant(_) => (Field::new(&target.name, Type::TEXT, "constant"), None),
-        Supply::Field(index) => {
-            let field = source.fields[*index].clone();
-            let via = rules
-                .cast
-                .iter()
-                .find(|(name, _)| *name == field.name)
-                .map(|&(_, ty)| ty);
-            (field, via)
-        }
+    let (field, via) = match from {
+        Supply::Constant(_) => (constant_field(&target.name), None),
+        Supply::Field(index) => supplied_as(&source.fields[*index], rules),
     };
-    if let Some(ty) = via {
-        field.ty = ty;
-        field.native = format!("cast:{ty}");
-        field.inferred = false;
-    }
     let agreed = rules.lossy.contains(&target.name);
     let fit = permit(&target.name, &field, target, agreed)?;
     let ty = lattice::meet(&field, target);
@@ -138,6 +125,24 @@ fn meet(from: &Supply, source: &Schema, target: &Field, rules: &Rules) -> Result
         origin: Origin::Constant(String::new()),
         target: 0,
     })
+}
+
+/// What a constant is before it is cast.
+pub(super) fn constant_field(name: &str) -> Field {
+    Field::new(name, Type::TEXT, "constant")
+}
+
+/// The source's field as the rules take it, and the type they name.
+pub(super) fn supplied_as(field: &Field, rules: &Rules) -> (Field, Option<Type>) {
+    let mut field = field.clone();
+    let rule = rules.cast.iter().find(|(name, _)| *name == field.name);
+    let via = rule.map(|&(_, ty)| ty);
+    if let Some(ty) = via {
+        field.ty = ty;
+        field.native = format!("cast:{ty}");
+        field.inferred = false;
+    }
+    (field, via)
 }
 
 /// Refuses a translation in which no value fits, or one that loses something nobody agreed to.
@@ -254,11 +259,7 @@ fn bind_filter(
 ) -> Result<(Filter, Vec<usize>)> {
     let mut positions = Vec::new();
     for name in filter.fields() {
-        let index = source.index_of(name).ok_or_else(|| {
-            Error::config(format!(
-                "the filter names field={name}, which the source does not have"
-            ))
-        })?;
+        let index = source.index_of(name).ok_or_else(|| stray_in_filter(name))?;
         let scanned = mapping
             .source_fields
             .iter()
@@ -271,4 +272,10 @@ fn bind_filter(
         positions.push(scanned);
     }
     Ok((filter.clone(), positions))
+}
+
+pub(super) fn stray_in_filter(name: &str) -> Error {
+    Error::config(format!(
+        "the filter names field={name}, which the source does not have"
+    ))
 }

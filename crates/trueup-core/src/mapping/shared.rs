@@ -11,6 +11,8 @@
 
 mod build;
 
+pub(super) use build::{alone, met_twice, refuse_json_key, refuse_one_way};
+
 use super::{Rules, mapped_key, name_misfit, seal_present, seal_unknown};
 use crate::batch::{Batch, Record};
 use crate::cast;

@@ -33,6 +33,20 @@ fn restored_side_loses_nothing_and_deletes_nothing() {
     assert!(!report.notes.is_empty());
 }
 
+/// Only the seal tells: since that moment the side was read, and no batch was written to it.
+#[test]
+fn side_put_back_to_before_it_was_read_is_noticed() {
+    let pair = joined(Policy::Manual, &crew());
+    let backup = pair.target.backup();
+    pair.target.insert("people", &record![4, "dan", "d@x"]);
+    pair.settle();
+    pair.target.restore(&backup);
+    let report = pair.settle();
+    assert_eq!(report.collections[0].deleted, 0);
+    assert_eq!(pair.source.records("people").len(), 4);
+    assert!(!report.notes.is_empty());
+}
+
 #[test]
 fn lost_state_joins_again() {
     let mut pair = joined(Policy::Manual, &crew());

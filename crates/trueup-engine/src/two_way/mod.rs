@@ -7,6 +7,7 @@
 //!
 //! Inside, the sides are in canonical order (see [`prepare`]); what people read is in theirs.
 
+mod alone;
 mod answer;
 mod asked;
 mod base;
@@ -28,11 +29,14 @@ mod sending;
 mod spelling;
 mod summary;
 mod tally;
+mod trial;
 mod work;
 
+pub(crate) use alone::prove_alone;
 pub use config::{ConflictRule, PolicySpec, TwoWay};
 pub(crate) use outlook::plan;
 pub use spelling::spelled;
+pub(crate) use trial::{attempt, reversed};
 
 use crate::link::{Link, World};
 use crate::report::Report;

@@ -104,7 +104,7 @@ fn endpoint(link: &mut Link, side: Side) -> &mut dyn Endpoint {
     }
 }
 
-fn refuse_ends(link: &Link, user: &Sides<Side>) -> Result<()> {
+pub(super) fn refuse_ends(link: &Link, user: &Sides<Side>) -> Result<()> {
     let about = Sides::new(link.source.about(), link.target.about());
     if about.source.identity == about.target.identity {
         return Err(Error::config("source and target are the same endpoint")
@@ -129,7 +129,7 @@ fn refuse_ends(link: &Link, user: &Sides<Side>) -> Result<()> {
 }
 
 /// The collections with their names in canonical order: those that were named, else all that either side has.
-fn specs(link: &mut Link, user: &Sides<Side>) -> Result<Vec<CollectionSpec>> {
+pub(super) fn specs(link: &mut Link, user: &Sides<Side>) -> Result<Vec<CollectionSpec>> {
     let turned = user.source == Side::Target;
     if !link.collections.is_empty() {
         let specs = link.collections.iter();
@@ -155,15 +155,10 @@ fn specs(link: &mut Link, user: &Sides<Side>) -> Result<Vec<CollectionSpec>> {
         return Err(Error::config("neither side has a collection")
             .hint("check the addresses; name a collection with --collections"));
     }
-    let plain = |name: String| CollectionSpec {
-        source: name.clone(),
-        target: name,
-        ..CollectionSpec::default()
-    };
-    Ok(names.into_iter().map(plain).collect())
+    Ok(names.into_iter().map(CollectionSpec::plain).collect())
 }
 
-fn in_order(spec: &CollectionSpec, turned: bool) -> Result<CollectionSpec> {
+pub(super) fn in_order(spec: &CollectionSpec, turned: bool) -> Result<CollectionSpec> {
     let rules = &spec.rules;
     if !turned {
         return Ok(spec.clone());
@@ -189,7 +184,7 @@ fn in_order(spec: &CollectionSpec, turned: bool) -> Result<CollectionSpec> {
 }
 
 /// A rule for a collection that the link does not have is a typing mistake.
-fn refuse_strangers(two_way: &TwoWay, specs: &[CollectionSpec]) -> Result<()> {
+pub(super) fn refuse_strangers(two_way: &TwoWay, specs: &[CollectionSpec]) -> Result<()> {
     let rules = two_way.rules.iter().map(|rule| &rule.collection);
     let deletes = two_way.on_delete.iter().map(|(collection, _)| collection);
     let stamps = two_way.stamps.iter().map(|(collection, _)| collection);
@@ -210,7 +205,7 @@ fn refuse_strangers(two_way: &TwoWay, specs: &[CollectionSpec]) -> Result<()> {
     }
 }
 
-fn prepare_one(
+pub(super) fn prepare_one(
     link: &mut Link,
     two_way: &TwoWay,
     spec: &CollectionSpec,

@@ -58,12 +58,13 @@ pub(super) fn guard(link: &Link, joints: &[Joint], decided: &[Decided]) -> Resul
         return Ok(());
     }
     for (joint, one) in joints.iter().zip(decided) {
+        let guard = joint.spec.guard.unwrap_or(link.guard);
         for side in Side::BOTH {
             let plan = plan_of(joint, one, side);
-            let judged = link.guard.judge(&plan).and_then(|()| {
+            let judged = guard.judge(&plan).and_then(|()| {
                 // Both sides change: what was emptied is not told by this side's plan alone.
                 let emptied = one.totals[side.other()].count == 0;
-                if emptied && plan.counts.deletes > link.guard.emptied_max {
+                if emptied && plan.counts.deletes > guard.emptied_max {
                     let plan = CollectionPlan {
                         counts: Counts {
                             deletes: plan.target_records,
@@ -71,7 +72,7 @@ pub(super) fn guard(link: &Link, joints: &[Joint], decided: &[Decided]) -> Resul
                         },
                         ..plan
                     };
-                    return link.guard.judge(&plan);
+                    return guard.judge(&plan);
                 }
                 Ok(())
             });

@@ -15,6 +15,7 @@ mod infer;
 mod place;
 mod read;
 mod replace;
+mod rights;
 mod scan;
 mod spool;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use trueup_core::endpoint::{
     About, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,
 };
+use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::{Field, Schema};
 use trueup_core::{Error, Result};
 
@@ -130,6 +132,10 @@ impl Endpoint for Csv {
 
     fn design(&self, wanted: &Schema) -> Result<Design> {
         design::design(wanted, &self.place, self.options.header)
+    }
+
+    fn rights(&mut self, wanted: &[Wanted]) -> Result<Rights> {
+        Ok(rights::rights(&self.place, wanted))
     }
 
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {

@@ -17,6 +17,7 @@ mod numeric;
 mod pgpass;
 mod quote;
 mod references;
+mod rights;
 mod scan;
 mod schema;
 mod stage;
@@ -35,6 +36,7 @@ use trueup_core::endpoint::{
     About, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,
 };
 use trueup_core::failpoint::Failpoints;
+use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::Schema;
 use trueup_core::{Error, Kind, Result};
 
@@ -112,6 +114,10 @@ impl Endpoint for Postgres {
 
     fn design(&self, wanted: &Schema) -> Result<Design> {
         self.ask(|connection| design::design(connection, wanted))
+    }
+
+    fn rights(&mut self, wanted: &[Wanted]) -> Result<Rights> {
+        self.ask(|connection| rights::rights(connection, wanted))
     }
 
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {

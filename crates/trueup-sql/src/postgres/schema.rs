@@ -14,7 +14,7 @@ use trueup_core::{Error, Kind, Result};
 pub(super) const CONTROL: &str = "trueup";
 
 /// Which schemas hold no collections, as SQL over `n.nspname`.
-const ORDINARY: &str =
+pub(super) const ORDINARY: &str =
     "n.nspname <> 'trueup' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'";
 
 /// What a column is beyond its [`Field`].
@@ -181,7 +181,7 @@ pub(super) fn describe(connection: &Connection, collection: &str) -> Result<Opti
 }
 
 /// Finds the table: a plain name on the search path, else `schema.table` at each dot.
-fn resolve(connection: &Connection, collection: &str) -> Result<Option<Table>> {
+pub(super) fn resolve(connection: &Connection, collection: &str) -> Result<Option<Table>> {
     if let Some(found) = find(connection, None, collection)? {
         return Ok(Some(found));
     }

@@ -12,6 +12,7 @@ mod decl;
 mod design;
 mod error;
 mod references;
+mod rights;
 mod scan;
 mod schema;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use trueup_core::Result;
 use trueup_core::endpoint::{
     About, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,
 };
+use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::Schema;
 
 /// Connects to the file named by `address`: `sqlite:PATH`, or the path itself. The file may be missing: then it has
@@ -79,6 +81,10 @@ impl Endpoint for Sqlite {
 
     fn design(&self, wanted: &Schema) -> Result<Design> {
         design::design(wanted)
+    }
+
+    fn rights(&mut self, wanted: &[Wanted]) -> Result<Rights> {
+        rights::rights(&self.place, wanted)
     }
 
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {

@@ -2,6 +2,7 @@
 
 mod conditional;
 mod mark;
+mod rights;
 mod torn;
 
 use super::*;

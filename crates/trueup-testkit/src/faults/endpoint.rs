@@ -8,6 +8,7 @@ use trueup_core::endpoint::{
     Writer, Writes,
 };
 use trueup_core::error::{Error, Kind, Result};
+use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::Schema;
 
 /// An endpoint under a script. Made by [`Faults::wrap`] and [`Faults::connect`].
@@ -47,6 +48,10 @@ impl Endpoint for Faulty {
 
     fn design(&self, wanted: &Schema) -> Result<Design> {
         self.inner.design(wanted)
+    }
+
+    fn rights(&mut self, wanted: &[Wanted]) -> Result<Rights> {
+        self.inner.rights(wanted)
     }
 
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {

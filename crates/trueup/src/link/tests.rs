@@ -1,5 +1,8 @@
 use super::*;
+use crate::args::Sides;
 use std::path::Path;
+use trueup_core::guard::Guard;
+use trueup_engine::Mode;
 
 /// A folder `in` with the given CSV files, each with the fields `id` and `name`.
 fn folder(files: &[&str]) -> tempfile::TempDir {
@@ -34,7 +37,8 @@ fn show(root: &Path, source: &str, target: &str, collections: &str, keys: &str) 
         verify: false,
         lift_guard: false,
     };
-    match open(&sides, None, mode, Guard::default(), &Context::empty()) {
+    let spec = sides.spec(None, mode, Guard::default(), 1);
+    match open(&spec, &Context::empty()) {
         Ok(link) => {
             let spec = |spec: &CollectionSpec| {
                 let key = spec.rules.key.join("+");

@@ -15,6 +15,8 @@ use trueup_engine::{Certificate, CollectionProof, CollectionReport, Report, Side
 
 #[derive(Serialize)]
 struct ReportJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     link: &'a str,
     equal: bool,
     collections: Vec<CollectionJson<'a>>,
@@ -98,6 +100,8 @@ struct RunJson<'a> {
 
 #[derive(Serialize)]
 struct FailureJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     error: ErrorJson<'a>,
 }
 
@@ -110,11 +114,21 @@ struct ErrorJson<'a> {
 
 /// One object for a run, a compare or a dry run; the last has a plan, given as one JSON object a line.
 pub(super) fn report(report: &Report, plan: Option<&str>) -> Result<String> {
+    a_report(None, report, plan)
+}
+
+/// The same with the link's name in its file before it.
+pub(super) fn named_report(name: &str, report: &Report, plan: Option<&str>) -> Result<String> {
+    a_report(Some(name), report, plan)
+}
+
+fn a_report(name: Option<&str>, report: &Report, plan: Option<&str>) -> Result<String> {
     let plan = plan.map(|lines| lines.lines().map(serde_json::from_str).collect());
     let plan = plan.transpose().map_err(|cause: serde_json::Error| {
         Error::bug("the plan is not one JSON object a line").cause(cause)
     })?;
     line(&ReportJson {
+        name,
         link: &report.link,
         equal: report.equal,
         collections: report.collections.iter().map(collection).collect(),
@@ -136,13 +150,22 @@ pub(super) fn runs(runs: &[PastRun]) -> Result<String> {
 
 /// One object for an error.
 pub(super) fn failure(kind: &str, message: &str, hint: Option<&str>) -> String {
+    a_failure(None, kind, message, hint)
+}
+
+/// The same for a link of a file.
+pub(super) fn named_failure(name: &str, kind: &str, message: &str, hint: Option<&str>) -> String {
+    a_failure(Some(name), kind, message, hint)
+}
+
+fn a_failure(name: Option<&str>, kind: &str, message: &str, hint: Option<&str>) -> String {
     let error = ErrorJson {
         kind,
         message,
         hint,
     };
     // Texts always serialize; if they did not, an object that says so is still an object.
-    line(&FailureJson { error }).unwrap_or_else(|_| "{\"error\":null}\n".to_owned())
+    line(&FailureJson { name, error }).unwrap_or_else(|_| "{\"error\":null}\n".to_owned())
 }
 
 fn run(past: &PastRun) -> RunJson<'_> {

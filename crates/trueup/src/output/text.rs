@@ -137,6 +137,30 @@ pub(super) fn compared(report: &Report) -> String {
     out
 }
 
+/// What a verification by itself found. The counts stand in the certificate.
+pub(super) fn verified(report: &Report) -> String {
+    let mut out = String::new();
+    if let Some(proof) = &report.certificate {
+        certificate::write(proof, &mut out);
+    }
+    let open = report.open_conflicts();
+    if open > 0 {
+        let conflicts = if open == 1 { "conflict" } else { "conflicts" };
+        say(
+            &mut out,
+            format_args!("\n{open} open {conflicts} left out: trueup conflicts list --open"),
+        );
+    }
+    parked(report, &mut out);
+    let word = if report.equal {
+        paint(GOOD.bold(), "equal")
+    } else {
+        paint(WAITS.bold(), "different")
+    };
+    say(&mut out, format_args!("\n{word}"));
+    out
+}
+
 /// What a dry run has to say besides the plan.
 pub(super) fn planned(report: &Report) -> String {
     let mut out = String::new();

@@ -17,7 +17,8 @@ fn options(line: &str) -> Options {
 
 fn rules(line: &str, known: &[&str]) -> Result<Option<TwoWay>> {
     let known: Vec<String> = known.iter().map(|&name| name.to_owned()).collect();
-    options(line).rules(&known)
+    let stated = options(line).stated()?;
+    Ok(stated.map(|stated| stated.settle(&known)))
 }
 
 #[test]
@@ -221,6 +222,7 @@ fn names_are_asked_for_only_where_a_dot_needs_them() {
         ("--two-way --on-conflict a=newest", false),
         ("--two-way --on-conflict a.f=newest", true),
     ] {
-        assert_eq!(options(line).needs_names(), expected, "{line}");
+        let stated = options(line).stated().unwrap().unwrap();
+        assert_eq!(stated.needs_names(), expected, "{line}");
     }
 }

@@ -154,6 +154,19 @@ fn docs_commands_of_the_way_back() {
     run("docs/guide/two-way.md", folder.path(), &way_to(&server));
 }
 
+#[test]
+fn docs_commands_of_the_command_line() {
+    let folder = support::folder();
+    let shop = support::root().join("examples/quickstart/shop");
+    symlink(shop, folder.path().join("shop")).expect("a link can be made");
+    let server = postgres::shared(None).expect("PostgreSQL can be started");
+    run(
+        "docs/guide/command-line.md",
+        folder.path(),
+        &way_to(&server),
+    );
+}
+
 /// How a reader's shell finds a server.
 fn way_to(server: &postgres::Server) -> [(&'static str, String); 4] {
     [

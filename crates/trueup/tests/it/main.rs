@@ -6,6 +6,7 @@
 
 mod changes;
 mod cli;
+mod config;
 mod conflicts;
 mod docs_commands;
 mod faults;

@@ -5,6 +5,7 @@
 //! or clippy can say it (`Cargo.toml`, `clippy.toml`), it is not repeated here.
 
 mod code;
+mod commands;
 mod manifests;
 mod prose;
 

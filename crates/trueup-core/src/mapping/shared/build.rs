@@ -35,15 +35,9 @@ pub(super) fn build(source: &Schema, target: &Schema, rules: &Rules) -> Result<S
         refuse_other_key(ours.collect(), schema, &names, "one side")?;
     }
     for &position in &key {
-        let field = &mut fields[position];
-        if field.ty == Type::Json {
-            return Err(Error::config(format!(
-                "key field={} is a JSON text, which can be spelled in many ways",
-                field.names.source
-            ))
-            .hint("choose other fields that identify a record with --key"));
-        }
-        field.key = true;
+        let pair = &pairs[position];
+        refuse_json_key(&source.fields[pair.source], &target.fields[pair.target])?;
+        fields[position].key = true;
     }
     Ok(Shared {
         types: fields.iter().map(|field| field.ty).collect(),
@@ -54,7 +48,7 @@ pub(super) fn build(source: &Schema, target: &Schema, rules: &Rules) -> Result<S
     })
 }
 
-fn refuse_one_way(rules: &Rules) -> Result<()> {
+pub(in crate::mapping) fn refuse_one_way(rules: &Rules) -> Result<()> {
     let rule = if !rules.constants.is_empty() {
         "constant"
     } else if rules.filter.is_some() {
@@ -68,6 +62,18 @@ fn refuse_one_way(rules: &Rules) -> Result<()> {
         Error::config(format!("rule={rule} is not for two-way links yet"))
             .hint("take the rule away, or run the link in one direction"),
     )
+}
+
+/// A JSON text can be spelled in many ways, and a key must have one.
+pub(in crate::mapping) fn refuse_json_key(source: &Field, target: &Field) -> Result<()> {
+    if lattice::common(source, target) != Type::Json {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "key field={} is a JSON text, which can be spelled in many ways",
+        source.name
+    ))
+    .hint("choose other fields that identify a record with --key"))
 }
 
 /// Finds the fields that both sides have, as indices.
@@ -111,7 +117,11 @@ fn pair(
 }
 
 /// A field that only one side has must be one that nobody writes.
-fn alone(field: &Field, other: &Schema, notes: &mut Vec<String>) -> Result<()> {
+pub(in crate::mapping) fn alone(
+    field: &Field,
+    other: &Schema,
+    notes: &mut Vec<String>,
+) -> Result<()> {
     if field.generated {
         notes.push(computed(field));
         return Ok(());
@@ -131,7 +141,7 @@ fn alone(field: &Field, other: &Schema, notes: &mut Vec<String>) -> Result<()> {
     )))
 }
 
-fn met_twice(field: &Field) -> Error {
+pub(in crate::mapping) fn met_twice(field: &Field) -> Error {
     Error::config(format!("two fields are mapped to field={}", field.name))
         .hint("rename or drop one of them")
 }

@@ -7,6 +7,7 @@ mod crash;
 mod infer;
 mod parse;
 mod replace;
+mod rights;
 mod round_trip;
 mod scan;
 

@@ -8,6 +8,7 @@ mod conformance;
 mod design;
 mod keys;
 mod overtaken;
+mod rights;
 mod scan;
 mod swap;
 

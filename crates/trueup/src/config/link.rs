@@ -1,0 +1,370 @@
+//! Links of a configuration file: which endpoints, which collections, which rules.
+//!
+//! Invariant: a rule that would have no effect, or no way back on a link that goes both ways, is a mistake. Whether
+//! collections and fields exist is not known before the endpoints are connected.
+
+use super::document::{Entry, Table, Text, TextsOr};
+use super::mistake::Mistakes;
+use super::{Endpoint, Link};
+use crate::args::DeletesMax;
+use crate::spec::{Named, Spec};
+use crate::two_way;
+use trueup_core::guard::Guard;
+use trueup_core::mapping::Rules;
+use trueup_core::policy::OnDelete;
+use trueup_core::types::Type;
+use trueup_engine::{ConflictRule, Limits, Mode, PolicySpec};
+
+/// What only a link that goes both ways can be told; the same keys in its collections.
+const BOTH_WAYS: [&str; 4] = ["on_conflict", "on_conflict_fields", "on_delete", "stamp"];
+/// What only a link that goes one way can be told of its collections: there is no way back.
+const ONE_WAY: [&str; 4] = ["where", "constants", "cast", "fields"];
+/// Words for other times, which the file has a place for already.
+const LATER: [&str; 4] = ["continuous", "every", "cron", "on"];
+
+/// Reads one link; `None` when it cannot be made. `declared` are the names of all endpoints, those with mistakes included.
+pub(super) fn read(
+    name: &Text<'_>,
+    table: &Table<'_>,
+    declared: &[&str],
+    endpoints: &[Endpoint],
+    mistakes: &mut Mistakes,
+) -> Option<Link> {
+    let both = table
+        .text("direction")
+        .is_some_and(|one| one.text == "both");
+    check_when(table, mistakes);
+    check_direction(table, both, mistakes);
+    let source = end(table, "source", declared, mistakes);
+    let target = end(table, "target", declared, mistakes);
+    if let (Some(source), Some(target)) = (&source, &target)
+        && source.text == target.text
+    {
+        let what = "source and target are the same endpoint";
+        mistakes.add(target.span.clone(), what);
+    }
+    let mut stated = two_way::Stated::default();
+    let rules = &mut stated.rules;
+    if let Some(policy) = policy(table, mistakes) {
+        rules.default = policy;
+    }
+    rules
+        .on_delete
+        .extend(on_delete(table).map(|rule| (None, rule)));
+    let stamp = table.text("stamp");
+    rules
+        .stamps
+        .extend(stamp.map(|field| (None, field.text.to_owned())));
+    let collections = collections(table, both, &mut stated, mistakes);
+    let exclude = exclude(table, mistakes);
+    let batch_records = table.number("batch_records");
+    let find = |name: Text<'_>| endpoints.iter().find(|one| one.name == name.text);
+    let (source, target) = (find(source?)?, find(target?)?);
+    Some(Link {
+        name: name.text.to_owned(),
+        source: source.name.clone(),
+        target: target.name.clone(),
+        spec: Spec {
+            source: source.place.clone(),
+            target: target.place.clone(),
+            collections,
+            exclude,
+            keys: Vec::new(),
+            two_way: both.then_some(stated),
+            mode: Mode {
+                write: true,
+                count_all: false,
+                delete: table.flag("delete").unwrap_or(false),
+                verify: table.flag("verify").unwrap_or(true),
+                lift_guard: false,
+            },
+            guard: guard(table).unwrap_or_default(),
+            batch_records: batch_records.unwrap_or(Limits::default().batch_records_max),
+        },
+    })
+}
+
+/// The endpoint at one end of a link, if there is one of that name.
+fn end<'a>(
+    table: &Table<'a>,
+    key: &str,
+    declared: &[&str],
+    mistakes: &mut Mistakes,
+) -> Option<Text<'a>> {
+    let name = table.text(key)?;
+    if declared.contains(&name.text) {
+        return Some(name);
+    }
+    let known = declared.iter().copied();
+    mistakes.add_unknown(
+        name.span.clone(),
+        "there is no endpoint of this name",
+        name.text,
+        known,
+    );
+    None
+}
+
+fn check_when(table: &Table<'_>, mistakes: &mut Mistakes) {
+    let Some(when) = table.text("when").filter(|when| when.text != "once") else {
+        return;
+    };
+    let first = when.text.split([' ', ':']).next().unwrap_or_default();
+    if LATER.contains(&first) {
+        mistakes.add_with_help(
+            when.span,
+            "a link runs once, when it is told to; not yet by itself",
+            "write \"once\", and let a timer run: trueup run",
+        );
+    } else {
+        mistakes.add_with_help(when.span, "this is no time to run", "write \"once\"");
+    }
+}
+
+/// Finds rules for the other kind of link.
+fn check_direction(table: &Table<'_>, both: bool, mistakes: &mut Mistakes) {
+    let refused: &[&str] = if both {
+        &["delete"]
+    } else {
+        &["on_conflict", "on_delete", "stamp"]
+    };
+    for key in refused {
+        let Some(span) = table.place(key) else {
+            continue;
+        };
+        match both {
+            true => mistakes.add_with_help(
+                span,
+                "a link that goes both ways carries deletes over anyway",
+                "take it out",
+            ),
+            false => mistakes.add_with_help(span, ONLY_BOTH, WRITE_BOTH),
+        }
+    }
+}
+
+const ONLY_BOTH: &str = "only a link that goes both ways has conflicts";
+const WRITE_BOTH: &str = "write direction = \"both\" in the link, or take it out";
+
+fn exclude(table: &Table<'_>, mistakes: &mut Mistakes) -> Vec<String> {
+    if let Some(span) = table.place("exclude")
+        && table.has("collections")
+    {
+        let what = "collections are named already";
+        mistakes.add_with_help(span, what, "take one of collections and exclude out");
+    }
+    texts(table, "exclude")
+}
+
+fn texts(table: &Table<'_>, key: &str) -> Vec<String> {
+    let texts = table.texts(key).into_iter();
+    texts.map(|text| text.text.to_owned()).collect()
+}
+
+fn names(table: &Table<'_>, key: &str) -> Vec<(String, String)> {
+    let pairs = table.names(key).into_iter();
+    pairs
+        .map(|(name, value)| (name.text.to_owned(), value.text.to_owned()))
+        .collect()
+}
+
+fn guard(table: &Table<'_>) -> Option<Guard> {
+    table
+        .table("guard")?
+        .share("deletes_max")
+        .map(DeletesMax::guard)
+}
+
+fn on_delete(table: &Table<'_>) -> Option<OnDelete> {
+    table.text("on_delete")?.text.parse().ok()
+}
+
+fn policy(table: &Table<'_>, mistakes: &mut Mistakes) -> Option<PolicySpec> {
+    policy_of(&table.text("on_conflict")?, mistakes)
+}
+
+fn policy_of(text: &Text<'_>, mistakes: &mut Mistakes) -> Option<PolicySpec> {
+    let policy = two_way::policy(text.text);
+    match &policy {
+        Some(PolicySpec::Expression(expression)) if expression.is_empty() => {
+            mistakes.add(text.span.clone(), "there is no expression after cel:");
+        }
+        Some(_) => {}
+        None => {
+            let known = two_way::policies().into_iter();
+            let what = "there is no such rule for conflicts";
+            mistakes.add_unknown(text.span.clone(), what, text.text, known);
+        }
+    }
+    policy
+}
+
+/// Reads the collections; the rules they have for themselves are added to `stated`.
+fn collections(
+    table: &Table<'_>,
+    both: bool,
+    stated: &mut two_way::Stated,
+    mistakes: &mut Mistakes,
+) -> Vec<Named> {
+    if table.has("collections") && table.entries("collections").is_empty() {
+        let span = table.place("collections").unwrap_or_default();
+        let help = "name some, or take the key out: then all collections of the source take part";
+        mistakes.add_with_help(span, "there is no collection in the list", help);
+    }
+    let mut found: Vec<Named> = Vec::new();
+    for entry in table.entries("collections") {
+        let (named, span) = match &entry {
+            Entry::Text(name) => {
+                let named = Named {
+                    source: name.text.to_owned(),
+                    ..Named::default()
+                };
+                (named, name.span.clone())
+            }
+            Entry::Table(table) => {
+                let Some(source) = table.text("source") else {
+                    continue;
+                };
+                let named = named(source.text, table, both, stated, mistakes);
+                let name = table.text("target").unwrap_or(source);
+                (named, name.span)
+            }
+        };
+        let target = |one: &Named| one.target.clone().unwrap_or(one.source.clone());
+        if found.iter().any(|one| target(one) == target(&named)) {
+            mistakes.add(span, "another collection is written to the same one");
+        } else if both && found.iter().any(|one| one.source == named.source) {
+            mistakes.add(span, "a link that goes both ways has each collection once");
+        }
+        found.push(named);
+    }
+    found
+}
+
+fn named(
+    source: &str,
+    table: &Table<'_>,
+    both: bool,
+    stated: &mut two_way::Stated,
+    mistakes: &mut Mistakes,
+) -> Named {
+    for (keys, what, help) in [
+        (
+            &ONE_WAY,
+            "this has no way back",
+            "take it out, or write direction = \"forward\"",
+        ),
+        (&BOTH_WAYS, ONLY_BOTH, WRITE_BOTH),
+    ] {
+        if both == (keys == &ONE_WAY) {
+            for span in keys.iter().filter_map(|key| table.place(key)) {
+                mistakes.add_with_help(span, what, help);
+            }
+        }
+    }
+    conflicts(source, table, stated, mistakes);
+    Named {
+        source: source.to_owned(),
+        target: table.text("target").map(|name| name.text.to_owned()),
+        rules: rules(table, both, mistakes),
+        computed: names(table, "fields"),
+        filter: table.text("where").map(|text| text.text.to_owned()),
+        guard: guard(table),
+    }
+}
+
+/// The rules for conflicts that one collection has for itself.
+fn conflicts(
+    source: &str,
+    table: &Table<'_>,
+    stated: &mut two_way::Stated,
+    mistakes: &mut Mistakes,
+) {
+    let collection = Some(source.to_owned());
+    let rules = &mut stated.rules;
+    if let Some(policy) = policy(table, mistakes) {
+        rules.rules.push(ConflictRule {
+            collection: collection.clone(),
+            field: None,
+            policy,
+        });
+    }
+    for (field, text) in table.names("on_conflict_fields") {
+        if let Some(policy) = policy_of(&text, mistakes) {
+            rules.rules.push(ConflictRule {
+                collection: collection.clone(),
+                field: Some(field.text.to_owned()),
+                policy,
+            });
+        }
+    }
+    if let Some(rule) = on_delete(table) {
+        rules.on_delete.push((collection.clone(), rule));
+    }
+    if let Some(field) = table.text("stamp") {
+        rules.stamps.push((collection, field.text.to_owned()));
+    }
+}
+
+fn rules(table: &Table<'_>, both: bool, mistakes: &mut Mistakes) -> Rules {
+    let mut rules = Rules {
+        rename: names(table, "rename"),
+        constants: names(table, "constants"),
+        drop: texts(table, "drop"),
+        lossy: texts(table, "lossy"),
+        ..Rules::default()
+    };
+    match table.texts_or("key") {
+        None => {}
+        Some(TextsOr::Word) => {
+            rules.bag = true;
+            if both {
+                let span = table.place("key").unwrap_or_default();
+                let what = "a link that goes both ways needs fields that identify a record";
+                mistakes.add(span, what);
+            }
+        }
+        Some(TextsOr::Texts(fields)) => {
+            if fields.is_empty() {
+                let span = table.place("key").unwrap_or_default();
+                mistakes.add_with_help(
+                    span,
+                    "a key has at least one field",
+                    "take it out, or write \"all\"",
+                );
+            }
+            rules.key = fields.iter().map(|field| field.text.to_owned()).collect();
+        }
+    }
+    for (field, text) in table.names("cast") {
+        match text.text.parse::<Type>() {
+            Ok(ty) => rules.cast.push((field.text.to_owned(), ty)),
+            Err(error) => {
+                let help = error.advice().unwrap_or_default().to_owned();
+                mistakes.add_with_help(text.span, "there is no such type", help);
+            }
+        }
+    }
+    check_targets(table, mistakes);
+    rules
+}
+
+/// Finds target fields that get their value in two ways.
+fn check_targets(table: &Table<'_>, mistakes: &mut Mistakes) {
+    let mut given: Vec<&str> = Vec::new();
+    let renamed = table.names("rename").into_iter().map(|(_, to)| to);
+    let named = ["constants", "fields"].map(|key| table.names(key));
+    let named = named.into_iter().flatten().map(|(field, _)| field);
+    for field in renamed.chain(named) {
+        if given.contains(&field.text) {
+            mistakes.add(field.span, "this field gets a value already");
+        }
+        given.push(field.text);
+    }
+    let renamed = table.names("rename");
+    for field in table.texts("drop") {
+        if renamed.iter().any(|(from, _)| from.text == field.text) {
+            mistakes.add(field.span, "this field is renamed, and dropped");
+        }
+    }
+}

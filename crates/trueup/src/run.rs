@@ -1,0 +1,170 @@
+//! `trueup run`: runs the links of a configuration file.
+//!
+//! Links are run one after the other, in the order of the file. Invariant: a link that fails does not keep the next from
+//! running, and is not forgotten either: its error is printed at once, and the exit code is the worst of all.
+
+use crate::config::{self, Config};
+use crate::link;
+use crate::log::{self, Entry};
+use crate::output::{PlanReport, ReportList};
+use crate::sync::Asked;
+use crate::world::{self, Machine};
+use std::path::{Path, PathBuf};
+use trueup_core::{Kind, Result};
+use trueup_engine::Report;
+use trueup_engine::run::exit_code;
+use trueup_engine::state::Store;
+
+const EXAMPLES: &str = "\
+Examples:
+  trueup run
+  trueup run orders customers
+  trueup run /etc/trueup/shop.toml --dry-run
+
+CONFIG is a file, or ends in .toml; without it, ./trueup.toml. Without LINK, all links of the file run, in
+its order. A link that fails does not stop the next; the exit code is the highest of all.
+
+--state goes before the file's own state.";
+
+/// What `run` is told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES, override_usage = "trueup run [OPTIONS] [CONFIG] [LINK]...")]
+pub(crate) struct Args {
+    /// The configuration file, then the names of links
+    #[arg(value_name = "CONFIG LINK")]
+    names: Vec<String>,
+
+    /// Print the plans and stop; nothing is written
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Do not compare again afterwards; there is no certificate then
+    #[arg(long)]
+    no_verify: bool,
+
+    /// Lift the guard on deletes, and nothing else
+    #[arg(long)]
+    yes: bool,
+
+    /// Where runs, positions and history are kept [default: the file's state, else $XDG_STATE_HOME/trueup/state.db]
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+
+    /// Print one JSON array with an object for each link
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Runs the command and returns the exit code.
+pub(crate) fn run(args: &Args) -> Result<u8> {
+    let machine = Machine::new()?;
+    let (path, names) = config_and_links(&args.names);
+    let config = config::read(&path, &world::variable)?;
+    let links = chosen(&config, names)?;
+    let state = args.state.as_deref().or(config.state.as_deref());
+    if let Some(state) = state {
+        let text = format!("state file={}", state.display());
+        let entry = Entry {
+            event: "state",
+            message: Some(&text),
+            ..Entry::default()
+        };
+        log::tell(&entry, &text);
+    }
+    let mut running = Running {
+        args,
+        asked: Asked {
+            machine: &machine,
+            state,
+            json: args.json,
+        },
+        store: None,
+        list: ReportList::new(args.json),
+    };
+    if !args.dry_run {
+        running.store = Some(world::open_store(state)?);
+    }
+    let mut worst = 0;
+    for link in links {
+        worst = worst.max(running.link(link)?);
+        if machine.stopped() {
+            worst = worst.max(exit_code(Kind::Interrupted));
+            break;
+        }
+    }
+    running.list.finish()?;
+    Ok(worst)
+}
+
+/// The links that are meant, in the order of the file, or as they were named; each once.
+fn chosen<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a config::Link>> {
+    if names.is_empty() {
+        return Ok(config.links.iter().collect());
+    }
+    let mut links: Vec<&config::Link> = Vec::new();
+    for name in names {
+        let link = config.link(name)?;
+        if !links.iter().any(|chosen| chosen.name == link.name) {
+            links.push(link);
+        }
+    }
+    Ok(links)
+}
+
+/// Splits the file off, if the first argument is one.
+pub(crate) fn config_and_links(arguments: &[String]) -> (PathBuf, &[String]) {
+    match arguments.split_first() {
+        Some((first, links)) if is_config(first) => (PathBuf::from(first), links),
+        Some(_) | None => (PathBuf::from(config::FILE), arguments),
+    }
+}
+
+/// Tells whether an argument is a configuration file: a link's name has no dot.
+fn is_config(argument: &str) -> bool {
+    argument.ends_with(".toml") || Path::new(argument).is_file()
+}
+
+struct Running<'a> {
+    args: &'a Args,
+    asked: Asked<'a>,
+    store: Option<Store>,
+    list: ReportList,
+}
+
+impl Running<'_> {
+    /// Runs one link, prints what it did or why it did not, and returns its exit code.
+    fn link(&mut self, link: &config::Link) -> Result<u8> {
+        self.list.begin(&link.name)?;
+        match self.carry_out(link) {
+            Ok((report, plan)) => {
+                let two_way = link.spec.two_way.is_some();
+                let plan = match &plan {
+                    Some(plan) => PlanReport::Planned(plan.as_deref()),
+                    None => PlanReport::Done,
+                };
+                self.list.push(&link.name, &report, two_way, plan)?;
+                Ok(report.exit_code())
+            }
+            Err(error) => {
+                let kind = error.kind();
+                let error = error.at(format_args!("link={}", link.name));
+                self.list.fail(&link.name, &error)?;
+                Ok(exit_code(kind))
+            }
+        }
+    }
+
+    fn carry_out(&mut self, link: &config::Link) -> Result<(Report, Option<Option<String>>)> {
+        let mut spec = link.spec.clone();
+        spec.mode.verify &= !self.args.no_verify;
+        spec.mode.lift_guard = self.args.yes;
+        let mut opened = link::open(&spec, &self.asked.machine.context())?;
+        match &mut self.store {
+            Some(store) => Ok((self.asked.run(&spec, &mut opened, store)?, None)),
+            None => {
+                let (report, plan) = self.asked.plan(&spec, &mut opened)?;
+                Ok((report, Some(plan)))
+            }
+        }
+    }
+}

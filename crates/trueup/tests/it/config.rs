@@ -1,0 +1,319 @@
+//! A configuration file from outside: links that run, links that fail, and what is said about the file itself.
+
+mod schema;
+
+use crate::cli::check;
+use crate::stopped::Stopped;
+use crate::support::{self, Output, Trueup};
+use rustix::process::Signal;
+use std::fs;
+use std::path::Path;
+
+/// Three places and three links, the second of which cannot work.
+const FILE: &str = r#"
+state = "state.db"
+
+[endpoint.shop]
+url = "csv:shop"
+
+[endpoint.stock]
+url = "sqlite:${STOCK:-stock}.db"
+
+[endpoint.lost]
+url = "csv:lost"
+
+[link.orders]
+source = "shop"
+target = "stock"
+delete = true
+collections = [{ source = "orders", target = "sales", key = ["id"], rename = { amount = "total" }, drop = ["note"] }]
+
+[link.broken]
+source = "lost"
+target = "stock"
+collections = ["nothing"]
+
+[link.people]
+source = "shop"
+target = "stock"
+exclude = ["orders"]
+collections = ["people"]
+"#;
+
+/// A folder with the file and what it speaks of.
+fn folder() -> tempfile::TempDir {
+    let folder = support::folder();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("trueup.toml", &FILE.replace("exclude = [\"orders\"]\n", ""));
+    write("shop/orders.csv", "id,amount,note\n1,5,a\n2,7,b\n");
+    write("shop/people.csv", "id,name\n1,Ada\n");
+    fs::create_dir(folder.path().join("lost")).unwrap();
+    folder
+}
+
+fn run<'a>(folder: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Output {
+    Trueup::new(folder)
+        .arguments(["run", "--quiet"])
+        .arguments(arguments)
+        .run()
+}
+
+#[test]
+fn a_link_that_fails_does_not_stop_the_next() {
+    let folder = folder();
+    let output = run(folder.path(), []).expect(2);
+    check("run-one-fails", &output);
+    let again = run(folder.path(), ["--json"]).expect(2);
+    let links = again.json();
+    let names: Vec<&str> = links
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|link| link["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["orders", "broken", "people"]);
+    assert_eq!(links[1]["error"]["kind"], "config");
+    for index in [0, 2] {
+        let one = &links[index]["collections"][0];
+        assert_eq!(one["inserted"], 0, "{again}");
+        assert_eq!(one["updated"], 0, "{again}");
+        assert_eq!(links[index]["equal"], true, "{again}");
+    }
+    let rows = rusqlite::Connection::open(folder.path().join("stock.db")).unwrap();
+    let sql = "SELECT group_concat(total) FROM sales";
+    let totals: String = rows.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(totals, "5,7");
+}
+
+#[test]
+fn links_are_chosen_by_name() {
+    let folder = folder();
+    let output = run(folder.path(), ["people", "orders", "people", "--json"]).expect(0);
+    let links = output.json();
+    let names = links.as_array().unwrap().iter().map(|link| &link["name"]);
+    assert_eq!(names.collect::<Vec<_>>(), ["people", "orders"]);
+    check(
+        "run-no-such-link",
+        &run(folder.path(), ["peopel"]).expect(2),
+    );
+    check("run-no-file", &run(folder.path(), ["no.toml"]).expect(2));
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let folder = folder();
+    let output = run(folder.path(), ["--dry-run", "orders", "people"]).expect(1);
+    check("run-dry", &output);
+    for file in ["stock.db", "state.db"] {
+        assert!(!folder.path().join(file).exists(), "{file}");
+    }
+    let output = run(folder.path(), ["--dry-run", "--json", "orders"]).expect(1);
+    assert_eq!(
+        output.json()[0]["plan"].as_array().unwrap().len(),
+        3,
+        "{output}"
+    );
+}
+
+#[test]
+fn paths_are_those_of_the_file() {
+    let folder = folder();
+    let elsewhere = folder.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let output = Trueup::new(&elsewhere)
+        .env("STOCK", "warehouse")
+        .arguments(["run", "../trueup.toml", "orders"])
+        .run()
+        .expect(0);
+    assert!(folder.path().join("warehouse.db").exists(), "{output}");
+    assert!(folder.path().join("state.db").exists(), "{output}");
+    assert!(
+        output.stderr.starts_with("state file=../state.db\n"),
+        "{output}"
+    );
+}
+
+#[test]
+fn options_go_before_the_file() {
+    let folder = folder();
+    let arguments = ["orders", "--state", "other.db", "--no-verify", "--json"];
+    let output = run(folder.path(), arguments).expect(0);
+    assert!(output.json()[0]["certificate"].is_null(), "{output}");
+    assert!(folder.path().join("other.db").exists());
+    assert!(!folder.path().join("state.db").exists());
+}
+
+#[test]
+fn the_guard_of_a_collection_stops_its_link() {
+    let folder = folder();
+    let text = fs::read_to_string(folder.path().join("trueup.toml")).unwrap();
+    let guarded = text.replace(
+        "drop = [\"note\"]",
+        "drop = [\"note\"], guard = { deletes_max = 0 }",
+    );
+    fs::write(folder.path().join("trueup.toml"), guarded).unwrap();
+    run(folder.path(), ["orders"]).expect(0);
+    fs::write(
+        folder.path().join("shop/orders.csv"),
+        "id,amount,note\n1,5,a\n",
+    )
+    .unwrap();
+    let output = run(folder.path(), ["orders", "people"]).expect(4);
+    assert!(
+        output
+            .stderr
+            .contains("error[guard]: link=orders: collection=sales"),
+        "{output}"
+    );
+    assert!(output.stdout.contains("[people]"), "{output}");
+    run(folder.path(), ["orders", "--yes"]).expect(0);
+}
+
+#[test]
+fn commands_find_the_state_by_the_file() {
+    let folder = folder();
+    run(folder.path(), ["orders", "people"]).expect(0);
+    let ask = |command: &str| {
+        Trueup::new(folder.path())
+            .arguments([command, "--config", "trueup.toml", "--json"])
+            .run()
+            .expect(0)
+    };
+    assert_eq!(ask("history").json().as_array().unwrap().len(), 2);
+    assert_eq!(ask("status").json().as_array().unwrap().len(), 1);
+    fs::write(folder.path().join("bare.toml"), "").unwrap();
+    let output = Trueup::new(folder.path())
+        .arguments(["status", "--config", "bare.toml"])
+        .run()
+        .expect(2);
+    check("config-without-state", &output);
+}
+
+#[test]
+fn a_link_is_verified_by_itself() {
+    let folder = folder();
+    let verify = |arguments: &[&str], code: i32| {
+        Trueup::new(folder.path())
+            .arguments(["verify", "--quiet"])
+            .arguments(arguments)
+            .run()
+            .expect(code)
+    };
+    check("verify-before", &verify(&["orders"], 1));
+    run(folder.path(), ["orders"]).expect(0);
+    let kept = fs::read(folder.path().join("stock.db")).unwrap();
+    check("verify-equal", &verify(&["orders"], 0));
+    assert_eq!(fs::read(folder.path().join("stock.db")).unwrap(), kept);
+    support::sqlite(
+        &folder.path().join("stock.db"),
+        "UPDATE sales SET total = 8 WHERE id = 2; INSERT INTO sales VALUES (3, 9)",
+    );
+    check("verify-different", &verify(&["trueup.toml", "orders"], 1));
+    let json = verify(&["orders", "--json"], 1).json();
+    assert_eq!(json["equal"], false);
+    assert_eq!(json["certificate"]["collections"][0]["wrong"], 2);
+    check("verify-no-link", &verify(&["trueup.toml"], 2));
+    let runs = Trueup::new(folder.path()).history(["--json"]).run();
+    assert_eq!(runs.json().as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_two_way_link_is_the_one_of_the_command_line() {
+    let folder = support::folder();
+    let file = "state = \"state.db\"
+        [endpoint.a]\nurl = \"sqlite:a.db\"\n[endpoint.b]\nurl = \"sqlite:b.db\"
+        [link.ab]\nsource = \"a\"\ntarget = \"b\"\ndirection = \"both\"";
+    fs::write(folder.path().join("trueup.toml"), file).unwrap();
+    let a = folder.path().join("a.db");
+    let b = folder.path().join("b.db");
+    support::sqlite(
+        &a,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n TEXT); INSERT INTO t VALUES (1, 'x'), (2, 'y')",
+    );
+    Trueup::new(folder.path())
+        .sync(["sqlite:b.db", "sqlite:a.db", "--two-way"])
+        .run()
+        .expect(0);
+    // With the base of that run a missing record is a delete, and not one to be filled in.
+    support::sqlite(&b, "DELETE FROM t WHERE id = 1; UPDATE t SET n = 'z'");
+    let output = run(folder.path(), ["--json"]).expect(0);
+    let counts = &output.json()[0]["collections"][0]["to_source"];
+    assert_eq!(counts["deleted"], 1, "{output}");
+    assert_eq!(counts["updated"], 1, "{output}");
+    // An open conflict takes no part in a verification, and is told.
+    support::sqlite(&a, "UPDATE t SET n = 'a'");
+    support::sqlite(&b, "UPDATE t SET n = 'b'");
+    run(folder.path(), []).expect(1);
+    let verify = Trueup::new(folder.path())
+        .arguments(["verify", "ab", "--quiet"])
+        .run()
+        .expect(1);
+    check("verify-open-conflict", &verify);
+    Trueup::new(folder.path())
+        .arguments([
+            "conflicts",
+            "resolve",
+            "1",
+            "--take",
+            "source",
+            "--config",
+            "trueup.toml",
+        ])
+        .run()
+        .expect(0);
+    run(folder.path(), []).expect(0);
+}
+
+#[test]
+fn a_file_with_mistakes_shows_them_all_and_no_secret() {
+    let folder = folder();
+    let file = "[endpoint.a]
+url = \"postgres://app:canary@db/shop\"
+pasword = \"canary\"
+[endpoint.b]
+url = \"postgres://app:${SECRET}@db/shop\"
+[link.ab]
+source = \"a\"
+taget = \"b\"
+";
+    fs::write(folder.path().join("bad.toml"), file).unwrap();
+    for json in [&[][..], &["--json"]] {
+        let output = Trueup::new(folder.path())
+            .env("SECRET", "can@ary")
+            .arguments(["run", "bad.toml"])
+            .arguments(json)
+            .run()
+            .expect(2);
+        let said = format!("{}{}", output.stdout, output.stderr);
+        assert!(
+            !said.contains("canary") && !said.contains("ary\""),
+            "{output}"
+        );
+        if json.is_empty() {
+            check("run-mistakes", &output);
+        }
+    }
+}
+
+#[test]
+fn a_request_to_stop_stops_all_links() {
+    let folder = folder();
+    let command = Trueup::new(folder.path()).arguments(["run", "orders", "people"]);
+    let stopped = Stopped::at("engine.planned", command);
+    stopped.signal(Signal::INT);
+    let output = stopped.go_on().expect(3);
+    assert!(
+        output.stderr.contains("error[interrupted]: link=orders"),
+        "{output}"
+    );
+    assert!(!output.stdout.contains("people"), "{output}");
+    let tables = "SELECT count(*) FROM sqlite_master WHERE name = 'people'";
+    let stock = rusqlite::Connection::open(folder.path().join("stock.db")).unwrap();
+    let people: i64 = stock.query_row(tables, [], |row| row.get(0)).unwrap();
+    assert_eq!(people, 0);
+    run(folder.path(), ["orders", "people"]).expect(0);
+}
