@@ -124,9 +124,10 @@ fn refuse_ends(link: &Link) -> Result<()> {
     }
     if link.mode.write && !target.capabilities.write {
         let address = target.address;
-        return Err(Error::config(format!(
-            "target: {address} cannot be written"
-        )));
+        return Err(
+            Error::config(format!("target: {address} cannot be written"))
+                .hint("name a target that can be written; for this one, trueup diff compares"),
+        );
     }
     Ok(())
 }
@@ -245,6 +246,7 @@ pub(crate) fn wanted(source: &Schema, spec: &CollectionSpec) -> Result<Schema> {
             "collection={}: a key field is dropped",
             source.collection
         ))
+        .hint("keep the fields of the key, or name another key")
     };
     let indices: Option<Vec<usize>> = places(&key);
     schema.key = indices.ok_or_else(dropped)?;

@@ -231,10 +231,10 @@ pub(super) fn refuse_other_key(
     ours.sort_unstable();
     ours.dedup();
     if ours.len() != count {
-        return Err(Error::config(format!(
-            "the key {} names a field twice",
-            names.join(",")
-        )));
+        return Err(
+            Error::config(format!("the key {} names a field twice", names.join(",")))
+                .hint("name each field of the key once"),
+        );
     }
     let same = |constraint: &Vec<usize>| {
         let mut theirs = constraint.clone();
@@ -278,4 +278,5 @@ pub(super) fn stray_in_filter(name: &str) -> Error {
     Error::config(format!(
         "the filter names field={name}, which the source does not have"
     ))
+    .hint("name a field of the source; trueup check lists what each side has")
 }

@@ -91,7 +91,8 @@ fn options(query: &str) -> Result<Options> {
 
 fn check(options: Options) -> Result<Options> {
     if options.delimiter == options.quote {
-        return Err(Error::config("delimiter and quote are the same character"));
+        return Err(Error::config("delimiter and quote are the same character")
+            .hint("give each a character of its own: delimiter=C, quote=C"));
     }
     let special = |byte: u8| {
         byte == options.delimiter || byte == options.quote || byte == b'\n' || byte == b'\r'
@@ -99,7 +100,8 @@ fn check(options: Options) -> Result<Options> {
     if options.null.bytes().any(special) {
         return Err(Error::config(
             "the null marker holds the delimiter, the quote or a line end option=null",
-        ));
+        )
+        .hint("choose a marker without them, for example null=NA"));
     }
     if options.key.iter().any(String::is_empty) {
         return Err(Error::config("empty field name option=key").hint("write key=a or key=a,b"));
@@ -111,9 +113,10 @@ fn truth(name: &str, value: &str) -> Result<bool> {
     match value {
         "true" | "yes" | "1" => Ok(true),
         "false" | "no" | "0" => Ok(false),
-        _ => Err(Error::config(format!(
-            "option is neither true nor false option={name}"
-        ))),
+        _ => Err(
+            Error::config(format!("option is neither true nor false option={name}"))
+                .hint("write true or false"),
+        ),
     }
 }
 
@@ -243,6 +246,8 @@ fn decode(text: &str) -> Result<String> {
                 .hint("write %25 for a percent sign")
         })?);
     }
-    String::from_utf8(bytes)
-        .map_err(|_| Error::config("an option is not UTF-8 after percent-decoding"))
+    String::from_utf8(bytes).map_err(|_| {
+        Error::config("an option is not UTF-8 after percent-decoding")
+            .hint("write the characters themselves, or percent-encode their UTF-8 bytes")
+    })
 }

@@ -55,9 +55,10 @@ pub(super) fn design(wanted: &Schema, place: &Place, header: bool) -> Result<Des
         }
     }
     if wanted.fields.is_empty() {
-        return Err(Error::config(format!(
-            "collection has no fields collection={name}"
-        )));
+        return Err(
+            Error::config(format!("collection has no fields collection={name}"))
+                .hint("a CSV file needs at least one field: do not drop them all"),
+        );
     }
     let fields = wanted.fields.iter().map(|field| Field {
         native: NATIVE.to_owned(),

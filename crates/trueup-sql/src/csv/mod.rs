@@ -229,7 +229,8 @@ impl Csv {
                 Some(index) if indices.contains(&index) => {
                     return Err(Error::config(format!(
                         "field occurs twice in the key field={field} collection={collection}"
-                    )));
+                    ))
+                    .hint("name each field of the key once"));
                 }
                 Some(index) => indices.push(index),
                 None if must => return Err(unknown(field, names, path, "key")),
@@ -244,7 +245,8 @@ fn unknown(field: &str, names: &[String], path: &Path, option: &str) -> Error {
     let error = Error::config(format!(
         "there is no field={field}, which {option} names, in file={}",
         path.display()
-    ));
+    ))
+    .hint("the file's first line has the names of its fields");
     let known: Vec<&str> = names.iter().map(String::as_str).collect();
     error::suggest(error, field, &known)
 }
