@@ -130,3 +130,44 @@ fn errors_say_what_to_do() {
     }
     expect_counts(without_hint, &[("crates/a/src/a/tests.rs", &cases[0].0, 0)]);
 }
+
+/// Finds messages in the pages about errors that no code prints. A message begins an item of a list; `...` stands for
+/// what differs each time.
+fn not_printed(page: &File, code: &str) -> Vec<String> {
+    if !page.path.starts_with("docs/errors/") {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    let lines = page.text.lines().enumerate();
+    let lines = lines.skip_while(|(_, line)| *line != "## Messages").skip(1);
+    for (index, line) in lines.take_while(|(_, line)| !line.starts_with('#')) {
+        let Some((messages, _)) = line.split_once("`:").or(line.split_once("` with ")) else {
+            continue;
+        };
+        for message in messages.trim_start_matches("- ").split("`, `") {
+            let parts = message.trim_matches('`').split("...").map(str::trim);
+            for part in parts.filter(|part| !code.contains(part)) {
+                findings.push(page.finding(index, &format!("no code says: {part}")));
+            }
+        }
+    }
+    findings
+}
+
+#[test]
+fn messages_in_the_pages_about_errors_are_printed() {
+    let code = repository().iter().filter(|file| file.is("rs"));
+    let code = code.filter(|file| file.path.contains("/src/"));
+    let code: String = code.map(|file| file.text.as_str()).collect();
+    let findings = repository()
+        .iter()
+        .flat_map(|file| not_printed(file, &code));
+    expect_none(&findings.collect::<Vec<_>>());
+    let page =
+        "# a\n\n## Messages\n\n- `no ... key`, `x`: do\n- `gone`: do\n\n## Example\n\n- `y`: do\n";
+    let check = |file: &File| not_printed(file, "no key x");
+    expect_counts(
+        check,
+        &[("docs/errors/a.md", page, 1), ("docs/a.md", page, 0)],
+    );
+}
