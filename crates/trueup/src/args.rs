@@ -5,8 +5,8 @@
 
 use crate::spec::{Named, Place, Spec};
 use crate::terminal;
-use crate::{completions, config, conflicts, diff, explain, forget, history, man, output, run};
-use crate::{status, sync, two_way, verify, world};
+use crate::{check, completions, config, conflicts, diff, explain, forget, history, man, output};
+use crate::{run, status, sync, two_way, verify, world};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Verify(verify::Args),
     /// Compares; writes nothing
     Diff(diff::Args),
+    /// Says what a sync would need and promise; writes nothing
+    Check(check::Args),
     /// Lists past runs and their certificates
     History(history::Args),
     /// Says how every link stands, and what needs a person
@@ -81,6 +83,7 @@ impl Command {
             Self::Run(args) => args.json,
             Self::Verify(args) => args.json,
             Self::Diff(args) => args.json,
+            Self::Check(args) => args.json,
             Self::History(args) => args.json,
             Self::Status(args) => args.json,
             Self::Conflicts(args) => args.json(),

@@ -54,6 +54,26 @@ pub(crate) fn open(spec: &Spec, context: &Context) -> Result<Link> {
     })
 }
 
+/// Connects the source alone, and settles which of its collections are meant; none means all.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn open_alone(
+    spec: &Spec,
+    context: &Context,
+) -> Result<(Box<dyn Endpoint>, Vec<CollectionSpec>)> {
+    let address = Address::parse(&spec.source.address)?;
+    let named = named(&spec.collections, &address, &address)?;
+    let keys = Keys::new(&spec.keys, named.as_deref())?;
+    let mut endpoint = address.connect(
+        "source",
+        &keys.of_source(named.as_deref()),
+        spec.source.context(context),
+    )?;
+    let collections = specs(named, &keys, &address, endpoint.as_mut())?;
+    Ok((endpoint, collections))
+}
+
 /// The rules of a link that goes both ways; the source is asked for its names only if they need them.
 fn rules(
     stated: &two_way::Stated,

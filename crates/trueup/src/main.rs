@@ -4,6 +4,7 @@
 //! nothing about data: that is the engine's business.
 
 mod args;
+mod check;
 mod completions;
 mod config;
 mod conflict;
@@ -79,6 +80,7 @@ fn carry_out(command: &Command) -> Result<u8> {
         Command::Verify(args) => verify::verify(args),
         Command::Schema => output::schema(&config::schema()).map(|()| 0),
         Command::Diff(args) => diff::diff(args),
+        Command::Check(args) => check::check(args),
         Command::History(args) => history::history(args),
         Command::Status(args) => status::status(args),
         Command::Conflicts(args) => conflicts::conflicts(args),

@@ -24,6 +24,7 @@ use std::error::Error as _;
 use std::io::{self, ErrorKind, Write};
 use style::{ADVICE, BAD, HEADING, WAITS, paint};
 use trueup_core::{Error, Kind, Result};
+use trueup_engine::check::CheckReport;
 use trueup_engine::state::PastRun;
 use trueup_engine::{Certificate, Report};
 
@@ -53,7 +54,7 @@ pub(crate) fn compared(report: &Report, as_json: bool) -> Result<()> {
 /// Prints what a verification by itself found.
 pub(crate) fn verified(report: &Report, as_json: bool) -> Result<()> {
     if as_json {
-        stdout(&json::report(report, None)?)
+        raw(&json::report(report, None)?)
     } else {
         stdout(&text::verified(report))
     }
@@ -61,7 +62,7 @@ pub(crate) fn verified(report: &Report, as_json: bool) -> Result<()> {
 
 /// Prints the schema of configuration files.
 pub(crate) fn schema(schema: &serde_json::Value) -> Result<()> {
-    stdout(&format!("{schema:#}\n"))
+    raw(&format!("{schema:#}\n"))
 }
 
 /// Prints what a dry run found. For people the plan is out already: standard output stays the plan and nothing else.
@@ -105,6 +106,15 @@ pub(crate) fn conflict(conflict: &Conflict, as_json: bool) -> Result<()> {
 /// Prints that a person's answer was recorded.
 pub(crate) fn answered(conflict: &Conflict) -> Result<()> {
     stdout(&text::conflicts::answered(conflict))
+}
+
+/// Prints what a check found.
+pub(crate) fn checked(report: &CheckReport, as_json: bool) -> Result<()> {
+    if as_json {
+        raw(&json::check::link(report, None)?)
+    } else {
+        stdout(&text::check::link(report))
+    }
 }
 
 /// Prints how links stand.

@@ -97,7 +97,7 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
 }
 
 /// The links that are meant, in the order of the file, or as they were named; each once.
-fn chosen<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a config::Link>> {
+pub(crate) fn chosen<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a config::Link>> {
     if names.is_empty() {
         return Ok(config.links.iter().collect());
     }

@@ -116,6 +116,10 @@ impl Survey {
                     met[at] = true;
                     let other = &target.fields[at];
                     both_ways(&mut one, field, other, rules);
+                    let key = source.key.contains(&index) || target.key.contains(&at);
+                    if field.nullable != other.nullable && !key && one.note.is_none() {
+                        one.note = Some(ONE_SIDE_NULL.to_owned());
+                    }
                 }
             }
             survey.fields.push(one);
@@ -197,6 +201,7 @@ impl Survey {
 }
 
 const LEFT_OUT: &str = "left out by a rule";
+const ONE_SIDE_NULL: &str = "a record with NULL here is parked: one side does not allow it";
 
 /// A field on its way to the target.
 fn forward(source: &Schema, index: usize, target: &Schema, rules: &Rules) -> SurveyedField {
@@ -221,7 +226,9 @@ fn forward(source: &Schema, index: usize, target: &Schema, rules: &Rules) -> Sur
         return one;
     }
     judge(&mut one, &supplied_as(field, rules).0, other, rules);
-    if field.nullable && !other.nullable && one.problem.is_none() {
+    // Of a key's NULL the same is true on every side.
+    let key = source.key.contains(&index) || target.key.contains(&at);
+    if field.nullable && !other.nullable && !key && one.problem.is_none() {
         one.note =
             Some("a record with NULL here is parked: the target does not allow it".to_owned());
     }
@@ -265,9 +272,6 @@ fn both_ways(one: &mut SurveyedField, field: &Field, other: &Field, rules: &Rule
     one.problem = there
         .and_then(|_| permit(&other.name, other, field, agreed))
         .err();
-    if field.nullable != other.nullable && one.problem.is_none() {
-        one.note = Some("a record with NULL here is parked: one side does not allow it".to_owned());
-    }
 }
 
 fn alone(field: &Field, other: &Schema) -> (Option<String>, Option<Error>) {

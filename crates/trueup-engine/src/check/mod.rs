@@ -220,23 +220,32 @@ fn collection(link: &mut Link, tried: &Tried) -> Result<(CollectionCheck, bool)>
         .iter()
         .chain(&found.target)
         .any(|schema| schema.partial);
+    let mut keyed = true;
+    let mut design = |endpoint: &dyn Endpoint, other: &Schema, spec: &CollectionSpec| {
+        let (schema, complete) = designed(endpoint, other, spec)?;
+        keyed = complete;
+        Some(schema)
+    };
     let shapes = match (found.source, found.target) {
-        (Some(source), Some(target)) => Sides::new(Some(source), Some(target)),
         (Some(source), None) => {
-            let target = designed(link.target.as_ref(), &source, spec);
+            let target = design(link.target.as_ref(), &source, spec);
             Sides::new(Some(source), target)
         }
         (None, Some(target)) if two_way => {
-            let source = designed(link.source.as_ref(), &target, &two_way::reversed(spec));
+            let source = design(link.source.as_ref(), &target, &two_way::reversed(spec));
             Sides::new(source, Some(target))
         }
-        (None, target) => Sides::new(None, target),
+        (source, target) => Sides::new(source, target),
     };
     match (&shapes.source, &shapes.target) {
         (Some(source), Some(target)) => survey(&mut check, source, target, spec, two_way),
         (Some(only), None) => check.fields = alone_on(Side::Source, only),
         (None, Some(only)) => check.fields = alone_on(Side::Target, only),
         (None, None) => {}
+    }
+    if !keyed {
+        // That there is no key keeps it from being created, and is said by that.
+        check.problems.clear();
     }
     if let Some(error) = &tried.error {
         let stopped = problem(error, &spec.source);
@@ -258,20 +267,30 @@ fn shape(endpoint: &mut dyn Endpoint, name: &str) -> Result<Option<Schema>> {
     }
 }
 
-/// Works out the types of a collection that is missing, also where something keeps it from being created.
-fn designed(endpoint: &dyn Endpoint, other: &Schema, spec: &CollectionSpec) -> Option<Schema> {
+/// Works out the types of a collection that is missing, and whether it can be created: without a key it cannot, and the
+/// types would be these all the same.
+fn designed(
+    endpoint: &dyn Endpoint,
+    other: &Schema,
+    spec: &CollectionSpec,
+) -> Option<(Schema, bool)> {
     let design = |spec: &CollectionSpec| {
         let wanted = connect::wanted(other, spec).ok()?;
         Some(endpoint.design(&wanted).ok()?.schema)
     };
-    design(spec).or_else(|| {
-        // Without a key there is nothing to create; the types would be these all the same.
-        let mut keyed = spec.clone();
-        let kept = other.fields.iter().map(|field| &field.name);
-        let kept = kept.filter(|name| !spec.rules.drop.contains(name));
-        keyed.rules.key = kept.cloned().collect();
-        design(&keyed)
-    })
+    if let Some(schema) = design(spec) {
+        return Some((schema, true));
+    }
+    let mut keyed = spec.clone();
+    let kept = other.fields.iter().map(|field| &field.name);
+    let kept = kept.filter(|name| !spec.rules.drop.contains(name));
+    keyed.rules.key = kept.cloned().collect();
+    let mut schema = design(&keyed)?;
+    schema.key.clear();
+    for field in &mut schema.fields {
+        field.nullable = true;
+    }
+    Some((schema, false))
 }
 
 fn survey(

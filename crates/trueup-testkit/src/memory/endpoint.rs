@@ -7,6 +7,7 @@ use trueup_core::endpoint::{
     About, Capabilities, Claim, Class, Design, Endpoint, Snapshot, Writer,
 };
 use trueup_core::error::{Error, Result};
+use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::Schema;
 
 /// One client of a [`Memory`]. Dropping it is a crash of the client and nothing more.
@@ -76,6 +77,16 @@ impl Endpoint for MemoryEndpoint {
         Ok(Design {
             schema,
             statement: format!("create {}", wanted.collection),
+        })
+    }
+
+    fn rights(&mut self, wanted: &[Wanted]) -> Result<Rights> {
+        let world = self.memory.lock();
+        let lacking = world.lacking.iter();
+        let missing = lacking.filter(|one| wanted.contains(&one.wanted)).cloned();
+        Ok(Rights {
+            missing: missing.collect(),
+            notes: Vec::new(),
         })
     }
 

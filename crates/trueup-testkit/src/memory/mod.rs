@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use table::Table;
 use trueup_core::endpoint::{Marker, Op, Position};
+use trueup_core::rights::Missing;
 use trueup_core::schema::Schema;
 
 /// Protections that a test can take away one at a time, to prove that another test notices.
@@ -120,6 +121,7 @@ struct World {
     applied: BTreeMap<(String, String, u64), u64>,
     log: Vec<Change>,
     sabotage: Sabotage,
+    lacking: Vec<Missing>,
 }
 
 impl World {
@@ -375,6 +377,11 @@ impl Memory {
     /// Takes protections away, or gives them back.
     pub fn sabotage(&self, sabotage: Sabotage) {
         self.lock().sabotage = sabotage;
+    }
+
+    /// Makes the world say that this right is missing for what `missing` names. It goes on allowing it.
+    pub fn lack(&self, missing: Missing) {
+        self.lock().lacking.push(missing);
     }
 
     /// Copies what an administrator's backup would hold.

@@ -2,6 +2,7 @@
 //!
 //! The engine's types derive no serialization: these mirrors are the format, and a golden test holds them.
 
+pub(super) mod check;
 pub(super) mod conflicts;
 pub(super) mod status;
 

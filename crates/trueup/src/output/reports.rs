@@ -7,6 +7,7 @@ use super::style::{HEADING, paint};
 use super::{PlanReport, complain, escape, json, raw, stderr, stdout, text};
 use trueup_core::{Error, Result};
 use trueup_engine::Report;
+use trueup_engine::check::CheckReport;
 
 /// Prints what became of links.
 #[derive(Debug)]
@@ -61,6 +62,18 @@ impl ReportList {
                 Ok(())
             }
         }
+    }
+
+    /// Prints what a check found.
+    ///
+    /// # Errors
+    /// As [`ReportList::begin`].
+    pub(crate) fn checked(&mut self, name: &str, report: &CheckReport) -> Result<()> {
+        if self.as_json {
+            return self.object(&json::check::link(report, Some(name))?);
+        }
+        self.count += 1;
+        stdout(&text::check::link(report))
     }
 
     /// Prints why a link failed: for people always, and as an object where JSON is wanted.

@@ -3,6 +3,7 @@
 //! The text is stable, so that it can be compared in tests and quoted in documents. Every name in it was escaped.
 
 pub(super) mod certificate;
+pub(super) mod check;
 pub(super) mod conflicts;
 pub(super) mod status;
 

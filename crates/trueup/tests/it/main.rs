@@ -5,6 +5,7 @@
 )]
 
 mod changes;
+mod check;
 mod cli;
 mod config;
 mod conflicts;

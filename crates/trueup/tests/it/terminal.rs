@@ -425,7 +425,7 @@ fn a_configured_link_is_run_and_verified() {
     check("run", &run(&["run", "-q"]));
     check("verify", &run(&["verify", "orders", "-q"]));
     check("run-unknown", &run(&["run", "order", "-q"]));
-    for name in ["run", "verify", "schema"] {
+    for name in ["run", "verify", "schema", "check"] {
         check(&format!("help-{name}"), &run(&[name, "--help"]));
     }
 }

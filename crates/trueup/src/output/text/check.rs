@@ -1,0 +1,262 @@
+//! What a check found, for people: each endpoint, the promises, each collection field by field, a verdict.
+
+use super::{escape, name, say};
+use crate::output::style::{ADVICE, BAD, GOOD, HEADING, WAITS, paint};
+use crate::output::table;
+use trueup_core::endpoint::Capabilities;
+use trueup_core::lattice::Fit;
+use trueup_core::rights::{Missing, Remedy};
+use trueup_core::side::{Side, Sides};
+use trueup_engine::check::{
+    CheckReport, CollectionCheck, EndCheck, FieldCheck, Held, Problem, Promise, Standing, meaning,
+};
+
+/// One link, or one endpoint alone.
+pub(in crate::output) fn link(report: &CheckReport) -> String {
+    let mut out = String::new();
+    if report.target.is_some() {
+        let link = paint(HEADING, &escape::line(&report.link));
+        say(&mut out, format_args!("{link}\n"));
+    }
+    for (side, one) in report.ends() {
+        let role = report.target.is_some().then_some(side);
+        end(role, one, &mut out);
+    }
+    promises(&report.promises, &mut out);
+    for one in &report.collections {
+        collection(report, one, &mut out);
+    }
+    for problem in &report.problems {
+        write_problem("", problem, &mut out);
+    }
+    if !report.problems.is_empty() {
+        out.push('\n');
+    }
+    let style = if report.problems_total() == 0 {
+        GOOD
+    } else {
+        BAD
+    };
+    let verdict = paint(style.bold(), &verdict(report));
+    say(&mut out, format_args!("{verdict}"));
+    out
+}
+
+/// The last line.
+fn verdict(report: &CheckReport) -> String {
+    let weaker = report.ends().any(|(_, end)| !end.weaker.is_empty());
+    match (report.problems_total(), weaker) {
+        (0, _) if report.target.is_none() => "ready: a sync can read it".to_owned(),
+        (0, false) => "ready: a sync can start".to_owned(),
+        (0, true) => {
+            "ready: a sync can start, with fewer guarantees than there could be".to_owned()
+        }
+        (1, _) => "not ready: 1 problem".to_owned(),
+        (more, _) => format!("not ready: {more} problems"),
+    }
+}
+
+fn end(role: Option<Side>, end: &EndCheck, out: &mut String) {
+    let about = &end.about;
+    let address = escape::line(&about.address);
+    match role {
+        Some(side) => say(out, format_args!("{:<12}{address}", side.name())),
+        None => say(out, format_args!("{address}")),
+    }
+    let class = format!("{}: {}", about.class.letter(), meaning(about.class));
+    plain(
+        "engine",
+        &format!("{} {}", about.engine, escape::line(&about.version)),
+        out,
+    );
+    plain("class", &class, out);
+    plain("can", &abilities(about.capabilities), out);
+    if end.missing.is_empty() && end.weaker.is_empty() {
+        plain("rights", "nothing is missing", out);
+    }
+    for one in &end.missing {
+        missing("missing", one, out);
+    }
+    for one in &end.weaker {
+        missing("weaker", one, out);
+    }
+    for note in &end.notes {
+        plain("note", &escape::line(note), out);
+    }
+    out.push('\n');
+}
+
+fn plain(label: &str, text: &str, out: &mut String) {
+    say(out, format_args!("  {label:<10}{text}"));
+}
+
+fn abilities(able: Capabilities) -> String {
+    let all = [
+        (able.write, "write"),
+        (able.create, "create"),
+        (able.marker, "keep markers"),
+        (able.check, "write under conditions"),
+        (able.ordered, "read in key order"),
+        (able.typed, "hold typed values"),
+    ];
+    let words = all
+        .into_iter()
+        .filter(|(can, _)| *can)
+        .map(|(_, word)| word);
+    let words: Vec<&str> = std::iter::once("read").chain(words).collect();
+    words.join(", ")
+}
+
+/// A missing right, and below it what gives it: a statement stands alone on its line, so that it can be copied.
+fn missing(label: &str, one: &Missing, out: &mut String) {
+    let why = escape::line(&one.wanted.to_string());
+    plain(
+        label,
+        &format!("{} (to {why})", escape::line(&one.right)),
+        out,
+    );
+    match &one.remedy {
+        Remedy::Statement(sql) => say(out, format_args!("    {};", escape::line(sql))),
+        Remedy::Advice(advice) => say(out, format_args!("    {}", escape::line(advice))),
+    }
+}
+
+fn promises(promises: &[Promise], out: &mut String) {
+    if promises.is_empty() {
+        return;
+    }
+    say(out, format_args!("{}", paint(HEADING, "guarantees")));
+    let rows: Vec<Vec<String>> = promises
+        .iter()
+        .map(|one| {
+            let (word, reason) = standing(one.standing);
+            let style = match one.standing {
+                Standing::Holds => GOOD,
+                Standing::Partly(_) => WAITS,
+                Standing::Fails(_) => BAD,
+            };
+            let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+            vec![
+                format!("  {}", paint(style, word)),
+                one.id.to_owned(),
+                format!("{}{reason}", one.text),
+            ]
+        })
+        .collect();
+    table::rows(&rows, out);
+    out.push('\n');
+}
+
+/// A standing in a word, and the reason.
+pub(in crate::output) fn standing(standing: Standing) -> (&'static str, Option<&'static str>) {
+    match standing {
+        Standing::Holds => ("holds", None),
+        Standing::Partly(reason) => ("partly", Some(reason)),
+        Standing::Fails(reason) => ("fails", Some(reason)),
+    }
+}
+
+fn collection(report: &CheckReport, one: &CollectionCheck, out: &mut String) {
+    let name = paint(HEADING, &name(&one.names.source, &one.names.target));
+    say(out, format_args!("{name}"));
+    plain("key", &keys(report, one), out);
+    if let Some((side, statement)) = &one.create {
+        plain("create", &format!("at the {side}"), out);
+        for line in statement.lines() {
+            say(out, format_args!("    {}", escape::line(line)));
+        }
+    }
+    let engines = Sides::new(
+        report.source.about.engine,
+        report.target.as_ref().map_or("", |end| end.about.engine),
+    );
+    let rows: Vec<Vec<String>> = one
+        .fields
+        .iter()
+        .map(|field| row(field, &engines, report))
+        .collect();
+    table::rows(&rows, out);
+    for note in &one.notes {
+        plain("note", &escape::line(note), out);
+    }
+    for problem in one.all_problems() {
+        write_problem("  ", problem, out);
+    }
+    out.push('\n');
+}
+
+fn keys(report: &CheckReport, one: &CollectionCheck) -> String {
+    let list = |names: &[String]| {
+        if names.is_empty() {
+            return "none".to_owned();
+        }
+        escape::line(&names.join(","))
+    };
+    let link = list(&one.key);
+    if report.target.is_none() {
+        return link;
+    }
+    let other = |side: &Side| one.keys[*side].as_ref().is_some_and(|key| *key != one.key);
+    let side = |side: Side| {
+        one.keys[side]
+            .as_ref()
+            .map(|key| format!("{side} {}", list(key)))
+    };
+    let sides = Side::BOTH.into_iter().filter(other);
+    let sides: Vec<String> = sides.filter_map(side).collect();
+    if sides.is_empty() {
+        return link;
+    }
+    format!("{link} ({})", sides.join(", "))
+}
+
+fn row(field: &FieldCheck, engines: &Sides<&str>, report: &CheckReport) -> Vec<String> {
+    let shown = |side: Side| {
+        let Some(Held { name, native }) = &field.held[side] else {
+            return ["-".to_owned(), String::new()];
+        };
+        let prefix = format!("{}:", engines[side]);
+        let native = native.strip_prefix(&prefix).unwrap_or(native);
+        let native = if native.is_empty() {
+            "(no type)"
+        } else {
+            native
+        };
+        [escape::line(name), escape::line(native)]
+    };
+    let [name, native] = shown(Side::Source);
+    let mut cells = vec![format!("  {name}"), native];
+    if report.target.is_some() {
+        let [name, native] = shown(Side::Target);
+        let arrow = if report.two_way { "<->" } else { "->" };
+        cells.extend([arrow.to_owned(), name, native]);
+    }
+    cells.push(verdict_of(field));
+    cells
+}
+
+fn verdict_of(field: &FieldCheck) -> String {
+    let spell = |fit: Fit| escape::line(&fit.to_string());
+    let fit = match (field.fit, field.back) {
+        (Some(fit), Some(back)) if fit != back => format!("-> {}; <- {}", spell(fit), spell(back)),
+        (Some(fit), _) => spell(fit),
+        (None, _) if field.problem.is_some() => "refused".to_owned(),
+        (None, _) => String::new(),
+    };
+    let note = field.note.as_ref().map(|note| escape::line(note));
+    match (fit.is_empty(), note) {
+        (_, None) => fit,
+        (true, Some(note)) => note,
+        (false, Some(note)) => format!("{fit}; {note}"),
+    }
+}
+
+fn write_problem(indent: &str, problem: &Problem, out: &mut String) {
+    let message = escape::lines(&problem.message).replace('\n', "\n    | ");
+    let word = paint(BAD, "problem");
+    say(out, format_args!("{indent}{word}   {message}"));
+    if let Some(hint) = &problem.hint {
+        let word = paint(ADVICE, "hint:");
+        say(out, format_args!("{indent}  {word} {}", escape::line(hint)));
+    }
+}
