@@ -448,7 +448,7 @@ fn without_a_reader_a_home_or_a_place_for_the_state() {
         (format!("{line} > >(true); exit $?"), 0),
         (format!("{line} 2>&-"), 0),
         (format!("{line} >&- 2>&-"), 0),
-        (format!("\"$1\" sync nothing 2>&-"), 2),
+        ("\"$1\" sync nothing 2>&-".to_owned(), 2),
     ] {
         let code = shell(&script).status.code();
         assert_eq!(code, Some(expected), "{script}");
