@@ -61,6 +61,39 @@ pub enum Cell {
 
 const _: () = assert!(size_of::<Cell>() <= 16);
 
+/// A value whose text nobody has looked at: enough to copy, encode or measure it, without the price of checking once
+/// more that it is UTF-8.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Content<'a> {
+    /// A value that is no slice.
+    Value(Value<'a>),
+    /// What stands in the arena.
+    Slice(SliceKind, &'a [u8]),
+}
+
+impl<'a> From<Value<'a>> for Content<'a> {
+    fn from(value: Value<'a>) -> Self {
+        let (kind, bytes) = match value {
+            Value::Decimal(v) => (SliceKind::Decimal, v.as_bytes()),
+            Value::Text(v) => (SliceKind::Text, v.as_bytes()),
+            Value::InvalidText(v) => (SliceKind::InvalidText, v),
+            Value::Bytes(v) => (SliceKind::Bytes, v),
+            Value::Uuid(v) => (SliceKind::Uuid, v),
+            Value::Json(v) => (SliceKind::Json, v.as_bytes()),
+            Value::Null
+            | Value::Unchanged
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::Date(_)
+            | Value::Time(_)
+            | Value::Timestamp(_)
+            | Value::Instant(_) => return Self::Value(value),
+        };
+        Self::Slice(kind, bytes)
+    }
+}
+
 /// Records of one width, in the order they were pushed.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
@@ -133,9 +166,59 @@ impl Batch {
 
     /// Appends every value of `record`.
     pub fn push_record(&mut self, record: Record<'_>) {
-        for value in record.values() {
-            self.push(value);
+        for &cell in record.cells {
+            let cell = match cell {
+                Cell::Slice { kind, offset, len } => {
+                    let content = &record.arena[offset as usize..offset as usize + len as usize];
+                    self.store(kind, content)
+                }
+                other => other,
+            };
+            self.cells.push(cell);
         }
+    }
+
+    /// Appends all records of `other`, which have the same width. Where there are none yet, nor room for them, `other`'s
+    /// memory is taken over.
+    ///
+    /// # Panics
+    /// As [`Batch::push`].
+    pub fn append(&mut self, mut other: Self) {
+        debug_assert_eq!(self.width, other.width);
+        if self.cells.is_empty() && self.cells.capacity() < other.cells.len() {
+            std::mem::swap(self, &mut other);
+            return;
+        }
+        if self.cells.is_empty() {
+            self.arena.clear();
+        }
+        let shift = u32::try_from(self.arena.len()).expect("a batch is cut long before 4 GiB");
+        let end = self.arena.len() + other.arena.len();
+        assert!(end <= ARENA_BYTES_MAX, "a batch is cut long before 4 GiB");
+        self.arena.extend_from_slice(&other.arena);
+        self.cells
+            .extend(other.cells.iter().map(|&cell| match cell {
+                Cell::Slice { kind, offset, len } => Cell::Slice {
+                    kind,
+                    offset: offset + shift,
+                    len,
+                },
+                cell => cell,
+            }));
+    }
+
+    /// Makes an empty batch of the same width with room for as much as this one holds.
+    pub fn successor(&self) -> Self {
+        Self {
+            width: self.width,
+            cells: Vec::with_capacity(self.cells.len()),
+            arena: Vec::with_capacity(self.arena.len()),
+        }
+    }
+
+    /// Tells whether the value pushed last is NULL.
+    pub fn ends_with_null(&self) -> bool {
+        matches!(self.cells.last(), Some(Cell::Null))
     }
 
     /// Drops the values pushed since the last complete record.
@@ -193,28 +276,36 @@ impl<'a> Record<'a> {
     /// # Panics
     /// When the record has no such field.
     pub fn value(&self, index: usize) -> Value<'a> {
-        match self.cells[index] {
-            Cell::Null => Value::Null,
-            Cell::Unchanged => Value::Unchanged,
-            Cell::Bool(v) => Value::Bool(v),
-            Cell::Int(v) => Value::Int(v),
-            Cell::Float(v) => Value::Float(v),
-            Cell::Date(v) => Value::Date(v),
-            Cell::Time(v) => Value::Time(v),
-            Cell::Timestamp(v) => Value::Timestamp(v),
-            Cell::Instant(v) => Value::Instant(v),
-            Cell::Slice { kind, offset, len } => {
-                let content = &self.arena[offset as usize..offset as usize + len as usize];
-                match kind {
-                    SliceKind::InvalidText => Value::InvalidText(content),
-                    SliceKind::Bytes => Value::Bytes(content),
-                    SliceKind::Uuid => Value::Uuid(content),
-                    SliceKind::Decimal => Value::Decimal(text(content)),
-                    SliceKind::Text => Value::Text(text(content)),
-                    SliceKind::Json => Value::Json(text(content)),
-                }
-            }
+        let (kind, content) = match content(self.cells[index], self.arena) {
+            Content::Value(value) => return value,
+            Content::Slice(kind, content) => (kind, content),
+        };
+        match kind {
+            SliceKind::InvalidText => Value::InvalidText(content),
+            SliceKind::Bytes => Value::Bytes(content),
+            SliceKind::Uuid => Value::Uuid(content),
+            SliceKind::Decimal => Value::Decimal(text(content)),
+            SliceKind::Text => Value::Text(text(content)),
+            SliceKind::Json => Value::Json(text(content)),
         }
+    }
+
+    /// Returns the values in field order, unlooked at.
+    #[inline]
+    pub(crate) fn contents(&self) -> impl Iterator<Item = Content<'a>> + use<'a> {
+        let arena = self.arena;
+        self.cells.iter().map(move |&cell| content(cell, arena))
+    }
+
+    /// Returns the value of field `index`, unlooked at.
+    #[inline]
+    pub(crate) fn content(&self, index: usize) -> Content<'a> {
+        content(self.cells[index], self.arena)
+    }
+
+    /// Tells whether field `index` is NULL.
+    pub(crate) fn is_null(&self, index: usize) -> bool {
+        matches!(self.cells[index], Cell::Null)
     }
 
     /// Returns the values in field order.
@@ -222,6 +313,25 @@ impl<'a> Record<'a> {
         let record = *self;
         (0..record.width()).map(move |index| record.value(index))
     }
+}
+
+#[inline]
+fn content(cell: Cell, arena: &[u8]) -> Content<'_> {
+    Content::Value(match cell {
+        Cell::Null => Value::Null,
+        Cell::Unchanged => Value::Unchanged,
+        Cell::Bool(v) => Value::Bool(v),
+        Cell::Int(v) => Value::Int(v),
+        Cell::Float(v) => Value::Float(v),
+        Cell::Date(v) => Value::Date(v),
+        Cell::Time(v) => Value::Time(v),
+        Cell::Timestamp(v) => Value::Timestamp(v),
+        Cell::Instant(v) => Value::Instant(v),
+        Cell::Slice { kind, offset, len } => {
+            let slice = &arena[offset as usize..offset as usize + len as usize];
+            return Content::Slice(kind, slice);
+        }
+    })
 }
 
 /// Reads back what [`Batch::push`] stored from a `&str`. The check costs a tenth of the copy and keeps the crate

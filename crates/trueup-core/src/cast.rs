@@ -6,7 +6,7 @@
 //!
 //! It deliberately has no lossy mode. `lattice` says beforehand which pairs of types can meet misfits.
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Content, SliceKind};
 use crate::json;
 use crate::text;
 use crate::types::Type;
@@ -104,6 +104,20 @@ pub fn push(value: Value<'_>, to: Type, into: &mut Batch) -> Result<(), Misfit> 
 /// Tells whether `value` is one of `to` as it stands, so that a cast would not change it.
 #[inline]
 pub fn fits(value: Value<'_>, to: Type) -> bool {
+    fits_content(value.into(), to)
+}
+
+/// As [`fits`], of a value whose text need not be looked at.
+#[inline]
+pub(crate) fn fits_content(content: Content<'_>, to: Type) -> bool {
+    match content {
+        Content::Value(value) => fits_plain(value, to),
+        Content::Slice(kind, bytes) => fits_slice(kind, bytes, to),
+    }
+}
+
+#[inline]
+fn fits_plain(value: Value<'_>, to: Type) -> bool {
     match (value, to) {
         (Value::Null | Value::Unchanged, _)
         | (_, Type::Any)
@@ -116,30 +130,42 @@ pub fn fits(value: Value<'_>, to: Type) -> bool {
             },
         )
         | (Value::Float(_), Type::Float { bits: 64 })
-        | (Value::Decimal(_), Type::Decimal { size: None })
-        | (Value::Text(_), Type::Text { chars_max: None })
-        | (Value::Bytes(_), Type::Bytes { bytes_max: None })
         | (Value::Date(_), Type::Date)
         | (Value::Time(_), Type::Time)
         | (Value::Timestamp(_), Type::Timestamp)
-        | (Value::Instant(_), Type::Instant)
-        | (Value::Uuid(_), Type::Uuid)
-        | (Value::Json(_), Type::Json) => true,
+        | (Value::Instant(_), Type::Instant) => true,
         (Value::Int(v), Type::Int { bits, signed }) => number::in_range(v.into(), bits, signed),
         (Value::Float(v), Type::Float { bits: 32 }) => v.is_nan() || f64::from(v as f32) == v,
-        (Value::Decimal(v), Type::Decimal { size: Some(size) }) => number::sized(v, size).is_ok(),
+        _ => false,
+    }
+}
+
+#[inline]
+fn fits_slice(kind: SliceKind, bytes: &[u8], to: Type) -> bool {
+    // Characters are counted by their first bytes.
+    let chars = || bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count();
+    match (kind, to) {
+        (_, Type::Any)
+        | (SliceKind::Decimal, Type::Decimal { size: None })
+        | (SliceKind::Text, Type::Text { chars_max: None })
+        | (SliceKind::Bytes, Type::Bytes { bytes_max: None })
+        | (SliceKind::Uuid, Type::Uuid)
+        | (SliceKind::Json, Type::Json) => true,
+        (SliceKind::Decimal, Type::Decimal { size: Some(size) }) => {
+            number::sized(bytes, size).is_ok()
+        }
         (
-            Value::Text(v),
+            SliceKind::Text,
             Type::Text {
                 chars_max: Some(max),
             },
-        ) => v.len() <= max as usize || v.chars().count() <= max as usize,
+        ) => bytes.len() <= max as usize || chars() <= max as usize,
         (
-            Value::Bytes(v),
+            SliceKind::Bytes,
             Type::Bytes {
                 bytes_max: Some(max),
             },
-        ) => v.len() <= max as usize,
+        ) => bytes.len() <= max as usize,
         _ => false,
     }
 }

@@ -31,13 +31,17 @@ pub enum Parts<'a> {
 /// Takes a decimal apart; `None` when the text is not one. Accepts `[-+]digits[.digits]` with digits on at least one
 /// side of the point, `NaN`, `Infinity` and `-Infinity`. No exponent: that is a float's notation.
 pub fn parts(text: &str) -> Option<Parts<'_>> {
-    match text {
-        "NaN" => return Some(Parts::NaN),
-        "Infinity" => return Some(Parts::Infinite(false)),
-        "-Infinity" => return Some(Parts::Infinite(true)),
+    parts_of(text.as_bytes())
+}
+
+/// As [`parts`], of a text's bytes.
+pub fn parts_of(bytes: &[u8]) -> Option<Parts<'_>> {
+    match bytes {
+        b"NaN" => return Some(Parts::NaN),
+        b"Infinity" => return Some(Parts::Infinite(false)),
+        b"-Infinity" => return Some(Parts::Infinite(true)),
         _ => {}
     }
-    let bytes = text.as_bytes();
     let (negative, digits) = match bytes.split_first()? {
         (b'-', rest) => (true, rest),
         (b'+', rest) => (false, rest),

@@ -99,6 +99,19 @@ impl<'s> Cursor<'s> {
         self.check_order()
     }
 
+    /// Takes what is left of the batch under the cursor, its order checked, and moves behind it; `None` at the end.
+    /// Only where the cursor stands at a batch's beginning, which it does after [`Cursor::new`] and after this.
+    pub fn take_batch(&mut self) -> Result<Option<Keyed>> {
+        debug_assert_eq!(self.at, 0);
+        while self.at + 1 < self.batch.len() {
+            self.at += 1;
+            self.check_order()?;
+        }
+        let batch = std::mem::take(&mut self.batch);
+        self.refill()?;
+        Ok((!batch.is_empty()).then_some(batch))
+    }
+
     fn refill(&mut self) -> Result<()> {
         self.batch = self.stream.next()?.unwrap_or_default();
         self.at = 0;

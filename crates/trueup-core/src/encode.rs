@@ -7,7 +7,7 @@
 //! The bytes are a contract ([`VERSION`]): stored digests and keys are compared with ones made by later releases. A
 //! golden file in `cases/` pins them.
 
-use crate::batch::Record;
+use crate::batch::{Content, Record, SliceKind};
 use crate::decimal;
 use crate::digest::Digest;
 use crate::json;
@@ -38,61 +38,18 @@ const UNCHANGED: u8 = 0x7f;
 
 /// Appends the order-preserving encoding of one key value.
 pub fn key(value: Value<'_>, out: &mut Vec<u8>) {
-    match value {
-        Value::Text(v) => escaped(TEXT, v.as_bytes(), out),
-        Value::InvalidText(v) => escaped(INVALID_TEXT, v, out),
-        Value::Bytes(v) => escaped(BYTES, v, out),
-        Value::Json(v) => {
-            let mut canonical = Vec::with_capacity(v.len());
-            json::canonical(v, &mut canonical);
-            escaped(JSON, &canonical, out);
-        }
-        Value::Null
-        | Value::Unchanged
-        | Value::Bool(_)
-        | Value::Int(_)
-        | Value::Float(_)
-        | Value::Decimal(_)
-        | Value::Date(_)
-        | Value::Time(_)
-        | Value::Timestamp(_)
-        | Value::Instant(_)
-        | Value::Uuid(_) => fixed(value, out),
-    }
+    key_content(value.into(), out);
 }
 
 /// Appends the length-prefixed encoding of one value.
 pub fn value(value: Value<'_>, out: &mut Vec<u8>) {
-    match value {
-        Value::Text(v) => prefixed(TEXT, v.as_bytes(), out),
-        Value::InvalidText(v) => prefixed(INVALID_TEXT, v, out),
-        Value::Bytes(v) => prefixed(BYTES, v, out),
-        Value::Json(v) => {
-            out.push(JSON);
-            let start = out.len();
-            out.extend([0; 4]);
-            json::canonical(v, out);
-            let len = u32::try_from(out.len() - start - 4).expect("values are below 1 GiB");
-            out[start..start + 4].copy_from_slice(&len.to_be_bytes());
-        }
-        Value::Null
-        | Value::Unchanged
-        | Value::Bool(_)
-        | Value::Int(_)
-        | Value::Float(_)
-        | Value::Decimal(_)
-        | Value::Date(_)
-        | Value::Time(_)
-        | Value::Timestamp(_)
-        | Value::Instant(_)
-        | Value::Uuid(_) => fixed(value, out),
-    }
+    content(value.into(), out);
 }
 
 /// Appends the length-prefixed encoding of a whole record.
 pub fn record(record: Record<'_>, out: &mut Vec<u8>) {
-    for field in record.values() {
-        value(field, out);
+    for field in record.contents() {
+        content(field, out);
     }
 }
 
@@ -101,6 +58,42 @@ pub fn digest(fields: Record<'_>, scratch: &mut Vec<u8>) -> Digest {
     scratch.clear();
     record(fields, scratch);
     Digest::of(scratch)
+}
+
+/// As [`key`], of a value whose text need not be looked at.
+pub(crate) fn key_content(content: Content<'_>, out: &mut Vec<u8>) {
+    match content {
+        Content::Value(value) => fixed(value, out),
+        Content::Slice(SliceKind::Text, v) => escaped(TEXT, v, out),
+        Content::Slice(SliceKind::InvalidText, v) => escaped(INVALID_TEXT, v, out),
+        Content::Slice(SliceKind::Bytes, v) => escaped(BYTES, v, out),
+        Content::Slice(SliceKind::Json, v) => {
+            let mut canonical = Vec::with_capacity(v.len());
+            json::canonical_of(v, &mut canonical);
+            escaped(JSON, &canonical, out);
+        }
+        Content::Slice(SliceKind::Uuid, v) => uuid(v, out),
+        Content::Slice(SliceKind::Decimal, v) => number(v, out),
+    }
+}
+
+fn content(content: Content<'_>, out: &mut Vec<u8>) {
+    match content {
+        Content::Value(value) => fixed(value, out),
+        Content::Slice(SliceKind::Text, v) => prefixed(TEXT, v, out),
+        Content::Slice(SliceKind::InvalidText, v) => prefixed(INVALID_TEXT, v, out),
+        Content::Slice(SliceKind::Bytes, v) => prefixed(BYTES, v, out),
+        Content::Slice(SliceKind::Json, v) => {
+            out.push(JSON);
+            let start = out.len();
+            out.extend([0; 4]);
+            json::canonical_of(v, out);
+            let len = u32::try_from(out.len() - start - 4).expect("values are below 1 GiB");
+            out[start..start + 4].copy_from_slice(&len.to_be_bytes());
+        }
+        Content::Slice(SliceKind::Uuid, v) => uuid(v, out),
+        Content::Slice(SliceKind::Decimal, v) => number(v, out),
+    }
 }
 
 /// The classes whose encoding is the same, and ordered, in keys and records.
@@ -113,35 +106,41 @@ fn fixed(value: Value<'_>, out: &mut Vec<u8>) {
         Value::Time(v) => signed(TIME, v, out),
         Value::Timestamp(v) => signed(TIMESTAMP, v, out),
         Value::Instant(v) => signed(INSTANT, v, out),
-        Value::Date(v) => {
-            out.push(DATE);
-            out.extend(((v as u32) ^ (1 << 31)).to_be_bytes());
-        }
-        Value::Float(v) => {
-            out.push(FLOAT);
-            out.extend(ordered_bits(v).to_be_bytes());
-        }
-        Value::Uuid(v) => {
-            out.push(UUID);
-            out.extend_from_slice(v);
-        }
-        Value::Decimal(v) => {
-            out.push(DECIMAL);
-            match decimal::parts(v) {
-                Some(parts) => decimal::encode(parts, out),
-                // Endpoints push checked decimals only; anything else stays distinct from every number.
-                None => escaped(0xff, v.as_bytes(), out),
-            }
-        }
-        Value::Text(_) | Value::InvalidText(_) | Value::Bytes(_) | Value::Json(_) => {
-            unreachable!("handled by both callers")
-        }
+        Value::Date(v) => tagged(DATE, ((v as u32) ^ (1 << 31)).to_be_bytes(), out),
+        Value::Float(v) => tagged(FLOAT, ordered_bits(v).to_be_bytes(), out),
+        Value::Text(_)
+        | Value::InvalidText(_)
+        | Value::Bytes(_)
+        | Value::Json(_)
+        | Value::Uuid(_)
+        | Value::Decimal(_) => unreachable!("a slice is no content of this kind"),
     }
 }
 
+fn uuid(v: &[u8], out: &mut Vec<u8>) {
+    out.push(UUID);
+    out.extend_from_slice(v);
+}
+
+fn number(v: &[u8], out: &mut Vec<u8>) {
+    out.push(DECIMAL);
+    match decimal::parts_of(v) {
+        Some(parts) => decimal::encode(parts, out),
+        // Endpoints push checked decimals only; anything else stays distinct from every number.
+        None => escaped(0xff, v, out),
+    }
+}
+
+/// One copy of a known length, where pushing the tag first would check the room twice.
+fn tagged<const N: usize>(tag: u8, bytes: [u8; N], out: &mut Vec<u8>) {
+    let mut all = [0; 16];
+    all[0] = tag;
+    all[1..=N].copy_from_slice(&bytes);
+    out.extend_from_slice(&all[..=N]);
+}
+
 fn signed(tag: u8, v: i64, out: &mut Vec<u8>) {
-    out.push(tag);
-    out.extend(((v as u64) ^ (1 << 63)).to_be_bytes());
+    tagged(tag, ((v as u64) ^ (1 << 63)).to_be_bytes(), out);
 }
 
 /// Maps doubles to integers that order the same: -0 is 0, every NaN is one value above infinity.
@@ -158,9 +157,8 @@ fn ordered_bits(v: f64) -> u64 {
 }
 
 fn prefixed(tag: u8, content: &[u8], out: &mut Vec<u8>) {
-    out.push(tag);
     let len = u32::try_from(content.len()).expect("values are below 1 GiB");
-    out.extend(len.to_be_bytes());
+    tagged(tag, len.to_be_bytes(), out);
     out.extend_from_slice(content);
 }
 

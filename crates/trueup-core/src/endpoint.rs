@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::failpoint::Failpoints;
 use crate::rights::{Rights, Wanted};
 use crate::schema::Schema;
+use crate::script::Script;
 use crate::types::Type;
 use std::fmt;
 use std::sync::Arc;
@@ -128,7 +129,8 @@ pub trait Endpoint: Send {
     /// Lists the collections in a stable order: no control objects, no system tables.
     fn collections(&mut self) -> Result<Vec<String>>;
 
-    /// Reads the shape of `collection`; `None` when there is none of that name.
+    /// Reads the shape of `collection`; `None` when there is none of that name. Without fields where nothing says them (a
+    /// file of JSON Lines that holds no record): it is then created like a missing one.
     fn schema(&mut self, collection: &str) -> Result<Option<Schema>>;
 
     /// Works out how `wanted` would be created here, without creating it: the engine's own types, key and
@@ -167,6 +169,11 @@ pub trait Endpoint: Send {
     fn sweep(&mut self) -> Result<()> {
         Ok(())
     }
+
+    /// Returns who says writes as statements in this endpoint's own language; `None` where it has none.
+    fn script(&self) -> Option<Box<dyn Script + '_>> {
+        None
+    }
 }
 
 /// How a missing collection would be created.
@@ -194,8 +201,9 @@ pub struct ScanRequest<'a> {
     pub schema: &'a Schema,
     /// Which fields to deliver, as indices into `schema.fields`, in this order.
     pub fields: &'a [usize],
-    /// The type each delivered field will be cast to by the caller. A hint for the order only: values are always
-    /// delivered as they are stored.
+    /// The type each delivered field will be cast to by the caller. A hint: it helps to order, and values are delivered
+    /// as they are stored, unless what is stored is a value of several classes (in a file of JSON each is a JSON text
+    /// too).
     pub wanted: &'a [Type],
     /// In which order.
     pub order: Order<'a>,

@@ -50,11 +50,16 @@ impl fmt::Display for Invalid {
 
 /// Appends the canonical form of `text`, or the text itself behind a distinguishing byte where there is none.
 pub fn canonical(text: &str, out: &mut Vec<u8>) {
+    canonical_of(text.as_bytes(), out);
+}
+
+/// As [`canonical`], of a text's bytes.
+pub fn canonical_of(text: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     if write(text, out).is_err() {
         out.truncate(start);
         out.push(VERBATIM);
-        out.extend_from_slice(text.as_bytes());
+        out.extend_from_slice(text);
     }
 }
 
@@ -63,12 +68,12 @@ pub fn canonical(text: &str, out: &mut Vec<u8>) {
 /// # Errors
 /// Says why not.
 pub fn check(text: &str) -> Result<(), Invalid> {
-    write(text, &mut Vec::with_capacity(text.len()))
+    write(text.as_bytes(), &mut Vec::with_capacity(text.len()))
 }
 
-fn write(text: &str, out: &mut Vec<u8>) -> Result<(), Invalid> {
+fn write(text: &[u8], out: &mut Vec<u8>) -> Result<(), Invalid> {
     Canonical {
-        input: text.as_bytes(),
+        input: text,
         at: 0,
         out,
         open: Vec::new(),
@@ -345,13 +350,12 @@ impl Canonical<'_> {
         }
         let digits = &self.input[start..self.at];
         let power = self.power()?;
-        let text = std::str::from_utf8(digits).map_err(|_| Invalid::Syntax)?;
         let Some(Parts::Finite {
             negative,
             exponent,
             whole,
             fraction,
-        }) = decimal::parts(text)
+        }) = decimal::parts_of(digits)
         else {
             self.out.push(b'0');
             return Ok(());

@@ -93,6 +93,31 @@ impl Keyed {
         self.seal(entry.standing);
     }
 
+    /// Takes over `records`, all of them present, without copying them. `describe` appends a record's key and digests
+    /// the record.
+    ///
+    /// # Panics
+    /// When there are entries already.
+    pub fn adopt(
+        &mut self,
+        records: Batch,
+        mut describe: impl FnMut(Record<'_>, &mut Vec<u8>) -> Digest,
+    ) {
+        assert!(self.entries.is_empty(), "only an empty stream takes over");
+        self.records = records;
+        self.entries.reserve(self.records.len());
+        for record in self.records.records() {
+            let digest = describe(record, &mut self.keys);
+            let end = u32::try_from(self.keys.len()).expect("a batch is cut long before 4 GiB");
+            self.entries.push((end, Standing::Present(digest)));
+        }
+    }
+
+    /// Returns the records alone.
+    pub fn into_records(self) -> Batch {
+        self.records
+    }
+
     /// The batch that the mapping pushes a record's values into, before [`Keyed::seal`].
     pub fn open(&mut self) -> (&mut Batch, &mut Vec<u8>) {
         (&mut self.records, &mut self.keys)

@@ -35,6 +35,7 @@ pub mod rights;
 #[cfg(test)]
 mod samples;
 pub mod schema;
+pub mod script;
 pub mod side;
 pub mod text;
 pub mod types;

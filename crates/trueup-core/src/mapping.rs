@@ -3,12 +3,14 @@
 //! Built once per collection and run, when every name and type is checked; then used for each record of both sides.
 //! After it, a record of either side is a list of values in the same types and order, and only then are records
 //! compared. A source value that does not fit its target type is never rounded or cut: its record is parked.
-//! Expressions are not here; they come with the configuration file.
+//! What computes a field by an expression is handed in as a [`Compute`].
 
 mod build;
+mod computed;
 mod shared;
 mod survey;
 
+pub use computed::{Compute, Formula};
 pub use shared::Shared;
 pub use survey::{Survey, SurveyedField};
 
@@ -24,6 +26,7 @@ use crate::park::Parked;
 use crate::schema::Schema;
 use crate::types::Type;
 use crate::value::Value;
+use std::sync::Arc;
 
 /// What the user wants to be different from "same names, same key".
 #[derive(Clone, Debug, Default)]
@@ -36,6 +39,8 @@ pub struct Rules {
     pub rename: Vec<(String, String)>,
     /// Target fields that get one fixed value, given as text in the target field's type.
     pub constants: Vec<(String, String)>,
+    /// Target fields that are computed from fields of the source.
+    pub computed: Vec<(String, Formula)>,
     /// Source fields whose values are taken as this type before they meet the target's.
     pub cast: Vec<(String, Type)>,
     /// Source fields that are left out.
@@ -47,10 +52,14 @@ pub struct Rules {
 }
 
 /// Where a mapped field's value comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Origin {
+    /// A scanned field.
     Field(usize),
-    Constant(String),
+    /// The text of a value that is the same for all records; `None` is NULL.
+    Constant(Option<String>),
+    /// Computed from these scanned fields.
+    Computed(Arc<dyn Compute>, Vec<usize>),
 }
 
 /// One field of the mapped record.
@@ -62,8 +71,8 @@ pub struct MappedField {
     pub ty: Type,
     /// How the source's values fit the target.
     pub fit: Fit,
-    /// The type the source's value is taken as first, where a rule says so.
-    via: Option<Type>,
+    /// The types the source's value is taken as first, one after the other, where a rule says so.
+    via: Vec<Type>,
     origin: Origin,
     target: usize,
 }
@@ -118,20 +127,46 @@ impl Mapping {
         self.key
             .iter()
             .map(|&position| match self.fields[position].origin {
-                Origin::Field(scanned) if self.fields[position].via.is_none() => Some(scanned),
-                Origin::Field(_) | Origin::Constant(_) => None,
+                Origin::Field(scanned) if self.fields[position].via.is_empty() => Some(scanned),
+                Origin::Field(_) | Origin::Constant(_) | Origin::Computed(..) => None,
             })
             .collect()
     }
 
     /// Returns the field of the source's schema that supplies the mapped field at `position`, and the type its values
-    /// are taken as first where a rule says so; `None` when a constant supplies it.
+    /// are taken as first where a rule says so; `None` when a constant or an expression supplies it.
     pub fn supply(&self, position: usize) -> Option<(usize, Option<Type>)> {
         let field = &self.fields[position];
         match field.origin {
-            Origin::Field(scanned) => Some((self.source_fields[scanned], field.via)),
-            Origin::Constant(_) => None,
+            Origin::Field(scanned) => {
+                Some((self.source_fields[scanned], field.via.last().copied()))
+            }
+            Origin::Constant(_) | Origin::Computed(..) => None,
         }
+    }
+
+    /// Returns the expression that supplies the mapped field at `position`, where one does.
+    pub fn expression(&self, position: usize) -> Option<&str> {
+        match &self.fields[position].origin {
+            Origin::Computed(computed, _) => Some(computed.text()),
+            Origin::Field(_) | Origin::Constant(_) => None,
+        }
+    }
+
+    /// Returns the filter as the user wrote it.
+    pub fn filter(&self) -> Option<&str> {
+        self.filter.as_ref().map(|(filter, _)| filter.text())
+    }
+
+    /// Returns the stack that mapping the source's records takes, in bytes, where that is more than any thread has to
+    /// spare; else 0.
+    pub fn stack_bytes(&self) -> usize {
+        let filter = self.filter.as_ref().map(|(filter, _)| filter.stack_bytes());
+        let computed = self.fields.iter().map(|field| match &field.origin {
+            Origin::Computed(computed, _) => computed.stack_bytes(),
+            Origin::Field(_) | Origin::Constant(_) => 0,
+        });
+        computed.chain(filter).max().unwrap_or(0)
     }
 
     /// Returns the target fields to scan and write, as indices into its schema.
@@ -150,31 +185,74 @@ impl Mapping {
     }
 
     /// Maps the scanned source records of `raw` and appends them to `out`. Records that do not fit are appended as
-    /// unknown where their key fits, and are described in `parked`.
+    /// unknown where their key fits, and are described in `parked`. Those that do not pass the filter are appended as
+    /// unknown too; returns their number.
     pub fn map_source(
         &self,
         raw: &Batch,
         out: &mut Keyed,
         parked: &mut Vec<Parked>,
         scratch: &mut Vec<u8>,
-    ) {
+    ) -> u64 {
+        let mut hidden = 0;
         for record in raw.records() {
-            if self.hidden(record, scratch) {
-                self.push_unknown(record, out);
-                continue;
-            }
-            match self.push_source(record, out) {
+            let taken = match self.passes(record, scratch) {
+                Ok(true) => self.push_source(record, out),
+                Ok(false) => {
+                    hidden += 1;
+                    self.push_unknown(record, out);
+                    continue;
+                }
+                Err(reason) => Err((None, reason)),
+            };
+            match taken {
                 Ok(()) => seal_present(&self.key, out, scratch),
-                Err(misfit) => {
+                Err((field, reason)) => {
                     parked.push(Parked {
                         key: self.misfit_key(record, scratch),
-                        field: Some(misfit.0),
-                        reason: misfit.1,
+                        field,
+                        reason,
                     });
                     self.push_unknown(record, out);
                 }
             }
         }
+        hidden
+    }
+
+    /// As [`Mapping::map_source`] into an empty `out`; where nothing has to change, the records of `raw` are taken over
+    /// instead of copied, and `raw` is left empty.
+    pub fn take_source(
+        &self,
+        raw: &mut Batch,
+        out: &mut Keyed,
+        parked: &mut Vec<Parked>,
+        scratch: &mut Vec<u8>,
+    ) -> u64 {
+        if self.is_straight() && fit_as_they_are(raw, &self.types, &self.key) {
+            adopt(raw, &self.key, out, scratch);
+            return 0;
+        }
+        self.map_source(raw, out, parked, scratch)
+    }
+
+    /// As [`Mapping::map_target`] into an empty `out`, but taking over as [`Mapping::take_source`] does.
+    pub fn take_target(&self, raw: &mut Batch, out: &mut Keyed, scratch: &mut Vec<u8>) {
+        if fit_as_they_are(raw, &self.types, &[]) {
+            adopt(raw, &self.key, out, scratch);
+        } else {
+            self.map_target(raw, out, scratch);
+        }
+    }
+
+    /// Whether a mapped record is the scanned one, value for value, if all its values fit.
+    fn is_straight(&self) -> bool {
+        let same = |(position, field): (usize, &MappedField)| {
+            matches!(field.origin, Origin::Field(at) if at == position) && field.via.is_empty()
+        };
+        self.filter.is_none()
+            && self.fields.len() == self.source_fields.len()
+            && self.fields.iter().enumerate().all(same)
     }
 
     /// Maps the scanned target records of `raw` and appends them to `out`. A value that does not fit the type of
@@ -191,36 +269,41 @@ impl Mapping {
         }
     }
 
-    fn hidden(&self, record: Record<'_>, scratch: &mut Vec<u8>) -> bool {
-        self.filter
-            .as_ref()
-            .is_some_and(|(filter, fields)| !filter.holds(&|i| record.value(fields[i]), scratch))
+    fn passes(&self, record: Record<'_>, scratch: &mut Vec<u8>) -> Result<bool, String> {
+        match &self.filter {
+            None => Ok(true),
+            Some((filter, fields)) => filter.passes(&|i| record.value(fields[i]), scratch),
+        }
     }
 
-    /// Pushes the mapped values; on a misfit nothing stays pushed.
-    fn push_source(&self, record: Record<'_>, out: &mut Keyed) -> Result<(), (String, String)> {
+    /// Pushes the mapped values; on a misfit nothing stays pushed, and the field and the reason are told.
+    fn push_source(
+        &self,
+        record: Record<'_>,
+        out: &mut Keyed,
+    ) -> Result<(), (Option<String>, String)> {
+        let records = out.open().0;
         for (position, field) in self.fields.iter().enumerate() {
-            let value = field.value(record);
-            let refused = if value.is_null() && self.key.contains(&position) {
-                Some("the key is null".to_owned())
-            } else {
-                field
-                    .push(value, out.open().0)
-                    .err()
-                    .map(|misfit| format!("{misfit} type={}", field.ty))
+            let reason = match field.push(record, records) {
+                Ok(()) if records.ends_with_null() && self.key.contains(&position) => {
+                    if position + 1 == self.fields.len() {
+                        records.pop_record();
+                    }
+                    "the key is null".to_owned()
+                }
+                Ok(()) => continue,
+                Err(Misfit::Cast(misfit)) => format!("{misfit} type={}", field.ty),
+                Err(Misfit::Computed(reason)) => reason,
             };
-            if let Some(reason) = refused {
-                out.open().0.drop_partial();
-                return Err((field.name.clone(), reason));
-            }
+            records.drop_partial();
+            return Err((Some(field.name.clone()), reason));
         }
         Ok(())
     }
 
     fn push_unknown(&self, record: Record<'_>, out: &mut Keyed) {
         let key = mapped_key(&self.key, |position, into| {
-            let field = &self.fields[position];
-            field.push(field.value(record), into)
+            self.fields[position].push(record, into)
         });
         if let Some(key) = key {
             seal_unknown(&key, self.fields.len(), out);
@@ -230,16 +313,51 @@ impl Mapping {
     fn misfit_key(&self, record: Record<'_>, scratch: &mut Vec<u8>) -> Digest {
         name_misfit(&self.key, scratch, |position, into| {
             let field = &self.fields[position];
-            let value = field.value(record);
-            field.push(value, into).map_err(|_| value)
+            let pushed = field.push(record, into);
+            pushed.map_err(|_| field.raw(record))
         })
     }
 }
 
+/// Why a mapped field has no value.
+enum Misfit {
+    /// The source's value does not fit.
+    Cast(cast::Misfit),
+    /// The expression has none.
+    Computed(String),
+}
+
+impl From<cast::Misfit> for Misfit {
+    fn from(misfit: cast::Misfit) -> Self {
+        Self::Cast(misfit)
+    }
+}
+
+/// Whether every value is one of its type as it stands, and no value of `key` is NULL.
+fn fit_as_they_are(raw: &Batch, types: &[Type], key: &[usize]) -> bool {
+    raw.records().all(|record| {
+        record
+            .contents()
+            .zip(types)
+            .all(|(content, &ty)| cast::fits_content(content, ty))
+            && !key.iter().any(|&position| record.is_null(position))
+    })
+}
+
+fn adopt(raw: &mut Batch, key: &[usize], out: &mut Keyed, scratch: &mut Vec<u8>) {
+    let next = raw.successor();
+    out.adopt(std::mem::replace(raw, next), |record, keys| {
+        for &position in key {
+            encode::key_content(record.content(position), keys);
+        }
+        encode::digest(record, scratch)
+    });
+}
+
 /// Maps the key's values by `push`, as one record; `None` when the key cannot be said: one value is null or does not fit.
-fn mapped_key(
+fn mapped_key<E>(
     key: &[usize],
-    mut push: impl FnMut(usize, &mut Batch) -> Result<(), cast::Misfit>,
+    mut push: impl FnMut(usize, &mut Batch) -> Result<(), E>,
 ) -> Option<Batch> {
     let mut probe = Batch::new(key.len());
     for &position in key {
@@ -262,18 +380,18 @@ fn seal_unknown(key: &Batch, width: usize, out: &mut Keyed) {
     out.seal(Standing::Unknown);
 }
 
-/// The digest that names a parked record: of its mapped key, with the raw value where `push` gives that back.
-fn name_misfit<'a>(
+/// The digest that names a parked record: of its mapped key, with the raw values where `push` gives those back.
+fn name_misfit<'a, R: IntoIterator<Item = Value<'a>>>(
     key: &[usize],
     scratch: &mut Vec<u8>,
-    mut push: impl FnMut(usize, &mut Batch) -> Result<(), Value<'a>>,
+    mut push: impl FnMut(usize, &mut Batch) -> Result<(), R>,
 ) -> Digest {
     scratch.clear();
     for &position in key {
         let mut probe = Batch::new(1);
         match push(position, &mut probe) {
             Ok(()) => encode::key(probe.record(0).value(0), scratch),
-            Err(raw) => encode::key(raw, scratch),
+            Err(raw) => raw.into_iter().for_each(|raw| encode::key(raw, scratch)),
         }
     }
     key_digest(scratch)
@@ -288,27 +406,61 @@ fn seal_present(key: &[usize], out: &mut Keyed, scratch: &mut Vec<u8>) {
     let (records, keys) = out.open();
     let record = records.record(records.len() - 1);
     for &position in key {
-        encode::key(record.value(position), keys);
+        encode::key_content(record.content(position), keys);
     }
     let digest = encode::digest(record, scratch);
     out.seal(Standing::Present(digest));
 }
 
 impl MappedField {
-    fn value<'a>(&'a self, record: Record<'a>) -> Value<'a> {
+    /// Pushes the field's value for a source record; on a misfit nothing stays pushed.
+    fn push(&self, record: Record<'_>, into: &mut Batch) -> Result<(), Misfit> {
         match &self.origin {
-            Origin::Field(scanned) => record.value(*scanned),
-            Origin::Constant(text) => Value::Text(text),
+            Origin::Field(scanned) => self.cast(record.value(*scanned), into)?,
+            Origin::Constant(text) => {
+                let value = text.as_deref().map_or(Value::Null, Value::Text);
+                self.cast(value, into)?;
+            }
+            Origin::Computed(computed, fields) => {
+                let mut value = Batch::new(1);
+                computed
+                    .value(&|i| record.value(fields[i]), &mut value)
+                    .map_err(Misfit::Computed)?;
+                cast::push(value.record(0).value(0), self.ty, into)?;
+            }
         }
+        Ok(())
     }
 
-    fn push(&self, value: Value<'_>, into: &mut Batch) -> Result<(), cast::Misfit> {
-        let Some(via) = self.via else {
-            return cast::push(value, self.ty, into);
-        };
-        let mut first = Batch::new(1);
-        cast::push(value, via, &mut first)?;
-        cast::push(first.record(0).value(0), self.ty, into)
+    fn cast(&self, value: Value<'_>, into: &mut Batch) -> Result<(), cast::Misfit> {
+        cast_through(value, &self.via, self.ty, into)
+    }
+
+    /// The stored values that the field's value comes from.
+    fn raw<'r>(&self, record: Record<'r>) -> Vec<Value<'r>> {
+        match &self.origin {
+            Origin::Field(scanned) => vec![record.value(*scanned)],
+            Origin::Constant(_) => Vec::new(),
+            Origin::Computed(_, fields) => fields.iter().map(|&at| record.value(at)).collect(),
+        }
+    }
+}
+
+/// Takes a value as each type in turn, and pushes it as the last.
+fn cast_through(
+    value: Value<'_>,
+    via: &[Type],
+    ty: Type,
+    into: &mut Batch,
+) -> Result<(), cast::Misfit> {
+    match via {
+        [] => cast::push(value, ty, into),
+        [first, rest @ ..] if cast::fits(value, *first) => cast_through(value, rest, ty, into),
+        [first, rest @ ..] => {
+            let mut held = Batch::new(1);
+            cast::push(value, *first, &mut held)?;
+            cast_through(held.record(0).value(0), rest, ty, into)
+        }
     }
 }
 

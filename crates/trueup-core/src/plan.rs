@@ -4,6 +4,7 @@
 //! guard sees every delete before the first write. The same plan always prints the same text: `--dry-run` shows byte
 //! for byte what is carried out. Loading an empty target is one symbolic action, not a list of records.
 
+pub mod file;
 mod json;
 
 use crate::batch::{Batch, Record};
@@ -47,19 +48,11 @@ impl<'a> Action<'a> {
 
     /// An update of the target's record to the source's.
     pub fn update(source: Entry<'a>, target: Entry<'a>) -> Self {
-        let changed = source
-            .record
-            .values()
-            .zip(target.record.values())
-            .enumerate()
-            .filter(|(_, (s, t))| !equal(*s, *t))
-            .map(|(position, _)| position)
-            .collect();
         Self {
             op: Op::Update,
             before: digest_of(target),
             after: digest_of(source),
-            changed,
+            changed: changed(source.record, target.record),
             record: source.record,
         }
     }
@@ -154,6 +147,15 @@ fn digest_of(entry: Entry<'_>) -> Option<Digest> {
         Standing::Present(digest) => Some(digest),
         Standing::Unknown => None,
     }
+}
+
+/// Returns the positions at which two records of the same shape differ.
+pub fn changed(source: Record<'_>, target: Record<'_>) -> Vec<usize> {
+    let pairs = source.values().zip(target.values()).enumerate();
+    pairs
+        .filter(|(_, (source, target))| !equal(*source, *target))
+        .map(|(position, _)| position)
+        .collect()
 }
 
 fn equal(a: Value<'_>, b: Value<'_>) -> bool {

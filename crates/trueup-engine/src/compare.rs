@@ -6,10 +6,12 @@
 use crate::connect::Collection;
 use crate::link::{Mode, World};
 use crate::progress::Step;
-use crate::scan::{self, Nothing, Reading, Role, read_ahead};
+use crate::scan::{self, Arrival, Nothing, Piece, Reading, Role, read_ahead};
+use crate::selection::{Selected, Withheld};
 use crate::sort::Sorted;
 use crate::spool::{Spool, Spooled};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use trueup_core::batch::Batch;
 use trueup_core::diff::{Cursor, Difference, Flow, Totals, diff};
 use trueup_core::endpoint::{Op, Snapshot};
@@ -28,9 +30,17 @@ pub(crate) struct Compared {
     pub(crate) deletes: Spooled,
     /// The source in key order, where the endpoint does not deliver it so.
     pub(crate) sorted_source: Option<Sorted>,
+    /// Whether the source comes in key order unasked.
+    pub(crate) ascending_source: bool,
     pub(crate) differences: Differences,
     pub(crate) totals: Totals,
     pub(crate) parked: Vec<Parked>,
+    /// Records of the source that the filter hides, as often as it was read.
+    pub(crate) hidden: u64,
+    /// What was chosen of the plan, where not all of it is carried out.
+    pub(crate) selected: Option<Selected>,
+    /// The keys of the records that were left out of the plan.
+    pub(crate) withheld: Withheld,
 }
 
 /// What compare found, whatever the mode makes of it.
@@ -51,7 +61,12 @@ pub(crate) struct Sides<'a> {
     pub(crate) source: &'a mut (dyn Snapshot + 'static),
     /// `None` when the target holds nothing at all yet.
     pub(crate) target: Option<&'a mut (dyn Snapshot + 'static)>,
+    /// Is shown every key in order, with what each side has there.
+    pub(crate) seen: Option<&'a mut Seen<'a>>,
 }
+
+/// Who wants to see the differences, as they are found.
+pub(crate) type Seen<'a> = dyn FnMut(Difference<'_>) -> Result<()> + 'a;
 
 /// Compares `collection` and plans what `mode` allows. An empty target is compared only when all is to be counted.
 pub(crate) fn compare(
@@ -61,8 +76,8 @@ pub(crate) fn compare(
     world: &World<'_>,
 ) -> Result<Compared> {
     let parked = Parking::new(world.limits.refused_max);
-    let source = collection.reading(Role::Source, Some(Step::Compare), world);
-    let target = collection.reading(Role::Target, Some(Step::Compare), world);
+    let mut source = collection.reading(Role::Source, Some(Step::Compare), world);
+    let mut target = collection.reading(Role::Target, Some(Step::Compare), world);
     let (mut source_sorted, mut target_sorted) = (None, None);
     let mut target_snapshot = match sides.target.as_deref_mut() {
         Some(snapshot) if collection.create.is_none() => Some(snapshot),
@@ -77,24 +92,29 @@ pub(crate) fn compare(
         })?,
         None => true,
     };
-    if !source.is_ordered(sides.source)? {
-        source_sorted = Some(source.sort(sides.source, &mut |new| parked.park(new))?);
+    let source_order = source.find_order(sides.source)?;
+    if source_order == Arrival::Unordered {
+        source_sorted = Some(source.sort(sides.source, &mut |piece| parked.park(piece))?);
     }
     if let Some(snapshot) = target_snapshot.as_deref_mut()
         && !target_empty
-        && !target.is_ordered(snapshot)?
+        && target.find_order(snapshot)? == Arrival::Unordered
     {
         target_sorted = Some(target.sort(snapshot, &mut |_| Ok(()))?);
     }
+    let ascending = source.ascending;
     // Nothing to load is no plan at all: the target is not claimed for it.
     let source_empty = sides
         .source
         .is_empty(&collection.source)
         .map_err(|e| e.at("source"))?;
-    let mut planned = Planned::new(mode, world)?;
+    let mut planned = Planned::new(mode, sides.seen.take(), world);
     if target_empty && !mode.count_all && !source_empty {
         planned.load = Some(Load {
-            records: source_sorted.as_ref().map(Sorted::len),
+            records: source_sorted
+                .as_ref()
+                .map(Sorted::len)
+                .or(source_order.records()),
         });
     } else {
         let mut source_side = Side {
@@ -118,7 +138,11 @@ pub(crate) fn compare(
     }
     // Only a load reads the sorted source again; kept, it would hold files open until the end of the run.
     let source_sorted = source_sorted.filter(|_| planned.load.is_some());
-    planned.finish(collection, source_sorted, parked.into_inner())
+    let compared = planned.finish(collection, source_sorted, parked)?;
+    Ok(Compared {
+        ascending_source: ascending,
+        ..compared
+    })
 }
 
 /// One side during the merge: sorted on disk, or read in order from its endpoint, or empty.
@@ -141,7 +165,7 @@ impl Side<'_, '_> {
 fn merge(
     source: &mut Side<'_, '_>,
     target: &mut Side<'_, '_>,
-    planned: &mut Planned,
+    planned: &mut Planned<'_>,
     parked: &Parking,
     world: &World<'_>,
 ) -> Result<()> {
@@ -157,8 +181,9 @@ fn merge(
 }
 
 /// The plan while it grows.
-struct Planned {
+struct Planned<'a> {
     mode: Mode,
+    seen: Option<&'a mut Seen<'a>>,
     upserts: Spool,
     deletes: Spool,
     counts: Counts,
@@ -201,10 +226,11 @@ impl Compared {
     }
 }
 
-impl Planned {
-    fn new(mode: Mode, world: &World<'_>) -> Result<Self> {
-        Ok(Self {
+impl<'a> Planned<'a> {
+    fn new(mode: Mode, seen: Option<&'a mut Seen<'a>>, world: &World<'_>) -> Self {
+        Self {
             mode,
+            seen,
             upserts: Spool::new(&world.spool_folder),
             deletes: Spool::new(&world.spool_folder),
             counts: Counts::default(),
@@ -213,11 +239,14 @@ impl Planned {
             load: None,
             left_alone: 0,
             scratch: Vec::new(),
-        })
+        }
     }
 
     /// One way, the source is right; what it does not say, or only half says, changes nothing.
     fn take(&mut self, difference: Difference<'_>) -> Result<Flow> {
+        if let Some(seen) = &mut self.seen {
+            seen(difference)?;
+        }
         match difference {
             Difference::Same(_) => self.differences.same += 1,
             Difference::OnlySource(source) => {
@@ -257,8 +286,9 @@ impl Planned {
         self,
         collection: Collection,
         sorted_source: Option<Sorted>,
-        parked: Vec<Parked>,
+        parking: Parking,
     ) -> Result<Compared> {
+        let (parked, hidden) = parking.into_inner();
         let plan = CollectionPlan {
             source: collection.source.collection.clone(),
             target: collection.target.collection.clone(),
@@ -282,17 +312,22 @@ impl Planned {
             upserts: self.upserts.finish()?,
             deletes: self.deletes.finish()?,
             sorted_source,
+            ascending_source: false,
             differences: self.differences,
             totals: self.totals,
             parked,
+            selected: None,
+            withheld: Some(Vec::new()),
+            hidden,
         })
     }
 }
 
-/// Parked records of one collection, bounded.
+/// Parked records of one collection, bounded, and the number of those that its filter hides.
 #[derive(Debug)]
 pub(crate) struct Parking {
     parked: Mutex<Vec<Parked>>,
+    hidden: AtomicU64,
     max: usize,
 }
 
@@ -300,11 +335,15 @@ impl Parking {
     pub(crate) fn new(max: usize) -> Self {
         Self {
             parked: Mutex::new(Vec::new()),
+            hidden: AtomicU64::new(0),
             max,
         }
     }
 
-    pub(crate) fn park(&self, new: Vec<Parked>) -> Result<()> {
+    /// Takes what a piece parks and hides out of it.
+    pub(crate) fn park(&self, piece: &mut Piece) -> Result<()> {
+        self.hidden.fetch_add(piece.hidden, Ordering::Relaxed);
+        let new = std::mem::take(&mut piece.parked);
         if new.is_empty() {
             return Ok(());
         }
@@ -326,9 +365,12 @@ impl Parking {
         .hint("this is a matter of the mapping, not of single records: change a type, cast or drop the field"))
     }
 
-    pub(crate) fn into_inner(self) -> Vec<Parked> {
-        self.parked
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// Returns the parked records, and the number of hidden ones.
+    pub(crate) fn into_inner(self) -> (Vec<Parked>, u64) {
+        let parked = self.parked.into_inner();
+        (
+            parked.unwrap_or_else(std::sync::PoisonError::into_inner),
+            self.hidden.into_inner(),
+        )
     }
 }

@@ -1,15 +1,17 @@
 //! Settles what is to be done: pairs collections, reads both shapes, designs what is missing, builds the mappings.
 
 use crate::check;
+use crate::expression::record;
 use crate::link::{CollectionSpec, Link, World};
 use crate::progress::Step;
 use crate::scan::{Reading, Role, Translation};
 use std::collections::BTreeSet;
 use trueup_core::endpoint::{Design, Endpoint};
 use trueup_core::guard::Guard;
-use trueup_core::mapping::Mapping;
+use trueup_core::mapping::{Formula, Mapping, Rules};
 use trueup_core::schema::{Field, Schema};
 use trueup_core::side::Side;
+use trueup_core::types::Type;
 use trueup_core::{Error, Result};
 
 /// One collection, ready to be read.
@@ -42,6 +44,7 @@ impl Collection {
             translation: Translation::OneWay(role, &self.mapping),
             world,
             step,
+            ascending: false,
         }
     }
 }
@@ -168,14 +171,16 @@ fn prepare_one(link: &mut Link, spec: &CollectionSpec) -> Result<Collection> {
         .schema(&spec.source)
         .map_err(|error| error.at("source"))?
         .ok_or_else(|| no_such_collection(link.source.as_mut(), &spec.source))?;
+    refuse_shapeless(&source)?;
     let found = link
         .target
         .schema(&spec.target)
         .map_err(|error| error.at("target"))?;
+    let rules = rules(&source, spec)?;
     let (target, create) = match found {
-        Some(schema) => (schema, None),
-        None => {
-            let wanted = wanted(&source, spec)?;
+        Some(schema) if !schema.fields.is_empty() => (schema, None),
+        Some(_) | None => {
+            let wanted = wanted(&source, &rules, &spec.target)?;
             let design = link
                 .target
                 .design(&wanted)
@@ -183,7 +188,7 @@ fn prepare_one(link: &mut Link, spec: &CollectionSpec) -> Result<Collection> {
             (design.schema.clone(), Some(design))
         }
     };
-    let mapping = Mapping::build(&source, &target, &spec.rules)?;
+    let mapping = Mapping::build(&source, &target, &rules)?;
     Ok(Collection {
         source,
         target,
@@ -191,6 +196,18 @@ fn prepare_one(link: &mut Link, spec: &CollectionSpec) -> Result<Collection> {
         create,
         guard: spec.guard,
     })
+}
+
+/// Refuses a source whose shape nothing says: an emptied file is not taken for an empty collection.
+pub(crate) fn refuse_shapeless(source: &Schema) -> Result<()> {
+    if !source.fields.is_empty() {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "source: collection {} has no fields: it holds no record that says them",
+        source.collection
+    ))
+    .hint("an emptied or cut file is not taken for an empty collection; nothing was written"))
 }
 
 pub(crate) fn no_such_collection(source: &mut dyn Endpoint, name: &str) -> Error {
@@ -204,22 +221,45 @@ pub(crate) fn no_such_collection(source: &mut dyn Endpoint, name: &str) -> Error
     Error::config(format!("source: there is no collection called {name}")).hint(hint)
 }
 
-/// The shape a missing target collection should get: the source's, renamed, with the link's key.
-pub(crate) fn wanted(source: &Schema, spec: &CollectionSpec) -> Result<Schema> {
-    let rules = &spec.rules;
-    let kept: Vec<usize> = (0..source.fields.len())
-        .filter(|&index| !rules.drop.contains(&source.fields[index].name))
-        .collect();
-    let place_of = |index: usize| kept.iter().position(|&kept| kept == index);
-    let named = |names: &[String]| -> Result<Vec<usize>> {
-        names.iter().map(|name| index_of(source, name)).collect()
+/// The collection's rules, its expressions checked against the source's shape.
+fn rules(source: &Schema, spec: &CollectionSpec) -> Result<Rules> {
+    let (rules, wrong) = rules_so_far(source, spec);
+    wrong.into_iter().next().map_or(Ok(rules), Err)
+}
+
+/// The collection's rules, and what is wrong with its expressions; NULL stands for each that is.
+pub(crate) fn rules_so_far(source: &Schema, spec: &CollectionSpec) -> (Rules, Vec<Error>) {
+    let mut rules = spec.rules.clone();
+    let mut wrong = Vec::new();
+    let collection = &source.collection;
+    for (name, text) in &spec.computed {
+        let formula = record::formula(text, source).unwrap_or_else(|error| {
+            wrong.push(error.at(format!("collection={collection} field={name}")));
+            Formula::Constant(None, Type::Any)
+        });
+        rules.computed.push((name.clone(), formula));
+    }
+    if let Some(text) = &spec.filter {
+        match record::filter(text, source) {
+            Ok(filter) => rules.filter = Some(filter),
+            Err(error) => wrong.push(error.at(format!("collection={collection} filter"))),
+        }
+    }
+    (rules, wrong)
+}
+
+/// The shape a missing target collection should get: the source's, renamed, with what is computed and the link's key.
+pub(crate) fn wanted(source: &Schema, rules: &Rules, target: &str) -> Result<Schema> {
+    let renamed = |name: &str| {
+        let rule = rules.rename.iter().find(|(from, _)| from == name);
+        rule.map_or(name, |(_, to)| to).to_owned()
     };
-    let key = if rules.key.is_empty() {
-        source.key.clone()
+    let named: Vec<String> = if rules.key.is_empty() {
+        source.key_names().into_iter().map(renamed).collect()
     } else {
-        named(&rules.key)?
+        rules.key.iter().map(|name| renamed(name)).collect()
     };
-    if key.is_empty() {
+    if named.is_empty() {
         let name = &source.collection;
         return Err(Error::config(format!(
             "collection={name}: no key: the source declares none"
@@ -228,57 +268,89 @@ pub(crate) fn wanted(source: &Schema, spec: &CollectionSpec) -> Result<Schema> {
             "name the fields that identify a record: --key {name}=field,field"
         )));
     }
-    let places = |fields: &[usize]| fields.iter().map(|&index| place_of(index)).collect();
     let mut schema = Schema {
-        collection: spec.target.clone(),
+        collection: target.to_owned(),
         ..Schema::default()
     };
-    for &index in &kept {
-        schema.fields.push(wanted_field(source, index, spec));
+    for field in &source.fields {
+        if !rules.drop.contains(&field.name) {
+            let name = renamed(&field.name);
+            schema.fields.push(wanted_field(field, &name, rules));
+        }
     }
-    for (name, _) in &rules.constants {
-        schema
-            .fields
-            .push(Field::new(name, trueup_core::types::Type::TEXT, "constant"));
+    let supplied = supplied(source, rules)?;
+    // A constraint on what the source holds says nothing of what is computed in its place.
+    let uniques = source.uniques.iter().filter_map(|unique| {
+        let names = unique.iter().map(|&at| renamed(&source.fields[at].name));
+        let places = names.map(|name| {
+            let computed = supplied.iter().any(|field| field.name == name);
+            schema.index_of(&name).filter(|_| !computed)
+        });
+        places.collect::<Option<Vec<usize>>>()
+    });
+    schema.uniques = uniques.collect();
+    for field in supplied {
+        match schema.index_of(&field.name) {
+            Some(at) => schema.fields[at] = field,
+            None => schema.fields.push(field),
+        }
     }
-    let dropped = || {
-        Error::config(format!(
-            "collection={}: a key field is dropped",
-            source.collection
-        ))
-        .hint("keep the fields of the key, or name another key")
-    };
-    let indices: Option<Vec<usize>> = places(&key);
-    schema.key = indices.ok_or_else(dropped)?;
+    let key = named.iter().map(|name| key_place(source, &schema, name));
+    schema.key = key.collect::<Result<_>>()?;
     for &index in &schema.key {
         schema.fields[index].nullable = false;
     }
-    schema.uniques = source
-        .uniques
-        .iter()
-        .filter_map(|unique| places(unique))
-        .collect();
     Ok(schema)
 }
 
-fn wanted_field(source: &Schema, index: usize, spec: &CollectionSpec) -> Field {
-    let mut field = source.fields[index].clone();
-    if let Some((_, ty)) = spec.rules.cast.iter().find(|(name, _)| *name == field.name) {
-        field.ty = *ty;
-        field.native = format!("cast:{ty}");
+fn wanted_field(field: &Field, name: &str, rules: &Rules) -> Field {
+    let mut wanted = field.clone();
+    if let Some((_, ty)) = rules.cast.iter().find(|(from, _)| *from == field.name) {
+        wanted.ty = *ty;
+        wanted.native = format!("cast:{ty}");
     }
-    if let Some((_, to)) = spec
-        .rules
-        .rename
-        .iter()
-        .find(|(from, _)| *from == field.name)
-    {
-        field.name.clone_from(to);
-    }
-    field.generated = false;
+    name.clone_into(&mut wanted.name);
+    wanted.generated = false;
     // That no NULL was seen so far is no promise of the source's.
-    field.nullable |= field.inferred;
-    field
+    wanted.nullable |= wanted.inferred;
+    wanted
+}
+
+/// The fields that constants and expressions supply.
+fn supplied(source: &Schema, rules: &Rules) -> Result<Vec<Field>> {
+    let constants = rules
+        .constants
+        .iter()
+        .map(|(name, _)| Ok(Field::new(name, Type::TEXT, "constant")));
+    let computed = rules.computed.iter().map(|(name, formula)| {
+        Ok(match formula {
+            Formula::Field { name: from, via } => {
+                let field = &source.fields[index_of(source, from)?];
+                match via.as_slice() {
+                    [.., ty] if *ty != field.ty => Field::new(name, *ty, format!("cast:{ty}")),
+                    _ => wanted_field(field, name, &Rules::default()),
+                }
+            }
+            Formula::Constant(_, ty) => Field::new(name, *ty, "constant"),
+            Formula::Expression(computed) => {
+                let ty = computed.ty();
+                Field::new(name, ty, format!("expression:{ty}"))
+            }
+        })
+    });
+    constants.chain(computed).collect()
+}
+
+/// Finds a field of the key in the target's shape.
+fn key_place(source: &Schema, target: &Schema, name: &str) -> Result<usize> {
+    if let Some(place) = target.index_of(name) {
+        return Ok(place);
+    }
+    index_of(source, name)?;
+    Err(Error::config(format!(
+        "collection={}: a key field is dropped",
+        source.collection
+    )))
 }
 
 fn index_of(schema: &Schema, name: &str) -> Result<usize> {

@@ -4,18 +4,25 @@
 //! failpoints as parameters, and keeps memory bounded by moving batches over channels of a fixed depth. Start at
 //! [`run`](fn@run::run).
 
+mod actions;
 mod apply;
 mod certificate;
 pub mod check;
 mod clock;
 mod compare;
 mod connect;
+mod expression;
 mod link;
+mod listing;
+mod plan_file;
 mod progress;
 mod prove;
 mod report;
+mod retry;
 pub mod run;
 mod scan;
+mod script;
+mod selection;
 #[cfg(test)]
 mod sim;
 mod sort;
@@ -31,6 +38,9 @@ mod verify;
 pub use certificate::{Certificate, CollectionProof, SideProof};
 pub use clock::Clock;
 pub use link::{CollectionSpec, Limits, Link, Mode, World};
+pub use listing::{Found, Listing, Shape};
+pub use plan_file::PlanFile;
 pub use progress::{Event, Progress, Step, Tick};
 pub use report::{CollectionReport, Report};
+pub use selection::Selected;
 pub use two_way::{ConflictRule, PolicySpec, TwoWay, spelled};

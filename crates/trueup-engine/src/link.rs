@@ -118,6 +118,8 @@ pub struct Limits {
     pub batch_records_max: usize,
     /// Bytes at which a batch is cut.
     pub batch_bytes_max: usize,
+    /// How many such batches are written as one while an empty collection is loaded: each write waits for a disk.
+    pub load_batches: usize,
     /// Batches a reader may be ahead. 0: no threads; both sides are read on the caller's, in a fixed order.
     pub batches_ahead: usize,
     /// Bytes sorted in memory before a run of them is written to disk.
@@ -126,14 +128,32 @@ pub struct Limits {
     pub refused_max: usize,
 }
 
+/// See [`Limits::load_batches`]. Some 20 MiB then move together.
+const LOAD_BATCHES: usize = 5;
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             batch_records_max: 10_000,
             batch_bytes_max: 4 << 20,
+            load_batches: 1,
             batches_ahead: 2,
             sort_bytes_max: 32 << 20,
             refused_max: 10_000,
+        }
+    }
+}
+
+impl Limits {
+    /// The limits for a person who asks for batches of `batch_records`. Who asks for none in particular gets larger
+    /// ones where a collection is loaded.
+    pub fn of(batch_records: usize) -> Self {
+        let limits = Self::default();
+        let usual = batch_records == limits.batch_records_max;
+        Self {
+            batch_records_max: batch_records,
+            load_batches: if usual { LOAD_BATCHES } else { 1 },
+            ..limits
         }
     }
 }

@@ -17,6 +17,9 @@ use trueup_core::plan::Counts;
 use trueup_core::side::Sides;
 
 /// Reads both sides again and puts what that proves into `report`: folds, verdict, certificate.
+///
+/// Records that were left out of the plan take no part. What is proven then is no proof of the collection, so there is
+/// a certificate only if it says that something else is wrong.
 pub(crate) fn prove(
     link: &mut Link,
     compared: &[Compared],
@@ -27,21 +30,44 @@ pub(crate) fn prove(
 ) -> Result<()> {
     let mut collections = Vec::new();
     let mut position = String::new();
+    if compared.iter().any(|one| one.withheld.is_none()) {
+        let note = "too many records were left as they are: nothing was verified";
+        report.notes.push(note.to_owned());
+        return Ok(());
+    }
     for (index, one) in compared.iter().enumerate() {
         let done = written.and_then(|written| written.get(index));
-        let refused = refused(done);
+        let mut apart = refused(done);
+        let withheld = one.withheld.as_deref().unwrap_or_default();
+        apart.extend(withheld);
         world.progress.event(Event::Expected {
             collection: &one.collection.source.collection,
             step: Step::Verify,
             records: records(one, done),
         });
         let (exact, target) = (link.mode.delete, link.target.as_mut());
-        let (proof, at) = verify(&one.collection, source, target, exact, &refused, world)?;
+        let (mut proof, at) = verify(&one.collection, source, target, exact, &apart, world)?;
+        proof.parked -= withheld.len() as u64;
         position = at.0;
         report.equal &= proof.wrong == 0;
         let summary = &mut report.collections[index];
-        (summary.source_fold, summary.target_fold) = (proof.source_fold, proof.target_fold);
+        if withheld.is_empty() {
+            // Otherwise a part was read again, and compare is what read all of it last.
+            (summary.source_fold, summary.target_fold) = (proof.source_fold, proof.target_fold);
+        }
         collections.push(proof);
+    }
+    let stayed = report.stayed();
+    if stayed > 0 && collections.iter().all(|proof| proof.wrong == 0) {
+        let were = if stayed == 1 {
+            "record was"
+        } else {
+            "records were"
+        };
+        report.notes.push(format!(
+            "{stayed} differing {were} left; all others were read again and agree; a part gets no certificate"
+        ));
+        return Ok(());
     }
     let positions = Sides::new(source.position().0, position);
     report.certificate = Some(certificate(link, positions, collections, report, world));

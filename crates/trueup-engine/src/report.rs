@@ -4,6 +4,8 @@ use crate::apply::Written;
 use crate::certificate::Certificate;
 use crate::compare::Compared;
 use crate::link::Link;
+use crate::selection::Selected;
+use crate::verify::filtered;
 use trueup_core::Kind;
 use trueup_core::digest::Fold;
 use trueup_core::endpoint::Class;
@@ -45,6 +47,8 @@ pub struct CollectionReport {
     pub changed: u64,
     /// Records put aside.
     pub parked: Vec<Parked>,
+    /// What was chosen of the plan, where a run did not carry out all of it.
+    pub selected: Option<Selected>,
     /// What the user should know.
     pub notes: Vec<String>,
 }
@@ -76,6 +80,15 @@ impl Report {
     /// Returns the number of conflicts that nobody has decided yet.
     pub fn open_conflicts(&self) -> u64 {
         self.collections.iter().map(|one| one.open_conflicts).sum()
+    }
+
+    /// Returns the number of differences that were left because they were not chosen, or changed since they were.
+    pub fn stayed(&self) -> u64 {
+        let selected = self
+            .collections
+            .iter()
+            .filter_map(|one| one.selected.as_ref());
+        selected.map(Selected::stayed).sum()
     }
 
     /// Returns the contract's exit code: 0 agreed, 1 differences, open conflicts or parked records remain, 5
@@ -119,6 +132,10 @@ impl Compared {
                 .flat_map(|written| written.parked.iter().cloned()),
         );
         let mut notes = self.collection.mapping.notes().to_vec();
+        // What is only planned to be loaded has not been read yet.
+        let read = self.plan.load.is_none() || written.is_some();
+        let filter = self.collection.mapping.filter();
+        notes.extend(filter.map(|filter| filtered(filter, read.then_some(self.hidden))));
         notes.extend(
             self.collection
                 .target
@@ -147,6 +164,7 @@ impl Compared {
             only_target: self.differences.only_target,
             changed: self.differences.changed,
             parked,
+            selected: self.selected.clone(),
             notes,
             ..CollectionReport::default()
         }

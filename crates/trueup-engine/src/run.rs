@@ -4,15 +4,21 @@ use crate::apply::Applier;
 use crate::compare::{self, Compared, Sides};
 use crate::connect;
 use crate::link::{Link, World};
+use crate::listing::{Listing, Shape, found};
+use crate::plan_file::{self, PlanFile};
 use crate::progress::{Event, Step};
 use crate::prove::{prove, prove_alone};
 pub use crate::report::exit_code;
 use crate::report::{Report, report};
+use crate::retry::ParkedOnly;
+use crate::script;
+use crate::selection::{Selection, select};
 use crate::state::{LinkId, RunId, Store};
 use crate::two_way;
-use trueup_core::Result;
+use trueup_core::diff::Difference;
 use trueup_core::endpoint::Snapshot;
 use trueup_core::plan::Form;
+use trueup_core::{Error, Result};
 
 /// How many past runs are searched for the link's last one.
 const RUNS_LOOKED_AT: usize = 50;
@@ -22,14 +28,65 @@ const RUNS_LOOKED_AT: usize = 50;
 /// # Errors
 /// Every kind. After an error the target holds a consistent part of the plan; the next run goes on.
 pub fn run(link: &mut Link, store: &mut Store, world: &World<'_>) -> Result<Report> {
+    recorded(link, store, world, |link, store, id, run| {
+        if link.two_way.is_some() {
+            two_way::run(link, store, id, run, world)
+        } else {
+            journey(link, store, id, None, world)
+        }
+    })
+}
+
+/// Runs `link` once, but carries out only what `plan` lists and both sides still ask for.
+///
+/// # Errors
+/// As [`run`]; `Config` when the plan was made for something else, with nothing written.
+pub fn carry_out(
+    link: &mut Link,
+    store: &mut Store,
+    plan: &mut PlanFile,
+    world: &World<'_>,
+) -> Result<Report> {
+    one_way_only(link)?;
+    plan.check(link)?;
+    recorded(link, store, world, |link, store, id, _| {
+        journey(link, store, id, Some(plan), world)
+    })
+}
+
+/// Runs `link` once, but carries out only what concerns parked records. Other differences stay, and are no failure.
+///
+/// # Errors
+/// As [`run`].
+pub fn retry(link: &mut Link, store: &mut Store, world: &World<'_>) -> Result<Report> {
+    one_way_only(link)?;
+    recorded(link, store, world, |link, store, id, _| {
+        let mut parked = ParkedOnly::of(store, id)?;
+        journey(link, store, id, Some(&mut parked), world)
+    })
+}
+
+fn one_way_only(link: &Link) -> Result<()> {
+    if link.two_way.is_none() {
+        return Ok(());
+    }
+    Err(
+        Error::config("a part of a plan can be carried out one way only, not yet with --two-way")
+            .hint("an ordinary run of the link tries parked records again"),
+    )
+}
+
+/// Records that a run of the link began, and how it ended.
+fn recorded(
+    link: &mut Link,
+    store: &mut Store,
+    world: &World<'_>,
+    journey: impl FnOnce(&mut Link, &mut Store, &LinkId, RunId) -> Result<Report>,
+) -> Result<Report> {
     let id = link.id();
     let run = store.begin(&id, world.clock.now_ms())?;
     expect_as_before(store, &id, world);
-    let result = if link.two_way.is_some() {
-        two_way::run(link, store, &id, run, world)
-    } else {
-        journey(link, store, &id, world)
-    };
+    let result = journey(link, store, &id, run);
     let result = result.and_then(|report| park(store, &id, run, report));
     let now = world.clock.now_ms();
     match &result {
@@ -49,14 +106,76 @@ pub fn run(link: &mut Link, store: &mut Store, world: &World<'_>) -> Result<Repo
 /// # Errors
 /// As [`run`], without those of writing.
 pub fn diff(link: &mut Link, world: &World<'_>) -> Result<Report> {
+    compare_all(link, None, world)
+}
+
+/// Compares as [`diff`] does, and shows each difference to `listing`.
+///
+/// # Errors
+/// As [`diff`]; those of `listing`.
+pub fn diff_listed(
+    link: &mut Link,
+    listing: &mut dyn Listing,
+    world: &World<'_>,
+) -> Result<Report> {
+    compare_all(link, Some(listing), world)
+}
+
+fn compare_all(
+    link: &mut Link,
+    listing: Option<&mut dyn Listing>,
+    world: &World<'_>,
+) -> Result<Report> {
     link.mode.write = false;
     link.mode.count_all = true;
-    let (compared, _) = read(link, world)?;
-    let mut report = report(link, &compared, None);
+    let (compared, _) = read(link, listing, world)?;
+    Ok(differences(link, &compared))
+}
+
+/// Compares as [`diff`] does, and passes a script to `out` that makes the target agree, in the target's own language.
+///
+/// # Errors
+/// As [`diff`]; `Config` when the target has no such language, or a value cannot be said in it.
+pub fn script(
+    link: &mut Link,
+    world: &World<'_>,
+    out: &mut dyn FnMut(&str) -> Result<()>,
+) -> Result<Report> {
+    link.mode.write = false;
+    link.mode.count_all = true;
+    link.mode.delete = true;
+    script::refuse_speechless(link)?;
+    let (mut compared, _) = read(link, None, world)?;
+    script::write(link, &mut compared, out)?;
+    Ok(differences(link, &compared))
+}
+
+fn differences(link: &Link, compared: &[Compared]) -> Report {
+    let mut report = report(link, compared, None);
     report.equal = compared.iter().all(|one| {
         let found = one.differences;
         found.only_source + found.only_target + found.changed == 0 && one.parked.is_empty()
     });
+    report
+}
+
+/// Compares, and passes the plan to `out` as the lines of a file for [`carry_out`]. Writes nothing to either side, and
+/// nothing to `out` when a guard stops the plan.
+///
+/// # Errors
+/// As [`run`], without those of writing; those of `out`.
+pub fn plan_file(
+    link: &mut Link,
+    world: &World<'_>,
+    out: &mut dyn FnMut(&str) -> Result<()>,
+) -> Result<Report> {
+    one_way_only(link)?;
+    link.mode.count_all = true;
+    let (mut compared, _) = read(link, None, world)?;
+    guard(link, &compared)?;
+    plan_file::write(link, &mut compared, world, out)?;
+    let mut report = report(link, &compared, None);
+    report.equal = compared.iter().all(|one| one.plan.is_empty());
     Ok(report)
 }
 
@@ -91,7 +210,7 @@ pub fn plan(
         let id = link.id();
         return two_way::plan(link, store, &id, world, form, out);
     }
-    let (mut compared, _) = read(link, world)?;
+    let (mut compared, _) = read(link, None, world)?;
     for one in &mut compared {
         one.print(form, out)?;
     }
@@ -101,10 +220,21 @@ pub fn plan(
     Ok(report)
 }
 
-fn journey(link: &mut Link, store: &mut Store, id: &LinkId, world: &World<'_>) -> Result<Report> {
+fn journey(
+    link: &mut Link,
+    store: &mut Store,
+    id: &LinkId,
+    mut selection: Option<&mut dyn Selection>,
+    world: &World<'_>,
+) -> Result<Report> {
     let seen = link.target.epoch(&id.durable);
     let seen = seen.map_err(|error| error.at("target"))?;
-    let (mut compared, mut source) = read(link, world)?;
+    // What is chosen is chosen record by record, so a load is compared like everything else.
+    link.mode.count_all |= selection.is_some();
+    let (mut compared, mut source) = read(link, None, world)?;
+    if let Some(selection) = selection.as_deref_mut() {
+        select(&mut compared, selection, world)?;
+    }
     guard(link, &compared)?;
     world.failpoints.pass("engine.planned")?;
 
@@ -121,7 +251,7 @@ fn journey(link: &mut Link, store: &mut Store, id: &LinkId, world: &World<'_>) -
     }
     let mut report = report(link, &compared, written.as_deref());
     report.notes.extend(notes);
-    report.equal = true;
+    report.equal = !selection.is_some_and(|one| one.is_complete()) || report.stayed() == 0;
     if link.mode.verify {
         world.failpoints.pass("engine.verifying")?;
         let (written, source) = (written.as_deref(), source.as_mut());
@@ -139,9 +269,41 @@ fn park(store: &mut Store, id: &LinkId, run: RunId, report: Report) -> Result<Re
 }
 
 /// Reads and compares every collection; the source's snapshot comes back, because verify reads it once more.
-fn read(link: &mut Link, world: &World<'_>) -> Result<(Vec<Compared>, Box<dyn Snapshot>)> {
+fn read(
+    link: &mut Link,
+    mut listing: Option<&mut dyn Listing>,
+    world: &World<'_>,
+) -> Result<(Vec<Compared>, Box<dyn Snapshot>)> {
     let collections = connect::prepare(link)?;
-    for one in &collections {
+    tell_shapes(&collections, world);
+    if let Some(listing) = listing.as_deref_mut() {
+        let shapes: Vec<Shape> = collections.iter().map(Shape::of).collect();
+        listing.begin(&shapes)?;
+    }
+    let mut source = link.source.snapshot().map_err(|error| error.at("source"))?;
+    let mut target = None;
+    if collections.iter().any(|one| one.create.is_none()) {
+        target = Some(link.target.snapshot().map_err(|error| error.at("target"))?);
+    }
+    let mut compared = Vec::new();
+    for (index, collection) in collections.into_iter().enumerate() {
+        let mut show = |difference: Difference<'_>| match (&mut listing, found(difference)) {
+            (Some(listing), Some(found)) => listing.difference(index, found),
+            _ => Ok(()),
+        };
+        let mut sides = Sides {
+            source: source.as_mut(),
+            target: target.as_deref_mut(),
+            seen: Some(&mut show),
+        };
+        compared.push(compare::compare(collection, &mut sides, link.mode, world)?);
+    }
+    Ok((compared, source))
+}
+
+/// Tells listeners what is compared.
+fn tell_shapes(collections: &[connect::Collection], world: &World<'_>) {
+    for one in collections {
         for (side, schema) in [("source", &one.source), ("target", &one.target)] {
             world.progress.event(Event::Shape {
                 side,
@@ -151,20 +313,6 @@ fn read(link: &mut Link, world: &World<'_>) -> Result<(Vec<Compared>, Box<dyn Sn
             });
         }
     }
-    let mut source = link.source.snapshot().map_err(|error| error.at("source"))?;
-    let mut target = None;
-    if collections.iter().any(|one| one.create.is_none()) {
-        target = Some(link.target.snapshot().map_err(|error| error.at("target"))?);
-    }
-    let mut compared = Vec::new();
-    for collection in collections {
-        let mut sides = Sides {
-            source: source.as_mut(),
-            target: target.as_deref_mut(),
-        };
-        compared.push(compare::compare(collection, &mut sides, link.mode, world)?);
-    }
-    Ok((compared, source))
 }
 
 /// Tells listeners how many records the last run of the link saw: about as many will be read now. That the history

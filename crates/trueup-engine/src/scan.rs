@@ -4,7 +4,12 @@
 //! each stream into a channel of fixed depth. With a depth of 0 there is no thread: the sides are read on the
 //! caller's, in the order in which the caller asks, so a run is one sequence of calls that can be replayed.
 
+mod ascent;
+
+pub(crate) use ascent::Arrival;
+
 use crate::compare::Parking;
+use crate::expression::on_stack;
 use crate::link::World;
 use crate::progress::{Event, Step, Tick};
 use crate::sort::{Sorted, Sorter};
@@ -62,17 +67,41 @@ impl Translation<'_> {
         }
     }
 
-    fn map(self, raw: &Batch, piece: &mut Piece, scratch: &mut Vec<u8>) {
-        let Piece { keyed, parked } = piece;
+    /// The types in which the key is compared, in its order.
+    fn key_types(self) -> Vec<Type> {
+        let (key, types) = match self {
+            Self::OneWay(_, mapping) => (mapping.key(), mapping.types()),
+            Self::Shared(_, shared) => (shared.key(), shared.types()),
+        };
+        key.iter().map(|&position| types[position]).collect()
+    }
+
+    /// Maps what was scanned into an empty `piece`; `raw` is void then.
+    fn map(self, raw: &mut Batch, piece: &mut Piece, scratch: &mut Vec<u8>) {
+        let Piece {
+            keyed,
+            parked,
+            hidden,
+        } = piece;
         match self {
-            Self::OneWay(Role::Source, mapping) => mapping.map_source(raw, keyed, parked, scratch),
-            Self::OneWay(Role::Target, mapping) => mapping.map_target(raw, keyed, scratch),
+            Self::OneWay(Role::Source, mapping) => {
+                *hidden = mapping.take_source(raw, keyed, parked, scratch);
+            }
+            Self::OneWay(Role::Target, mapping) => mapping.take_target(raw, keyed, scratch),
             Self::Shared(side, shared) => shared.map(side, raw, keyed, parked, scratch),
         }
     }
 }
 
 impl<'a> Translation<'a> {
+    /// The stack that mapping a record takes, where it is more than a thread has to spare; else 0.
+    fn stack_bytes(self) -> usize {
+        match self {
+            Self::OneWay(Role::Source, mapping) => mapping.stack_bytes(),
+            Self::OneWay(Role::Target, _) | Self::Shared(..) => 0,
+        }
+    }
+
     fn fields(self) -> &'a [usize] {
         match self {
             Self::OneWay(Role::Source, mapping) => mapping.source_fields(),
@@ -101,12 +130,16 @@ pub(crate) struct Reading<'a> {
     pub(crate) world: &'a World<'a>,
     /// The step that is told of progress; `None` when what becomes of the records is told instead.
     pub(crate) step: Option<Step>,
+    /// Whether records come in key order unasked, as [`Reading::count_ascending`] found out.
+    pub(crate) ascending: bool,
 }
 
 /// Keyed batches and the records parked on the way.
 pub(crate) struct Piece {
     pub(crate) keyed: Keyed,
     pub(crate) parked: Vec<Parked>,
+    /// Records that the filter hides: unknown, but not parked.
+    pub(crate) hidden: u64,
 }
 
 impl Reading<'_> {
@@ -163,7 +196,7 @@ impl Reading<'_> {
         ordered: bool,
     ) -> Result<Box<dyn Scan + 's>> {
         let key = self.translation.key().unwrap_or_default();
-        let order = if ordered {
+        let order = if ordered && !self.ascending {
             Order::Key(&key)
         } else {
             Order::Natural
@@ -171,28 +204,34 @@ impl Reading<'_> {
         self.request(order, |request| snapshot.scan(request))
     }
 
-    fn map(&self, raw: &Batch, scratch: &mut Vec<u8>) -> Piece {
+    fn map(&self, raw: &mut Batch, scratch: &mut Vec<u8>) -> Result<Piece> {
         let mut piece = Piece {
             keyed: Keyed::new(self.translation.width()),
             parked: Vec::new(),
+            hidden: 0,
         };
-        self.translation.map(raw, &mut piece, scratch);
-        piece
+        let mut map = || self.translation.map(raw, &mut piece, scratch);
+        match self.translation.stack_bytes() {
+            0 => map(),
+            // One thread for all records of a batch: one for each would cost more than the expression.
+            bytes => on_stack(bytes, map)?,
+        }
+        Ok(piece)
     }
 
-    /// Reads everything and sorts it; parked records are passed to `park`.
+    /// Reads everything and sorts it; each piece is shown to `park` before.
     pub(crate) fn sort(
         &self,
         snapshot: &mut (dyn Snapshot + 'static),
-        park: &mut dyn FnMut(Vec<Parked>) -> Result<()>,
+        park: &mut dyn FnMut(&mut Piece) -> Result<()>,
     ) -> Result<Sorted> {
         let world = self.world;
         let width = self.translation.width();
         let folder = world.spool_folder.clone();
         let mut sorter = Sorter::new(folder, world.limits.sort_bytes_max, width);
         let mut pieces = self.pieces(snapshot, false);
-        while let Some(piece) = pieces.next()? {
-            let taken = park(piece.parked).and_then(|()| sorter.push(&piece.keyed));
+        while let Some(mut piece) = pieces.next()? {
+            let taken = park(&mut piece).and_then(|()| sorter.push(&piece.keyed));
             taken.map_err(|error| self.place(error))?;
         }
         let sorted = sorter.finish().map_err(|error| self.place(error))?;
@@ -249,7 +288,11 @@ impl Reading<'_> {
         order: Order<'_>,
         use_it: impl FnOnce(&ScanRequest<'_>) -> Result<T>,
     ) -> Result<T> {
-        use_it(&ScanRequest {
+        use_it(&self.whole(order))
+    }
+
+    fn whole<'r>(&'r self, order: Order<'r>) -> ScanRequest<'r> {
+        ScanRequest {
             schema: self.schema,
             fields: self.translation.fields(),
             wanted: self.translation.wanted(),
@@ -257,7 +300,7 @@ impl Reading<'_> {
             after: None,
             batch_records_max: self.world.limits.batch_records_max,
             batch_bytes_max: self.world.limits.batch_bytes_max,
-        })
+        }
     }
 }
 
@@ -294,8 +337,9 @@ impl Pieces<'_> {
             self.scan = None;
             return Ok(None);
         }
-        let piece = self.reading.map(&self.raw, &mut self.scratch);
-        self.reading.tick(self.raw.len());
+        let scanned = self.raw.len();
+        let piece = self.reading.map(&mut self.raw, &mut self.scratch)?;
+        self.reading.tick(scanned);
         Ok(Some(piece))
     }
 }
@@ -308,8 +352,8 @@ pub(crate) struct Records<'s> {
 
 impl Stream for Records<'_> {
     fn next(&mut self) -> Result<Option<Keyed>> {
-        while let Some(piece) = self.pieces.next()? {
-            let parked = self.parking.park(piece.parked);
+        while let Some(mut piece) = self.pieces.next()? {
+            let parked = self.parking.park(&mut piece);
             parked.map_err(|error| self.pieces.reading.place(error))?;
             if !piece.keyed.is_empty() {
                 return Ok(Some(piece.keyed));

@@ -5,5 +5,7 @@
 
 mod access;
 pub mod csv;
+mod file;
+pub mod jsonl;
 pub mod postgres;
 pub mod sqlite;

@@ -5,8 +5,8 @@
 
 use crate::spec::{Named, Place, Spec};
 use crate::terminal;
-use crate::{check, completions, config, conflicts, diff, explain, forget, history, man, output};
-use crate::{run, status, sync, two_way, verify, world};
+use crate::{check, completions, config, conflicts, diff, explain, forget, history, init, man};
+use crate::{output, parked, run, status, sync, two_way, verify, world};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -23,6 +23,7 @@ Examples:
   trueup sync csv:shop sqlite:shop.db --key customers=id --key orders=id
   trueup sync sqlite:shop.db postgres://app@db1/shop --dry-run
   trueup sync sqlite:shop.db postgres://app@db1/shop --collections orders --delete
+  trueup check sqlite:shop.db postgres://app@db1/shop
   trueup diff sqlite:shop.db#orders postgres://app@db1/shop#orders --json
   trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict newest --stamp changed
   trueup conflicts list --open
@@ -51,18 +52,22 @@ pub(crate) enum Command {
     Sync(sync::Args),
     /// Runs the links of a configuration file
     Run(run::Args),
-    /// Compares the sides of a configured link by the independent path of verify; writes nothing
+    /// Proves that the sides of a configured link agree; writes nothing
     Verify(verify::Args),
     /// Compares; writes nothing
     Diff(diff::Args),
     /// Says what a sync would need and promise; writes nothing
     Check(check::Args),
+    /// Writes a configuration file for two places
+    Init(init::Args),
     /// Lists past runs and their certificates
     History(history::Args),
     /// Says how every link stands, and what needs a person
     Status(status::Args),
     /// Lists, shows and resolves the conflicts of two-way links
     Conflicts(conflicts::Args),
+    /// Lists, shows and tries again records that were put aside
+    Parked(parked::Args),
     /// Forgets a two-way link that is no longer used
     Forget(forget::Args),
     /// Explains a kind of error: what it means, and what to do
@@ -87,7 +92,8 @@ impl Command {
             Self::History(args) => args.json,
             Self::Status(args) => args.json,
             Self::Conflicts(args) => args.json(),
-            Self::Forget(_) | Self::Schema => false,
+            Self::Parked(args) => args.json(),
+            Self::Init(_) | Self::Forget(_) | Self::Schema => false,
             Self::Explain(_) | Self::Completions(_) | Self::Man(_) => false,
         }
     }
@@ -213,6 +219,10 @@ pub(crate) struct Sides {
     /// Collection `c` has the key `f,g`; may be repeated; `f,g` suffices for a single collection
     #[arg(long = "key", value_name = "c=f,g")]
     pub(crate) keys: Vec<KeyRule>,
+
+    /// Of collection `c`, only the source's records for which this CEL expression holds; may be repeated; the expression suffices for a single collection
+    #[arg(long = "where", value_name = "c=CEL")]
+    pub(crate) filters: Vec<FilterRule>,
 }
 
 impl Sides {
@@ -235,6 +245,7 @@ impl Sides {
             collections: self.collections.iter().map(named).collect(),
             exclude: Vec::new(),
             keys: self.keys.clone(),
+            filters: self.filters.clone(),
             two_way,
             mode,
             guard,
@@ -296,6 +307,40 @@ impl FromStr for KeyRule {
             fields,
         })
     }
+}
+
+/// `collection=expression`, or `expression`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FilterRule {
+    /// The source's name for the collection; `None` means the only one there is.
+    pub(crate) collection: Option<String>,
+    /// The expression.
+    pub(crate) text: String,
+}
+
+impl FromStr for FilterRule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (collection, text) = match text.split_once('=') {
+            Some((collection, rest)) if is_name(collection) && !rest.starts_with('=') => {
+                (Some(collection), rest)
+            }
+            _ => (None, text),
+        };
+        if collection == Some("") || text.trim().is_empty() {
+            return Err("write collection=expression, for example orders=qty > 0".to_owned());
+        }
+        Ok(Self {
+            collection: collection.map(str::to_owned),
+            text: text.to_owned(),
+        })
+    }
+}
+
+/// Tells a name before an equals sign from the beginning of an expression with one in it.
+fn is_name(text: &str) -> bool {
+    !text.contains(|ch: char| "\"'()[]{}<>!&|?:+*%,".contains(ch))
 }
 
 /// How many deletes the guard lets pass: a share of the target's records, or a number.

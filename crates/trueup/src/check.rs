@@ -1,6 +1,6 @@
 //! `trueup check`: what a sync would need, do and promise, before anything is read or written.
 
-use crate::args::{CollectionRule, KeyRule, Sides};
+use crate::args::{CollectionRule, FilterRule, KeyRule, Sides};
 use crate::config;
 use crate::link;
 use crate::output::{self, ReportList};
@@ -53,6 +53,10 @@ pub(crate) struct Args {
     #[arg(long = "key", value_name = "c=f,g")]
     keys: Vec<KeyRule>,
 
+    /// As for sync
+    #[arg(long = "where", value_name = "c=CEL")]
+    filters: Vec<FilterRule>,
+
     /// Print one JSON object instead of a text; of links of a file, an array
     #[arg(long)]
     pub(crate) json: bool,
@@ -92,6 +96,7 @@ impl Args {
             target: target.to_owned(),
             collections: self.collections.clone(),
             keys: self.keys.clone(),
+            filters: self.filters.clone(),
         };
         between(&sides, self.two_way)
     }

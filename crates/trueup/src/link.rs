@@ -3,7 +3,7 @@
 //! Invariant: a key or a name that concerns nothing is an error, because it is a typing mistake that would otherwise
 //! change what is compared. Whether fields and types fit is the engine's business.
 
-use crate::args::KeyRule;
+use crate::args::{FilterRule, KeyRule};
 use crate::registry::Address;
 use crate::spec::{Named, Spec};
 use crate::two_way;
@@ -23,6 +23,10 @@ pub(crate) fn open(spec: &Spec, context: &Context) -> Result<Link> {
         Address::parse(&spec.source.address).map_err(|error| error.at("source"))?,
         Address::parse(&spec.target.address).map_err(|error| error.at("target"))?,
     );
+    if addresses.0.standard && addresses.1.standard && !spec.mode.write {
+        return Err(Error::config("source and target are both standard input")
+            .hint("it can be read once; put one of them into a file"));
+    }
     let named = named(&spec.collections, &addresses.0, &addresses.1)?;
     let keys = Keys::new(&spec.keys, named.as_deref())?;
 
@@ -31,15 +35,20 @@ pub(crate) fn open(spec: &Spec, context: &Context) -> Result<Link> {
     let mut source = addresses
         .0
         .connect("source", &source_keys, spec.source.context(context))?;
-    let mut target = addresses
-        .1
-        .connect("target", &target_keys, spec.target.context(context))?;
+    let connect = if spec.mode.write {
+        Address::connect_output
+    } else {
+        Address::connect
+    };
+    let target_context = spec.target.context(context);
+    let mut target = connect(&addresses.1, "target", &target_keys, target_context)?;
 
     let mut collections = specs(named, &keys, &addresses.1, source.as_mut())?;
     if !spec.exclude.is_empty() {
         let both = spec.two_way.is_some().then_some(target.as_mut());
         collections = remaining(collections, &spec.exclude, source.as_mut(), both)?;
     }
+    filter(&mut collections, &spec.filters, source.as_mut())?;
     let two_way = match &spec.two_way {
         Some(stated) => Some(rules(stated, &collections, source.as_mut())?),
         None => None,
@@ -120,6 +129,53 @@ fn remaining(
             .hint("take one out of exclude; or take the link out"));
     }
     Ok(all)
+}
+
+/// Gives the collections the filters that were given apart from them. The source is asked for its names if none is
+/// known.
+fn filter(
+    collections: &mut Vec<CollectionSpec>,
+    rules: &[FilterRule],
+    source: &mut dyn Endpoint,
+) -> Result<()> {
+    if rules.is_empty() {
+        return Ok(());
+    }
+    if collections.is_empty() {
+        let names = source.collections().map_err(|error| error.at("source"))?;
+        collections.extend(names.into_iter().map(plain));
+    }
+    let known: Vec<String> = collections.iter().map(|one| one.source.clone()).collect();
+    for rule in rules {
+        let found = match (&rule.collection, collections.as_mut_slice()) {
+            (None, [only]) => only,
+            (None, _) => {
+                return Err(
+                    Error::config("--where does not say to which collection it belongs")
+                        .hint(format!("write --where 'COLLECTION={}'", rule.text)),
+                );
+            }
+            (Some(name), all) => {
+                all.iter_mut()
+                    .find(|one| one.source == *name)
+                    .ok_or_else(|| {
+                        Error::config(format!(
+                            "--where names the collection {name}, which takes no part"
+                        ))
+                        .hint(list(&known))
+                    })?
+            }
+        };
+        if found.filter.is_some() {
+            let name = &found.source;
+            return Err(
+                Error::config(format!("--where names the collection {name} twice"))
+                    .hint("join the two with &&"),
+            );
+        }
+        found.filter = Some(rule.text.clone());
+    }
+    Ok(())
 }
 
 /// A collection of which only the name is known.

@@ -14,10 +14,12 @@ mod explain;
 mod failpoint;
 mod forget;
 mod history;
+mod init;
 mod link;
 mod log;
 mod man;
 mod output;
+mod parked;
 mod progress;
 mod record;
 mod registry;
@@ -81,9 +83,11 @@ fn carry_out(command: &Command) -> Result<u8> {
         Command::Schema => output::schema(&config::schema()).map(|()| 0),
         Command::Diff(args) => diff::diff(args),
         Command::Check(args) => check::check(args),
+        Command::Init(args) => init::init(args),
         Command::History(args) => history::history(args),
         Command::Status(args) => status::status(args),
         Command::Conflicts(args) => conflicts::conflicts(args),
+        Command::Parked(args) => parked::parked(args),
         Command::Forget(args) => forget::forget(args),
         Command::Explain(args) => explain::explain(args),
         Command::Completions(args) => completions::completions(args),

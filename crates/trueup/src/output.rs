@@ -6,12 +6,16 @@
 
 mod escape;
 mod json;
+mod pieces;
 mod reports;
+mod sink;
 mod style;
 mod table;
 mod text;
 
+pub(crate) use pieces::{ConflictList, PlanText};
 pub(crate) use reports::ReportList;
+pub(crate) use sink::Sink;
 pub(crate) use style::HELP;
 pub(crate) use text::moment;
 
@@ -22,11 +26,12 @@ use crate::terminal;
 use std::borrow::Cow;
 use std::error::Error as _;
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use style::{ADVICE, BAD, HEADING, WAITS, paint};
 use trueup_core::{Error, Kind, Result};
 use trueup_engine::check::CheckReport;
-use trueup_engine::state::PastRun;
-use trueup_engine::{Certificate, Report};
+use trueup_engine::state::{ParkedRecord, PastRun};
+use trueup_engine::{Certificate, Found, Report, Shape};
 
 /// How much of a plan is gathered before it is written.
 const PLAN_BYTES: usize = 64 << 10;
@@ -42,6 +47,11 @@ pub(crate) fn synced(report: &Report, two_way: bool, as_json: bool) -> Result<()
     }
 }
 
+/// Prints what a sync did whose records went to standard output.
+pub(crate) fn synced_aside(report: &Report) {
+    stderr(&text::synced(report, false));
+}
+
 /// Prints what a compare found.
 pub(crate) fn compared(report: &Report, as_json: bool) -> Result<()> {
     if as_json {
@@ -49,6 +59,54 @@ pub(crate) fn compared(report: &Report, as_json: bool) -> Result<()> {
     } else {
         stdout(&text::compared(report))
     }
+}
+
+/// Prints what a compare found to standard error: standard output is taken by the differences themselves.
+pub(crate) fn compared_aside(report: &Report, as_json: bool) -> Result<()> {
+    if as_json {
+        let report = json::report(report, None)?;
+        terminal::get().suspend(|| say(&report));
+    } else {
+        stderr(&text::compared(report));
+    }
+    Ok(())
+}
+
+/// Prints what a plan in a file holds.
+pub(crate) fn plan_written(report: &Report, path: &Path, as_json: bool) -> Result<()> {
+    if as_json {
+        raw(&json::report(report, None)?)
+    } else {
+        stdout(&text::selected::plan_written(report, path))
+    }
+}
+
+/// Prints the parked records of all links.
+pub(crate) fn parked_list(records: &[ParkedRecord], as_json: bool) -> Result<()> {
+    if as_json {
+        raw(&json::parked::list(records)?)
+    } else {
+        stdout(&text::parked::list(records))
+    }
+}
+
+/// Prints some parked records, each in full.
+pub(crate) fn parked_shown(records: &[ParkedRecord], as_json: bool) -> Result<()> {
+    if as_json {
+        raw(&json::parked::list(records)?)
+    } else {
+        stdout(&text::parked::show(records))
+    }
+}
+
+/// Spells the first line of a list of differences.
+pub(crate) fn diff_header(link: &str, shapes: &[Shape]) -> Result<String> {
+    json::diff::header(link, shapes)
+}
+
+/// Spells one difference.
+pub(crate) fn diff_line(shape: &Shape, found: &Found<'_>, values: bool) -> Result<String> {
+    json::diff::difference(shape, found, values)
 }
 
 /// Prints what a verification by itself found.
@@ -115,6 +173,16 @@ pub(crate) fn checked(report: &CheckReport, as_json: bool) -> Result<()> {
     } else {
         stdout(&text::check::link(report))
     }
+}
+
+/// Prints what was written, and what to do next.
+pub(crate) fn initialised(text: &str) -> Result<()> {
+    stdout(&escape::lines(text))
+}
+
+/// Shows a question, and stays on its line.
+pub(crate) fn prompt(text: &str) {
+    stderr(&escape::lines(text));
 }
 
 /// Prints how links stand.
@@ -298,106 +366,6 @@ pub(crate) enum PlanReport<'a> {
     Done,
     /// It was only planned; the plan, where JSON is wanted. For people it is out already.
     Planned(Option<&'a str>),
-}
-
-/// A plan on its way out: printed piece by piece, because it can be larger than memory, or gathered for JSON.
-#[derive(Debug)]
-pub(crate) struct PlanText {
-    gather: bool,
-    text: String,
-}
-
-impl PlanText {
-    /// Starts a plan; `gather` keeps all of it.
-    pub(crate) fn new(gather: bool) -> Self {
-        Self {
-            gather,
-            text: String::new(),
-        }
-    }
-
-    /// Takes some lines.
-    ///
-    /// # Errors
-    /// `Unavailable` when they cannot be written.
-    pub(crate) fn push(&mut self, lines: &str) -> Result<()> {
-        self.text.push_str(lines);
-        if !self.gather && self.text.len() >= PLAN_BYTES {
-            stdout(&style::plan(&escape::lines(&self.text)))?;
-            self.text.clear();
-        }
-        Ok(())
-    }
-
-    /// Writes the rest, or returns the whole.
-    ///
-    /// # Errors
-    /// As [`PlanText::push`].
-    pub(crate) fn finish(self) -> Result<Option<String>> {
-        if self.gather {
-            return Ok(Some(self.text));
-        }
-        stdout(&style::plan(&escape::lines(&self.text)))?;
-        Ok(None)
-    }
-}
-
-/// Conflicts on their way out: as JSON they are printed piece by piece, because together they can be larger than
-/// memory; a table has to be known whole, but holds no records.
-#[derive(Debug)]
-pub(crate) struct ConflictList {
-    open: bool,
-    as_json: bool,
-    json: String,
-    rows: Vec<Vec<String>>,
-}
-
-impl ConflictList {
-    /// Starts a list; with `open`, it is one of the open ones.
-    pub(crate) fn new(open: bool, as_json: bool) -> Self {
-        Self {
-            open,
-            as_json,
-            json: "[".to_owned(),
-            rows: Vec::new(),
-        }
-    }
-
-    /// Takes the next one.
-    ///
-    /// # Errors
-    /// `Unavailable` when it cannot be written.
-    pub(crate) fn push(&mut self, conflict: &Conflict) -> Result<()> {
-        self.rows.push(if self.as_json {
-            Vec::new()
-        } else {
-            text::conflicts::cells(conflict)
-        });
-        if !self.as_json {
-            return Ok(());
-        }
-        if self.rows.len() > 1 {
-            self.json.push(',');
-        }
-        self.json
-            .push_str(json::conflicts::show(conflict)?.trim_end());
-        if self.json.len() >= PLAN_BYTES {
-            raw(&self.json)?;
-            self.json.clear();
-        }
-        Ok(())
-    }
-
-    /// Writes the rest.
-    ///
-    /// # Errors
-    /// As [`ConflictList::push`].
-    pub(crate) fn finish(self) -> Result<()> {
-        if self.as_json {
-            return raw(&format!("{}]\n", self.json));
-        }
-        stdout(&text::conflicts::list(self.rows, self.open))
-    }
 }
 
 /// An error for people: the message, its causes, and what to do.

@@ -22,8 +22,12 @@ struct Scheme {
     path: bool,
     /// Whether a password opens it.
     password: bool,
-    connect: fn(&str, &Keys, Context) -> Result<Box<dyn Endpoint>>,
+    connect: Connect,
+    /// Where `-` is a standard stream: connects to one that will be written.
+    output: Option<Connect>,
 }
+
+type Connect = fn(&str, &Keys, Context) -> Result<Box<dyn Endpoint>>;
 
 const SCHEMES: &[Scheme] = &[
     Scheme {
@@ -32,6 +36,15 @@ const SCHEMES: &[Scheme] = &[
         path: true,
         password: false,
         connect: trueup_sql::csv::connect,
+        output: Some(trueup_sql::csv::connect_output),
+    },
+    Scheme {
+        names: &["jsonl"],
+        example: "jsonl:DIR or jsonl:FILE.jsonl",
+        path: true,
+        password: false,
+        connect: trueup_sql::jsonl::connect,
+        output: Some(trueup_sql::jsonl::connect_output),
     },
     Scheme {
         names: &["sqlite"],
@@ -39,6 +52,7 @@ const SCHEMES: &[Scheme] = &[
         path: true,
         password: false,
         connect: |address, _, context| trueup_sql::sqlite::connect(address, context),
+        output: None,
     },
     Scheme {
         names: &["postgres", "postgresql"],
@@ -46,6 +60,7 @@ const SCHEMES: &[Scheme] = &[
         path: false,
         password: true,
         connect: |address, _, context| trueup_sql::postgres::connect(address, context),
+        output: None,
     },
 ];
 
@@ -58,6 +73,8 @@ pub(crate) struct Address {
     pub(crate) collection: Option<String>,
     /// The only collection there can be: the name of the one file.
     pub(crate) only: Option<String>,
+    /// Whether it is standard input or output.
+    pub(crate) standard: bool,
 }
 
 impl Address {
@@ -79,10 +96,19 @@ impl Address {
             scheme,
             address,
             collection: collection.map(str::to_owned),
-            only: (scheme.names[0] == "csv")
-                .then(|| only_file(rest))
-                .flatten(),
+            only: scheme.output.and_then(|_| only_one(rest)),
+            standard: scheme.output.is_some() && is_standard(rest),
         })
+    }
+
+    /// Returns the address with its scheme and without the collection. It may hold a password.
+    pub(crate) fn text(&self) -> &str {
+        &self.address
+    }
+
+    /// Tells whether an address is standard input or output; one that does not read is not.
+    pub(crate) fn is_standard(text: &str) -> bool {
+        Self::parse(text).is_ok_and(|address| address.standard)
     }
 
     /// Tells whether a password opens the endpoint.
@@ -103,7 +129,10 @@ impl Address {
             None => (None, text),
         };
         let known = scheme.and_then(|name| by_name(name).ok());
-        if path.is_empty() || scheme.is_some() && !known.is_some_and(|scheme| scheme.path) {
+        if path.is_empty()
+            || is_standard(path)
+            || scheme.is_some() && !known.is_some_and(|scheme| scheme.path)
+        {
             return Ok(text.to_owned());
         }
         let path = folder.join(path);
@@ -137,6 +166,20 @@ impl Address {
         let address = connected.about().address;
         log::detail(entry, &format!("{role} {address}: connected in {ms} ms"));
         Ok(connected)
+    }
+
+    /// Connects to what will be written.
+    ///
+    /// # Errors
+    /// As [`Address::connect`].
+    pub(crate) fn connect_output(
+        &self,
+        role: &str,
+        keys: &Keys,
+        context: Context,
+    ) -> Result<Box<dyn Endpoint>> {
+        let connect = self.scheme.output.unwrap_or(self.scheme.connect);
+        connect(&self.address, keys, context).map_err(|error| error.at(role))
     }
 }
 
@@ -174,18 +217,34 @@ fn by_name(name: &str) -> Result<&'static Scheme> {
 
 fn by_path(text: &str) -> Result<&'static Scheme> {
     let path = text.split_once('?').map_or(text, |(path, _)| path);
-    let extension = Path::new(path).extension().and_then(|name| name.to_str());
+    let name = unpacked(path);
+    let extension = Path::new(name).extension().and_then(|name| name.to_str());
     if Path::new(text).is_dir() || Path::new(path).is_dir() || path.ends_with('/') {
         return by_name("csv");
     }
     match extension.map(str::to_ascii_lowercase).as_deref() {
-        Some("db" | "sqlite" | "sqlite3") => by_name("sqlite"),
+        Some("db" | "sqlite" | "sqlite3") if name == path => by_name("sqlite"),
         Some("csv") => by_name("csv"),
+        Some("jsonl" | "ndjson") => by_name("jsonl"),
         Some(_) | None => Err(Error::config(
             "an address says neither by its scheme nor by its ending what kind of endpoint it is",
         )
         .hint(known())),
     }
+}
+
+/// Takes the ending of a packed file away.
+fn unpacked(name: &str) -> &str {
+    let packed = [".gz", ".zst"].iter();
+    packed
+        .filter_map(|ending| name.strip_suffix(ending))
+        .next()
+        .unwrap_or(name)
+}
+
+/// Tells whether what follows a scheme is a standard stream.
+fn is_standard(rest: &str) -> bool {
+    rest == "-" || rest.starts_with("-?")
 }
 
 /// Lists what addresses look like.
@@ -194,19 +253,28 @@ pub(crate) fn known() -> String {
     format!("the known addresses are: {}", examples.join(", "))
 }
 
-/// The collection of an address that is one file.
-fn only_file(rest: &str) -> Option<String> {
-    let path = match rest.split_once('?') {
-        Some((path, _)) if !Path::new(rest).exists() => path,
-        Some(_) | None => rest,
+/// The collection of an address that is one file, or a standard stream whose collection has a name.
+fn only_one(rest: &str) -> Option<String> {
+    let (path, query) = match rest.split_once('?') {
+        Some((path, query)) if !Path::new(rest).exists() => (path, query),
+        Some(_) | None => (rest, ""),
     };
+    if is_standard(rest) {
+        // A name with a percent sign is told by the endpoint.
+        let mut options = query.split('&');
+        let name = options.find_map(|option| option.strip_prefix("name="))?;
+        return (!name.contains('%')).then(|| name.to_owned());
+    }
     let path = Path::new(path);
+    let name = unpacked(path.file_name()?.to_str()?);
     let looks = || {
-        let extension = path.extension().and_then(|name| name.to_str());
-        matches!(extension, Some("csv" | "tsv" | "tab" | "txt"))
+        let packed = Some(name) != path.file_name().and_then(|name| name.to_str());
+        let extension = Path::new(name).extension().and_then(|name| name.to_str());
+        let known = ["csv", "tsv", "tab", "txt", "jsonl", "ndjson", "json"];
+        packed || extension.is_some_and(|extension| known.contains(&extension))
     };
     let is_file = path.is_file() || (!path.exists() && looks());
-    let stem = path.file_stem().filter(|_| is_file)?;
+    let stem = Path::new(name).file_stem().filter(|_| is_file)?;
     Some(stem.to_str()?.to_owned())
 }
 

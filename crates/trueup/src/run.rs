@@ -7,10 +7,11 @@ use crate::config::{self, Config};
 use crate::link;
 use crate::log::{self, Entry};
 use crate::output::{PlanReport, ReportList};
+use crate::registry::Address;
 use crate::sync::Asked;
 use crate::world::{self, Machine};
 use std::path::{Path, PathBuf};
-use trueup_core::{Kind, Result};
+use trueup_core::{Error, Kind, Result};
 use trueup_engine::Report;
 use trueup_engine::run::exit_code;
 use trueup_engine::state::Store;
@@ -156,6 +157,12 @@ impl Running<'_> {
 
     fn carry_out(&mut self, link: &config::Link) -> Result<(Report, Option<Option<String>>)> {
         let mut spec = link.spec.clone();
+        if Address::is_standard(&spec.target.address) {
+            return Err(
+                Error::config("a configured link cannot write to standard output")
+                    .hint("its reports go there; use trueup sync"),
+            );
+        }
         spec.mode.verify &= !self.args.no_verify;
         spec.mode.lift_guard = self.args.yes;
         let mut opened = link::open(&spec, &self.asked.machine.context())?;

@@ -4,7 +4,7 @@
 //! into a link. Invariant: what cannot be told apart here is carried out alike, so that a link moves from the command
 //! line into a file without a change.
 
-use crate::args::KeyRule;
+use crate::args::{FilterRule, KeyRule};
 use crate::two_way;
 use std::fmt;
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub(crate) struct Spec {
     pub(crate) exclude: Vec<String>,
     /// Keys that were given apart from the collections.
     pub(crate) keys: Vec<KeyRule>,
+    /// Filters that were given apart from the collections.
+    pub(crate) filters: Vec<FilterRule>,
     /// Set when changes go both ways.
     pub(crate) two_way: Option<two_way::Stated>,
     /// What a run may do.

@@ -2,23 +2,28 @@
 
 use crate::args::{BATCH_RECORDS_MAX, DeletesMax, Sides};
 use crate::link;
-use crate::output::{self, PlanText};
+use crate::output::{self, PlanText, Sink};
 use crate::progress::Listener;
+use crate::registry::Address;
 use crate::spec::Spec;
 use crate::two_way;
 use crate::world::{self, Machine};
+use std::fs::File;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use trueup_core::Result;
 use trueup_core::guard::Guard;
 use trueup_core::plan::Form;
+use trueup_core::{Error, Result};
 use trueup_engine::state::Store;
-use trueup_engine::{Limits, Link, Mode, Report, run};
+use trueup_engine::{Limits, Link, Mode, PlanFile, Report, run};
 
 const EXAMPLES: &str = "\
 Examples:
   trueup sync csv:shop sqlite:shop.db --key customers=id --key orders=id
   trueup sync 'csv:orders.csv?delimiter=;' sqlite:shop.db#orders --key id
   trueup sync sqlite:shop.db postgres://app@db1/shop --dry-run --delete
+  trueup sync sqlite:shop.db postgres://app@db1/shop --delete --plan-out plan.jsonl
+  trueup sync sqlite:shop.db postgres://app@db1/shop --delete --plan-in plan.jsonl
   trueup sync sqlite:shop.db postgres://app@db1/shop --collections orders,items=order_items
   trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict newest --stamp changed
   trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict stock.count=min
@@ -48,6 +53,14 @@ pub(crate) struct Args {
     #[arg(long)]
     dry_run: bool,
 
+    /// Write the plan to FILE, readable by you only, and stop; --plan-in carries it out
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "two_way"])]
+    plan_out: Option<PathBuf>,
+
+    /// Carry out what the plan in FILE lists, and nothing else; what changed since is left and reported
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "two_way", "plan_out"])]
+    plan_in: Option<PathBuf>,
+
     /// Do not compare again afterwards; there is no certificate then
     #[arg(long)]
     no_verify: bool,
@@ -73,7 +86,7 @@ pub(crate) struct Args {
     pub(crate) json: bool,
 }
 
-fn batch_records(text: &str) -> Result<usize, String> {
+pub(crate) fn batch_records(text: &str) -> Result<usize, String> {
     let number = text.parse().ok();
     let number = number.filter(|number| (1..=BATCH_RECORDS_MAX).contains(number));
     number.ok_or_else(|| format!("write a number from 1 to {BATCH_RECORDS_MAX}"))
@@ -92,6 +105,11 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     let guard = args
         .deletes_max
         .map_or_else(Guard::default, DeletesMax::guard);
+    let aside = Address::is_standard(&args.sides.target);
+    if aside && args.json && !args.dry_run {
+        return Err(Error::config("--json and a target that is standard output")
+            .hint("the records go there; the report goes to standard error, for people"));
+    }
     let stated = args.two_way.stated()?;
     let spec = args.sides.spec(stated, mode, guard, args.batch_records);
     let mut link = link::open(&spec, &machine.context())?;
@@ -105,9 +123,21 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
         output::planned(&report, plan.as_deref())?;
         return Ok(report.exit_code());
     }
+    if let Some(path) = &args.plan_out {
+        let report = asked.plan_out(path, &mut link)?;
+        output::plan_written(&report, path, args.json)?;
+        return Ok(report.exit_code());
+    }
     let mut store = world::open_store(args.state.as_deref())?;
-    let report = asked.run(&spec, &mut link, &mut store)?;
-    output::synced(&report, args.two_way.two_way(), args.json)?;
+    let report = match &args.plan_in {
+        Some(path) => asked.carry_out(path, &spec, &mut link, &mut store)?,
+        None => asked.run(&spec, &mut link, &mut store)?,
+    };
+    if aside {
+        output::synced_aside(&report);
+    } else {
+        output::synced(&report, args.two_way.two_way(), args.json)?;
+    }
     Ok(report.exit_code())
 }
 
@@ -130,8 +160,58 @@ impl Asked<'_> {
     pub(crate) fn run(self, spec: &Spec, link: &mut Link, store: &mut Store) -> Result<Report> {
         let listener = Listener::new(&link.name());
         let mut world = self.machine.world(&listener, self.state);
-        world.limits.batch_records_max = spec.batch_records;
+        world.limits = Limits::of(spec.batch_records);
         listener.end(run::run(link, store, &world))
+    }
+
+    /// Carries out the plan in a file, as far as it still holds.
+    ///
+    /// # Errors
+    /// `Config` when it is no plan for this link; what the engine says.
+    fn carry_out(
+        self,
+        path: &Path,
+        spec: &Spec,
+        link: &mut Link,
+        store: &mut Store,
+    ) -> Result<Report> {
+        let listener = Listener::new(&link.name());
+        let mut world = self.machine.world(&listener, self.state);
+        world.limits.batch_records_max = spec.batch_records;
+        let place = format!("plan={}", path.display());
+        let file = File::open(path).map_err(|cause| {
+            Error::config(format!("{place}: it cannot be read"))
+                .hint("name a file that trueup sync --plan-out wrote")
+                .cause(cause)
+        })?;
+        let plan = PlanFile::read(&mut BufReader::new(file), &world);
+        let mut plan = plan.map_err(|error| error.at(&place))?;
+        listener.end(run::carry_out(link, store, &mut plan, &world))
+    }
+
+    /// Runs the link once, but writes only what concerns parked records.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub(crate) fn retry(self, spec: &Spec, link: &mut Link, store: &mut Store) -> Result<Report> {
+        let listener = Listener::new(&link.name());
+        let mut world = self.machine.world(&listener, self.state);
+        world.limits.batch_records_max = spec.batch_records;
+        listener.end(run::retry(link, store, &world))
+    }
+
+    /// Writes the plan to a file, and nothing else.
+    ///
+    /// # Errors
+    /// What the engine says; then there is no file. `Config` when no file can be there.
+    fn plan_out(self, path: &Path, link: &mut Link) -> Result<Report> {
+        let listener = Listener::new(&link.name());
+        let world = self.machine.world(&listener, self.state);
+        let mut sink = Sink::file(path)?;
+        let result = run::plan_file(link, &world, &mut |lines| sink.push(lines));
+        let report = listener.end(result)?;
+        sink.finish()?;
+        Ok(report)
     }
 
     /// Prints what a run would do, or returns it where JSON is wanted. Writes nothing.
@@ -142,7 +222,7 @@ impl Asked<'_> {
         let listener = Listener::new(&link.name());
         let mut text = PlanText::new(self.json);
         let mut world = self.machine.world(&listener, self.state);
-        world.limits.batch_records_max = spec.batch_records;
+        world.limits = Limits::of(spec.batch_records);
         let form = if self.json { Form::Json } else { Form::Text };
         let store = if spec.two_way.is_some() {
             world::open_store_if_any(self.state)?

@@ -7,7 +7,7 @@ use crate::failpoint;
 use crate::output;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, IsTerminal, Read};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +23,8 @@ use trueup_engine::{Clock, Limits, Progress};
 const WAIT_SLICE_MS: u64 = 50;
 /// The exit code after a second signal: interrupted.
 const INTERRUPTED: i32 = 3;
+/// How long an answer may be.
+const LINE_BYTES_MAX: u64 = 64 << 10;
 /// Bytes of a new state store's id.
 const INCARNATION_BYTES: usize = 16;
 
@@ -163,6 +165,27 @@ pub(crate) fn arguments() -> Vec<OsString> {
 )]
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// Tells whether a person can be asked.
+pub(crate) fn has_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Reads a line of what a person types, without its end; `None` when there is no more.
+///
+/// # Errors
+/// `Unavailable` when it cannot be read.
+pub(crate) fn read_line() -> Result<Option<String>> {
+    let mut line = String::new();
+    let read = std::io::stdin()
+        .lock()
+        .take(LINE_BYTES_MAX)
+        .read_line(&mut line);
+    let bytes = read.map_err(|cause| {
+        Error::new(Kind::Unavailable, "cannot read standard input").cause(cause)
+    })?;
+    Ok((bytes > 0).then(|| line.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 /// Opens the state store, a new one if there is none.

@@ -111,7 +111,7 @@ pub(super) fn to_decimal(
 ) -> Result<(), Misfit> {
     let class = value.class();
     let check = |text: &str| match size {
-        Some(size) => sized(text, size).map_err(|misfit| misfit(class)),
+        Some(size) => sized(text.as_bytes(), size).map_err(|misfit| misfit(class)),
         None => Ok(()),
     };
     let mut spelled = String::new();
@@ -169,10 +169,10 @@ fn tidy<'a>(text: &'a str, out: &'a mut String) -> &'a str {
 /// Checks that a decimal of `precision` digits, `scale` of them behind the point, holds `text`. A negative scale
 /// means zeros before the point, a scale above the precision zeros behind it, as in PostgreSQL 15.
 pub(super) fn sized(
-    text: &str,
+    text: &[u8],
     (precision, scale): (u16, i16),
 ) -> Result<(), fn(&'static str) -> Misfit> {
-    match decimal::parts(text) {
+    match decimal::parts_of(text) {
         None => Err(Misfit::Syntax),
         Some(Parts::Zero | Parts::NaN) => Ok(()),
         Some(Parts::Infinite(_)) => Err(Misfit::OutOfRange),

@@ -1,16 +1,21 @@
 //! Settles the translation, once per collection and run: every name and type is checked here, and nothing is left to
 //! be found out while records flow.
 
-use super::{MappedField, Mapping, Origin, Rules};
+use super::{Compute, Formula, MappedField, Mapping, Origin, Rules};
+use crate::batch::Batch;
+use crate::cast;
 use crate::error::{Error, Result};
-use crate::filter::Filter;
 use crate::lattice::{self, Fit};
 use crate::schema::{Field, Schema};
 use crate::types::Type;
+use crate::value::Value;
+use std::sync::Arc;
 
 pub(super) fn build(source: &Schema, target: &Schema, rules: &Rules) -> Result<Mapping> {
     let mut notes = Vec::new();
-    let pairs = pair(source, target, rules, &mut notes)?;
+    let mut wrong = |_, error| Err(error);
+    refuse_strangers(source, target, rules, &mut wrong)?;
+    let pairs = pair(source, target, rules, &mut notes, &mut wrong)?;
     let mut mapping = Mapping {
         fields: Vec::new(),
         key: Vec::new(),
@@ -25,12 +30,9 @@ pub(super) fn build(source: &Schema, target: &Schema, rules: &Rules) -> Result<M
         let Some(from) = from else { continue };
         let field = meet(&from, source, &target.fields[target_index], rules)?;
         let origin = match from {
-            Supply::Constant(text) => Origin::Constant(text),
-            Supply::Field(index) => {
-                mapping.source_fields.push(index);
-                mapping.source_types.push(field.ty);
-                Origin::Field(mapping.source_fields.len() - 1)
-            }
+            Supply::Constant(text, _) => Origin::Constant(text),
+            Supply::Field(index, _) => Origin::Field(scan(index, field.ty, &mut mapping)),
+            Supply::Computed(_) => field.origin,
         };
         mapping.target_fields.push(target_index);
         mapping.types.push(field.ty);
@@ -40,49 +42,134 @@ pub(super) fn build(source: &Schema, target: &Schema, rules: &Rules) -> Result<M
             ..field
         });
     }
+    // What else is read comes behind what is mapped, in one scan.
+    for at in 0..mapping.fields.len() {
+        if let Origin::Computed(computed, _) = &mapping.fields[at].origin {
+            let computed = Arc::clone(computed);
+            let read = bind(computed.fields(), source, &mut mapping)?;
+            mapping.fields[at].origin = Origin::Computed(computed, read);
+        }
+    }
     mapping.key = choose_key(source, target, rules, &mapping.fields)?;
     if let Some(filter) = &rules.filter {
-        mapping.filter = Some(bind_filter(filter, source, &mut mapping)?);
+        let read = bind(&filter.fields(), source, &mut mapping)?;
+        mapping.filter = Some((filter.clone(), read));
     }
     Ok(mapping)
 }
 
+/// Adds a field to the scan.
+fn scan(index: usize, ty: Type, mapping: &mut Mapping) -> usize {
+    mapping.source_fields.push(index);
+    mapping.source_types.push(ty);
+    mapping.source_fields.len() - 1
+}
+
+/// Finds the named fields in the scan, and adds those that are not in it yet.
+fn bind<N: AsRef<str>>(names: &[N], source: &Schema, mapping: &mut Mapping) -> Result<Vec<usize>> {
+    let mut places = Vec::with_capacity(names.len());
+    for name in names {
+        let index = position("the source", source, name.as_ref())?;
+        let scanned = mapping.source_fields.iter().position(|&f| f == index);
+        places.push(scanned.unwrap_or_else(|| scan(index, Type::Any, mapping)));
+    }
+    Ok(places)
+}
+
+/// Which field something is wrong with, as indices.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place {
+    pub(super) source: Option<usize>,
+    pub(super) target: Option<usize>,
+}
+
+/// Takes what is wrong: building ends with it, a survey goes on.
+pub(super) type Wrong<'w> = dyn FnMut(Place, Error) -> Result<()> + 'w;
+
+/// A rule for a field that does not exist is a typing mistake, and would otherwise be no rule at all.
+pub(super) fn refuse_strangers(
+    source: &Schema,
+    target: &Schema,
+    rules: &Rules,
+    wrong: &mut Wrong<'_>,
+) -> Result<()> {
+    let of_others = || {
+        let renamed = rules.rename.iter().map(|(from, _)| from);
+        renamed.chain(rules.cast.iter().map(|(from, _)| from))
+    };
+    for name in of_others().chain(&rules.drop) {
+        if let Err(error) = position("the source", source, name) {
+            wrong(Place::default(), error)?;
+        }
+    }
+    for name in &rules.lossy {
+        if let Err(error) = position("the target", target, name) {
+            wrong(Place::default(), error)?;
+        }
+    }
+    if let Some(name) = of_others().find(|name| rules.drop.contains(name)) {
+        let error = Error::config(format!(
+            "field={name} is dropped, and another rule is for it"
+        ));
+        wrong(Place::default(), error.hint("take one of the rules away"))?;
+    }
+    Ok(())
+}
+
+pub(super) fn position(side: &str, schema: &Schema, name: &str) -> Result<usize> {
+    schema.index_of(name).ok_or_else(|| {
+        let known = schema.fields.iter().map(|field| field.name.as_str());
+        let known: Vec<&str> = known.collect();
+        Error::config(format!(
+            "a rule names field={name}, which {side} does not have"
+        ))
+        .hint(format!("it has: {}", known.join(", ")))
+    })
+}
+
 /// Where a target field's value comes from, before scan positions are known.
-enum Supply {
-    Field(usize),
-    Constant(String),
+pub(super) enum Supply {
+    /// A field of the source, and the types its values are taken as first.
+    Field(usize, Vec<Type>),
+    /// A constant, and the type that its text spells a value of.
+    Constant(Option<String>, Type),
+    Computed(Arc<dyn Compute>),
 }
 
 /// Finds for each target field what supplies it.
-fn pair(
+pub(super) fn pair(
     source: &Schema,
     target: &Schema,
     rules: &Rules,
     notes: &mut Vec<String>,
+    wrong: &mut Wrong<'_>,
 ) -> Result<Vec<Option<Supply>>> {
     let mut pairs: Vec<Option<Supply>> = target.fields.iter().map(|_| None).collect();
-    for (index, field) in source.fields.iter().enumerate() {
-        if rules.drop.contains(&field.name) {
-            continue;
-        }
-        let name = renamed(&field.name, rules);
-        let at = target
-            .index_of(name)
-            .ok_or_else(|| no_counterpart(&field.name, name, target))?;
-        if target.fields[at].generated {
-            notes.push(format!(
-                "field {name} is computed by the target: neither written nor compared"
-            ));
-        } else {
-            pairs[at] = Some(Supply::Field(index));
-        }
-    }
     for (name, text) in &rules.constants {
-        let at = target
-            .index_of(name)
-            .ok_or_else(|| no_counterpart(name, name, target))?;
-        pairs[at] = Some(Supply::Constant(text.clone()));
+        let supply = Supply::Constant(Some(text.clone()), Type::TEXT);
+        say(target, name, name, supply, &mut pairs, wrong)?;
     }
+    for (name, formula) in &rules.computed {
+        let supply = match formula {
+            Formula::Field { name, via } => match position("the source", source, name) {
+                Ok(index) => Supply::Field(index, via.clone()),
+                Err(error) => {
+                    wrong(Place::default(), error)?;
+                    continue;
+                }
+            },
+            Formula::Constant(text, ty) => Supply::Constant(text.clone(), *ty),
+            Formula::Expression(computed) => Supply::Computed(Arc::clone(computed)),
+        };
+        say(target, name, name, supply, &mut pairs, wrong)?;
+    }
+    for (from, to) in &rules.rename {
+        if let Some(index) = source.index_of(from) {
+            let supply = Supply::Field(index, cast_of(from, rules));
+            say(target, from, to, supply, &mut pairs, wrong)?;
+        }
+    }
+    same_names(source, target, rules, &mut pairs, notes, wrong)?;
     for (field, from) in target.fields.iter().zip(&pairs) {
         if from.is_none() && !field.generated {
             notes.push(format!(
@@ -94,7 +181,95 @@ fn pair(
     Ok(pairs)
 }
 
-pub(super) fn no_counterpart(from: &str, to: &str, target: &Schema) -> Error {
+/// Lets a rule of its own supply the target's field `to`.
+fn say(
+    target: &Schema,
+    from: &str,
+    to: &str,
+    supply: Supply,
+    pairs: &mut [Option<Supply>],
+    wrong: &mut Wrong<'_>,
+) -> Result<()> {
+    let mut place = Place {
+        target: target.index_of(to),
+        ..Place::default()
+    };
+    if let Supply::Field(index, _) = supply {
+        place.source = Some(index);
+    }
+    let Some(at) = place.target else {
+        return wrong(place, no_counterpart(from, to, target));
+    };
+    if pairs[at].is_some() {
+        let error = Error::config(format!("two rules supply field={to}"));
+        return wrong(place, error.hint("take one of them away"));
+    }
+    if target.fields[at].generated {
+        let error = Error::config(format!(
+            "field={to} is computed by the target itself, and a rule supplies it"
+        ));
+        return wrong(place, error.hint("take the rule away"));
+    }
+    pairs[at] = Some(supply);
+    Ok(())
+}
+
+/// Pairs what no rule supplies with the source's field of the same name.
+fn same_names(
+    source: &Schema,
+    target: &Schema,
+    rules: &Rules,
+    pairs: &mut [Option<Supply>],
+    notes: &mut Vec<String>,
+    wrong: &mut Wrong<'_>,
+) -> Result<()> {
+    for (index, field) in source.fields.iter().enumerate() {
+        let name = field.name.as_str();
+        if rules.drop.iter().any(|drop| drop == name)
+            || rules.rename.iter().any(|(from, _)| from == name)
+        {
+            continue;
+        }
+        match target.index_of(name) {
+            Some(at) if pairs[at].is_some() => {
+                notes.push(format!(
+                    "field {name} is supplied by a rule, not by the source's field of that name"
+                ));
+            }
+            Some(at) if target.fields[at].generated => notes.push(format!(
+                "field {name} is computed by the target: neither written nor compared"
+            )),
+            Some(at) => pairs[at] = Some(Supply::Field(index, cast_of(name, rules))),
+            None if is_read(name, rules) => {
+                notes.push(format!("field {name} is only read by expressions"));
+            }
+            None => {
+                let place = Place {
+                    source: Some(index),
+                    target: None,
+                };
+                wrong(place, no_counterpart(name, name, target))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn cast_of(name: &str, rules: &Rules) -> Vec<Type> {
+    let rule = rules.cast.iter().find(|(from, _)| from == name);
+    rule.map(|&(_, ty)| ty).into_iter().collect()
+}
+
+/// Tells whether a field that has no counterpart finds its way into one that is computed.
+pub(super) fn is_read(name: &str, rules: &Rules) -> bool {
+    rules.computed.iter().any(|(_, formula)| match formula {
+        Formula::Field { name: read, .. } => read == name,
+        Formula::Constant(..) => false,
+        Formula::Expression(computed) => computed.fields().iter().any(|read| read == name),
+    })
+}
+
+fn no_counterpart(from: &str, to: &str, target: &Schema) -> Error {
     let known: Vec<&str> = target
         .fields
         .iter()
@@ -109,40 +284,68 @@ pub(super) fn no_counterpart(from: &str, to: &str, target: &Schema) -> Error {
     ))
 }
 
-fn meet(from: &Supply, source: &Schema, target: &Field, rules: &Rules) -> Result<MappedField> {
-    let (field, via) = match from {
-        Supply::Constant(_) => (constant_field(&target.name), None),
-        Supply::Field(index) => supplied_as(&source.fields[*index], rules),
+/// What supplies a field, as a field that meets it, and the types its values are taken as first.
+pub(super) fn supplied(from: &Supply, source: &Schema, name: &str) -> (Field, Vec<Type>) {
+    match from {
+        Supply::Constant(_, ty) => {
+            let via = if *ty == Type::TEXT { vec![] } else { vec![*ty] };
+            (Field::new(name, *ty, "constant"), via)
+        }
+        Supply::Computed(computed) => {
+            let ty = computed.ty();
+            (Field::new(name, ty, format!("expression:{ty}")), Vec::new())
+        }
+        Supply::Field(index, via) => {
+            let mut field = source.fields[*index].clone();
+            if let Some(&ty) = via.last() {
+                field.ty = ty;
+                field.native = format!("cast:{ty}");
+                field.inferred = false;
+            }
+            (field, via.clone())
+        }
+    }
+}
+
+pub(super) fn meet(
+    from: &Supply,
+    source: &Schema,
+    target: &Field,
+    rules: &Rules,
+) -> Result<MappedField> {
+    let (field, via) = supplied(from, source, &target.name);
+    let origin = match from {
+        Supply::Field(..) => Origin::Field(0),
+        Supply::Constant(..) => Origin::Constant(None),
+        Supply::Computed(computed) => Origin::Computed(Arc::clone(computed), Vec::new()),
     };
     let agreed = rules.lossy.contains(&target.name);
     let fit = permit(&target.name, &field, target, agreed)?;
     let ty = lattice::meet(&field, target);
+    if let Supply::Constant(Some(text), of) = from {
+        spells(text, *of, ty, &target.name)?;
+    }
     Ok(MappedField {
         name: target.name.clone(),
         ty,
         fit,
         via,
-        origin: Origin::Constant(String::new()),
+        origin,
         target: 0,
     })
 }
 
-/// What a constant is before it is cast.
-pub(super) fn constant_field(name: &str) -> Field {
-    Field::new(name, Type::TEXT, "constant")
-}
-
-/// The source's field as the rules take it, and the type they name.
-pub(super) fn supplied_as(field: &Field, rules: &Rules) -> (Field, Option<Type>) {
-    let mut field = field.clone();
-    let rule = rules.cast.iter().find(|(name, _)| *name == field.name);
-    let via = rule.map(|&(_, ty)| ty);
-    if let Some(ty) = via {
-        field.ty = ty;
-        field.native = format!("cast:{ty}");
-        field.inferred = false;
-    }
-    (field, via)
+/// A constant that does not fit would park every record.
+fn spells(text: &str, of: Type, ty: Type, name: &str) -> Result<()> {
+    let (mut value, mut held) = (Batch::new(1), Batch::new(1));
+    cast::push(Value::Text(text), of, &mut value)
+        .and_then(|()| cast::push(value.record(0).value(0), ty, &mut held))
+        .map_err(|misfit| {
+            Error::config(format!(
+                "field={name}: the constant does not fit: {misfit} type={ty}"
+            ))
+            .hint("write a value of the target field's type")
+        })
 }
 
 /// Refuses a translation in which no value fits, or one that loses something nobody agreed to.
@@ -250,33 +453,4 @@ pub(super) fn refuse_other_key(
         schema.key_names().join(",")
     ))
     .hint("use that key with --key, or add a unique constraint on the link's key there"))
-}
-
-fn bind_filter(
-    filter: &Filter,
-    source: &Schema,
-    mapping: &mut Mapping,
-) -> Result<(Filter, Vec<usize>)> {
-    let mut positions = Vec::new();
-    for name in filter.fields() {
-        let index = source.index_of(name).ok_or_else(|| stray_in_filter(name))?;
-        let scanned = mapping
-            .source_fields
-            .iter()
-            .position(|&field| field == index);
-        let scanned = scanned.unwrap_or_else(|| {
-            mapping.source_fields.push(index);
-            mapping.source_types.push(Type::Any);
-            mapping.source_fields.len() - 1
-        });
-        positions.push(scanned);
-    }
-    Ok((filter.clone(), positions))
-}
-
-pub(super) fn stray_in_filter(name: &str) -> Error {
-    Error::config(format!(
-        "the filter names field={name}, which the source does not have"
-    ))
-    .hint("name a field of the source; trueup check lists what each side has")
 }

@@ -126,7 +126,9 @@ impl Shared {
                     parked.push(Parked {
                         key: name_misfit(&self.key, scratch, |position, into| {
                             let value = record.value(position);
-                            self.fields[position].share(value, into).map_err(|_| value)
+                            self.fields[position]
+                                .share(value, into)
+                                .map_err(|_| [value])
                         }),
                         field: Some(field),
                         reason,

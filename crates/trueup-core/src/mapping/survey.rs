@@ -4,7 +4,7 @@
 //! property test: it finds a problem exactly where building fails, and it says it in the same words.
 
 use super::build::{
-    key_names, key_positions, no_counterpart, permit, refuse_other_key, renamed, supplied_as,
+    self, Place, Supply, is_read, key_names, key_positions, permit, refuse_other_key, renamed,
 };
 use super::{Rules, shared};
 use crate::error::{Error, Result};
@@ -40,20 +40,40 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Surveys a link from `source` to `target`. Target fields in `computed` get a value by other means than the rules.
-    pub fn one_way(source: &Schema, target: &Schema, rules: &Rules, computed: &[String]) -> Self {
+    /// Surveys a link from `source` to `target`.
+    pub fn one_way(source: &Schema, target: &Schema, rules: &Rules) -> Self {
         let mut survey = Self::default();
+        let mut found: Vec<(Place, Error)> = Vec::new();
+        let mut wrong = |place, error| {
+            found.push((place, error));
+            Ok(())
+        };
+        // Nothing ends what only collects.
+        let strangers = build::refuse_strangers(source, target, rules, &mut wrong);
+        let pairs = build::pair(source, target, rules, &mut Vec::new(), &mut wrong);
+        survey.problems.extend(strangers.err());
+        let mut pairs = pairs.unwrap_or_default();
         for index in 0..source.fields.len() {
-            survey.fields.push(forward(source, index, target, rules));
+            let mut one = forward(source, index, target, rules, &mut pairs);
+            let mine = |(place, _): &mut (Place, Error)| place.source == Some(index);
+            one.problem = one
+                .problem
+                .or(found.extract_if(.., mine).next().map(|(_, e)| e));
+            survey.fields.push(one);
         }
-        for (name, _) in &rules.constants {
-            survey.fields.push(constant(name, target, rules));
+        survey.problems.extend(found.into_iter().map(|(_, e)| e));
+        for (at, supply) in pairs.iter().enumerate() {
+            let Some(supply) = supply else { continue };
+            let mut one = SurveyedField::default();
+            judge(&mut one, supply, source, (target, at), rules);
+            one.note = Some(match supply {
+                Supply::Constant(..) => "a constant".to_owned(),
+                Supply::Field(..) | Supply::Computed(_) => "computed by an expression".to_owned(),
+            });
+            survey.fields.push(one);
         }
-        survey.let_the_last_supply_win();
         survey.add_alone(target, |field| {
-            let note = if computed.contains(&field.name) {
-                "computed by an expression"
-            } else if field.generated {
+            let note = if field.generated {
                 "computed by the target: neither written nor compared"
             } else if field.nullable {
                 "only at the target: left alone"
@@ -62,12 +82,7 @@ impl Survey {
             };
             (Some(note.to_owned()), None)
         });
-        let used = |field: &SurveyedField| {
-            let expressed = |at: &usize| computed.contains(&target.fields[*at].name);
-            field
-                .target
-                .filter(|at| field.fit.is_some() || expressed(at))
-        };
+        let used = |field: &SurveyedField| field.target.filter(|_| field.fit.is_some());
         let key = survey.fields.iter().filter_map(used).collect::<Vec<_>>();
         survey.check_key(source, target, rules, &|names| {
             let known: Vec<&str> = key
@@ -79,13 +94,9 @@ impl Survey {
             refuse_other_key(ours.collect(), target, names, "the target")
         });
         if let Some(filter) = &rules.filter {
-            let stray = filter
-                .fields()
-                .into_iter()
-                .find(|name| source.index_of(name).is_none());
-            survey
-                .problems
-                .extend(stray.map(super::build::stray_in_filter));
+            let read = filter.fields().into_iter();
+            let strays = read.filter_map(|name| build::position("the source", source, name).err());
+            survey.problems.extend(strays);
         }
         survey
     }
@@ -144,22 +155,6 @@ impl Survey {
         !self.problems.is_empty() || self.fields.iter().any(|field| field.problem.is_some())
     }
 
-    /// Where two rules supply one field, the later one does.
-    fn let_the_last_supply_win(&mut self) {
-        for at in (0..self.fields.len()).rev() {
-            let (earlier, later) = self.fields.split_at_mut(at);
-            let Some(winner) = later.first().filter(|one| one.fit.is_some()) else {
-                continue;
-            };
-            for one in earlier.iter_mut().filter(|one| one.target == winner.target) {
-                if one.fit.take().is_some() {
-                    one.problem = None;
-                    one.note = Some("replaced by another field or a constant".to_owned());
-                }
-            }
-        }
-    }
-
     /// Adds the target's fields that none of the source's met.
     fn add_alone(
         &mut self,
@@ -203,8 +198,14 @@ impl Survey {
 const LEFT_OUT: &str = "left out by a rule";
 const ONE_SIDE_NULL: &str = "a record with NULL here is parked: one side does not allow it";
 
-/// A field on its way to the target.
-fn forward(source: &Schema, index: usize, target: &Schema, rules: &Rules) -> SurveyedField {
+/// A field on its way to the target. What supplies a target field in its name is taken out of `pairs`.
+fn forward(
+    source: &Schema,
+    index: usize,
+    target: &Schema,
+    rules: &Rules,
+    pairs: &mut [Option<Supply>],
+) -> SurveyedField {
     let field = &source.fields[index];
     let name = renamed(&field.name, rules);
     let mut one = SurveyedField {
@@ -217,7 +218,9 @@ fn forward(source: &Schema, index: usize, target: &Schema, rules: &Rules) -> Sur
     }
     one.target = target.index_of(name);
     let Some(at) = one.target else {
-        one.problem = Some(no_counterpart(&field.name, name, target));
+        if is_read(name, rules) {
+            one.note = Some("only read by expressions".to_owned());
+        }
         return one;
     };
     let other = &target.fields[at];
@@ -225,39 +228,37 @@ fn forward(source: &Schema, index: usize, target: &Schema, rules: &Rules) -> Sur
         one.note = Some("computed by the target: neither written nor compared".to_owned());
         return one;
     }
-    judge(&mut one, &supplied_as(field, rules).0, other, rules);
+    let computed = rules.computed.iter().any(|(to, _)| to == name);
+    let ours =
+        |supply: &Supply| matches!(supply, Supply::Field(of, _) if *of == index) && !computed;
+    match pairs[at].take_if(|supply| ours(supply)) {
+        Some(supply) => judge(&mut one, &supply, source, (target, at), rules),
+        None => one.note = Some("replaced by another field or a constant".to_owned()),
+    }
     // Of a key's NULL the same is true on every side.
     let key = source.key.contains(&index) || target.key.contains(&at);
-    if field.nullable && !other.nullable && !key && one.problem.is_none() {
+    if one.fit.is_some() && field.nullable && !other.nullable && !key && one.problem.is_none() {
         one.note =
             Some("a record with NULL here is parked: the target does not allow it".to_owned());
     }
     one
 }
 
-fn constant(name: &str, target: &Schema, rules: &Rules) -> SurveyedField {
-    let mut one = SurveyedField {
-        target: target.index_of(name),
-        ..SurveyedField::default()
-    };
-    match one.target {
-        None => one.problem = Some(no_counterpart(name, name, target)),
-        Some(at) => {
-            judge(
-                &mut one,
-                &super::build::constant_field(name),
-                &target.fields[at],
-                rules,
-            );
-            one.note = Some("a constant".to_owned());
-        }
-    }
-    one
-}
-
-fn judge(one: &mut SurveyedField, from: &Field, to: &Field, rules: &Rules) {
-    one.fit = Some(lattice::fit(from, to));
-    one.problem = permit(&to.name, from, to, rules.lossy.contains(&to.name)).err();
+/// Says how what supplies the target's field `at` fits it.
+fn judge(
+    one: &mut SurveyedField,
+    supply: &Supply,
+    source: &Schema,
+    (target, at): (&Schema, usize),
+    rules: &Rules,
+) {
+    let to = &target.fields[at];
+    one.target = Some(at);
+    one.fit = Some(lattice::fit(
+        &build::supplied(supply, source, &to.name).0,
+        to,
+    ));
+    one.problem = build::meet(supply, source, to, rules).err();
 }
 
 fn both_ways(one: &mut SurveyedField, field: &Field, other: &Field, rules: &Rules) {

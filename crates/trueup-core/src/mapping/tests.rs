@@ -99,7 +99,8 @@ fn a_null_key_parks_the_record() {
 
 #[test]
 fn a_filtered_record_is_unknown_and_not_parked() {
-    let filter = Filter(vec![Term::new("name", Compare::Equal, Value::Text("A"))]);
+    let term = Term::new("name", Type::TEXT, Compare::Equal, Value::Text("A"));
+    let filter = Filter::Terms("name is A".into(), vec![term.unwrap()]);
     let rules = Rules {
         filter: Some(filter),
         ..Rules::default()

@@ -8,7 +8,7 @@ mod settle;
 
 use crate::compare::{Compared, Parking};
 use crate::connect::Collection;
-use crate::link::World;
+use crate::link::{Limits, World};
 use crate::progress::{Event, Step, Tick};
 use crate::scan::{Role, Side, read_ahead};
 use crate::spool::Spooled;
@@ -19,7 +19,7 @@ use trueup_core::batch::{Batch, Record};
 use trueup_core::diff::Cursor;
 use trueup_core::encode;
 use trueup_core::endpoint::{Claim, Endpoint, Op, Outcome, Snapshot, Writer};
-use trueup_core::keyed::Standing;
+use trueup_core::keyed::{Entry, Keyed, Standing};
 use trueup_core::mapping::key_digest;
 use trueup_core::park::Parked;
 use trueup_core::plan::{self, Counts};
@@ -91,7 +91,7 @@ impl<'a> Applier<'a> {
         let mut written: Vec<Written> = compared.iter().map(|_| Written::default()).collect();
         for one in compared.iter() {
             self.continuity(&one.plan.target, notes)?;
-            if let Some(design) = &one.collection.create {
+            if let Some(design) = &one.plan.create {
                 self.writer
                     .create(design)
                     .map_err(|error| error.at("target"))?;
@@ -186,7 +186,8 @@ impl<'a> Applier<'a> {
         let (collection, sorted) = (&one.collection, &mut one.sorted_source);
         let (found, totals) = (&mut one.differences, &mut one.totals);
         let total = one.plan.load.as_ref().and_then(|load| load.records);
-        let reading = collection.reading(Role::Source, None, world);
+        let mut reading = collection.reading(Role::Source, None, world);
+        reading.ascending = one.ascending_source;
         let stream: Side<'_> = match sorted {
             Some(sorted) => Box::new(sorted.read(limits)?),
             None => Box::new(reading.records(source, &parking)),
@@ -194,23 +195,24 @@ impl<'a> Applier<'a> {
         read_ahead(limits.batches_ahead, [stream], |[stream]| {
             let mut batch = Pending::new(collection.mapping.fields().len());
             let mut cursor = Cursor::new("source", stream)?;
-            while let Some(entry) = cursor.entry() {
-                match entry.standing {
-                    Standing::Present(digest) => {
-                        found.only_source += 1;
-                        totals.source.add(digest);
-                        batch.push(Op::Insert, entry.record);
+            while let Some(piece) = cursor.take_batch()? {
+                let before = totals.unknown;
+                for entry in piece.entries() {
+                    match entry.standing {
+                        Standing::Present(digest) => totals.source.add(digest),
+                        Standing::Unknown => totals.unknown += 1,
                     }
-                    Standing::Unknown => totals.unknown += 1,
                 }
-                cursor.advance()?;
-                if batch.is_full(world) {
+                if !batch.has_room(piece.len(), piece.bytes(), world) {
                     self.flush(collection, &mut batch, true, total, done)?;
                 }
+                found.only_source += batch.insert(piece, totals.unknown > before);
             }
             self.flush(collection, &mut batch, true, total, done)
         })?;
-        one.parked.extend(parking.into_inner());
+        let (parked, hidden) = parking.into_inner();
+        one.parked.extend(parked);
+        one.hidden += hidden;
         Ok(())
     }
 
@@ -406,9 +408,31 @@ impl Pending {
         }
     }
 
-    fn push(&mut self, op: Op, record: Record<'_>) {
-        self.ops.push(op);
-        self.records.push_record(record);
+    /// Adds the records of a piece, without those that are unknown where there are `some_unknown`, and tells how many.
+    fn insert(&mut self, piece: Keyed, some_unknown: bool) -> u64 {
+        let before = self.records.len();
+        if some_unknown {
+            let known = |entry: &Entry<'_>| entry.standing != Standing::Unknown;
+            for entry in piece.entries().filter(known) {
+                self.records.push_record(entry.record);
+            }
+        } else {
+            self.records.append(piece.into_records());
+        }
+        self.ops.resize(self.records.len(), Op::Insert);
+        (self.records.len() - before) as u64
+    }
+
+    /// Whether a load may still write this much more at once.
+    fn has_room(&self, records: usize, bytes: usize, world: &World<'_>) -> bool {
+        let Limits {
+            batch_records_max,
+            batch_bytes_max,
+            load_batches,
+            ..
+        } = world.limits;
+        self.ops.len() + records <= batch_records_max.saturating_mul(load_batches)
+            && self.records.bytes() + bytes <= batch_bytes_max.saturating_mul(load_batches)
     }
 
     /// Puts the writes in the opposite order, if `backwards`.

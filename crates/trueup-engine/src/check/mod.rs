@@ -16,7 +16,7 @@ use crate::connect::{self, Tried};
 use crate::link::{CollectionSpec, Link};
 use crate::two_way;
 use trueup_core::endpoint::Endpoint;
-use trueup_core::mapping::{Survey, SurveyedField};
+use trueup_core::mapping::{Rules, Survey, SurveyedField};
 use trueup_core::rights::{Missing, Wanted};
 use trueup_core::schema::{Field, Schema};
 use trueup_core::side::{Side, Sides};
@@ -135,8 +135,10 @@ fn one_alone(endpoint: &mut dyn Endpoint, spec: &CollectionSpec) -> Result<Colle
     } else {
         spec.rules.key.clone()
     };
-    if let Err(error) = connect::wanted(&schema, spec) {
-        check.problems.push(problem(&error, &spec.source));
+    let (rules, wrong) = connect::rules_so_far(&schema, spec);
+    let wanted = connect::wanted(&schema, &rules, &spec.target);
+    for error in wrong.iter().chain(wanted.as_ref().err()) {
+        check.problems.push(problem(error, &spec.source));
     }
     check.fields = schema
         .fields
@@ -274,17 +276,18 @@ fn designed(
     other: &Schema,
     spec: &CollectionSpec,
 ) -> Option<(Schema, bool)> {
-    let design = |spec: &CollectionSpec| {
-        let wanted = connect::wanted(other, spec).ok()?;
+    let (rules, _) = connect::rules_so_far(other, spec);
+    let design = |rules: &Rules| {
+        let wanted = connect::wanted(other, rules, &spec.target).ok()?;
         Some(endpoint.design(&wanted).ok()?.schema)
     };
-    if let Some(schema) = design(spec) {
+    if let Some(schema) = design(&rules) {
         return Some((schema, true));
     }
-    let mut keyed = spec.clone();
+    let mut keyed = rules.clone();
     let kept = other.fields.iter().map(|field| &field.name);
     let kept = kept.filter(|name| !spec.rules.drop.contains(name));
-    keyed.rules.key = kept.cloned().collect();
+    keyed.key = kept.cloned().collect();
     let mut schema = design(&keyed)?;
     schema.key.clear();
     for field in &mut schema.fields {
@@ -303,8 +306,8 @@ fn survey(
     let survey = if two_way {
         Survey::two_way(source, target, &spec.rules)
     } else {
-        let computed: Vec<String> = spec.computed.iter().map(|(name, _)| name.clone()).collect();
-        Survey::one_way(source, target, &spec.rules, &computed)
+        let (rules, _) = connect::rules_so_far(source, spec);
+        Survey::one_way(source, target, &rules)
     };
     check.key = survey.key;
     check.problems = survey.problems.iter().map(Problem::from).collect();

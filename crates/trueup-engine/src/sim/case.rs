@@ -143,6 +143,7 @@ impl Case {
             },
             limits: Limits {
                 batch_records_max: 1 + random.below(3),
+                load_batches: 1 + random.below(2),
                 batches_ahead: 0,
                 ..Limits::default()
             },

@@ -5,6 +5,7 @@
 
 use crate::certificate::{Certificate, count, digest_from, fold, list, text, texts};
 use crate::report::{CollectionReport, Report};
+use crate::selection::Selected;
 use serde_json::{Value, json};
 use trueup_core::digest::Digest;
 use trueup_core::park::Parked;
@@ -48,7 +49,7 @@ pub(super) fn decode(document: &str) -> Option<Report> {
 
 fn collection_to_json(collection: &CollectionReport) -> Value {
     let parked: Vec<Value> = collection.parked.iter().map(parked_to_json).collect();
-    json!({
+    let mut document = json!({
         "source": collection.source,
         "target": collection.target,
         "source_records": collection.source_fold.count,
@@ -68,7 +69,12 @@ fn collection_to_json(collection: &CollectionReport) -> Value {
         "changed": collection.changed,
         "parked": parked,
         "notes": collection.notes,
-    })
+    });
+    // Only runs that carried out a part have it: an older reader does not miss what it does not know.
+    if let Some(selected) = &collection.selected {
+        document["selected"] = selected_to_json(selected);
+    }
+    document
 }
 
 fn collection_from_json(document: &Value) -> Option<CollectionReport> {
@@ -89,7 +95,36 @@ fn collection_from_json(document: &Value) -> Option<CollectionReport> {
         only_target: count(document, "only_target")?,
         changed: count(document, "changed")?,
         parked: list(document, "parked", parked_from_json)?,
+        selected: match document.get("selected") {
+            None => None,
+            Some(found) => Some(selected_from_json(found)?),
+        },
         notes: texts(document, "notes")?,
+    })
+}
+
+fn selected_to_json(selected: &Selected) -> Value {
+    let keys: Vec<String> = selected
+        .changed_keys
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    json!({
+        "left": selected.left,
+        "changed": selected.changed,
+        "settled": selected.settled,
+        "changed_keys": keys,
+    })
+}
+
+fn selected_from_json(document: &Value) -> Option<Selected> {
+    let keys = texts(document, "changed_keys")?;
+    let keys = keys.iter().map(|key| digest_from(key).map(Digest));
+    Some(Selected {
+        left: count(document, "left")?,
+        changed: count(document, "changed")?,
+        settled: count(document, "settled")?,
+        changed_keys: keys.collect::<Option<Vec<_>>>()?,
     })
 }
 

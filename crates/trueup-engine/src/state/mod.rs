@@ -31,6 +31,7 @@ mod file;
 mod lock;
 mod memory;
 mod pair;
+mod parked;
 mod schema;
 mod standing;
 #[cfg(test)]
@@ -43,14 +44,13 @@ pub use pair::{
     BaseEntry, CollectionId, CollectionRow, Ends, Intent, Item, Move, Pair, Pending, Token,
     TwoWayLink,
 };
+pub use parked::ParkedRecord;
 pub use standing::{LinkStanding, PairStanding};
 
 use crate::report::Report;
 use lock::Lock;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
-use trueup_core::digest::Digest;
-use trueup_core::park::Parked;
 use trueup_core::{Error, Result};
 
 /// Runs kept in the history of one link; older ones are dropped.
@@ -252,68 +252,6 @@ impl Store {
             )
             .map_err(|cause| error::sqlite(cause, &self.path, "record a checkpoint"))?;
         Ok(())
-    }
-
-    /// Replaces the link's parked records of one collection.
-    ///
-    /// # Errors
-    /// `Bug` unless this store began a run of the link.
-    pub fn park(
-        &mut self,
-        link: &LinkId,
-        collection: &str,
-        run: RunId,
-        parked: &[Parked],
-    ) -> Result<()> {
-        let id = self.ours(link)?;
-        self.write("record parked records", |transaction| {
-            transaction.execute(
-                "DELETE FROM parked WHERE link = ?1 AND collection = ?2",
-                params![id, collection],
-            )?;
-            let mut insert = transaction.prepare(
-                "INSERT INTO parked (link, collection, run, key, field, reason) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?;
-            for Parked { key, field, reason } in parked {
-                insert.execute(params![
-                    id,
-                    collection,
-                    run.0,
-                    key.to_string(),
-                    field,
-                    reason
-                ])?;
-            }
-            Ok(())
-        })
-    }
-
-    /// The link's parked records of one collection, in the order they were given.
-    pub fn parked(&self, link: &LinkId, collection: &str) -> Result<Vec<Parked>> {
-        let rows = self.read_all(
-            "read the parked records",
-            "SELECT key, field, reason FROM parked \
-             WHERE link = (SELECT id FROM link WHERE durable = ?1) AND collection = ?2 ORDER BY id",
-            params![link.durable, collection],
-            |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)),
-        )?;
-        rows.into_iter()
-            .map(|(key, field, reason)| {
-                let key = crate::certificate::digest_from(&key).ok_or_else(|| {
-                    Error::corrupt(format!(
-                        "state={}: a parked record's key is no digest",
-                        self.path.display()
-                    ))
-                    .hint("restore the file from a backup, or begin a new one with --state")
-                })?;
-                Ok(Parked {
-                    key: Digest(key),
-                    field,
-                    reason,
-                })
-            })
-            .collect()
     }
 
     /// Records how a run ended, and releases the link's lock.

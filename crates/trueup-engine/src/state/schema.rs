@@ -132,6 +132,11 @@ const MIGRATIONS: &[&str] = &["
     CREATE UNIQUE INDEX open_conflict ON conflict (collection, key) WHERE stage = 'open';
     CREATE INDEX conflict_of_collection ON conflict (collection);
     CREATE INDEX conflict_of_shape ON conflict (shape);
+", "
+    -- Since when a record is parked; the run of the row is the last one that met it.
+    ALTER TABLE parked ADD COLUMN first_run INTEGER;
+    ALTER TABLE parked ADD COLUMN first_ms INTEGER;
+    UPDATE parked SET first_run = run, first_ms = (SELECT started_ms FROM run WHERE run.id = parked.run);
 "];
 
 /// What a file turned out to be.

@@ -6,6 +6,8 @@ use codec::tests::sample;
 use std::fs;
 use tempfile::TempDir;
 use trueup_core::Kind;
+use trueup_core::digest::Digest;
+use trueup_core::park::Parked;
 
 mod crowd;
 mod opening;

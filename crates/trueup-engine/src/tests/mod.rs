@@ -5,8 +5,11 @@
 mod basics;
 mod crash;
 mod engines;
+mod expressions;
 mod guarded;
 mod limits;
+mod listed;
+mod planned;
 mod reading;
 mod refused;
 mod restored;

@@ -16,7 +16,7 @@ use super::work::{Ruled, Work, own};
 use crate::compare::{Differences, Parking};
 use crate::link::World;
 use crate::progress;
-use crate::scan::{Nothing, Side as Stream, read_ahead};
+use crate::scan::{Nothing, Piece, Side as Stream, read_ahead};
 use crate::sort::Sorted;
 use crate::spool::{Spool, Spooled};
 use crate::state::{CollectionId, ConflictId, Store};
@@ -112,7 +112,7 @@ pub(super) fn decide(
         if let Some(snapshot) = snapshot.filter(|_| joint.create[side].is_none())
             && !reading.is_ordered(snapshot.as_mut())?
         {
-            let mut park = |new| parking.park(new);
+            let mut park = |piece: &mut Piece| parking.park(piece);
             sorted[side] = Some(reading.sort(snapshot.as_mut(), &mut park)?);
         }
     }
@@ -139,7 +139,7 @@ pub(super) fn decide(
         let target = Cursor::new(joint.user[Side::Target].name(), target)?;
         decider.walk(source, target, base)
     })?;
-    decider.finish(parking.into_inner())
+    decider.finish(parking.into_inner().0)
 }
 
 /// The decisions while they grow.

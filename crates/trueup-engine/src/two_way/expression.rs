@@ -22,53 +22,24 @@
 //! a loop. There is no clock, no randomness, no regular expression, and a map is walked in the order of its keys: the
 //! same records give the same answer on every machine. It deliberately knows no base values and writes nothing.
 
+use crate::expression::{self, CALLERS_DEPTH_MAX, INTERPRETER_STACK_BYTES, Names, Used, check};
+use crate::expression::{convert, functions, on_stack};
 use cel::common::ast::IdedExpr;
 use cel::common::types::{CelMap, CelMapKey, CelNull, CelString};
 use cel::common::value::Val;
 use cel::{Context, Value as CelValue};
 use std::collections::HashMap;
 use trueup_core::batch::{Batch, Record};
-use trueup_core::error::{Error, Kind, Result};
+use trueup_core::error::{Error, Result};
 use trueup_core::policy::Answer;
 use trueup_core::side::{Side, Sides};
 use trueup_core::types::Type;
 use trueup_core::value::Value;
 
-mod check;
-mod convert;
-mod exact;
-mod functions;
-mod show;
+pub(crate) use crate::expression::Shape;
+
 #[cfg(test)]
 mod tests;
-
-/// The longest expression, in bytes.
-pub(crate) const TEXT_BYTES_MAX: usize = 4096;
-/// The most bytes of values that one evaluation reads, both sides together.
-pub(crate) const VALUES_BYTES_MAX: usize = 16 << 20;
-/// The most bytes of JSON among them: parsed, it takes many times its text.
-pub(crate) const JSON_BYTES_MAX: usize = 1 << 20;
-/// The most bytes of values that an expression with a loop reads: its work can grow with their square.
-pub(crate) const LOOP_BYTES_MAX: usize = 64 << 10;
-
-/// The parser recurses over the text, several frames for each level.
-const PARSER_STACK_BYTES: usize = 64 << 20;
-/// The interpreter takes up to 60 KiB of stack for each level of the expression (measured).
-const INTERPRETER_STACK_BYTES: usize = 16 << 20;
-const _: () = assert!(check::DEPTH_MAX * (100 << 10) < INTERPRETER_STACK_BYTES);
-/// How deep an expression may nest to be evaluated on the caller's stack: as deep as rules that people write.
-const CALLERS_DEPTH_MAX: usize = 8;
-
-/// The shape of the records, as the expression sees it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Shape<'a> {
-    /// The fields' names as the user's source calls them.
-    pub(crate) names: &'a [&'a str],
-    /// The fields' types.
-    pub(crate) types: &'a [Type],
-    /// The key's fields, as indices.
-    pub(crate) key: &'a [usize],
-}
 
 /// An expression, checked.
 #[derive(Debug)]
@@ -77,7 +48,7 @@ pub(crate) struct Expression {
     names: Vec<String>,
     key: Vec<usize>,
     of: Option<(usize, Type)>,
-    used: check::Used,
+    used: Used,
 }
 
 /// What an expression said about one conflict.
@@ -121,23 +92,14 @@ impl Expression {
     /// `Config`, with line, column and the text, when it is too long, nests too deep, or is not CEL, and when it names a
     /// variable, a field or a function that does not exist.
     pub(crate) fn compile(text: &str, shape: &Shape<'_>, of: Option<usize>) -> Result<Self> {
-        if text.len() > TEXT_BYTES_MAX {
-            let bytes = text.len();
-            return Err(Error::config(format!(
-                "conflict expression is too long: bytes={bytes} bytes_max={TEXT_BYTES_MAX}"
-            ))
-            .hint("compare fewer fields, or write the rule for each field by itself"));
-        }
         let of = of.map(|field| {
             let ty = shape.types.get(field).copied();
             ty.map(|ty| (field, ty))
                 .ok_or_else(|| Error::bug(format!("no such field: field={field}")))
         });
         let of = of.transpose()?;
-        // A text of many operators makes a deep tree, and only what passed the check is shallow enough to be taken down
-        // elsewhere.
-        let parse = || check::parse(text, shape, of.map(|(field, _)| field));
-        let (tree, used) = on_stack(PARSER_STACK_BYTES, parse)??;
+        let names = Names::Conflict(*shape, of.map(|(field, _)| field));
+        let (tree, used, _) = expression::parse(text, names)?;
         Ok(Self {
             tree,
             names: shape.names.iter().map(|&name| name.to_owned()).collect(),
@@ -197,19 +159,7 @@ impl Expression {
                 }
             }
         }
-        let all_max = if self.used.loops {
-            LOOP_BYTES_MAX
-        } else {
-            VALUES_BYTES_MAX
-        };
-        for (what, bytes, max) in [("", all, all_max), (" of json", json, JSON_BYTES_MAX)] {
-            if bytes > max {
-                return Err(format!(
-                    "the values are too large for an expression: bytes{what}={bytes} bytes_max={max}"
-                ));
-            }
-        }
-        Ok(())
+        expression::admit(all, json, self.used.loops)
     }
 
     /// The fields of `side` that the expression reads.
@@ -270,23 +220,6 @@ impl Expression {
         }
         Ok(Box::new(CelMap::from(map)))
     }
-}
-
-/// Runs `work` on a stack of its own, of `bytes`.
-fn on_stack<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> Result<T> {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(bytes);
-        let thread = thread.spawn_scoped(scope, work).map_err(|error| {
-            Error::new(
-                Kind::Unavailable,
-                "no thread to run a conflict expression on",
-            )
-            .hint("raise the limit of threads or of memory")
-            .cause(error)
-        })?;
-        let failed = |_| Error::bug("a conflict expression ended its thread");
-        thread.join().map_err(failed)
-    })
 }
 
 /// Reads the result of a whole record's expression.

@@ -73,6 +73,7 @@ impl Joint {
             schema: &self.schema[side],
             translation: Translation::Shared(side, &self.shared),
             world,
+            ascending: false,
             step: Some(step),
         }
     }
@@ -205,12 +206,39 @@ pub(super) fn refuse_strangers(two_way: &TwoWay, specs: &[CollectionSpec]) -> Re
     }
 }
 
+/// An expression has no way back: nobody can say which fields of the source make the value that the target got.
+fn refuse_expressions(spec: &CollectionSpec, user: &Sides<Side>) -> Result<()> {
+    let collection = match user.source {
+        Side::Source => &spec.source,
+        Side::Target => &spec.target,
+    };
+    let refused = |what: &str, hint: &str| {
+        let at = format!("collection={collection}");
+        let error = Error::config(format!("{what}, and the link goes both ways"));
+        Err(error.hint(hint).at(at))
+    };
+    if let Some((field, _)) = spec.computed.first() {
+        return refused(
+            &format!("field={field} is computed by an expression"),
+            "what is computed has no way back; leave the field out, or run the link in one direction",
+        );
+    }
+    if spec.filter.is_some() {
+        return refused(
+            "only a part of the records is to take part",
+            "a record that leaves the part would have to leave both sides; run the link in one direction",
+        );
+    }
+    Ok(())
+}
+
 pub(super) fn prepare_one(
     link: &mut Link,
     two_way: &TwoWay,
     spec: &CollectionSpec,
     user: &Sides<Side>,
 ) -> Result<Joint> {
+    refuse_expressions(spec, user)?;
     let (schema, create) = shapes(link, spec, user)?;
     let shared = Shared::build(&schema.source, &schema.target, &spec.rules)?;
     let collection = Sides::by(|side| schema[user[side]].collection.clone());
@@ -322,7 +350,7 @@ fn design(
     spec: &CollectionSpec,
     user: &Sides<Side>,
 ) -> Result<Design> {
-    let wanted = connect::wanted(other, spec)?;
+    let wanted = connect::wanted(other, &spec.rules, &spec.target)?;
     let design = endpoint(link, side).design(&wanted);
     design.map_err(|error| error.at(user[side].name()))
 }

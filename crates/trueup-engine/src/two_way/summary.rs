@@ -125,6 +125,7 @@ pub(super) fn report(
                 .chain(done.refused.values())
                 .cloned()
                 .collect(),
+            selected: None,
             notes,
         });
     }

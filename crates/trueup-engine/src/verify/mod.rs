@@ -49,6 +49,11 @@ pub(crate) trait Subject: Sync {
 
     /// Spells the type rules: `field: source type -> target type (fit)`.
     fn rules(&self) -> Vec<String>;
+
+    /// Returns the filter, where only a part of the source takes part.
+    fn filter(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// Proves one collection: the source as of `source` against the target as it is now.
@@ -122,6 +127,8 @@ struct Side {
     /// The records of the marked buckets.
     entries: Sorted,
     parked: u64,
+    /// Records that the filter hides.
+    hidden: u64,
 }
 
 /// Both sides, read once and at the same time.
@@ -194,7 +201,7 @@ impl<'a> Proving<'a> {
         let world = self.world;
         let bytes_max = world.limits.sort_bytes_max / SORT_SHARE;
         let mut sorter = Sorter::new(world.spool_folder.clone(), bytes_max);
-        let (mut buckets, mut parked) = (Buckets::new(), 0);
+        let (mut buckets, mut parked, mut hidden) = (Buckets::new(), 0, 0);
         let reading = self.subject.reading(role, world);
         let mut read = |snapshot| -> Result<()> {
             let mut pieces = reading.pieces(snapshot, false);
@@ -202,6 +209,7 @@ impl<'a> Proving<'a> {
                 // A record may be parked here and refused by the target before: it is one record.
                 let parked_here = piece.parked.iter().filter(|p| !self.is_refused(p.key));
                 parked += parked_here.count() as u64;
+                hidden += piece.hidden;
                 self.take(&piece, marks, &mut buckets, &mut sorter)
                     .map_err(|error| reading.place(error))?;
                 if abandoned.load(Ordering::Relaxed) {
@@ -217,6 +225,7 @@ impl<'a> Proving<'a> {
             buckets,
             entries: sorter.finish(),
             parked,
+            hidden,
         })
     }
 
@@ -252,6 +261,9 @@ impl<'a> Proving<'a> {
         let mut target_fold = read.target.buckets.total();
         target_fold.sum = target_fold.sum.wrapping_sub(hidden.sum);
         target_fold.count -= hidden.count;
+        let mut rules = self.subject.rules();
+        let filter = self.subject.filter();
+        rules.extend(filter.map(|filter| filtered(filter, Some(read.source.hidden))));
         CollectionProof {
             source: name(Role::Source),
             target: name(Role::Target),
@@ -260,7 +272,7 @@ impl<'a> Proving<'a> {
             only_target: verdict.map_or(0, |verdict| verdict.only_target),
             wrong: verdict.map_or(0, |verdict| verdict.wrong),
             parked: read.source.parked + self.refused.len() as u64,
-            rules: self.subject.rules(),
+            rules,
         }
     }
 
@@ -326,6 +338,20 @@ impl Subject for Collection {
     fn rules(&self) -> Vec<String> {
         rules(self)
     }
+
+    fn filter(&self) -> Option<&str> {
+        self.mapping.filter()
+    }
+}
+
+/// Says that only a part of the source takes part, and how many records do not, where they have been read.
+pub(crate) fn filtered(filter: &str, hidden: Option<u64>) -> String {
+    let filter = filter.split_whitespace().collect::<Vec<_>>().join(" ");
+    match hidden {
+        None => format!("where {filter}"),
+        Some(1) => format!("where {filter}: 1 record hidden"),
+        Some(hidden) => format!("where {filter}: {hidden} records hidden"),
+    }
 }
 
 /// Spells the type rules: `field: source type -> target type (fit)`.
@@ -333,7 +359,10 @@ fn rules(collection: &Collection) -> Vec<String> {
     let mapping = &collection.mapping;
     let rule = |(position, field): (usize, &trueup_core::mapping::MappedField)| {
         let from = match mapping.supply(position) {
-            None => "constant".to_owned(),
+            None => match mapping.expression(position) {
+                Some(text) => format!("({text})"),
+                None => "constant".to_owned(),
+            },
             Some((source, None)) => collection.source.fields[source].native.clone(),
             Some((source, Some(via))) => {
                 format!("{} as {via}", collection.source.fields[source].native)

@@ -118,11 +118,9 @@ impl Fixture {
     }
 
     fn hide_seats(&mut self, seats: i64) {
-        self.rules.filter = Some(Filter(vec![Term::new(
-            "seats",
-            Compare::NotEqual,
-            Value::Int(seats),
-        )]));
+        let term = Term::new("seats", Type::INT, Compare::NotEqual, Value::Int(seats));
+        let text = format!("seats != {seats}");
+        self.rules.filter = Some(Filter::Terms(text, vec![term.unwrap()]));
     }
 }
 

@@ -13,19 +13,14 @@
 //! line end, other encodings. Each is an error or plain data, not a guess.
 
 use super::config::Options;
-use super::error;
+use crate::file::error;
+use crate::file::format::{COLUMNS_MAX, FIELD_BYTES_MAX, RECORD_BYTES_MAX};
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 use trueup_core::value::Value;
 use trueup_core::{Error, Result};
 
-/// The longest field.
-pub(super) const FIELD_BYTES_MAX: usize = 256 << 20;
-/// The longest record, quotes and delimiters included. A batch's arena holds a few of them.
-pub(super) const RECORD_BYTES_MAX: usize = 1 << 30;
-/// The most columns.
-pub(super) const COLUMNS_MAX: usize = 10_000;
 /// How much is read at once. Grows only for a record that is longer.
 const BUFFER_BYTES: usize = 1 << 20;
 /// How far a field's end is looked for byte by byte before a vector search pays.
@@ -111,7 +106,7 @@ impl<R: Read> Reader<R> {
             file: file.display().to_string(),
             delimiter: options.delimiter,
             quote: options.quote,
-            open_end: options.open_end,
+            open_end: options.settings.open_end,
             special,
             buffer: vec![0; BUFFER_BYTES],
             start: 0,

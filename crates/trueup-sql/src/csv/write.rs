@@ -4,13 +4,13 @@
 //! altered to keep a spreadsheet from taking it for a formula: fidelity goes first.
 
 use super::config::Options;
-use super::read::FIELD_BYTES_MAX;
+use crate::file::format::{FIELD_BYTES_MAX, Spelling};
 use trueup_core::text;
 use trueup_core::value::Value;
 
 /// A dialect, and room to spell values in.
 #[derive(Debug)]
-pub(super) struct Format {
+pub(crate) struct Dialect {
     delimiter: u8,
     quote: u8,
     null: String,
@@ -19,7 +19,7 @@ pub(super) struct Format {
     spelled: String,
 }
 
-impl Format {
+impl Dialect {
     /// Makes the dialect of `options` with `line_end`.
     pub(super) fn new(options: &Options, line_end: &'static str) -> Self {
         let mut special = [false; 256];
@@ -36,32 +36,54 @@ impl Format {
         }
     }
 
-    /// Returns the line end.
-    pub(super) fn line_end(&self) -> &'static str {
-        self.line_end
+    /// Appends a text, quoted where it would otherwise be read as something else.
+    pub(super) fn text(&self, text: &str, out: &mut Vec<u8>) {
+        let plain = !text.is_empty()
+            && text != self.null
+            && !text.starts_with('\u{feff}')
+            && !text.bytes().any(|byte| self.special[usize::from(byte)]);
+        if plain {
+            out.extend_from_slice(text.as_bytes());
+            return;
+        }
+        out.push(self.quote);
+        let mut rest = text.as_bytes();
+        while let Some(found) = memchr::memchr(self.quote, rest) {
+            out.extend_from_slice(&rest[..=found]);
+            out.push(self.quote);
+            rest = &rest[found + 1..];
+        }
+        out.extend_from_slice(rest);
+        out.push(self.quote);
+    }
+}
+
+impl Spelling for Dialect {
+    fn head(&self, names: &[String], out: &mut Vec<u8>) {
+        for (index, name) in names.iter().enumerate() {
+            if index > 0 {
+                self.separate(out);
+            }
+            self.text(name, out);
+        }
+        self.end(out);
     }
 
-    /// Appends the delimiter.
-    pub(super) fn delimiter(&self, out: &mut Vec<u8>) {
+    fn label(&self, _name: &str) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn begin(&self, _out: &mut Vec<u8>) {}
+
+    fn separate(&self, out: &mut Vec<u8>) {
         out.push(self.delimiter);
     }
 
-    /// Appends the line end.
-    pub(super) fn end(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.line_end.as_bytes());
-    }
-
-    /// Appends NULL.
-    pub(super) fn null(&self, out: &mut Vec<u8>) {
+    fn null(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.null.as_bytes());
     }
 
-    /// Appends a value; a refused one appends nothing, and the reason is returned.
-    pub(super) fn value(
-        &mut self,
-        value: Value<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), &'static str> {
+    fn value(&mut self, value: Value<'_>, out: &mut Vec<u8>) -> Result<(), &'static str> {
         let before = out.len();
         match value {
             Value::Null | Value::Unchanged => self.null(out),
@@ -86,35 +108,11 @@ impl Format {
         Ok(())
     }
 
-    /// Appends a text, quoted where it would otherwise be read as something else.
-    pub(super) fn text(&self, text: &str, out: &mut Vec<u8>) {
-        let plain = !text.is_empty()
-            && text != self.null
-            && !text.starts_with('\u{feff}')
-            && !text.bytes().any(|byte| self.special[usize::from(byte)]);
-        if plain {
-            out.extend_from_slice(text.as_bytes());
-            return;
-        }
-        out.push(self.quote);
-        let mut rest = text.as_bytes();
-        while let Some(found) = memchr::memchr(self.quote, rest) {
-            out.extend_from_slice(&rest[..=found]);
-            out.push(self.quote);
-            rest = &rest[found + 1..];
-        }
-        out.extend_from_slice(rest);
-        out.push(self.quote);
+    fn end(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.line_end.as_bytes());
     }
 
-    /// Appends a header.
-    pub(super) fn header<'n>(&self, names: impl Iterator<Item = &'n str>, out: &mut Vec<u8>) {
-        for (index, name) in names.enumerate() {
-            if index > 0 {
-                self.delimiter(out);
-            }
-            self.text(name, out);
-        }
-        self.end(out);
+    fn line_end(&self) -> &'static str {
+        self.line_end
     }
 }

@@ -20,7 +20,9 @@ mod references;
 mod rights;
 mod scan;
 mod schema;
+mod script;
 mod stage;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -31,6 +33,7 @@ use self::apply::PostgresWriter;
 use self::config::{Settings, SslMode};
 use self::connect::{Connection, column};
 use self::scan::PostgresSnapshot;
+use self::script::PostgresScript;
 use std::cell::RefCell;
 use trueup_core::endpoint::{
     About, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,
@@ -38,6 +41,7 @@ use trueup_core::endpoint::{
 use trueup_core::failpoint::Failpoints;
 use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::Schema;
+use trueup_core::script::Script;
 use trueup_core::{Error, Kind, Result};
 
 /// Connects to the server and database that `url` names. Creates nothing there.
@@ -141,6 +145,10 @@ impl Endpoint for Postgres {
         Ok(Box::new(
             writer.map_err(|error| error.at(&self.about.address))?,
         ))
+    }
+
+    fn script(&self) -> Option<Box<dyn Script + '_>> {
+        Some(Box::new(PostgresScript::new(self)))
     }
 }
 

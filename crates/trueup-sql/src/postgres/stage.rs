@@ -439,26 +439,15 @@ impl Encoded {
 
     /// The COPY data of some records for the temporary table.
     pub(super) fn staged(&self, part: &[(usize, Act)]) -> Vec<u8> {
-        self.copy(part, true)
-    }
-
-    /// The COPY data of some records for the target itself.
-    pub(super) fn plain(&self, part: &[(usize, Act)]) -> Vec<u8> {
-        self.copy(part, false)
-    }
-
-    fn copy(&self, part: &[(usize, Act)], staged: bool) -> Vec<u8> {
         let mut out = Vec::with_capacity(64 + part.len() * 18 + self.bytes.len());
         encode::begin(&mut out);
         for &(index, act) in part {
             let Some(Ok(range)) = self.records.get(index) else {
                 continue;
             };
-            encode::record(self.width + if staged { 2 } else { 0 }, &mut out);
-            if staged {
-                encode::int4(i32::try_from(index).unwrap_or(i32::MAX), &mut out);
-                encode::int4(act as i32, &mut out);
-            }
+            encode::record(self.width + 2, &mut out);
+            encode::int4(i32::try_from(index).unwrap_or(i32::MAX), &mut out);
+            encode::int4(act as i32, &mut out);
             out.extend_from_slice(self.bytes.get(range.clone()).unwrap_or(&[]));
         }
         encode::end(&mut out);

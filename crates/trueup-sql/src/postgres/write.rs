@@ -10,10 +10,11 @@ use super::connect::{Connection, column};
 use super::error;
 use super::references::References;
 use super::stage::{Act, CHANGED, Encoded, Statements};
+use super::stream::Stream;
 use bytes::Bytes;
 use futures_util::SinkExt;
 use tokio_postgres::SimpleQueryMessage;
-use trueup_core::endpoint::{Outcome, Writes};
+use trueup_core::endpoint::{Op, Outcome, Writes};
 use trueup_core::{Error, Result};
 
 /// How often records that others stood in the way of are tried again within their batch.
@@ -41,7 +42,7 @@ pub(super) fn records(
     let mut work = Work {
         connection,
         statements,
-        encoded: Encoded::new(writes, &statements.columns),
+        encoded: Encoded::default(),
         outcomes: vec![Outcome::Unknown; writes.ops.len()],
         dirty: false,
         checked: writes.check.is_some(),
@@ -66,6 +67,10 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn run(&mut self, writes: &Writes<'_>) -> Result<()> {
+        if writes.load && self.load(writes)? {
+            return Ok(());
+        }
+        self.encoded = Encoded::new(writes, &self.statements.columns);
         let mut part = Vec::with_capacity(writes.ops.len());
         for (index, &op) in writes.ops.iter().enumerate() {
             match self.encoded.refusal(index) {
@@ -83,8 +88,6 @@ impl Work<'_> {
         }
         if let Some(check) = writes.check {
             part = self.check(&part, check)?;
-        } else if writes.load && self.load(&part)? {
-            return Ok(());
         }
         let blocked = self.halve(part, Self::write)?;
         self.unblock(blocked)
@@ -321,18 +324,19 @@ impl Work<'_> {
         Ok(!rows.is_empty())
     }
 
-    /// Loads new records straight into the target; `false` when it has to be done the other way.
-    fn load(&mut self, part: &[(usize, Act)]) -> Result<bool> {
+    /// Loads new records straight into the target, encoding them while the server takes them in; `false` when it has to
+    /// be done the other way: a record is refused, here or there, or may have to replace another.
+    fn load(&mut self, writes: &Writes<'_>) -> Result<bool> {
         let Some(sql) = self.statements.copy_target.as_deref() else {
             return Ok(false);
         };
-        if part.is_empty() || part.iter().any(|(_, act)| *act != Act::Put) {
+        let plain = writes.check.is_none() && !writes.ops.contains(&Op::Delete);
+        if !plain || writes.ops.is_empty() {
             return Ok(false);
         }
         self.connection
             .execute("SAVEPOINT trueup; SET CONSTRAINTS ALL DEFERRED")?;
-        let loaded = self.copy(sql, self.encoded.plain(part)).and_then(|count| {
-            let whole = count == part.len() as u64;
+        let loaded = self.stream(sql, writes).and_then(|whole| {
             if whole {
                 self.connection
                     .execute("SET CONSTRAINTS ALL IMMEDIATE; RELEASE trueup")?;
@@ -341,8 +345,7 @@ impl Work<'_> {
         });
         match loaded {
             Ok(true) => {
-                part.iter()
-                    .for_each(|&(index, _)| self.settle(index, Outcome::Applied(None)));
+                self.outcomes.fill(Outcome::Applied(None));
                 return Ok(true);
             }
             Ok(false) => {}
@@ -353,6 +356,26 @@ impl Work<'_> {
         self.connection
             .execute("ROLLBACK TO trueup; RELEASE trueup")?;
         Ok(false)
+    }
+
+    /// Sends every record of a batch; `false` when one has no binary form, and none is kept then.
+    fn stream(&self, sql: &str, writes: &Writes<'_>) -> std::result::Result<bool, Refused> {
+        let mut stream = Stream::new(writes, &self.statements.columns);
+        let copied = self.connection.wait(async |client| {
+            let sink = client.copy_in::<_, Bytes>(sql).await;
+            // As above.
+            let mut sink = Box::pin(sink.inspect_err(|_| self.connection.give_up())?);
+            loop {
+                match stream.next(COPY_BYTES) {
+                    Ok(Some(chunk)) => sink.feed(Bytes::from(chunk)).await?,
+                    Ok(None) => return sink.as_mut().finish().await.map(Some),
+                    // Dropping the sink makes the server forget what it has got.
+                    Err(_) => return Ok(None),
+                }
+            }
+        })?;
+        let copied = copied.map_err(Refused::Server)?;
+        Ok(copied == Some(writes.ops.len() as u64))
     }
 }
 

@@ -15,6 +15,7 @@ mod references;
 mod rights;
 mod scan;
 mod schema;
+mod script;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -26,6 +27,7 @@ use trueup_core::endpoint::{
 };
 use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::Schema;
+use trueup_core::script::Script;
 
 /// Connects to the file named by `address`: `sqlite:PATH`, or the path itself. The file may be missing: then it has
 /// no collections, cannot be read, and is created by the first writer.
@@ -100,6 +102,10 @@ impl Endpoint for Sqlite {
 
     fn writer(&mut self, claim: &Claim) -> Result<Box<dyn Writer>> {
         apply::writer(&self.place, claim, &self.context)
+    }
+
+    fn script(&self) -> Option<Box<dyn Script + '_>> {
+        Some(Box::new(script::SqliteScript))
     }
 }
 

@@ -6,7 +6,7 @@ use crate::owned::Owned;
 use trueup_core::types::Type;
 
 /// The types that an endpoint may declare to hold.
-pub(super) const HELD: &[Type] = &[
+pub const HELD: &[Type] = &[
     Type::Any,
     Type::Bool,
     Type::INT,
@@ -76,7 +76,7 @@ pub(super) const TEXTS: &[&str] = &[
 ];
 
 /// The first and last values of `ty`, and those in between that are often got wrong.
-pub(super) fn extremes(ty: Type) -> Vec<Owned> {
+pub fn extremes(ty: Type) -> Vec<Owned> {
     match ty {
         Type::Any => vec![
             1_i64.into(),

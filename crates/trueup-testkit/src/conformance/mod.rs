@@ -20,6 +20,7 @@ mod writes;
 #[cfg(test)]
 mod tests;
 
+pub use extremes::{HELD, extremes};
 pub use stage::Stage;
 
 use crate::owned::Owned;

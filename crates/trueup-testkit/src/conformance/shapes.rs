@@ -6,7 +6,8 @@ use super::{Case, Need};
 use crate::owned::Owned;
 use crate::record;
 use crate::records::schema;
-use trueup_core::endpoint::Design;
+use trueup_core::endpoint::{Design, Endpoint};
+use trueup_core::rights::Wanted;
 use trueup_core::schema::Schema;
 use trueup_core::types::Type;
 
@@ -15,6 +16,11 @@ pub(super) const CASES: &[Case] = &[
         name: "missing collection has no schema",
         needs: &[],
         run: missing_collection,
+    },
+    Case {
+        name: "asking for rights changes nothing",
+        needs: &[],
+        run: rights_are_asked,
     },
     Case {
         name: "created names are reported",
@@ -115,6 +121,32 @@ fn missing_collection(stage: &mut Stage<'_>) {
         endpoint.collections().expect("listing works"),
         Vec::<String>::new()
     );
+}
+
+/// Whoever connects here may do everything; asked before and after there is something.
+fn rights_are_asked(stage: &mut Stage<'_>) {
+    let name = || "orders".to_owned();
+    let all = [
+        Wanted::List,
+        Wanted::Read(name()),
+        Wanted::Write(name()),
+        Wanted::Create(name()),
+        Wanted::Control,
+    ];
+    let ask = |endpoint: &mut dyn Endpoint| {
+        let rights = endpoint.rights(&all).expect("rights can be asked for");
+        assert_eq!(rights.missing, []);
+    };
+    let mut endpoint = stage.open();
+    ask(endpoint.as_mut());
+    let none = endpoint.collections().expect("listing works");
+    assert_eq!(none, Vec::<String>::new());
+    assert!(matches!(endpoint.epoch(LINK), Ok(None | Some(0))));
+    drop(endpoint);
+    let mut made = stage.make(schema("orders").int("id").key(["id"]).build());
+    ask(made.endpoint.as_mut());
+    let names = made.endpoint.collections().expect("listing works");
+    assert_eq!(names, ["orders"]);
 }
 
 fn created_names(stage: &mut Stage<'_>) {

@@ -96,6 +96,35 @@ fn what_is_said_is_a_command_or_help_or_wrong() {
 }
 
 #[test]
+fn plans_lists_and_parked_records_are_said_like_this() {
+    for (line, expected) in [
+        ("parked list --json --state s.db", "command"),
+        ("parked show 3 --json", "command"),
+        ("parked retry a b --key f --delete --yes --json", "command"),
+        ("parked", "wrong"),
+        ("parked show", "wrong"),
+        ("parked retry --config f l --yes", "command"),
+        ("parked retry --config f l --key k", "wrong"),
+        ("parked retry a b c", "wrong"),
+        ("parked retry", "wrong"),
+        ("parked retry a b --two-way", "wrong"),
+        ("sync a b --plan-out p", "command"),
+        ("sync a b --plan-in p --delete --yes", "command"),
+        ("sync a b --plan-in p --plan-out p", "wrong"),
+        ("sync a b --plan-in p --dry-run", "wrong"),
+        ("sync a b --plan-out p --two-way", "wrong"),
+        ("sync a b --plan-in p --two-way", "wrong"),
+        ("diff a b --out - --show-values", "command"),
+        ("diff a b --sql source --out f", "command"),
+        ("diff a b --sql both", "wrong"),
+        ("diff a b --show-values", "wrong"),
+        ("diff a b --sql target --out f --show-values", "wrong"),
+    ] {
+        assert_eq!(read(line), expected, "{line}");
+    }
+}
+
+#[test]
 fn keys_read() {
     let rule = |collection: Option<&str>, fields: &[&str]| {
         Some(KeyRule {
@@ -155,5 +184,31 @@ fn limits_read_and_become_a_guard() {
         let guard = text.parse().ok().map(DeletesMax::guard);
         let found = guard.map(|guard| (guard.deletes_percent_max, guard.deletes_max));
         assert_eq!(found, expected, "{text}");
+    }
+}
+
+#[test]
+fn a_filter_says_its_collection_or_is_all_expression() {
+    for (text, collection, expression) in [
+        ("qty > 0", None, "qty > 0"),
+        ("orders=qty > 0", Some("orders"), "qty > 0"),
+        ("status==1", None, "status==1"),
+        ("status == \"a=b\"", None, "status == \"a=b\""),
+        ("orders=status == \"a\"", Some("orders"), "status == \"a\""),
+        ("qty>=5", None, "qty>=5"),
+        ("qty<=5 && a==b", None, "qty<=5 && a==b"),
+        ("name.contains(\"=\")", None, "name.contains(\"=\")"),
+        ("order items=a != 1", Some("order items"), "a != 1"),
+        ("public.orders=live", Some("public.orders"), "live"),
+    ] {
+        let rule: FilterRule = text.parse().unwrap();
+        assert_eq!(
+            (rule.collection.as_deref(), rule.text.as_str()),
+            (collection, expression),
+            "{text}"
+        );
+    }
+    for text in ["", "=qty > 0", "orders=", "orders= "] {
+        assert!(text.parse::<FilterRule>().is_err(), "{text}");
     }
 }

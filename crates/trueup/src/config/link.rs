@@ -70,6 +70,7 @@ pub(super) fn read(
             collections,
             exclude,
             keys: Vec::new(),
+            filters: Vec::new(),
             two_way: both.then_some(stated),
             mode: Mode {
                 write: true,

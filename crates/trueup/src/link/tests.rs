@@ -29,6 +29,7 @@ fn show(root: &Path, source: &str, target: &str, collections: &str, keys: &str) 
             .split_whitespace()
             .map(|rule| rule.parse().unwrap())
             .collect(),
+        filters: Vec::new(),
     };
     let mode = Mode {
         write: false,
@@ -139,6 +140,62 @@ fn a_source_with_one_collection_needs_no_name() {
             show(root.path(), "in", target, "", keys),
             expected,
             "{target} {keys}"
+        );
+    }
+}
+
+#[test]
+fn a_filter_finds_its_collection() {
+    let root = folder(&["a", "b"]);
+    let filtered = |collections: &[&str], filters: &[&str]| {
+        let mut collections: Vec<CollectionSpec> = collections
+            .iter()
+            .map(|name| plain((*name).to_owned()))
+            .collect();
+        let rules: Vec<FilterRule> = filters.iter().map(|one| one.parse().unwrap()).collect();
+        let address = Address::parse(&format!("csv:{}/in", root.path().display())).unwrap();
+        let mut source = address
+            .connect("source", &Vec::new(), Context::empty())
+            .unwrap();
+        match filter(&mut collections, &rules, source.as_mut()) {
+            Ok(()) => {
+                let shown = collections.iter().map(|one| {
+                    format!(
+                        "{}({})",
+                        one.source,
+                        one.filter.as_deref().unwrap_or_default()
+                    )
+                });
+                shown.collect::<Vec<_>>().join(" ")
+            }
+            Err(error) => error.message().to_owned(),
+        }
+    };
+    for (collections, filters, expected) in [
+        (&["a"][..], &["id > 1"][..], "a(id > 1)"),
+        (&["a", "b"], &["b=id > 1"], "a() b(id > 1)"),
+        (&[], &["b=id > 1", "a=id < 5"], "a(id < 5) b(id > 1)"),
+        (&[], &[], ""),
+        (
+            &[],
+            &["id > 1"],
+            "--where does not say to which collection it belongs",
+        ),
+        (
+            &["a"],
+            &["c=id > 1"],
+            "--where names the collection c, which takes no part",
+        ),
+        (
+            &["a"],
+            &["id > 1", "a=id > 2"],
+            "--where names the collection a twice",
+        ),
+    ] {
+        assert_eq!(
+            filtered(collections, filters),
+            expected,
+            "{collections:?} {filters:?}"
         );
     }
 }

@@ -4,6 +4,8 @@
 
 pub(super) mod check;
 pub(super) mod conflicts;
+pub(super) mod diff;
+pub(super) mod parked;
 pub(super) mod status;
 
 use super::text::moment;
@@ -12,7 +14,7 @@ use trueup_core::digest::Fold;
 use trueup_core::plan::Counts;
 use trueup_core::{Error, Result};
 use trueup_engine::state::PastRun;
-use trueup_engine::{Certificate, CollectionProof, CollectionReport, Report, SideProof};
+use trueup_engine::{Certificate, CollectionProof, CollectionReport, Report, Selected, SideProof};
 
 #[derive(Serialize)]
 struct ReportJson<'a> {
@@ -45,6 +47,16 @@ struct CollectionJson<'a> {
     changed: u64,
     digest_source: String,
     digest_target: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selected: Option<SelectedJson>,
+}
+
+#[derive(Serialize)]
+struct SelectedJson {
+    left: u64,
+    changed_since: u64,
+    settled: u64,
+    changed_keys: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -204,6 +216,20 @@ fn collection(report: &CollectionReport) -> CollectionJson<'_> {
         changed: report.changed,
         digest_source: digest(report.source_fold),
         digest_target: digest(report.target_fold),
+        selected: report.selected.as_ref().map(selected),
+    }
+}
+
+fn selected(selected: &Selected) -> SelectedJson {
+    SelectedJson {
+        left: selected.left,
+        changed_since: selected.changed,
+        settled: selected.settled,
+        changed_keys: selected
+            .changed_keys
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
     }
 }
 

@@ -5,6 +5,8 @@
 pub(super) mod certificate;
 pub(super) mod check;
 pub(super) mod conflicts;
+pub(super) mod parked;
+pub(super) mod selected;
 pub(super) mod status;
 
 use super::escape;
@@ -32,6 +34,7 @@ pub(super) fn synced(report: &Report, two_way: bool) -> String {
     }
     conflicts(report, &mut out);
     parked(report, &mut out);
+    selected::write(report, &mut out);
     notes(report, !two_way, &mut out);
     if let Some(proof) = &report.certificate {
         out.push('\n');
@@ -113,20 +116,7 @@ fn write_both_ways(report: &Report, out: &mut String) {
 /// What a compare found.
 pub(super) fn compared(report: &Report) -> String {
     let mut out = String::new();
-    let rows: Vec<Vec<String>> = report
-        .collections
-        .iter()
-        .map(|one| {
-            vec![
-                name(&one.source, &one.target),
-                count(GOOD, "+", one.only_source),
-                count(BAD, "-", one.only_target),
-                count(WAITS, "~", one.changed),
-                format!("={}", one.unchanged),
-            ]
-        })
-        .collect();
-    table::rows(&rows, &mut out);
+    table::rows(&compared_rows(report), &mut out);
     parked(report, &mut out);
     notes(report, false, &mut out);
     let word = if report.exit_code() == 0 {
@@ -136,6 +126,21 @@ pub(super) fn compared(report: &Report) -> String {
     };
     say(&mut out, format_args!("{word}"));
     out
+}
+
+fn compared_rows(report: &Report) -> Vec<Vec<String>> {
+    let collections = report.collections.iter();
+    collections
+        .map(|one| {
+            vec![
+                name(&one.source, &one.target),
+                format!("+{}", one.only_source),
+                format!("-{}", one.only_target),
+                format!("~{}", one.changed),
+                format!("={}", one.unchanged),
+            ]
+        })
+        .collect()
 }
 
 /// What a verification by itself found. The counts stand in the certificate.
@@ -250,9 +255,11 @@ fn ending(report: &Report) -> String {
 fn verdict(report: &Report) -> &'static str {
     match report.exit_code() {
         0 if report.certificate.is_some() => "equal",
+        0 if report.stayed() > 0 => "nothing is parked any more; other differences were left",
         0 => "written, not verified",
         5 => "verification failed",
         _ => match (report.open_conflicts(), report.parked()) {
+            (0, 0) if report.stayed() > 0 => "differences were left",
             (0, 0) => "different",
             (0, _) => "parked records remain",
             (_, 0) => "open conflicts remain",

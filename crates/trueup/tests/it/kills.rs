@@ -25,11 +25,13 @@ const COLLECTIONS: [&str; 4] = ["airlines", "airports", "flights", "planes"];
 const BATCH: u64 = 200;
 /// How many random moments.
 const MOMENTS: u64 = 50;
-const HOPS: [(System, System); 4] = [
+const HOPS: [(System, System); 6] = [
     (System::Csv, System::Sqlite),
     (System::Sqlite, System::Postgres),
     (System::Postgres, System::Sqlite),
     (System::Sqlite, System::Csv),
+    (System::Sqlite, System::Jsonl),
+    (System::Jsonl, System::Sqlite),
 ];
 /// Of a copy, makes something that differs by inserts, updates and deletes, all below the guard's limit.
 const AGE: &str = "\
@@ -52,8 +54,24 @@ const LOG_POSTGRES: &str = "\
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum System {
     Csv,
+    Jsonl,
     Sqlite,
     Postgres,
+}
+
+impl System {
+    fn is_files(self) -> bool {
+        matches!(self, Self::Csv | Self::Jsonl)
+    }
+
+    /// The ending of its files.
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Jsonl => "jsonl",
+            Self::Sqlite | Self::Postgres => "db",
+        }
+    }
 }
 
 /// What the target holds when the run begins.
@@ -99,6 +117,8 @@ impl Stage {
         support::sqlite(&older, AGE);
         copy("sqlite:older.db", &stage.older.url(), &[]);
         copy("sqlite:older.db", "csv:older?null=NA", &keys());
+        copy("sqlite:now.db", "jsonl:now_lines", &keys());
+        copy("sqlite:older.db", "jsonl:older_lines", &keys());
         support::sqlite(&older, LOG_SQLITE);
         stage.older.sql(LOG_POSTGRES).unwrap();
         stage
@@ -109,6 +129,10 @@ impl Stage {
         let home = self.folder.path().display();
         match system {
             System::Csv => (format!("csv:{home}/now?null=NA"), format!("csv:{home}/now")),
+            System::Jsonl => (
+                format!("jsonl:{home}/now_lines"),
+                format!("jsonl:{home}/now_lines"),
+            ),
             System::Sqlite => (
                 format!("sqlite:{home}/now.db"),
                 format!("sqlite:{home}/now.db"),
@@ -152,13 +176,13 @@ impl<'a> Trial<'a> {
             }
             (Start::Older, None) => {
                 fs::create_dir(home.join("target")).unwrap();
+                let from = older.join(match to {
+                    System::Jsonl => "older_lines",
+                    _ => "older",
+                });
                 for name in COLLECTIONS {
-                    let file = format!("{name}.csv");
-                    fs::copy(
-                        older.join("older").join(&file),
-                        home.join("target").join(&file),
-                    )
-                    .unwrap();
+                    let file = format!("{name}.{}", to.ending());
+                    fs::copy(from.join(&file), home.join("target").join(&file)).unwrap();
                 }
             }
         }
@@ -175,6 +199,7 @@ impl<'a> Trial<'a> {
         match (&self.database, self.course.1) {
             (Some(database), _) => (database.url(), format!("postgres:{}", database.name())),
             (None, System::Csv) => ("csv:target?null=NA".to_owned(), "csv:target".to_owned()),
+            (None, System::Jsonl) => ("jsonl:target".to_owned(), "jsonl:target".to_owned()),
             (None, _) => ("sqlite:target.db".to_owned(), "sqlite:target.db".to_owned()),
         }
     }
@@ -186,8 +211,8 @@ impl<'a> Trial<'a> {
         let run = run.arguments(["--delete", "--json", "--quiet"]);
         let run = run.arguments(["--batch-records", batch.as_str()]);
         let run = run.arguments(["--collections", &COLLECTIONS.join(",")]);
-        let text = self.course.0 == System::Csv || self.course.1 == System::Csv;
-        run.arguments(if text { keys() } else { Vec::new() })
+        let files = self.course.0.is_files() || self.course.1.is_files();
+        run.arguments(if files { keys() } else { Vec::new() })
     }
 
     /// Runs uninterrupted; tells how often each failpoint is passed, and how long it takes.
@@ -290,7 +315,9 @@ impl<'a> Trial<'a> {
         let mut wanted = BTreeSet::from(["state.db".to_owned()]);
         match self.course.1 {
             System::Sqlite => wanted.extend(["target.db".to_owned()]),
-            System::Csv => wanted.extend(COLLECTIONS.map(|name| format!("target/{name}.csv"))),
+            to @ (System::Csv | System::Jsonl) => {
+                wanted.extend(COLLECTIONS.map(|name| format!("target/{name}.{}", to.ending())));
+            }
             System::Postgres => {}
         }
         assert_eq!(found, wanted, "files are left over, or missing");
@@ -304,9 +331,11 @@ impl<'a> Trial<'a> {
                 let count = database.sql(&format!("SELECT count(*) FROM {name}"));
                 count.map_or(0, |count| count.parse().unwrap())
             }
-            (None, System::Csv) => {
-                let text = fs::read_to_string(home.join(format!("target/{name}.csv")));
-                text.map_or(0, |text| text.lines().skip(1).count() as u64)
+            (None, to @ (System::Csv | System::Jsonl)) => {
+                let header = usize::from(to == System::Csv);
+                let file = home.join(format!("target/{name}.{}", to.ending()));
+                let text = fs::read_to_string(file);
+                text.map_or(0, |text| text.lines().skip(header).count() as u64)
             }
             (None, _) => count(&home.join("target.db"), name),
         };
@@ -396,7 +425,7 @@ fn every_failpoint() {
                 Start::Nothing => 1,
                 Start::Older => 1 + dice.below(count),
             }]);
-            if name.starts_with("csv.") {
+            if name.starts_with("file.") {
                 chosen.insert(count);
             }
             for pass in chosen {

@@ -4,6 +4,7 @@
     reason = "a test binary: every function serves a test"
 )]
 
+mod bench;
 mod changes;
 mod check;
 mod cli;
@@ -11,10 +12,16 @@ mod config;
 mod conflicts;
 mod docs_commands;
 mod faults;
+mod files;
+mod filters;
+mod init;
 mod kills;
+mod lattice;
 mod memory;
 mod nycflights;
+mod parked;
 mod picture;
+mod plans;
 mod secrets;
 mod stopped;
 mod support;

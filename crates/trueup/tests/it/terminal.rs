@@ -413,24 +413,6 @@ fn every_command_has_a_snapshot_of_its_help_and_of_its_output() {
 }
 
 #[test]
-fn a_configured_link_is_run_and_verified() {
-    let folder = support::folder();
-    let folder = folder.path();
-    shop(folder);
-    let config = "state = \"state.db\"\n\n[endpoint.shop]\nurl = \"csv:shop\"\n\n[endpoint.stock]\nurl = \"sqlite:shop.db\"\n\n\
-                  [link.orders]\nsource = \"shop\"\ntarget = \"stock\"\ncollections = [{ source = \"orders\", key = [\"id\"] }]\n";
-    fs::write(folder.join("trueup.toml"), config).unwrap();
-    let run = |arguments: &[&str]| Trueup::new(folder).arguments(arguments).run();
-    check("run-dry", &run(&["run", "--dry-run", "-q"]));
-    check("run", &run(&["run", "-q"]));
-    check("verify", &run(&["verify", "orders", "-q"]));
-    check("run-unknown", &run(&["run", "order", "-q"]));
-    for name in ["run", "verify", "schema", "check"] {
-        check(&format!("help-{name}"), &run(&[name, "--help"]));
-    }
-}
-
-#[test]
 fn without_a_reader_a_home_or_a_place_for_the_state() {
     let folder = support::folder();
     let folder = folder.path();

@@ -51,6 +51,8 @@ pub(super) fn build(source: &Schema, target: &Schema, rules: &Rules) -> Result<S
 pub(in crate::mapping) fn refuse_one_way(rules: &Rules) -> Result<()> {
     let rule = if !rules.constants.is_empty() {
         "constant"
+    } else if !rules.computed.is_empty() {
+        "expression"
     } else if rules.filter.is_some() {
         "filter"
     } else if !rules.cast.is_empty() {

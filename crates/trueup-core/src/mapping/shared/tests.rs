@@ -218,7 +218,7 @@ fn rules_without_a_way_back_are_refused() {
         "cast is not for two-way links yet",
     );
     let filter = Rules {
-        filter: Some(crate::filter::Filter(Vec::new())),
+        filter: Some(crate::filter::Filter::Terms(String::new(), Vec::new())),
         ..Rules::default()
     };
     refused(

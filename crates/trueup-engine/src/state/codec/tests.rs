@@ -39,6 +39,7 @@ pub(in crate::state) fn sample() -> Report {
                     reason: "UNIQUE constraint failed: planes.tailnum".to_owned(),
                 },
             ],
+            selected: None,
             notes: vec!["a note of the collection".to_owned()],
         }],
         certificate: Some(crate::certificate::tests::sample()),
@@ -122,4 +123,16 @@ fn a_report_from_before_there_were_two_ways_is_read() {
     let read = decode(&document.to_string()).expect("it is read");
     assert_eq!(read.collections[0].deleted, 4);
     assert_eq!(read.collections[0].to_target, Counts::default());
+}
+
+#[test]
+fn what_was_chosen_of_a_plan_is_kept() {
+    let mut report = sample();
+    report.collections[0].selected = Some(Selected {
+        left: 1,
+        changed: 2,
+        settled: 3,
+        changed_keys: vec![Digest(7), Digest(u128::MAX)],
+    });
+    assert_eq!(decode(&encode(&report)), Some(report));
 }

@@ -1,6 +1,7 @@
 //! Expressions as a person writes them, and as nobody should.
 
 use super::*;
+use crate::expression::{JSON_BYTES_MAX, LOOP_BYTES_MAX, TEXT_BYTES_MAX, VALUES_BYTES_MAX};
 use trueup_core::error::Kind;
 use trueup_core::text;
 

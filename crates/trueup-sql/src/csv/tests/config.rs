@@ -1,6 +1,7 @@
 //! Addresses and options.
 
 use crate::csv::config::{Options, parse};
+use crate::file::settings::Settings;
 use std::path::Path;
 use trueup_core::Kind;
 use trueup_core::types::Type;
@@ -21,28 +22,31 @@ fn an_address_is_a_path_and_options() {
     assert_eq!(
         options,
         Options {
-            key: vec!["a".to_owned(), "b,c".to_owned()],
+            settings: Settings {
+                key: vec!["a".to_owned(), "b,c".to_owned()],
+                types: vec![
+                    (
+                        "col".to_owned(),
+                        Type::Decimal {
+                            size: Some((10, 2))
+                        }
+                    ),
+                    ("a:b".to_owned(), Type::TEXT),
+                    (
+                        "n".to_owned(),
+                        Type::Int {
+                            bits: 32,
+                            signed: false
+                        }
+                    ),
+                ],
+                open_end: true,
+                ..Settings::default()
+            },
             null: "NA".to_owned(),
             delimiter: b';',
             quote: b'\'',
             header: false,
-            types: vec![
-                (
-                    "col".to_owned(),
-                    Type::Decimal {
-                        size: Some((10, 2))
-                    }
-                ),
-                ("a:b".to_owned(), Type::TEXT),
-                (
-                    "n".to_owned(),
-                    Type::Int {
-                        bits: 32,
-                        signed: false
-                    }
-                ),
-            ],
-            open_end: true,
         }
     );
     for tab in ["tab", "\\t", "%09"] {
@@ -59,7 +63,7 @@ fn every_type_is_read_as_it_is_shown() {
                  decimal decimal(5,-1) text text(3) bytes bytes(4) date time timestamp instant uuid json";
     for name in shown.split_whitespace() {
         let (_, options) = parse(&format!("x?types=c:{name}")).unwrap();
-        assert_eq!(options.types[0].1.to_string(), name);
+        assert_eq!(options.settings.types[0].1.to_string(), name);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The power goes away in the middle of a replacement. A model disk loses what was not synced.
 
 use super::{Folder, claim, write};
-use crate::csv::disk::{Disk, Local};
+use crate::file::disk::{Disk, Local};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
@@ -176,9 +176,9 @@ fn violations(without: Without, names_kept: bool, place: &'static str) -> Vec<St
 
 fn all_violations(without: Without) -> Vec<String> {
     let places = [
-        "csv.before_sync",
-        "csv.before_rename",
-        "csv.after_rename",
+        "file.before_sync",
+        "file.before_rename",
+        "file.after_rename",
         "after",
     ];
     let cases = places
@@ -199,7 +199,7 @@ fn the_model_notices_a_missing_sync() {
     assert_eq!(
         all_violations(Without::Sync),
         [
-            "csv.after_rename names_kept=true: neither the old nor the new state",
+            "file.after_rename names_kept=true: neither the old nor the new state",
             "after names_kept=true: neither the old nor the new state",
             "after names_kept=false: neither the old nor the new state",
         ]

@@ -1,6 +1,6 @@
 //! Types guessed from values.
 
-use crate::csv::infer::Column;
+use crate::file::infer::Column;
 
 /// The type of a column of these values; `NULL` is one.
 fn ty(values: &str) -> String {

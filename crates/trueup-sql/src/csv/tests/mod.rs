@@ -11,11 +11,12 @@ mod rights;
 mod round_trip;
 mod scan;
 
-use super::Csv;
-use super::apply::Seen;
-use super::config as address;
-use super::disk::{Disk, Local};
-use super::place::Place;
+use super::config::{self as address, Options};
+use crate::file::Files;
+use crate::file::apply::Seen;
+use crate::file::disk::{Disk, Local};
+use crate::file::format::Format;
+use crate::file::place::Place;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -74,12 +75,12 @@ impl Folder {
     }
 
     /// The endpoint on a disk of the test's making.
-    fn on(&self, disk: Arc<dyn Disk>, failpoints: Failpoints) -> Csv {
+    fn on(&self, disk: Arc<dyn Disk>, failpoints: Failpoints) -> Files<Options> {
         let (path, options) = address::parse(&self.path("?key=id").display().to_string()).unwrap();
-        Csv {
+        Files {
             address: "csv:test".to_owned(),
-            place: Place::new(path).unwrap(),
-            options: Arc::new(options),
+            place: Place::new(path, Options::ENDINGS).unwrap(),
+            format: Arc::new(options),
             keys: BTreeMap::new(),
             context: Context {
                 failpoints,
@@ -91,7 +92,7 @@ impl Folder {
         }
     }
 
-    fn plain(&self) -> Csv {
+    fn plain(&self) -> Files<Options> {
         self.on(Arc::new(Local), Failpoints::none())
     }
 }

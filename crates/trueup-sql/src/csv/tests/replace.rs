@@ -1,7 +1,7 @@
 //! Putting the new file in the place of the old one: rights, leftovers, other writers, full disks.
 
 use super::{Folder, claim, text_schema as schema, write};
-use crate::csv::disk::{Disk, Local};
+use crate::file::disk::{Disk, Local};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::PermissionsExt;

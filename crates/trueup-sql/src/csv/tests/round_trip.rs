@@ -1,7 +1,8 @@
 //! What is written is read: any text, in any dialect.
 
 use crate::csv::read::Reader;
-use crate::csv::write::Format;
+use crate::csv::write::Dialect;
+use crate::file::format::Spelling;
 use proptest::prelude::*;
 use std::path::Path;
 use trueup_core::value::Value::{Null, Text};
@@ -26,12 +27,12 @@ proptest! {
         let dialect = ["x", "x?null=NA", "x?delimiter=;&quote='&null=a", "x?delimiter=tab"][dialect];
         let (_, options) = crate::csv::config::parse(dialect).unwrap();
         for line_end in ["\n", "\r\n"] {
-            let mut format = Format::new(&options, line_end);
+            let mut format = Dialect::new(&options, line_end);
             let mut bytes = Vec::new();
             for row in &rows {
                 for (index, field) in row[..width].iter().enumerate() {
                     if index > 0 {
-                        format.delimiter(&mut bytes);
+                        format.separate(&mut bytes);
                     }
                     format.value(field.as_deref().map_or(Null, Text), &mut bytes).unwrap();
                 }

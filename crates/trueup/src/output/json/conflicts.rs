@@ -40,7 +40,7 @@ struct AnswerJson<'a> {
 }
 
 /// An object that keeps the order of the fields.
-struct Record<'a>(&'a Fields);
+pub(super) struct Record<'a>(pub(super) &'a Fields);
 
 impl Serialize for Record<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -92,7 +92,7 @@ fn an_old_engine_replaces_no_file_that_it_did_not_read() {
     };
     sync("first.db").run().expect(0);
     source.sql("UPDATE people SET name = 'second'").unwrap();
-    let first = Stopped::at("csv.before_sync:1", sync("first.db"));
+    let first = Stopped::at("file.before_sync:1", sync("first.db"));
     source.sql("UPDATE people SET name = 'third'").unwrap();
     // The first holds its own new file, so the second cannot even begin one.
     refused(

@@ -1,0 +1,91 @@
+//! Translates what the file system and the parser report into errors that say what to do.
+//!
+//! Invariant: names of files, lines, fields and counts only; never a record's value. Nothing else in this folder
+//! decides a kind for a foreign error.
+
+use std::io;
+use std::path::Path;
+use trueup_core::{Error, Kind};
+
+/// Translates a failed operation on `file`.
+pub(crate) fn io(file: &Path, doing: &str, error: io::Error) -> Error {
+    use io::ErrorKind as E;
+    // What unpacks a file says itself what is wrong.
+    let error = match error.downcast::<Error>() {
+        Ok(ours) => return ours,
+        Err(error) => error,
+    };
+    let (kind, hint) = match error.kind() {
+        E::PermissionDenied | E::ReadOnlyFilesystem => (
+            Kind::Auth,
+            "check the rights of the file and of its directory (a file is replaced, so its directory must be writable)",
+        ),
+        E::StorageFull | E::QuotaExceeded | E::FileTooLarge => (
+            Kind::Rejected,
+            "make room where the file lies (the whole file is written beside the old one) and run again; the old file is untouched",
+        ),
+        E::NotFound => (Kind::Config, "check the path"),
+        _ => (
+            Kind::Unavailable,
+            "run again; if it stays, look at the disk",
+        ),
+    };
+    Error::new(kind, format!("cannot {doing} file={}", file.display()))
+        .hint(hint)
+        .cause(error)
+}
+
+/// Says that `file` is not what it should be at `line`.
+pub(crate) fn malformed(file: &str, line: u64, what: impl std::fmt::Display) -> Error {
+    Error::corrupt(format!("{what} file={file} line={line}"))
+}
+
+/// Says that a packed file has no end.
+pub(crate) fn cut(file: &Path, packing: &str) -> Error {
+    Error::corrupt(format!(
+        "{packing} stream ends too early file={}",
+        file.display()
+    ))
+    .hint("the file was cut off; nothing was concluded from it; get the whole file")
+}
+
+/// Says that `file` moved under us.
+pub(crate) fn changed(file: &Path, when: &str) -> Error {
+    Error::new(
+        Kind::Stale,
+        format!("file changed while {when} file={}", file.display()),
+    )
+    .hint("nothing was concluded from it; run again when nobody else writes the file")
+}
+
+/// Adds `did you mean` for a word that is not among `known`.
+pub(crate) fn suggest(error: Error, word: &str, known: &[&str]) -> Error {
+    let nearest = known.iter().map(|name| (distance(word, name), *name)).min();
+    match nearest {
+        Some((steps, name)) if steps <= 1 + word.len() / 3 => {
+            error.hint(format!("did you mean {name:?}?"))
+        }
+        _ if known.len() <= 40 => error.hint(format!("known: {}", known.join(", "))),
+        _ => error,
+    }
+}
+
+/// Counts the edits between two words.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut corner = i;
+        let mut before = i + 1;
+        for (y, cell) in b.iter().zip(row.iter_mut().skip(1)) {
+            let change = corner + usize::from(x != *y);
+            corner = *cell;
+            before = change.min(corner + 1).min(before + 1);
+            *cell = before;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}

@@ -1,0 +1,74 @@
+//! A file opened for reading, in one state.
+
+use super::error;
+use super::format::{Format, Records};
+use super::pack;
+use super::place::{Identity, Origin};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use trueup_core::Result;
+
+/// A file opened for reading, past what stands before its first record.
+pub(crate) struct Table<F: Format> {
+    pub(crate) reader: F::Reader,
+    pub(crate) identity: Identity,
+    /// A second handle, to look at the file's state again.
+    file: File,
+    origin: Origin,
+}
+
+impl<F: Format> Table<F> {
+    /// Opens what is at `origin`; `None` when there is nothing.
+    pub(crate) fn open(origin: &Origin, format: &F) -> Result<Option<Self>> {
+        let failed = |error| error::io(origin.path(), "open", error);
+        let Some(file) = origin.open()? else {
+            return Ok(None);
+        };
+        let identity = Identity::of(&file.metadata().map_err(failed)?);
+        let whole = FromStart {
+            file: file.try_clone().map_err(failed)?,
+            at: 0,
+        };
+        let input = pack::unpack(whole, origin, format.settings().unpacking)?;
+        let reader = format.reader(input, origin.path())?;
+        Ok(Some(Self {
+            reader,
+            identity,
+            file,
+            origin: origin.clone(),
+        }))
+    }
+
+    /// Reads all records for the columns' names; a file that says them first is not read on.
+    pub(crate) fn all_names(&mut self) -> Result<Vec<String>> {
+        if self.reader.head().is_empty() {
+            while self.reader.next_row()?.is_some() {}
+        }
+        Ok(self.reader.names().to_vec())
+    }
+
+    /// Checks that the file read is still what its name says and that nobody wrote to it.
+    pub(crate) fn check_unchanged(&self, when: &str) -> Result<()> {
+        let failed = |error| error::io(self.origin.path(), "look at", error);
+        let now = Identity::of(&self.file.metadata().map_err(failed)?);
+        if now != self.identity || self.origin.identity()? != Some(self.identity) {
+            return Err(error::changed(self.origin.path(), when));
+        }
+        Ok(())
+    }
+}
+
+/// Reads a file from its beginning, wherever other handles on it stand: a spool is read by several at once.
+struct FromStart {
+    file: File,
+    at: u64,
+}
+
+impl Read for FromStart {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(into, self.at)?;
+        self.at += u64::try_from(count).unwrap_or(u64::MAX);
+        Ok(count)
+    }
+}

@@ -1,0 +1,53 @@
+//! A batch as COPY data for the target itself, made piece by piece.
+//!
+//! While the server takes one piece in, the next is made: neither waits for the other, and no batch is in memory twice. It
+//! deliberately does not go on after a record that has no binary form: the staged way tells which one, and why.
+
+use super::encode::{self, Refusal};
+use super::schema::Column;
+use trueup_core::batch::Batch;
+use trueup_core::endpoint::Writes;
+
+/// The COPY data of a whole batch for the target itself, made piece by piece.
+pub(super) struct Stream<'a> {
+    records: &'a Batch,
+    columns: &'a [Column],
+    /// The next record; one past the last stands for the end mark.
+    at: usize,
+}
+
+impl<'a> Stream<'a> {
+    pub(super) fn new(writes: &Writes<'a>, columns: &'a [Column]) -> Self {
+        let records = writes.records;
+        Self {
+            records,
+            columns,
+            at: 0,
+        }
+    }
+
+    /// Returns the next piece, of about `bytes` and a record; `None` after the last.
+    pub(super) fn next(&mut self, bytes: usize) -> Result<Option<Vec<u8>>, Refusal> {
+        let last = self.records.len();
+        if self.at > last {
+            return Ok(None);
+        }
+        let mut out = Vec::with_capacity(bytes + bytes / 8);
+        if self.at == 0 {
+            encode::begin(&mut out);
+        }
+        while self.at < last && out.len() < bytes {
+            encode::record(self.columns.len(), &mut out);
+            let record = self.records.record(self.at);
+            for (column, value) in self.columns.iter().zip(record.values()) {
+                encode::value(column, value, &mut out)?;
+            }
+            self.at += 1;
+        }
+        if self.at == last {
+            encode::end(&mut out);
+            self.at += 1;
+        }
+        Ok(Some(out))
+    }
+}

@@ -1,0 +1,237 @@
+//! `trueup parked`: records that were put aside, why and since when, and trying them again.
+//!
+//! List and show read the state file only. A retry is a run of the link like any other, but what it writes concerns
+//! parked records alone; a record that fits now leaves the list.
+
+use crate::args::{CollectionRule, DeletesMax, FilterRule, KeyRule, Sides, StateFile};
+use crate::config;
+use crate::link;
+use crate::output;
+use crate::spec::Spec;
+use crate::sync::{Asked, batch_records};
+use crate::world::{self, Machine};
+use std::path::PathBuf;
+use trueup_core::guard::Guard;
+use trueup_core::{Error, Result};
+use trueup_engine::state::ParkedRecord;
+use trueup_engine::{Limits, Mode};
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  trueup parked list
+  trueup parked list --json";
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  trueup parked show 3
+  trueup parked show 5a0c1e8b3f0d4d2f9a7c6b5e4d3c2b1a --json";
+
+const RETRY_EXAMPLES: &str = "\
+Examples:
+  trueup parked retry csv:shop sqlite:shop.db --key orders=id
+  trueup parked retry --config trueup.toml orders
+
+Name the link as sync does, with the same options. Other differences are left, and are no failure:
+exit code 0 says that nothing is parked any more. A link that goes both ways tries its parked
+records again at every run.";
+
+/// What `parked` is told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// What to do with parked records.
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Lists the parked records of all links
+    List(List),
+    /// Shows one parked record: why it is parked, and since when
+    Show(Show),
+    /// Tries the parked records of a link again, and writes nothing else
+    Retry(Retry),
+}
+
+/// What `parked list` is told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = LIST_EXAMPLES)]
+struct List {
+    #[command(flatten)]
+    state: StateFile,
+
+    /// Print one JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `parked show` is told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = SHOW_EXAMPLES)]
+struct Show {
+    /// The record's number, or the digest of its key
+    #[arg(value_name = "ID|KEY")]
+    which: String,
+
+    #[command(flatten)]
+    state: StateFile,
+
+    /// Print one JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `parked retry` is told.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = RETRY_EXAMPLES,
+    override_usage = "trueup parked retry [OPTIONS] SOURCE TARGET\n       trueup parked retry [OPTIONS] --config FILE LINK"
+)]
+struct Retry {
+    /// The two sides as sync names them, or with --config the name of a link
+    #[arg(value_name = "SOURCE TARGET | LINK", required = true, num_args = 1..=2)]
+    names: Vec<String>,
+
+    /// The configuration file that describes the link
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Only these collections, as for sync
+    #[arg(
+        long,
+        value_name = "a,b",
+        value_delimiter = ',',
+        conflicts_with = "config"
+    )]
+    collections: Vec<CollectionRule>,
+
+    /// Collection `c` has the key `f,g`, as for sync
+    #[arg(long = "key", value_name = "c=f,g", conflicts_with = "config")]
+    keys: Vec<KeyRule>,
+
+    /// As for sync
+    #[arg(long = "where", value_name = "c=CEL", conflicts_with = "config")]
+    filters: Vec<FilterRule>,
+
+    /// Delete parked records that the source does not have any more
+    #[arg(long, conflicts_with = "config")]
+    delete: bool,
+
+    /// Do not compare again afterwards
+    #[arg(long)]
+    no_verify: bool,
+
+    /// Lift the guard on deletes, and nothing else
+    #[arg(long)]
+    yes: bool,
+
+    /// The guard's limit: `20%` of the target's records (if that is more than 100), or a number of records
+    #[arg(long, value_name = "LIMIT", conflicts_with = "config")]
+    deletes_max: Option<DeletesMax>,
+
+    /// At most this many records move together
+    #[arg(long, value_name = "N", default_value_t = Limits::default().batch_records_max, value_parser = batch_records, conflicts_with = "config")]
+    batch_records: usize,
+
+    /// Where runs, positions and history are kept [default: the file's state, else $XDG_STATE_HOME/trueup/state.db]
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    /// Tells whether the result is wanted as JSON.
+    pub(crate) fn json(&self) -> bool {
+        match &self.action {
+            Action::List(args) => args.json,
+            Action::Show(args) => args.json,
+            Action::Retry(args) => args.json,
+        }
+    }
+}
+
+/// Runs the command and returns the exit code.
+pub(crate) fn parked(args: &Args) -> Result<u8> {
+    match &args.action {
+        Action::List(args) => output::parked_list(&records(&args.state)?, args.json)?,
+        Action::Show(args) => {
+            let found = find(records(&args.state)?, &args.which)?;
+            output::parked_shown(&found, args.json)?;
+        }
+        Action::Retry(args) => return retry(args),
+    }
+    Ok(0)
+}
+
+fn records(state: &StateFile) -> Result<Vec<ParkedRecord>> {
+    let store = world::open_store_if_present(state.path()?.as_deref())?;
+    store.map_or_else(|| Ok(Vec::new()), |store| store.parked_records(None))
+}
+
+/// The record of that number, or all with that key: several links may have one parked.
+fn find(records: Vec<ParkedRecord>, which: &str) -> Result<Vec<ParkedRecord>> {
+    let is_it =
+        |one: &ParkedRecord| one.id.to_string() == which || one.parked.key.to_string() == which;
+    let found: Vec<ParkedRecord> = records.into_iter().filter(is_it).collect();
+    if found.is_empty() {
+        return Err(Error::config("no record of that number or key is parked")
+            .hint("trueup parked list shows those there are"));
+    }
+    Ok(found)
+}
+
+fn retry(args: &Retry) -> Result<u8> {
+    let machine = Machine::new()?;
+    let (spec, state) = described(args)?;
+    let mut link = link::open(&spec, &machine.context())?;
+    let mut store = world::open_store(state.as_deref())?;
+    let asked = Asked {
+        machine: &machine,
+        state: state.as_deref(),
+        json: args.json,
+    };
+    let report = asked.retry(&spec, &mut link, &mut store)?;
+    output::synced(&report, false, args.json)?;
+    Ok(report.exit_code())
+}
+
+/// The link that is meant, and where its state is.
+fn described(args: &Retry) -> Result<(Spec, Option<PathBuf>)> {
+    match (&args.config, args.names.as_slice()) {
+        (Some(path), [name]) => {
+            let config = config::read(path, &world::variable)?;
+            let mut spec = config.link(name)?.spec.clone();
+            spec.mode.verify &= !args.no_verify;
+            spec.mode.lift_guard = args.yes;
+            Ok((spec, args.state.clone().or(config.state)))
+        }
+        (None, [source, target]) => {
+            let sides = Sides {
+                source: source.clone(),
+                target: target.clone(),
+                collections: args.collections.clone(),
+                keys: args.keys.clone(),
+                filters: args.filters.clone(),
+            };
+            let mode = Mode {
+                write: true,
+                count_all: true,
+                delete: args.delete,
+                verify: !args.no_verify,
+                lift_guard: args.yes,
+            };
+            let guard = args
+                .deletes_max
+                .map_or_else(Guard::default, DeletesMax::guard);
+            let spec = sides.spec(None, mode, guard, args.batch_records);
+            Ok((spec, args.state.clone()))
+        }
+        (Some(_), _) => Err(Error::config("with --config one link is named")
+            .hint("write trueup parked retry --config FILE LINK")),
+        (None, _) => Err(Error::config("a source and a target are needed")
+            .hint("write trueup parked retry SOURCE TARGET, or --config FILE LINK")),
+    }
+}

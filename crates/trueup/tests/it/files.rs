@@ -1,0 +1,322 @@
+//! Files of records end to end: JSON Lines, packed files, pipes, and what looks like a file and is none.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something unexpected happens"
+)]
+
+use crate::support::{self, Output, Trueup};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+const ORDERS: &str = "\
+id,name,price,day,note
+1,\"Müller, Anna\",10.50,2024-02-29,
+2,\"say \"\"hi\"\"
+twice\",0.10,2024-03-01,\"\"
+3,007,12345678901234567890.123456789,1999-12-31,x
+";
+
+/// Makes a file with the shell's own tools, which share no code with ours.
+fn shell(folder: &Path, script: &str) {
+    let done = Command::new("sh")
+        .args(["-c", script])
+        .current_dir(folder)
+        .status();
+    assert!(done.unwrap().success(), "{script}");
+}
+
+fn sync(folder: &Path, arguments: &[&str]) -> Output {
+    Trueup::new(folder).sync(arguments).run()
+}
+
+/// Runs with `input` on standard input.
+fn piped(folder: &Path, input: &[u8], arguments: &[&str]) -> (Option<i32>, Vec<u8>, String) {
+    let mut child = Command::new(support::binary())
+        .args(arguments)
+        .args(["--state", support::STATE])
+        .current_dir(folder)
+        .env("HOME", folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // Who reads nothing closes the pipe.
+    drop(stdin.write_all(input));
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), output.stdout, complaint)
+}
+
+#[test]
+fn a_round_trip_through_every_file_is_equal() {
+    let folder = support::folder();
+    let home = folder.path();
+    fs::write(home.join("orders.csv"), ORDERS).unwrap();
+    shell(home, "gzip orders.csv");
+    for (from, to) in [
+        ("orders.csv.gz", "sqlite:one.db"),
+        ("sqlite:one.db", "orders.jsonl.zst"),
+        ("orders.jsonl.zst", "sqlite:two.db"),
+        ("sqlite:two.db", "orders.ndjson"),
+        ("orders.ndjson", "orders2.csv.zst"),
+        ("orders2.csv.zst", "back.jsonl.gz"),
+    ] {
+        let output = sync(home, &[from, to, "--key", "id", "--delete", "--json"]).expect(0);
+        let report = output.json();
+        assert_eq!(report["equal"], true, "{from} -> {to}\n{output}");
+        assert_eq!(
+            report["collections"][0]["inserted"], 3,
+            "{from} -> {to}\n{output}"
+        );
+        // Again: nothing is to be done.
+        let again = sync(home, &[from, to, "--key", "id", "--delete", "--json"]).expect(0);
+        assert_eq!(again.json()["collections"][0]["unchanged"], 3, "{again}");
+    }
+    support::expect_same(home, "sqlite:one.db", "sqlite:two.db");
+    let text = fs::read_to_string(home.join("orders.ndjson")).unwrap();
+    assert_eq!(
+        text.lines().next().unwrap(),
+        r#"{"id":1,"name":"Müller, Anna","price":10.50,"day":"2024-02-29","note":null}"#
+    );
+    shell(
+        home,
+        "gunzip back.jsonl.gz && test $(wc -l < back.jsonl) = 3",
+    );
+}
+
+#[test]
+fn changes_travel_to_json_lines() {
+    let folder = support::folder();
+    let home = folder.path();
+    let lines = "{\"id\": 1, \"v\": [1,  2], \"w\": 0.1}\n{\"id\": 2, \"v\": \"a\"}\n{\"id\": 3, \"v\": null, \"w\": 1e3}\n";
+    fs::write(home.join("a.jsonl"), lines).unwrap();
+    sync(home, &["a.jsonl", "b.jsonl", "--key", "id"]).expect(0);
+    let written = fs::read_to_string(home.join("b.jsonl")).unwrap();
+    assert_eq!(
+        written,
+        "{\"id\":1,\"v\":[1,2],\"w\":0.1}\n{\"id\":2,\"v\":\"a\",\"w\":null}\n{\"id\":3,\"v\":null,\"w\":1000.0}\n"
+    );
+    let changed = lines
+        .replace("\"a\"", "true")
+        .replace("{\"id\": 3", "{\"id\": 4");
+    fs::write(home.join("a.jsonl"), changed).unwrap();
+    let output = sync(
+        home,
+        &["a.jsonl", "b.jsonl", "--key", "id", "--delete", "--json"],
+    )
+    .expect(0);
+    let one = output.collection("a");
+    let counts = ["inserted", "updated", "deleted", "unchanged"].map(|name| one[name].clone());
+    assert_eq!(
+        counts,
+        [1, 1, 1, 1].map(serde_json::Value::from),
+        "{output}"
+    );
+    let written = fs::read_to_string(home.join("b.jsonl")).unwrap();
+    assert!(
+        written.starts_with("{\"id\":1,\"v\":[1,2],\"w\":0.1}\n{\"id\":2,\"v\":true,"),
+        "{written}"
+    );
+    Trueup::new(home)
+        .diff(["a.jsonl", "b.jsonl", "--key", "id"])
+        .run()
+        .expect(0);
+}
+
+#[test]
+fn standard_input_is_a_source() {
+    let folder = support::folder();
+    let home = folder.path();
+    let arguments = ["sync", "csv:-?name=a", "sqlite:a.db", "--key", "id"];
+    let (code, out, complaint) = piped(home, ORDERS.as_bytes(), &arguments);
+    assert_eq!(code, Some(0), "{complaint}");
+    assert!(
+        String::from_utf8_lossy(&out).contains("3 records on both sides"),
+        "the report is there"
+    );
+    // Packed, under another name, and the target's collection named by the target.
+    fs::write(home.join("orders.csv"), ORDERS).unwrap();
+    shell(home, "gzip -k orders.csv");
+    let packed = fs::read(home.join("orders.csv.gz")).unwrap();
+    let arguments = ["diff", "csv:-", "sqlite:a.db#a", "--key", "id"];
+    let state = ["sync", "csv:-", "sqlite:a.db#a", "--key", "id"];
+    let (code, _, complaint) = piped(home, &packed, &state);
+    assert_eq!(code, Some(0), "{complaint}");
+    let (code, _, complaint) = piped(home, ORDERS.replace("10.50", "11").as_bytes(), &arguments);
+    assert_eq!(code, Some(1), "a difference\n{complaint}");
+    // What was cut is refused, and the target stays.
+    let cut = &packed[..packed.len() - 9];
+    let (code, _, complaint) = piped(home, cut, &[&state[..], &["--delete", "--yes"]].concat());
+    assert_eq!(code, Some(3), "{complaint}");
+    assert!(
+        complaint.contains("ends too early file=(standard input)"),
+        "{complaint}"
+    );
+    let (code, _, complaint) = piped(home, b"", &[&state[..], &["--delete", "--yes"]].concat());
+    assert_ne!(code, Some(0), "{complaint}");
+    let (code, _, complaint) = piped(home, b"", &["diff", "csv:-", "jsonl:-", "--key", "id"]);
+    assert_eq!(code, Some(2), "{complaint}");
+    assert!(complaint.contains("both standard input"), "{complaint}");
+}
+
+#[test]
+fn standard_output_gets_the_records_and_nothing_else() {
+    let folder = support::folder();
+    let home = folder.path();
+    fs::write(home.join("orders.csv"), ORDERS).unwrap();
+    let output = sync(home, &["csv:orders.csv?key=id", "jsonl:-"]).expect(0);
+    let lines: Vec<&str> = output.stdout.lines().collect();
+    assert_eq!(lines.len(), 3, "{output}");
+    for line in lines {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+    assert!(
+        output.stderr.contains("3 records on both sides"),
+        "the report is aside\n{output}"
+    );
+    assert!(
+        output
+            .stderr
+            .contains("standard output was verified from the copy"),
+        "{output}"
+    );
+    // Through a pipe, into another, and back.
+    let (code, out, complaint) = piped(
+        home,
+        ORDERS.as_bytes(),
+        &["sync", "csv:-", "csv:-?delimiter=;", "--key", "id"],
+    );
+    assert_eq!(code, Some(0), "{complaint}");
+    let text = String::from_utf8(out).unwrap();
+    assert!(
+        text.starts_with("id;name;price;day;note\n1;Müller, Anna;10.50;"),
+        "{text}"
+    );
+    let output = sync(home, &["csv:orders.csv?key=id", "jsonl:-", "--json"]).expect(2);
+    assert!(
+        output
+            .stderr
+            .contains("--json and a target that is standard output"),
+        "{output}"
+    );
+    let output = sync(home, &["csv:orders.csv?key=id", "jsonl:-", "--dry-run"]).expect(1);
+    assert!(!output.stdout.contains('{'), "a plan, no records\n{output}");
+}
+
+#[test]
+fn standard_output_takes_one_collection() {
+    let folder = support::folder();
+    let home = folder.path();
+    fs::create_dir(home.join("in")).unwrap();
+    fs::write(home.join("in/a.csv"), "id\n1\n").unwrap();
+    fs::write(home.join("in/b.csv"), "id\n1\n").unwrap();
+    let output = sync(home, &["csv:in?key=id", "jsonl:-"]).expect(2);
+    assert!(
+        output
+            .stderr
+            .contains("standard output takes one collection"),
+        "{output}"
+    );
+    assert_eq!(output.stdout, "", "{output}");
+    sync(home, &["csv:in?key=id", "jsonl:-", "--collections", "a"]).expect(0);
+}
+
+#[test]
+fn a_reader_that_goes_away_fails_the_run() {
+    let folder = support::folder();
+    let home = folder.path();
+    let mut file = File::create(home.join("a.csv")).unwrap();
+    file.write_all(b"id,v\n").unwrap();
+    for id in 0..50_000 {
+        writeln!(file, "{id},some text that fills the pipe").unwrap();
+    }
+    drop(file);
+    let script = format!(
+        "{{ {} sync 'csv:a.csv?key=id' jsonl:- --state state.db --quiet; echo $? > code; }} | head -n 1",
+        support::binary().display()
+    );
+    shell(home, &script);
+    assert_eq!(fs::read_to_string(home.join("code")).unwrap(), "3\n");
+}
+
+#[test]
+fn an_emptied_source_is_no_empty_collection() {
+    let folder = support::folder();
+    let home = folder.path();
+    fs::write(home.join("a.jsonl"), "{\"id\":1}\n").unwrap();
+    sync(home, &["a.jsonl", "b.jsonl", "--key", "id"]).expect(0);
+    fs::write(home.join("a.jsonl"), "").unwrap();
+    let output = sync(
+        home,
+        &["a.jsonl", "b.jsonl", "--key", "id", "--delete", "--yes"],
+    )
+    .expect(2);
+    assert!(output.stderr.contains("has no fields"), "{output}");
+    assert_eq!(
+        fs::read_to_string(home.join("b.jsonl")).unwrap(),
+        "{\"id\":1}\n"
+    );
+    // A target without records is one to be filled.
+    fs::write(home.join("a.jsonl"), "{\"id\":1}\n").unwrap();
+    fs::write(home.join("b.jsonl"), "").unwrap();
+    sync(home, &["a.jsonl", "b.jsonl", "--key", "id"]).expect(0);
+    assert_eq!(
+        fs::read_to_string(home.join("b.jsonl")).unwrap(),
+        "{\"id\":1}\n"
+    );
+}
+
+#[test]
+fn a_bomb_ends_the_run_and_names_the_way_out() {
+    let folder = support::folder();
+    let home = folder.path();
+    // 100 MiB of zeros in a text.
+    shell(
+        home,
+        "{ printf 'id,v\\n1,'; head -c 104857600 /dev/zero | tr '\\0' a; echo; } | gzip -9 > a.csv.gz",
+    );
+    let packed = fs::metadata(home.join("a.csv.gz")).unwrap().len();
+    let limit = packed * 1000;
+    let output = sync(home, &["csv:a.csv.gz?key=id&max_bytes=1000000", "b.jsonl"]).expect(3);
+    assert!(
+        output.stderr.contains("limit_bytes=1000000 file="),
+        "{output}"
+    );
+    assert!(output.stderr.contains("max_bytes"), "{output}");
+    let output = sync(home, &["csv:a.csv.gz?key=id", "b.jsonl", "--quiet"]);
+    // Deflate stays just below a thousand to one, or just above.
+    assert_eq!(
+        output.code,
+        Some(if limit < 104_857_607 { 3 } else { 0 }),
+        "{output}"
+    );
+}
+
+#[test]
+fn packed_files_in_a_folder_are_collections() {
+    let folder = support::folder();
+    let home = folder.path();
+    fs::create_dir(home.join("in")).unwrap();
+    fs::write(home.join("in/orders.csv"), ORDERS).unwrap();
+    fs::write(home.join("in/b.csv"), "id\n1\n").unwrap();
+    shell(home, "gzip in/orders.csv");
+    sync(home, &["csv:in?key=id", "sqlite:a.db"]).expect(0);
+    // A change goes back into the packed file.
+    support::sqlite(
+        &home.join("a.db"),
+        "UPDATE orders SET note = 'new' WHERE id = 1",
+    );
+    sync(home, &["sqlite:a.db", "csv:in?key=id"]).expect(0);
+    shell(
+        home,
+        "gunzip -t in/orders.csv.gz && gunzip -c in/orders.csv.gz | grep -q '2024-02-29,new'",
+    );
+    let found = fs::read_dir(home.join("in")).unwrap().count();
+    assert_eq!(found, 2, "nothing is left over");
+}

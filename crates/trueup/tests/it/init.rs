@@ -1,0 +1,206 @@
+//! `trueup init`: what it writes, and that it runs as it is.
+
+use crate::cli;
+use crate::support::{self, Output, Trueup};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use trueup_testkit::servers::postgres::PASSWORD;
+
+fn init<'a>(folder: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Output {
+    Trueup::new(folder)
+        .arguments(["init"])
+        .arguments(arguments)
+        .run()
+}
+
+fn written(folder: &Path, file: &str) -> String {
+    fs::read_to_string(folder.join(file)).expect("the file was written")
+}
+
+/// Compares a run's output with a snapshot, with the file it wrote at the end.
+#[track_caller]
+fn snapshot(name: &str, mut output: Output, file: &str) {
+    output
+        .stdout
+        .push_str(&format!("--- {file}\n{}", written(&output.folder, file)));
+    cli::check(name, &output);
+}
+
+/// Runs what was written, and then once more: there is nothing left to do.
+#[track_caller]
+fn runs(folder: &Path, variables: &[(&str, &str)]) {
+    let run = |command: &str| {
+        let mut run = Trueup::new(folder).state(command, [""; 0]);
+        for (name, value) in variables {
+            run = run.env(name, value);
+        }
+        run.run()
+    };
+    run("run").expect(0);
+    let again = run("run").expect(0);
+    assert!(again.stdout.ends_with("\nequal\n"), "{again}");
+}
+
+#[test]
+fn files_into_a_new_database() {
+    let folder = support::folder();
+    cli::shop(folder.path());
+    let sides = ["csv:shop", "sqlite:shop.db", "--key", "customers=id"];
+    let output = init(folder.path(), sides).expect(0);
+    snapshot("init-files", output, "trueup.toml");
+    assert!(
+        !folder.path().join("shop.db").exists(),
+        "nothing but the file is written"
+    );
+    runs(folder.path(), &[]);
+    // The other collection takes part once its line is no comment any more.
+    let text = written(folder.path(), "trueup.toml");
+    let text = text.replace("  # { source = \"orders\"", "  { source = \"orders\"");
+    fs::write(folder.path().join("trueup.toml"), text).expect("the file can be written");
+    runs(folder.path(), &[]);
+    let keys = ["--key", "customers=id", "--key", "orders=id"];
+    Trueup::new(folder.path())
+        .diff(["csv:shop", "sqlite:shop.db"].into_iter().chain(keys))
+        .run()
+        .expect(0);
+}
+
+#[test]
+fn two_databases_both_ways() {
+    let folder = support::folder();
+    let sql = "CREATE TABLE people (id INTEGER PRIMARY KEY NOT NULL, name TEXT)";
+    support::sqlite(
+        &folder.path().join("a.db"),
+        &format!("{sql}; INSERT INTO people VALUES (1, 'Ada')"),
+    );
+    support::sqlite(
+        &folder.path().join("b.db"),
+        &format!("{sql}; INSERT INTO people VALUES (2, 'Grace')"),
+    );
+    let output = init(folder.path(), ["sqlite:a.db", "sqlite:b.db", "--two-way"]).expect(0);
+    snapshot("init-two-way", output, "trueup.toml");
+    runs(folder.path(), &[]);
+    support::expect_same(folder.path(), "sqlite:a.db", "sqlite:b.db");
+}
+
+#[test]
+fn password_is_left_to_the_environment() {
+    let (folder, database) = (support::folder(), support::database());
+    let sql = "CREATE TABLE people (id INTEGER PRIMARY KEY NOT NULL, name TEXT); INSERT INTO people VALUES (1, 'Ada')";
+    support::sqlite(&folder.path().join("a.db"), sql);
+    let output = init(folder.path(), ["sqlite:a.db", &database.url()]).expect(0);
+    let variable = format!(
+        "{}_PASSWORD",
+        database.name().to_ascii_uppercase().replace('-', "_")
+    );
+    assert!(
+        output
+            .stdout
+            .contains(&format!("read -rs {variable} && export {variable}\n")),
+        "{output}"
+    );
+    let text = written(folder.path(), "trueup.toml");
+    assert!(
+        !text.contains(PASSWORD) && !output.stdout.contains(PASSWORD),
+        "{text}{output}"
+    );
+    assert!(
+        text.contains(&format!("password = \"env:{variable}\"")),
+        "{text}"
+    );
+    runs(folder.path(), &[(&variable, PASSWORD)]);
+    support::expect_same(
+        folder.path(),
+        "sqlite:a.db",
+        &format!("postgres:{}", database.name()),
+    );
+}
+
+#[test]
+fn file_elsewhere_finds_the_places_all_the_same() {
+    let folder = support::folder();
+    cli::shop(folder.path());
+    fs::create_dir(folder.path().join("etc")).expect("the folder can be written");
+    let arguments = [
+        "csv:shop",
+        "sqlite:shop.db",
+        "--out",
+        "etc/my shop.toml",
+        "--collections",
+        "orders",
+        "--key",
+        "id",
+    ];
+    let output = init(folder.path(), arguments).expect(0);
+    assert!(
+        output.stdout.ends_with("  trueup run 'etc/my shop.toml'\n"),
+        "{output}"
+    );
+    Trueup::new(folder.path())
+        .state("run", ["etc/my shop.toml"])
+        .run()
+        .expect(0);
+    assert!(folder.path().join("shop.db").exists());
+}
+
+#[test]
+fn mistakes_of_init() {
+    let folder = support::folder();
+    cli::shop(folder.path());
+    cli::check("init-no-terminal", &init(folder.path(), [""; 0]));
+    cli::check("init-one-place", &init(folder.path(), ["csv:shop"]));
+    cli::check(
+        "init-no-source",
+        &init(folder.path(), ["csv:gone", "sqlite:b.db"]),
+    );
+    fs::write(folder.path().join("trueup.toml"), "mine").expect("the file can be written");
+    let sides = ["csv:shop", "sqlite:b.db"];
+    cli::check("init-taken", &init(folder.path(), sides));
+    assert_eq!(written(folder.path(), "trueup.toml"), "mine");
+    init(folder.path(), sides.into_iter().chain(["--force"])).expect(0);
+    assert!(written(folder.path(), "trueup.toml").starts_with("# Written by"));
+}
+
+/// Answers the questions on a terminal of its own.
+const PERSON: &str = "\
+import os, pty, sys
+answers = b'csv:shop\\nsqlite:shop.db\\nn\\nasked.toml\\n'
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[1], [sys.argv[1], 'init'])
+os.write(terminal, answers)
+said = b''
+while True:
+    try:
+        part = os.read(terminal, 65536)
+    except OSError:
+        break
+    if not part:
+        break
+    said += part
+sys.stdout.write(said.decode())
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+";
+
+#[test]
+fn person_at_a_terminal_is_asked() {
+    let folder = support::folder();
+    cli::shop(folder.path());
+    let output = Command::new("python3")
+        .args(["-c", PERSON])
+        .arg(support::binary())
+        .current_dir(folder.path())
+        .output()
+        .expect("python3 can be started");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    for part in [
+        "Where do they go? ",
+        "Which file shall be written? [trueup.toml] ",
+        "trueup run asked.toml",
+    ] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    assert!(written(folder.path(), "asked.toml").contains("url = \"csv:shop\""));
+}

@@ -1,0 +1,229 @@
+//! `docs/reference/type-lattice.md`, made from the code it describes: what the core says about types, and what the real
+//! endpoints create for each other's.
+
+use crate::support;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use trueup_core::endpoint::{Context, Endpoint};
+use trueup_core::lattice;
+use trueup_core::schema::Schema;
+use trueup_sql::{csv, postgres, sqlite};
+
+const DOCUMENT: &str = "docs/reference/type-lattice.md";
+
+const HEAD: &str = "\
+# Types, and how they meet
+
+This page is made from the code by a test. `trueup check` says the same about the fields of a link.
+
+A field's values are read as they are stored and cast to the type of the other side, one by one. How two types fit is known
+before the first value moves:
+
+- **exact**: every value fits and comes back as it was;
+- **exact within range**: values that fit arrive exactly; a record with one that does not is parked, with the reason;
+- **lossy**: values lose something; nothing does that unless the user agrees, field by field;
+- **refused**: no value fits; the link does not start.
+
+Nothing is ever rounded or cut to fit. Two fields of the same native type exchange values unread.
+
+## Between trueup's types
+
+From the source's type, down, to the target's, across.
+
+";
+
+const TABLES: &str = "\
+## Between engines
+
+What each engine's types become when trueup creates the collection elsewhere: the type that is created, how values fit on their
+way there, and how they fit on their way back in a link that goes both ways. A type that is not listed travels as the text its
+engine makes of it.
+
+";
+
+const POSTGRES: [&str; 27] = [
+    "smallint",
+    "integer",
+    "bigint",
+    "oid",
+    "boolean",
+    "real",
+    "double precision",
+    "numeric",
+    "numeric(10,2)",
+    "text",
+    "varchar(40)",
+    "char(10)",
+    "bytea",
+    "date",
+    "time",
+    "time with time zone",
+    "timestamp",
+    "timestamp with time zone",
+    "interval",
+    "uuid",
+    "json",
+    "jsonb",
+    "inet",
+    "money",
+    "xml",
+    "integer[]",
+    "int4range",
+];
+
+const SQLITE: [&str; 19] = [
+    "INTEGER",
+    "BIGINT",
+    "REAL",
+    "TEXT",
+    "VARCHAR(40)",
+    "BLOB",
+    "BOOLEAN",
+    "NUMERIC",
+    "DECIMAL(10,2)",
+    "DECIMAL_TEXT",
+    "DECIMAL_TEXT(10,2)",
+    "DATE",
+    "TIME",
+    "DATETIME",
+    "TIMESTAMPTZ",
+    "UUID",
+    "JSON",
+    "ANY",
+    "",
+];
+
+/// What a column of a file can look like.
+const CSV: [(&str, &str); 8] = [
+    ("whole", "12"),
+    ("decimal", "1.50"),
+    ("truth", "true"),
+    ("day", "2024-02-29"),
+    ("moment", "2024-02-29 12:34:56"),
+    ("instant", "2024-02-29T12:34:56Z"),
+    ("uuid", "7f2c4a0e-8f4b-4c8e-9d0a-0c1d2e3f4a5b"),
+    ("text", "some words"),
+];
+
+fn table(engine: &str, types: &[&str]) -> String {
+    let columns = types
+        .iter()
+        .enumerate()
+        .map(|(at, ty)| format!("c{at} {ty}"));
+    let columns: Vec<String> = columns.collect();
+    let first = if engine == "sqlite" {
+        "INTEGER PRIMARY KEY NOT NULL"
+    } else {
+        "bigint PRIMARY KEY"
+    };
+    format!("CREATE TABLE t (id {first}, {})", columns.join(", "))
+}
+
+fn shape(endpoint: &mut dyn Endpoint) -> Schema {
+    let shape = endpoint.schema("t").expect("the shape can be read");
+    shape.expect("the table was created")
+}
+
+/// One table: what each field after the key becomes.
+fn write(source: (&str, &Schema), target: (&str, &dyn Endpoint), out: &mut String) {
+    let (from, schema) = source;
+    let (to, endpoint) = target;
+    let mut wanted = schema.clone();
+    wanted.uniques.clear();
+    let design = endpoint.design(&wanted).expect("every type can be created");
+    writeln!(out, "### {from} to {to}\n").expect("a String takes every character");
+    writeln!(
+        out,
+        "| {from} | read as | {to} | there | back |\n|---|---|---|---|---|"
+    )
+    .expect("as above");
+    for (field, made) in schema.fields.iter().zip(&design.schema.fields).skip(1) {
+        let native = |native: &str| {
+            let name = native.split_once(':').map_or(native, |(_, name)| name);
+            if name.is_empty() {
+                "(none)".to_owned()
+            } else {
+                format!("`{name}`")
+            }
+        };
+        let (there, back) = (lattice::fit(field, made), lattice::fit(made, field));
+        let read = if field.inferred {
+            format!("{} (a guess)", field.ty)
+        } else {
+            field.ty.to_string()
+        };
+        let row = format!(
+            "| {} | {read} | {} | {there} | {back} |",
+            native(&field.native),
+            native(&made.native)
+        );
+        writeln!(out, "{row}").expect("as above");
+    }
+    out.push('\n');
+}
+
+fn document(folder: &Path) -> String {
+    let context = Context::empty;
+    let database = support::database();
+    database
+        .sql(&table("postgres", &POSTGRES))
+        .expect("the table can be created");
+    let mut postgres = postgres::connect(&database.url(), context()).expect("the server is there");
+    support::sqlite(&folder.join("t.db"), &table("sqlite", &SQLITE));
+    let path = format!("sqlite:{}", folder.join("t.db").display());
+    let mut sqlite = sqlite::connect(&path, context()).expect("the file is there");
+    let column = |take: fn(&(&'static str, &'static str)) -> &'static str| {
+        CSV.iter().map(take).collect::<Vec<_>>().join(",")
+    };
+    let text = format!("id,{}\n1,{}\n", column(|one| one.0), column(|one| one.1));
+    fs::write(folder.join("t.csv"), text).expect("the file can be written");
+    let path = format!("csv:{}", folder.display());
+    let keys = [("t".to_owned(), vec!["id".to_owned()])];
+    let mut csv = csv::connect(&path, &keys, context()).expect("the folder is there");
+
+    let mut out = format!("{HEAD}{}\n{TABLES}", lattice::matrix());
+    let tables = (
+        shape(postgres.as_mut()),
+        shape(sqlite.as_mut()),
+        shape(csv.as_mut()),
+    );
+    write(
+        ("PostgreSQL", &tables.0),
+        ("SQLite", sqlite.as_ref()),
+        &mut out,
+    );
+    write(
+        ("SQLite", &tables.1),
+        ("PostgreSQL", postgres.as_ref()),
+        &mut out,
+    );
+    write(("CSV", &tables.2), ("SQLite", sqlite.as_ref()), &mut out);
+    write(
+        ("CSV", &tables.2),
+        ("PostgreSQL", postgres.as_ref()),
+        &mut out,
+    );
+    write(("PostgreSQL", &tables.0), ("CSV", csv.as_ref()), &mut out);
+    write(("SQLite", &tables.1), ("CSV", csv.as_ref()), &mut out);
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+    out
+}
+
+#[test]
+fn type_lattice_of_the_reference_is_the_code_s() {
+    let folder = support::folder();
+    let seen = document(folder.path());
+    let path = support::root().join(DOCUMENT);
+    if support::variable("TRUEUP_UPDATE_CASES").is_some() {
+        fs::create_dir_all(path.parent().expect("it lies in a folder"))
+            .expect("the repository can be written");
+        fs::write(&path, &seen).expect("the repository can be written");
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        seen == expected,
+        "{DOCUMENT} differs (TRUEUP_UPDATE_CASES=1 writes it anew)\n--- seen\n{seen}"
+    );
+}

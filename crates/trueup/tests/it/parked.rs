@@ -1,0 +1,154 @@
+//! Parked records: listed, shown, tried again.
+
+use crate::cli::check;
+use crate::support::{self, Trueup};
+use std::path::Path;
+
+const SIDES: [&str; 2] = ["sqlite:shop.db", "sqlite:till.db"];
+
+/// Two of three orders violate what the till demands.
+fn shop(folder: &Path) {
+    support::sqlite(
+        &folder.join("shop.db"),
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER);
+         INSERT INTO orders VALUES (1, 10), (2, -5), (3, -7)",
+    );
+    support::sqlite(
+        &folder.join("till.db"),
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER CHECK (total > 0))",
+    );
+}
+
+fn parked(folder: &Path, arguments: &[&str]) -> support::Output {
+    Trueup::new(folder).state("parked", arguments).run()
+}
+
+fn retry(folder: &Path, options: &[&str]) -> support::Output {
+    let run = Trueup::new(folder)
+        .state("parked", ["retry"])
+        .arguments(SIDES);
+    run.arguments(["--quiet"]).arguments(options).run()
+}
+
+#[test]
+fn parked_records_are_listed_shown_and_tried_again() {
+    let folder = support::folder();
+    let folder = folder.path();
+    shop(folder);
+    let sync = || Trueup::new(folder).sync(SIDES).arguments(["--quiet"]).run();
+    sync().expect(1);
+    let first = parked(folder, &["list", "--json"]).expect(0).json();
+    sync().expect(1);
+    check("parked-list", &parked(folder, &["list"]));
+    check("parked-show", &parked(folder, &["show", "2"]));
+    check("parked-show-unknown", &parked(folder, &["show", "7"]));
+    let again = parked(folder, &["list", "--json"]).expect(0).json();
+    assert_eq!(first[0]["id"], again[0]["id"], "a number stays");
+    assert_eq!(first[0]["since"], again[0]["since"]);
+    assert_eq!(
+        (&again[0]["first_run"], &again[0]["run"]),
+        (&1.into(), &2.into())
+    );
+    let key = again[1]["key"].as_str().unwrap();
+    let shown = parked(folder, &["show", key, "--json"]).expect(0).json();
+    assert_eq!(shown[0], again[1]);
+    // One is mended at the source; a new order waits for an ordinary run.
+    support::sqlite(
+        &folder.join("shop.db"),
+        "UPDATE orders SET total = 5 WHERE id = 2; INSERT INTO orders VALUES (4, 40)",
+    );
+    check("parked-retry-some", &retry(folder, &[]));
+    assert_eq!(
+        parked(folder, &["list", "--json"])
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    support::sqlite(
+        &folder.join("shop.db"),
+        "UPDATE orders SET total = 7 WHERE id = 3",
+    );
+    check("parked-retry-all", &retry(folder, &[]));
+    check("parked-list-none", &parked(folder, &["list"]));
+    retry(folder, &["--json"]).expect(0);
+    let done = sync();
+    assert_eq!(done.code, Some(0), "{done}");
+    support::expect_same(folder, "sqlite:shop.db", "sqlite:till.db");
+}
+
+#[test]
+fn a_configured_link_tries_its_parked_records_again() {
+    let folder = support::folder();
+    let folder = folder.path();
+    shop(folder);
+    std::fs::write(
+        folder.join("trueup.toml"),
+        "state = \"state.db\"
+[endpoint.shop]
+url = \"sqlite:shop.db\"
+[endpoint.till]
+url = \"sqlite:till.db\"
+[link.orders]
+source = \"shop\"
+target = \"till\"
+",
+    )
+    .unwrap();
+    let run = |arguments: &[&str]| Trueup::new(folder).arguments(arguments).run();
+    run(&["run", "--quiet"]).expect(1);
+    let retry = [
+        "parked",
+        "retry",
+        "--config",
+        "trueup.toml",
+        "orders",
+        "--quiet",
+        "--json",
+    ];
+    assert_eq!(run(&retry).expect(1).collection("orders")["parked"], 2);
+    support::sqlite(&folder.join("shop.db"), "UPDATE orders SET total = id");
+    assert_eq!(run(&retry).expect(0).collection("orders")["inserted"], 2);
+    let list = run(&["parked", "list", "--config", "trueup.toml", "--json"]).expect(0);
+    assert_eq!(list.json().as_array().unwrap().len(), 0);
+    check(
+        "parked-retry-no-link",
+        &run(&["parked", "retry", "--config", "trueup.toml", "a", "b"]),
+    );
+    check(
+        "parked-retry-no-target",
+        &run(&["parked", "retry", "sqlite:shop.db"]),
+    );
+}
+
+#[test]
+fn parked_records_in_postgres_are_tried_again() {
+    let database = support::database();
+    let folder = support::folder();
+    let folder = folder.path();
+    shop(folder);
+    database
+        .sql("CREATE TABLE orders (id bigint PRIMARY KEY, total bigint CHECK (total > 0))")
+        .unwrap();
+    let url = database.url();
+    let sides = ["sqlite:shop.db", url.as_str()];
+    Trueup::new(folder).sync(sides).run().expect(1);
+    database
+        .sql("ALTER TABLE orders DROP CONSTRAINT orders_total_check")
+        .unwrap();
+    let run = Trueup::new(folder)
+        .state("parked", ["retry"])
+        .arguments(sides);
+    let done = run.arguments(["--json", "--quiet"]).run().expect(0);
+    assert_eq!(done.collection("orders")["inserted"], 2);
+    assert_ne!(done.json()["certificate"], serde_json::Value::Null);
+    assert_eq!(
+        parked(folder, &["list", "--json"])
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        0
+    );
+}
