@@ -453,10 +453,10 @@ pub(super) fn refuse_other_key(
     ours.sort_unstable();
     ours.dedup();
     if ours.len() != count {
-        return Err(Error::config(format!(
-            "the key {} names a field twice",
-            names.join(",")
-        )));
+        return Err(
+            Error::config(format!("the key {} names a field twice", names.join(",")))
+                .hint("name each field of the key once"),
+        );
     }
     let same = |constraint: &Vec<usize>| {
         let mut theirs = constraint.clone();
