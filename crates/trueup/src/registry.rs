@@ -3,6 +3,8 @@
 //! Invariant: an address that no entry claims is an error that lists what is known, never a guess. An address may
 //! hold a password, so an error shows the scheme only. A new endpoint is one entry in [`SCHEMES`].
 
+use crate::log::{self, Entry};
+use crate::world;
 use std::path::Path;
 use trueup_core::endpoint::{Context, Endpoint};
 use trueup_core::{Error, Result};
@@ -151,7 +153,19 @@ impl Address {
         keys: &Keys,
         context: Context,
     ) -> Result<Box<dyn Endpoint>> {
-        (self.scheme.connect)(&self.address, keys, context).map_err(|error| error.at(role))
+        let began_ms = world::now_ms();
+        let connected = (self.scheme.connect)(&self.address, keys, context);
+        let connected = connected.map_err(|error| error.at(role))?;
+        let ms = world::now_ms() - began_ms;
+        let entry = Entry {
+            event: "connected",
+            side: Some(role),
+            ms: Some(ms),
+            ..Entry::default()
+        };
+        let address = connected.about().address;
+        log::detail(entry, &format!("{role} {address}: connected in {ms} ms"));
+        Ok(connected)
     }
 
     /// Connects to what will be written.

@@ -5,7 +5,8 @@
 
 use crate::config::{self, Config};
 use crate::link;
-use crate::output::{self, PlanReport, ReportList};
+use crate::log::{self, Entry};
+use crate::output::{PlanReport, ReportList};
 use crate::registry::Address;
 use crate::sync::Asked;
 use crate::world::{self, Machine};
@@ -53,10 +54,6 @@ pub(crate) struct Args {
     /// Print one JSON array with an object for each link
     #[arg(long)]
     pub(crate) json: bool,
-
-    /// Show no progress
-    #[arg(long)]
-    quiet: bool,
 }
 
 /// Runs the command and returns the exit code.
@@ -66,8 +63,14 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
     let config = config::read(&path, &world::variable)?;
     let links = chosen(&config, names)?;
     let state = args.state.as_deref().or(config.state.as_deref());
-    if let (Some(state), false) = (state, args.quiet) {
-        output::progress(&format!("state file={}", state.display()));
+    if let Some(state) = state {
+        let text = format!("state file={}", state.display());
+        let entry = Entry {
+            event: "state",
+            message: Some(&text),
+            ..Entry::default()
+        };
+        log::tell(&entry, &text);
     }
     let mut running = Running {
         args,
@@ -75,7 +78,6 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
             machine: &machine,
             state,
             json: args.json,
-            quiet: args.quiet,
         },
         store: None,
         list: ReportList::new(args.json),

@@ -22,7 +22,7 @@ use crate::progress::Step;
 use crate::scan::{Piece, Reading, Role};
 use buckets::{Buckets, Marks};
 use entries::{Entry, Sorted, Sorter};
-use settle::{Before, Verdict, settle};
+use settle::{Asked, Before, Verdict, settle};
 use std::sync::atomic::{AtomicBool, Ordering};
 use trueup_core::digest::{Digest, Fold};
 use trueup_core::endpoint::{Endpoint, Position, Snapshot};
@@ -46,6 +46,11 @@ pub(crate) trait Subject: Sync {
 
     /// Tells whether the target had no such collection when the run began.
     fn creates_target(&self) -> bool;
+
+    /// Tells whether equal records count instead of being told apart by a key.
+    fn is_bag(&self) -> bool {
+        false
+    }
 
     /// Spells the type rules: `field: source type -> target type (fit)`.
     fn rules(&self) -> Vec<String>;
@@ -94,7 +99,10 @@ pub(crate) fn verify(
             &mut now.source.entries,
             &mut now.target.entries,
             seen,
-            exact,
+            Asked {
+                exact,
+                bag: subject.is_bag(),
+            },
             world,
         )?;
         // A bucket that began to differ only now has not been looked into. The target is in use, then, and the next
@@ -118,6 +126,8 @@ struct Proving<'a> {
     subject: &'a dyn Subject,
     /// Sorted, each once.
     refused: Vec<Digest>,
+    /// How many records were refused; in a bag several may be equal.
+    refused_records: u64,
     world: &'a World<'a>,
 }
 
@@ -149,10 +159,15 @@ impl<'a> Proving<'a> {
     fn new(subject: &'a dyn Subject, refused: &[Digest], world: &'a World<'a>) -> Self {
         let mut refused = refused.to_vec();
         refused.sort_unstable();
+        if !subject.is_bag() {
+            refused.dedup();
+        }
+        let refused_records = refused.len() as u64;
         refused.dedup();
         Self {
             subject,
             refused,
+            refused_records,
             world,
         }
     }
@@ -271,7 +286,7 @@ impl<'a> Proving<'a> {
             target_fold,
             only_target: verdict.map_or(0, |verdict| verdict.only_target),
             wrong: verdict.map_or(0, |verdict| verdict.wrong),
-            parked: read.source.parked + self.refused.len() as u64,
+            parked: read.source.parked + self.refused_records,
             rules,
         }
     }
@@ -335,6 +350,10 @@ impl Subject for Collection {
         self.create.is_some()
     }
 
+    fn is_bag(&self) -> bool {
+        self.mapping.is_bag()
+    }
+
     fn rules(&self) -> Vec<String> {
         rules(self)
     }
@@ -374,5 +393,8 @@ fn rules(collection: &Collection) -> Vec<String> {
             field.name, target.native, field.fit
         )
     };
-    mapping.fields().iter().enumerate().map(rule).collect()
+    let bag = "compared as a bag: all fields, equal records counted".to_owned();
+    let bag = mapping.is_bag().then_some(bag).into_iter();
+    bag.chain(mapping.fields().iter().enumerate().map(rule))
+        .collect()
 }
