@@ -265,7 +265,7 @@ pub(crate) fn wanted(source: &Schema, rules: &Rules, target: &str) -> Result<Sch
             "collection={name}: no key: the source declares none"
         ))
         .hint(format!(
-            "name the fields that identify a record: --key {name}=field,field"
+            "name the fields that identify a record: --key {name}=field,field; in a file, key = [\"field\"]"
         )));
     }
     let mut schema = Schema {

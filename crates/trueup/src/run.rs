@@ -22,8 +22,8 @@ Examples:
   trueup run orders customers
   trueup run /etc/trueup/shop.toml --dry-run
 
-CONFIG is a file, or ends in .toml; without it, ./trueup.toml. Without LINK, all links of the file run, in
-its order. A link that fails does not stop the next; the exit code is the highest of all.
+CONFIG is a file, or ends in .toml; without it, ./trueup.toml. Without LINK, all links run, in the
+order of the file. A link that fails does not stop the next; the exit code is the highest of all.
 
 --state goes before the file's own state.";
 
@@ -99,6 +99,11 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
 
 /// The links that are meant, in the order of the file, or as they were named; each once.
 pub(crate) fn chosen<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a config::Link>> {
+    if names.is_empty() && config.links.is_empty() {
+        let file = config.path.display();
+        return Err(Error::config(format!("there is no link in file={file}"))
+            .hint("write one: [link.NAME] with source and target"));
+    }
     if names.is_empty() {
         return Ok(config.links.iter().collect());
     }

@@ -402,7 +402,7 @@ pub(super) fn key_names(source: &Schema, target: &Schema, rules: &Rules) -> Resu
     if names.is_empty() {
         return Err(
             Error::config("no key: neither side declares one").hint(format!(
-                "name the fields that identify a record: --key {}=field,field",
+                "name the fields that identify a record: --key {}=field,field; in a file, key = [\"field\"]",
                 source.collection
             )),
         );
