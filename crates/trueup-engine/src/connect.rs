@@ -36,6 +36,7 @@ impl Collection {
     ) -> Reading<'a> {
         Reading {
             name: role.name(),
+            title: &self.source.collection,
             schema: match role {
                 Role::Source => &self.source,
                 Role::Target => &self.target,
@@ -126,9 +127,10 @@ fn refuse_ends(link: &Link) -> Result<()> {
     }
     if link.mode.write && !target.capabilities.write {
         let address = target.address;
-        return Err(Error::config(format!(
-            "target: {address} cannot be written"
-        )));
+        return Err(
+            Error::config(format!("target: {address} cannot be written"))
+                .hint("name a target that can be written; for this one, trueup diff compares"),
+        );
     }
     Ok(())
 }
@@ -264,7 +266,7 @@ pub(crate) fn wanted(source: &Schema, rules: &Rules, target: &str) -> Result<Sch
             "collection={name}: no key: the source declares none"
         ))
         .hint(format!(
-            "name the fields that identify a record: --key {name}=field,field; or count equal records: --key {name}=all"
+            "name the fields that identify a record: --key {name}=field,field (in a file, key = [\"field\"]); or count equal records: --key {name}=all"
         )));
     }
     let mut schema = Schema {

@@ -6,6 +6,7 @@ use crate::connect;
 use crate::link::{Link, World};
 use crate::listing::{Listing, Shape, found};
 use crate::plan_file::{self, PlanFile};
+use crate::progress::{Event, Step};
 use crate::prove::{prove, prove_alone};
 pub use crate::report::exit_code;
 use crate::report::{Report, report};
@@ -18,6 +19,9 @@ use trueup_core::diff::Difference;
 use trueup_core::endpoint::{Claim, Snapshot};
 use trueup_core::plan::Form;
 use trueup_core::{Error, Result};
+
+/// How many past runs are searched for the link's last one.
+const RUNS_LOOKED_AT: usize = 50;
 
 /// Runs `link` once: compares, writes what the mode allows, verifies, and keeps the record in `store`.
 ///
@@ -94,6 +98,7 @@ fn recorded(
 ) -> Result<Report> {
     let id = link.id();
     let run = store.begin(&id, world.clock.now_ms())?;
+    expect_as_before(store, &id, world);
     let result = journey(link, store, &id, run);
     let result = result.and_then(|report| park(store, &id, run, report));
     let now = world.clock.now_ms();
@@ -309,6 +314,7 @@ fn read(
     world: &World<'_>,
 ) -> Result<(Vec<Compared>, Box<dyn Snapshot>)> {
     let collections = connect::prepare(link)?;
+    tell_shapes(&collections, world);
     if let Some(listing) = listing.as_deref_mut() {
         let shapes: Vec<Shape> = collections.iter().map(Shape::of).collect();
         listing.begin(&shapes)?;
@@ -332,6 +338,37 @@ fn read(
         compared.push(compare::compare(collection, &mut sides, link.mode, world)?);
     }
     Ok((compared, source))
+}
+
+/// Tells listeners what is compared.
+fn tell_shapes(collections: &[connect::Collection], world: &World<'_>) {
+    for one in collections {
+        for (side, schema) in [("source", &one.source), ("target", &one.target)] {
+            world.progress.event(Event::Shape {
+                side,
+                collection: &schema.collection,
+                fields: schema.fields.len(),
+                missing: side == "target" && one.create.is_some(),
+            });
+        }
+    }
+}
+
+/// Tells listeners how many records the last run of the link saw: about as many will be read now. That the history
+/// cannot be read is found out, and said, by what comes next.
+fn expect_as_before(store: &Store, id: &LinkId, world: &World<'_>) {
+    let past = store.history(RUNS_LOOKED_AT).unwrap_or_default();
+    let ours = past.into_iter().filter(|past| past.link == id.name);
+    let Some(report) = ours.filter_map(|past| past.report).next() else {
+        return;
+    };
+    for one in &report.collections {
+        world.progress.event(Event::Expected {
+            collection: &one.source,
+            step: Step::Compare,
+            records: one.source_fold.count + one.target_fold.count,
+        });
+    }
 }
 
 fn guard(link: &Link, compared: &[Compared]) -> Result<()> {

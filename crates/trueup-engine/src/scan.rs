@@ -11,7 +11,7 @@ pub(crate) use ascent::Arrival;
 use crate::compare::Parking;
 use crate::expression::on_stack;
 use crate::link::World;
-use crate::progress::{Step, Tick};
+use crate::progress::{Event, Step, Tick};
 use crate::sort::{Sorted, Sorter};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use trueup_core::batch::Batch;
@@ -131,6 +131,8 @@ impl<'a> Translation<'a> {
 pub(crate) struct Reading<'a> {
     /// What the user calls the side: `source` or `target`.
     pub(crate) name: &'static str,
+    /// What listeners call the collection: one name for both sides.
+    pub(crate) title: &'a str,
     pub(crate) schema: &'a Schema,
     pub(crate) translation: Translation<'a>,
     pub(crate) world: &'a World<'a>,
@@ -158,10 +160,16 @@ impl Reading<'_> {
         if self.translation.is_bag() {
             return Ok(false);
         }
-        self.request(Order::Key(&key), |request| {
+        let ordered = self.request(Order::Key(&key), |request| {
             Ok(self.key_is_enforced() && snapshot.ordered(request)?)
-        })
-        .map_err(|error| self.place(error))
+        });
+        let by_endpoint = ordered.map_err(|error| self.place(error))?;
+        self.world.progress.event(Event::Order {
+            side: self.name,
+            collection: &self.schema.collection,
+            by_endpoint,
+        });
+        Ok(by_endpoint)
     }
 
     /// Reads in key order (`ordered`) or any order. The scan starts with the first piece, so that sides which are
@@ -240,7 +248,13 @@ impl Reading<'_> {
             let taken = park(&mut piece).and_then(|()| sorter.push(&piece.keyed));
             taken.map_err(|error| self.place(error))?;
         }
-        sorter.finish().map_err(|error| self.place(error))
+        let sorted = sorter.finish().map_err(|error| self.place(error))?;
+        world.progress.event(Event::Sorted {
+            side: self.name,
+            collection: &self.schema.collection,
+            records: sorted.len(),
+        });
+        Ok(sorted)
     }
 
     /// Names the side and the collection in an error.
@@ -254,7 +268,7 @@ impl Reading<'_> {
     fn tick(&self, records: usize) {
         let Some(step) = self.step else { return };
         self.world.progress.tick(Tick {
-            collection: &self.schema.collection,
+            collection: self.title,
             step,
             records: records as u64,
             total: None,

@@ -213,7 +213,8 @@ fn named(given: &[Named], source: &Address, target: &Address) -> Result<Option<V
         if settled.iter().any(|taken| taken.target == *to) {
             return Err(Error::config(format!(
                 "--collections names the target's collection {to} twice"
-            )));
+            ))
+            .hint("each collection of the target gets the records of one of the source's"));
         }
         settled.push(one.clone().into_spec(to.clone()));
     }
@@ -248,9 +249,10 @@ impl Keys {
 
     fn add(&mut self, collection: &str, fields: &[String]) -> Result<()> {
         if self.of(collection).is_some() {
-            return Err(Error::config(format!(
-                "--key names the collection {collection} twice"
-            )));
+            return Err(
+                Error::config(format!("--key names the collection {collection} twice"))
+                    .hint("give all fields of the key at once: --key collection=field,field"),
+            );
         }
         self.by_collection
             .push((collection.to_owned(), fields.to_vec()));

@@ -421,7 +421,7 @@ pub(super) fn key_names(source: &Schema, target: &Schema, rules: &Rules) -> Resu
     if names.is_empty() {
         return Err(
             Error::config("no key: neither side declares one").hint(format!(
-                "name the fields that identify a record: --key {0}=field,field; or count equal records: --key {0}=all",
+                "name the fields that identify a record: --key {0}=field,field (in a file, key = [\"field\"]); or count equal records: --key {0}=all",
                 source.collection
             )),
         );
@@ -453,10 +453,10 @@ pub(super) fn refuse_other_key(
     ours.sort_unstable();
     ours.dedup();
     if ours.len() != count {
-        return Err(Error::config(format!(
-            "the key {} names a field twice",
-            names.join(",")
-        )));
+        return Err(
+            Error::config(format!("the key {} names a field twice", names.join(",")))
+                .hint("name each field of the key once"),
+        );
     }
     let same = |constraint: &Vec<usize>| {
         let mut theirs = constraint.clone();

@@ -55,10 +55,12 @@ impl Survey {
         let mut pairs = pairs.unwrap_or_default();
         for index in 0..source.fields.len() {
             let mut one = forward(source, index, target, rules, &mut pairs);
-            let mine = |(place, _): &mut (Place, Error)| place.source == Some(index);
-            one.problem = one
-                .problem
-                .or(found.extract_if(.., mine).next().map(|(_, e)| e));
+            if one.problem.is_none() {
+                let mine = found
+                    .iter()
+                    .position(|(place, _)| place.source == Some(index));
+                one.problem = mine.map(|at| found.remove(at).1);
+            }
             survey.fields.push(one);
         }
         survey.problems.extend(found.into_iter().map(|(_, e)| e));

@@ -12,7 +12,7 @@ pub(crate) use settle::only_we_claimed;
 use crate::compare::{Compared, Parking};
 use crate::connect::Collection;
 use crate::link::{Limits, World};
-use crate::progress::{Step, Tick};
+use crate::progress::{Event, Step, Tick};
 use crate::scan::{Role, Side, read_ahead};
 use crate::spool::Spooled;
 use crate::state::{LinkId, Store};
@@ -112,6 +112,9 @@ impl<'a> Applier<'a> {
         self.retry_blocked(compared, &mut written)?;
         for one in compared.iter().filter(|one| !one.plan.is_empty()) {
             self.finish(&one.plan.target)?;
+            self.world.progress.event(Event::Durable {
+                collection: &one.plan.source,
+            });
         }
         Ok(written)
     }
@@ -250,10 +253,15 @@ impl<'a> Applier<'a> {
         }
         self.world.failpoints.pass("engine.checkpointed")?;
         self.world.progress.tick(Tick {
-            collection: partition,
+            collection: &collection.source.collection,
             step: Step::Apply,
             records: batch.ops.len() as u64,
             total,
+        });
+        self.world.progress.event(Event::Batch {
+            collection: &collection.source.collection,
+            records: batch.ops.len() as u64,
+            durable: applied.durable,
         });
         self.account(collection, batch, applied.outcomes, done)?;
         batch.clear();

@@ -150,7 +150,9 @@ impl PostgresWriter {
         self.failpoints
             .pass("postgres.after_commit")
             .map_err(|error| {
-                Error::new(Kind::Unavailable, "the answer to the commit was lost").cause(error)
+                Error::new(Kind::Unavailable, "the answer to the commit was lost")
+                    .hint("run again: the marker at the target tells whether it was applied")
+                    .cause(error)
             })
     }
 }

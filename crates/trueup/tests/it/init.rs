@@ -154,6 +154,10 @@ fn mistakes_of_init() {
         "init-no-source",
         &init(folder.path(), ["csv:gone", "sqlite:b.db"]),
     );
+    cli::check(
+        "init-stream",
+        &init(folder.path(), ["csv:-", "sqlite:b.db"]),
+    );
     fs::write(folder.path().join("trueup.toml"), "mine").expect("the file can be written");
     let sides = ["csv:shop", "sqlite:b.db"];
     cli::check("init-taken", &init(folder.path(), sides));
