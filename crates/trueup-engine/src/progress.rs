@@ -68,7 +68,7 @@ pub enum Event<'a> {
         side: &'static str,
         /// The collection, as this side calls it.
         collection: &'a str,
-        /// Whether the endpoint does; otherwise they are sorted here, on disk.
+        /// Whether the endpoint does; otherwise they are sorted here, on disk, unless all are to be loaded as they come.
         by_endpoint: bool,
     },
     /// One side was sorted.

@@ -86,7 +86,7 @@ fn text(event: Event<'_>) -> String {
             side,
             collection,
             by_endpoint: false,
-        } => format!("{side} {collection}: does not come in key order, and is sorted here"),
+        } => format!("{side} {collection}: does not come in key order"),
         Event::Sorted {
             side,
             collection,

@@ -113,8 +113,6 @@ fn help_is_the_manual() {
     for (name, arguments) in [
         ("help", &["--help"][..]),
         ("help-sync", &["sync", "--help"]),
-        ("help-run", &["run", "--help"]),
-        ("help-verify", &["verify", "--help"]),
         ("help-diff", &["diff", "--help"]),
         ("help-check", &["check", "--help"]),
         ("help-init", &["init", "--help"]),
