@@ -183,7 +183,9 @@ pub(crate) fn read_line() -> Result<Option<String>> {
         .take(LINE_BYTES_MAX)
         .read_line(&mut line);
     let bytes = read.map_err(|cause| {
-        Error::new(Kind::Unavailable, "cannot read standard input").cause(cause)
+        Error::new(Kind::Unavailable, "cannot read standard input")
+            .hint("name the places on the command line: trueup init SOURCE TARGET")
+            .cause(cause)
     })?;
     Ok((bytes > 0).then(|| line.trim_end_matches(['\r', '\n']).to_owned()))
 }

@@ -192,6 +192,10 @@ fn keys(report: &CheckReport, one: &CollectionCheck) -> String {
         }
         escape::line(&names.join(","))
     };
+    let bag = one.key.is_empty() && one.all_problems().next().is_none();
+    if bag {
+        return "all: equal records are counted".to_owned();
+    }
     let link = list(&one.key);
     if report.target.is_none() {
         return link;
