@@ -62,8 +62,8 @@ How long trueup takes, beside what the systems' own tools take for the same on t
 {table}
 
 *ratio*: trueup's time over the other's, the median over pairs of runs that follow each other ({pairs}). Above 1,
-trueup is slower. *MiB*: the most memory that trueup held. *load*: the most processes that wanted to run in the minute before a run;
-both servers, the other tool and trueup share the machine's cores.
+trueup is slower. *MiB*: the most memory that trueup held. *load*: the highest load average (of one minute) at the
+start of a run: above the number of cores, others were at work too, and times say little, ratios less than they could.
 
 After each timed run, the engines' own clients compared what was made with what was to be made; a difference would have
 ended the benchmark.

@@ -8,6 +8,7 @@
 //! the write survives a crash of the endpoint. Checkpoints move on durable only.
 
 use crate::batch::{Batch, Record};
+use crate::digest::Digest;
 use crate::error::Result;
 use crate::failpoint::Failpoints;
 use crate::rights::{Rights, Wanted};
@@ -255,11 +256,11 @@ pub struct Claim {
 /// What one record's write is meant to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
-    /// The record is missing; insert it. Where it exists after all, it is replaced.
+    /// The record is missing; insert it. Where it exists after all, it is replaced; in a bag it is one more.
     Insert,
     /// The record exists; replace its fields. Where it is missing after all, it is inserted.
     Update,
-    /// Remove the record with this key. Where it is missing, nothing happens.
+    /// Remove the record with this key, in a bag one that is equal. Where it is missing, nothing happens.
     Delete,
 }
 
@@ -299,6 +300,22 @@ pub trait Check: Sync {
     fn position(&self, left_out: &[usize]) -> Vec<u8>;
 }
 
+/// Says what is equal in a collection that is a bag: no key identifies a record there, and equal ones count.
+pub trait Bag: Sync {
+    /// Digests a record that stands at the target now (the fields of [`Writes::fields`], in that order, with the
+    /// values that a scan would deliver). A delete removes one record whose digest is the canonical one
+    /// ([`crate::encode::digest`]) of its own record: what is equal is decided here, never by the endpoint's `=`.
+    fn digest(&self, current: Record<'_>) -> Digest;
+
+    /// Returns what a scan of those fields is asked for ([`ScanRequest::wanted`]): a hint that decides the class of some
+    /// values.
+    fn wanted(&self) -> &[Type];
+
+    /// As [`Check::position`]: repeating a batch is not safe in a bag, so the marker has to say which of its writes did
+    /// not apply.
+    fn position(&self, left_out: &[usize]) -> Vec<u8>;
+}
+
 /// A batch of writes to one collection.
 #[derive(Clone, Copy)]
 pub struct Writes<'a> {
@@ -307,11 +324,11 @@ pub struct Writes<'a> {
     /// The target field of each value in `records`, as indices into `schema.fields`. Contains the key's fields and
     /// no generated field.
     pub fields: &'a [usize],
-    /// The key, as positions in `fields`.
+    /// The key, as positions in `fields`; empty when the collection is a bag.
     pub key: &'a [usize],
     /// What to do with each record.
     pub ops: &'a [Op],
-    /// The records. Each key occurs at most once. Of a [`Op::Delete`] only the key's values count.
+    /// The records. Each key occurs at most once. Of a [`Op::Delete`] only the key's values count; in a bag all do.
     pub records: &'a Batch,
     /// The marker to write with them.
     pub mark: &'a Mark,
@@ -319,6 +336,20 @@ pub struct Writes<'a> {
     pub load: bool,
     /// The condition on each write, where it is more than the key's.
     pub check: Option<&'a dyn Check>,
+    /// Set when the collection is a bag. Then there is no check, and no [`Op::Update`]; an insert never replaces, a
+    /// delete removes exactly one record, and repeating the batch is **not** safe.
+    pub bag: Option<&'a dyn Bag>,
+}
+
+impl Writes<'_> {
+    /// Returns the position to store in the marker of this batch, given what became of its writes.
+    pub fn position(&self, outcomes: &[Outcome]) -> Vec<u8> {
+        match (self.check, self.bag) {
+            (Some(check), _) => check.position(&left_out(outcomes)),
+            (None, Some(bag)) => bag.position(&left_out(outcomes)),
+            (None, None) => self.mark.position.clone(),
+        }
+    }
 }
 
 impl fmt::Debug for Writes<'_> {
@@ -386,7 +417,7 @@ pub trait Writer: Send {
 
     /// Applies a batch and its marker, atomically where the class is T. When it returns `Ok`, writes whose outcome
     /// is `Applied` are accepted, and durable if [`Applied::durable`] says so; the others left no trace.
-    /// Repeating a batch is safe.
+    /// Repeating a batch is safe, unless the collection is a bag.
     ///
     /// # Errors
     /// `Stale` when another engine raised the epoch; nothing was written. `Unavailable` when the connection broke:

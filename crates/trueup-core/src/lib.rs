@@ -31,6 +31,7 @@ pub mod park;
 pub mod plan;
 pub mod policy;
 pub mod reconcile;
+pub mod removals;
 pub mod rights;
 #[cfg(test)]
 mod samples;

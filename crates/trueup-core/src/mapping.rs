@@ -5,6 +5,7 @@
 //! compared. A source value that does not fit its target type is never rounded or cut: its record is parked.
 //! What computes a field by an expression is handed in as a [`Compute`].
 
+pub mod bag;
 mod build;
 mod computed;
 mod shared;
@@ -33,7 +34,7 @@ use std::sync::Arc;
 pub struct Rules {
     /// The key, as source field names; empty means the source's own key, else the target's.
     pub key: Vec<String>,
-    /// Whether the collection is a bag: no key identifies a record, equal ones count.
+    /// Whether the collection is a bag: no key identifies a record, equal ones count. Then there is no key.
     pub bag: bool,
     /// Source field name to target field name.
     pub rename: Vec<(String, String)>,
@@ -82,6 +83,7 @@ pub struct MappedField {
 pub struct Mapping {
     fields: Vec<MappedField>,
     key: Vec<usize>,
+    bag: bool,
     source_fields: Vec<usize>,
     source_types: Vec<Type>,
     target_fields: Vec<usize>,
@@ -106,9 +108,14 @@ impl Mapping {
         &self.fields
     }
 
-    /// Returns the key as positions among the mapped fields.
+    /// Returns the key as positions among the mapped fields; empty in a bag.
     pub fn key(&self) -> &[usize] {
         &self.key
+    }
+
+    /// Tells whether the collection is compared as a bag.
+    pub fn is_bag(&self) -> bool {
+        self.bag
     }
 
     /// Returns the source fields to scan.
@@ -197,23 +204,23 @@ impl Mapping {
         let mut hidden = 0;
         for record in raw.records() {
             let taken = match self.passes(record, scratch) {
-                Ok(true) => self.push_source(record, out),
+                Ok(true) => self.push_source(record, out.open().0),
                 Ok(false) => {
                     hidden += 1;
-                    self.push_unknown(record, out);
+                    self.push_unknown(record, out, scratch);
                     continue;
                 }
                 Err(reason) => Err((None, reason)),
             };
             match taken {
-                Ok(()) => seal_present(&self.key, out, scratch),
+                Ok(()) => self.seal(out, scratch),
                 Err((field, reason)) => {
                     parked.push(Parked {
                         key: self.misfit_key(record, scratch),
                         field,
                         reason,
                     });
-                    self.push_unknown(record, out);
+                    self.push_unknown(record, out, scratch);
                 }
             }
         }
@@ -229,7 +236,7 @@ impl Mapping {
         parked: &mut Vec<Parked>,
         scratch: &mut Vec<u8>,
     ) -> u64 {
-        if self.is_straight() && fit_as_they_are(raw, &self.types, &self.key) {
+        if !self.bag && self.is_straight() && fit_as_they_are(raw, &self.types, &self.key) {
             adopt(raw, &self.key, out, scratch);
             return 0;
         }
@@ -238,7 +245,7 @@ impl Mapping {
 
     /// As [`Mapping::map_target`] into an empty `out`, but taking over as [`Mapping::take_source`] does.
     pub fn take_target(&self, raw: &mut Batch, out: &mut Keyed, scratch: &mut Vec<u8>) {
-        if fit_as_they_are(raw, &self.types, &[]) {
+        if !self.bag && fit_as_they_are(raw, &self.types, &[]) {
             adopt(raw, &self.key, out, scratch);
         } else {
             self.map_target(raw, out, scratch);
@@ -259,14 +266,28 @@ impl Mapping {
     /// the comparison stays as it is: it is then simply different.
     pub fn map_target(&self, raw: &Batch, out: &mut Keyed, scratch: &mut Vec<u8>) {
         for record in raw.records() {
-            for (value, &ty) in record.values().zip(&self.types) {
-                let records = out.open().0;
-                if cast::push(value, ty, records).is_err() {
-                    records.push(value);
-                }
-            }
-            seal_present(&self.key, out, scratch);
+            self.push_target(record, out.open().0);
+            self.seal(out, scratch);
         }
+    }
+
+    fn push_target(&self, raw: Record<'_>, into: &mut Batch) {
+        for (value, &ty) in raw.values().zip(&self.types) {
+            if cast::push(value, ty, into).is_err() {
+                into.push(value);
+            }
+        }
+    }
+
+    /// Completes the entry whose values have been pushed.
+    fn seal(&self, out: &mut Keyed, scratch: &mut Vec<u8>) {
+        if !self.bag {
+            return seal_present(&self.key, out, scratch);
+        }
+        let (records, keys) = out.open();
+        let record = records.record(records.len() - 1);
+        let digest = bag::push(record, keys, scratch);
+        out.seal(Standing::Present(digest));
     }
 
     fn passes(&self, record: Record<'_>, scratch: &mut Vec<u8>) -> Result<bool, String> {
@@ -280,9 +301,8 @@ impl Mapping {
     fn push_source(
         &self,
         record: Record<'_>,
-        out: &mut Keyed,
+        records: &mut Batch,
     ) -> Result<(), (Option<String>, String)> {
-        let records = out.open().0;
         for (position, field) in self.fields.iter().enumerate() {
             let reason = match field.push(record, records) {
                 Ok(()) if records.ends_with_null() && self.key.contains(&position) => {
@@ -301,7 +321,10 @@ impl Mapping {
         Ok(())
     }
 
-    fn push_unknown(&self, record: Record<'_>, out: &mut Keyed) {
+    fn push_unknown(&self, record: Record<'_>, out: &mut Keyed, scratch: &mut Vec<u8>) {
+        if self.bag {
+            return self.push_unknown_of_bag(record, out, scratch);
+        }
         let key = mapped_key(&self.key, |position, into| {
             self.fields[position].push(record, into)
         });
@@ -311,7 +334,9 @@ impl Mapping {
     }
 
     fn misfit_key(&self, record: Record<'_>, scratch: &mut Vec<u8>) -> Digest {
-        name_misfit(&self.key, scratch, |position, into| {
+        let all: Vec<usize> = (0..self.fields.len()).collect();
+        let named = if self.bag { &all } else { &self.key };
+        name_misfit(named, scratch, |position, into| {
             let field = &self.fields[position];
             let pushed = field.push(record, into);
             pushed.map_err(|_| field.raw(record))

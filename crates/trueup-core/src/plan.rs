@@ -217,7 +217,7 @@ pub struct CollectionPlan {
     pub target: String,
     /// The names of the mapped fields.
     pub fields: Vec<String>,
-    /// The key, as positions among the fields.
+    /// The key, as positions among the fields; empty in a bag.
     pub key: Vec<usize>,
     /// How the missing target collection is created first.
     pub create: Option<Design>,
@@ -280,15 +280,20 @@ impl CollectionPlan {
         }
     }
 
+    /// Writes the line of `copies` equal actions in a bag, which has no key to show: their kind and the digest of the
+    /// record.
+    pub fn write_copies(&self, op: Op, record: Digest, copies: u64, out: &mut String) {
+        let verb = verb(op);
+        line(
+            out,
+            format_args!("  {verb} record={record} copies={copies}"),
+        );
+    }
+
     /// Writes the line of one action: its kind, its key and the names of the fields it changes; no other values.
     pub fn write_action(&self, action: &Decoded, record: Record<'_>, out: &mut String) {
-        let verb = match action.op {
-            Op::Insert => "insert",
-            Op::Update => "update",
-            Op::Delete => "delete",
-        };
         out.push_str("  ");
-        out.push_str(verb);
+        out.push_str(verb(action.op));
         for &position in &self.key {
             out.push(' ');
             out.push_str(&self.fields[position]);
@@ -305,6 +310,14 @@ impl CollectionPlan {
             out.push_str(&names.join(","));
         }
         out.push('\n');
+    }
+}
+
+fn verb(op: Op) -> &'static str {
+    match op {
+        Op::Insert => "insert",
+        Op::Update => "update",
+        Op::Delete => "delete",
     }
 }
 

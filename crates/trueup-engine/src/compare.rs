@@ -14,7 +14,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use trueup_core::batch::Batch;
 use trueup_core::diff::{Cursor, Difference, Flow, Totals, diff};
+use trueup_core::digest::Digest;
 use trueup_core::endpoint::{Op, Snapshot};
+use trueup_core::mapping::bag;
 use trueup_core::park::Parked;
 use trueup_core::plan::{self, Action, CollectionPlan, Counts, Form, Load};
 use trueup_core::{Error, Result};
@@ -35,6 +37,8 @@ pub(crate) struct Compared {
     pub(crate) differences: Differences,
     pub(crate) totals: Totals,
     pub(crate) parked: Vec<Parked>,
+    /// Deletes that were wanted and are not in the plan: a record of the source that does not fit may equal any.
+    pub(crate) held_back: u64,
     /// Records of the source that the filter hides, as often as it was read.
     pub(crate) hidden: u64,
     /// What was chosen of the plan, where not all of it is carried out.
@@ -92,8 +96,11 @@ pub(crate) fn compare(
         })?,
         None => true,
     };
+    // A bag that is loaded is written in the order in which the source has it.
+    let bag = collection.mapping.is_bag();
+    let loaded = target_empty && !mode.count_all;
     let source_order = source.find_order(sides.source)?;
-    if source_order == Arrival::Unordered {
+    if source_order == Arrival::Unordered && !(bag && loaded) {
         source_sorted = Some(source.sort(sides.source, &mut |piece| parked.park(piece))?);
     }
     if let Some(snapshot) = target_snapshot.as_deref_mut()
@@ -108,7 +115,7 @@ pub(crate) fn compare(
         .source
         .is_empty(&collection.source)
         .map_err(|e| e.at("source"))?;
-    let mut planned = Planned::new(mode, sides.seen.take(), world);
+    let mut planned = Planned::new(mode, bag, sides.seen.take(), world);
     if target_empty && !mode.count_all && !source_empty {
         planned.load = Some(Load {
             records: source_sorted
@@ -183,6 +190,9 @@ fn merge(
 /// The plan while it grows.
 struct Planned<'a> {
     mode: Mode,
+    bag: bool,
+    /// Records of a bag's source that may equal any at the target: no record is deleted because none equals it.
+    keyless: u64,
     seen: Option<&'a mut Seen<'a>>,
     upserts: Spool,
     deletes: Spool,
@@ -191,6 +201,7 @@ struct Planned<'a> {
     totals: Totals,
     load: Option<Load>,
     left_alone: u64,
+    held_back: u64,
     scratch: Vec<u8>,
 }
 
@@ -207,6 +218,9 @@ impl Compared {
             Form::Json => text = format!("{}\n", self.plan.header_json()),
         }
         out(&text)?;
+        if self.collection.mapping.is_bag() {
+            return self.print_copies(form, out);
+        }
         let mut records = Batch::new(self.plan.fields.len());
         for spool in [&mut self.upserts, &mut self.deletes] {
             let mut reader = spool.read()?;
@@ -226,10 +240,46 @@ impl Compared {
     }
 }
 
+impl Compared {
+    /// Passes the actions of a bag to `out`: one line for all copies of a record, which stand together.
+    fn print_copies(&mut self, form: Form, out: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+        let plan = &self.plan;
+        let mut tell = |told: Option<(Op, Digest, u64)>| -> Result<()> {
+            let Some((op, record, copies)) = told else {
+                return Ok(());
+            };
+            let mut text = String::new();
+            match form {
+                Form::Text => plan.write_copies(op, record, copies, &mut text),
+                Form::Json => text = format!("{}\n", plan.copies_json(op, record, copies)),
+            }
+            out(&text)
+        };
+        let mut records = Batch::new(plan.fields.len());
+        let mut last: Option<(Op, Digest, u64)> = None;
+        for spool in [&mut self.upserts, &mut self.deletes] {
+            let mut reader = spool.read()?;
+            while let Some(entry) = reader.next()? {
+                records.reset(plan.fields.len());
+                let action = plan::decode(entry, &mut records)?;
+                let record = action.after.or(action.before).unwrap_or_default();
+                match &mut last {
+                    Some((op, of, copies)) if (*op, *of) == (action.op, record) => *copies += 1,
+                    _ => tell(last.replace((action.op, record, 1)))?,
+                }
+            }
+        }
+        tell(last)
+    }
+}
+
 impl<'a> Planned<'a> {
-    fn new(mode: Mode, seen: Option<&'a mut Seen<'a>>, world: &World<'_>) -> Self {
+    fn new(mode: Mode, bag: bool, seen: Option<&'a mut Seen<'a>>, world: &World<'_>) -> Self {
         Self {
             mode,
+            bag,
+            keyless: 0,
+            held_back: 0,
             seen,
             upserts: Spool::new(&world.spool_folder),
             deletes: Spool::new(&world.spool_folder),
@@ -259,14 +309,19 @@ impl<'a> Planned<'a> {
             }
             Difference::OnlyTarget(target) => {
                 self.differences.only_target += 1;
-                if self.mode.delete {
+                if self.mode.delete && self.keyless > 0 {
+                    self.left_alone += 1;
+                    self.held_back += 1;
+                } else if self.mode.delete {
                     self.push(&Action::delete(target))?;
                 } else {
                     self.left_alone += 1;
                 }
             }
             // It exists at the source, so it is not deleted; what it holds is not known, so it is not written.
-            Difference::Unknown { .. } => {}
+            Difference::Unknown { source, .. } => {
+                self.keyless += u64::from(self.bag && bag::is_keyless(source.key));
+            }
         }
         Ok(Flow::Continue)
     }
@@ -316,6 +371,7 @@ impl<'a> Planned<'a> {
             differences: self.differences,
             totals: self.totals,
             parked,
+            held_back: self.held_back,
             selected: None,
             withheld: Some(Vec::new()),
             hidden,

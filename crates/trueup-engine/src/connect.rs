@@ -36,6 +36,7 @@ impl Collection {
     ) -> Reading<'a> {
         Reading {
             name: role.name(),
+            title: &self.source.collection,
             schema: match role {
                 Role::Source => &self.source,
                 Role::Target => &self.target,
@@ -126,9 +127,10 @@ fn refuse_ends(link: &Link) -> Result<()> {
     }
     if link.mode.write && !target.capabilities.write {
         let address = target.address;
-        return Err(Error::config(format!(
-            "target: {address} cannot be written"
-        )));
+        return Err(
+            Error::config(format!("target: {address} cannot be written"))
+                .hint("name a target that can be written; for this one, trueup diff compares"),
+        );
     }
     Ok(())
 }
@@ -257,13 +259,14 @@ pub(crate) fn wanted(source: &Schema, rules: &Rules, target: &str) -> Result<Sch
     } else {
         rules.key.iter().map(|name| renamed(name)).collect()
     };
-    if named.is_empty() {
+    let named = if rules.bag { Vec::new() } else { named };
+    if named.is_empty() && !rules.bag {
         let name = &source.collection;
         return Err(Error::config(format!(
             "collection={name}: no key: the source declares none"
         ))
         .hint(format!(
-            "name the fields that identify a record: --key {name}=field,field"
+            "name the fields that identify a record: --key {name}=field,field (in a file, key = [\"field\"]); or count equal records: --key {name}=all"
         )));
     }
     let mut schema = Schema {
@@ -286,7 +289,10 @@ pub(crate) fn wanted(source: &Schema, rules: &Rules, target: &str) -> Result<Sch
         });
         places.collect::<Option<Vec<usize>>>()
     });
-    schema.uniques = uniques.collect();
+    // In a bag nothing identifies a record: a key or unique constraint would refuse the second of two equal ones.
+    if !rules.bag {
+        schema.uniques = uniques.collect();
+    }
     for field in supplied {
         match schema.index_of(&field.name) {
             Some(at) => schema.fields[at] = field,

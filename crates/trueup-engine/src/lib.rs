@@ -40,7 +40,7 @@ pub use clock::Clock;
 pub use link::{CollectionSpec, Limits, Link, Mode, World};
 pub use listing::{Found, Listing, Shape};
 pub use plan_file::PlanFile;
-pub use progress::{Progress, Step, Tick};
+pub use progress::{Event, Progress, Step, Tick};
 pub use report::{CollectionReport, Report};
 pub use selection::Selected;
 pub use two_way::{ConflictRule, PolicySpec, TwoWay, spelled};

@@ -38,10 +38,71 @@ pub struct Tick<'a> {
     pub total: Option<u64>,
 }
 
+/// Something that happened on the way, for whoever wants to know more than how far it is. Names and counts, never a
+/// record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A step of a collection will concern about so many records.
+    Expected {
+        /// The collection.
+        collection: &'a str,
+        /// The step.
+        step: Step,
+        /// The records of both sides, where both are read.
+        records: u64,
+    },
+    /// The shape of one side is known.
+    Shape {
+        /// What the user calls the side.
+        side: &'static str,
+        /// The collection, as this side calls it.
+        collection: &'a str,
+        /// How many fields it has.
+        fields: usize,
+        /// Whether it has yet to be created.
+        missing: bool,
+    },
+    /// It is settled who puts the records of one side in key order.
+    Order {
+        /// What the user calls the side.
+        side: &'static str,
+        /// The collection, as this side calls it.
+        collection: &'a str,
+        /// Whether the endpoint does; otherwise they are sorted here, on disk, unless all are to be loaded as they come.
+        by_endpoint: bool,
+    },
+    /// One side was sorted.
+    Sorted {
+        /// What the user calls the side.
+        side: &'static str,
+        /// The collection, as this side calls it.
+        collection: &'a str,
+        /// How many records it has.
+        records: u64,
+    },
+    /// A batch was applied.
+    Batch {
+        /// The collection.
+        collection: &'a str,
+        /// How many writes it has.
+        records: u64,
+        /// Whether it survives a power cut from here on.
+        durable: bool,
+    },
+    /// All batches of a collection survive a power cut from here on.
+    Durable {
+        /// The collection.
+        collection: &'a str,
+    },
+}
+
 /// Listens. Called from several threads, at most once per batch.
 pub trait Progress: Send + Sync {
     /// Some records were done.
     fn tick(&self, tick: Tick<'_>);
+
+    /// Something happened; most listeners do not care.
+    fn event(&self, _event: Event<'_>) {}
 
     /// Something the user should know, in one line.
     fn note(&self, text: &str);

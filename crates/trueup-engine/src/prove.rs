@@ -5,6 +5,7 @@ use crate::certificate::{Certificate, CollectionProof, SideProof};
 use crate::compare::Compared;
 use crate::connect;
 use crate::link::{Link, World};
+use crate::progress::{Event, Step};
 use crate::report::{CollectionReport, Report};
 use crate::state::{LinkId, Store};
 use crate::verify::verify;
@@ -12,6 +13,7 @@ use trueup_core::Result;
 use trueup_core::digest::{ALGORITHM, Digest};
 use trueup_core::endpoint::{Endpoint, Snapshot};
 use trueup_core::park::Parked;
+use trueup_core::plan::Counts;
 use trueup_core::side::Sides;
 
 /// Reads both sides again and puts what that proves into `report`: folds, verdict, certificate.
@@ -34,9 +36,15 @@ pub(crate) fn prove(
         return Ok(());
     }
     for (index, one) in compared.iter().enumerate() {
-        let mut apart = refused(written.and_then(|written| written.get(index)));
+        let done = written.and_then(|written| written.get(index));
+        let mut apart = refused(done);
         let withheld = one.withheld.as_deref().unwrap_or_default();
         apart.extend(withheld);
+        world.progress.event(Event::Expected {
+            collection: &one.collection.source.collection,
+            step: Step::Verify,
+            records: records(one, done),
+        });
         let (exact, target) = (link.mode.delete, link.target.as_mut());
         let (mut proof, at) = verify(&one.collection, source, target, exact, &apart, world)?;
         proof.parked -= withheld.len() as u64;
@@ -134,6 +142,13 @@ pub(crate) fn certificate(
         collections,
         notes: report.notes.clone(),
     }
+}
+
+/// How many records both sides should have by now.
+fn records(one: &Compared, done: Option<&Written>) -> u64 {
+    let counts = done.map_or_else(Counts::default, |done| done.counts);
+    let (source, target) = (one.totals.source.count, one.totals.target.count);
+    (source + target + counts.inserts).saturating_sub(counts.deletes)
 }
 
 /// The keys of the records that the target refused: they take no part, they are parked.

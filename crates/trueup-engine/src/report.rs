@@ -132,6 +132,15 @@ impl Compared {
                 .flat_map(|written| written.parked.iter().cloned()),
         );
         let mut notes = self.collection.mapping.notes().to_vec();
+        if self.collection.mapping.is_bag() {
+            notes.push("compared as a bag: no key, equal records are counted".to_owned());
+        }
+        if self.held_back > 0 {
+            notes.push(format!(
+                "deletes held back count={}: a record of the source does not fit, and in a bag it may equal any of them",
+                self.held_back
+            ));
+        }
         // What is only planned to be loaded has not been read yet.
         let read = self.plan.load.is_none() || written.is_some();
         let filter = self.collection.mapping.filter();

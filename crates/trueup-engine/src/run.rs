@@ -1,11 +1,12 @@
 //! One execution of a link, from connect to verify. Reads like a table of contents.
 
-use crate::apply::Applier;
+use crate::apply::{Applier, only_we_claimed};
 use crate::compare::{self, Compared, Sides};
 use crate::connect;
 use crate::link::{Link, World};
 use crate::listing::{Listing, Shape, found};
 use crate::plan_file::{self, PlanFile};
+use crate::progress::{Event, Step};
 use crate::prove::{prove, prove_alone};
 pub use crate::report::exit_code;
 use crate::report::{Report, report};
@@ -15,9 +16,12 @@ use crate::selection::{Selection, select};
 use crate::state::{LinkId, RunId, Store};
 use crate::two_way;
 use trueup_core::diff::Difference;
-use trueup_core::endpoint::Snapshot;
+use trueup_core::endpoint::{Claim, Snapshot};
 use trueup_core::plan::Form;
 use trueup_core::{Error, Result};
+
+/// How many past runs are searched for the link's last one.
+const RUNS_LOOKED_AT: usize = 50;
 
 /// Runs `link` once: compares, writes what the mode allows, verifies, and keeps the record in `store`.
 ///
@@ -44,6 +48,7 @@ pub fn carry_out(
     world: &World<'_>,
 ) -> Result<Report> {
     one_way_only(link)?;
+    refuse_bags(link)?;
     plan.check(link)?;
     recorded(link, store, world, |link, store, id, _| {
         journey(link, store, id, Some(plan), world)
@@ -56,9 +61,21 @@ pub fn carry_out(
 /// As [`run`].
 pub fn retry(link: &mut Link, store: &mut Store, world: &World<'_>) -> Result<Report> {
     one_way_only(link)?;
+    refuse_bags(link)?;
     recorded(link, store, world, |link, store, id, _| {
         let mut parked = ParkedOnly::of(store, id)?;
         journey(link, store, id, Some(&mut parked), world)
+    })
+}
+
+fn refuse_bags(link: &Link) -> Result<()> {
+    let bag = link.collections.iter().find(|one| one.rules.bag);
+    bag.map_or(Ok(()), |bag| {
+        Err(Error::config(format!(
+            "collection={}: single records are chosen by their keys, and it has none",
+            bag.source
+        ))
+        .hint("run the link as a whole; for the other collections name them with --collections"))
     })
 }
 
@@ -81,6 +98,7 @@ fn recorded(
 ) -> Result<Report> {
     let id = link.id();
     let run = store.begin(&id, world.clock.now_ms())?;
+    expect_as_before(store, &id, world);
     let result = journey(link, store, &id, run);
     let result = result.and_then(|report| park(store, &id, run, report));
     let now = world.clock.now_ms();
@@ -140,6 +158,7 @@ pub fn script(
     link.mode.count_all = true;
     link.mode.delete = true;
     script::refuse_speechless(link)?;
+    refuse_bags(link)?;
     let (mut compared, _) = read(link, None, world)?;
     script::write(link, &mut compared, out)?;
     Ok(differences(link, &compared))
@@ -165,6 +184,7 @@ pub fn plan_file(
     out: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<Report> {
     one_way_only(link)?;
+    refuse_bags(link)?;
     link.mode.count_all = true;
     let (mut compared, _) = read(link, None, world)?;
     guard(link, &compared)?;
@@ -224,6 +244,7 @@ fn journey(
 ) -> Result<Report> {
     let seen = link.target.epoch(&id.durable);
     let seen = seen.map_err(|error| error.at("target"))?;
+    let seen = settle_bags(link, store, id, seen)?;
     // What is chosen is chosen record by record, so a load is compared like everything else.
     link.mode.count_all |= selection.is_some();
     let (mut compared, mut source) = read(link, None, world)?;
@@ -256,6 +277,29 @@ fn journey(
     Ok(report)
 }
 
+/// Where a bag is written to: makes sure that what a killed run sent is either there before the sides are compared, or
+/// never. A record whose commit lands between compare and claim would be written once more. Raising the epoch does
+/// that; it is not needed before the first claim, and not possible where there is none. Returns the link's epoch.
+fn settle_bags(
+    link: &mut Link,
+    store: &Store,
+    id: &LinkId,
+    seen: Option<u64>,
+) -> Result<Option<u64>> {
+    let bag = link.collections.iter().any(|one| one.rules.bag);
+    let Some(before) = seen.filter(|&epoch| bag && link.mode.write && epoch > 0) else {
+        return Ok(seen);
+    };
+    let claim = Claim {
+        link: id.durable.clone(),
+        incarnation: store.incarnation().to_owned(),
+    };
+    let claimed = link.target.writer(&claim);
+    let now = claimed.map_err(|error| error.at("target"))?.epoch();
+    only_we_claimed(before, now).map_err(|error| error.at("target"))?;
+    Ok(Some(now))
+}
+
 fn park(store: &mut Store, id: &LinkId, run: RunId, report: Report) -> Result<Report> {
     for one in &report.collections {
         store.park(id, &one.target, run, &one.parked)?;
@@ -270,6 +314,7 @@ fn read(
     world: &World<'_>,
 ) -> Result<(Vec<Compared>, Box<dyn Snapshot>)> {
     let collections = connect::prepare(link)?;
+    tell_shapes(&collections, world);
     if let Some(listing) = listing.as_deref_mut() {
         let shapes: Vec<Shape> = collections.iter().map(Shape::of).collect();
         listing.begin(&shapes)?;
@@ -293,6 +338,37 @@ fn read(
         compared.push(compare::compare(collection, &mut sides, link.mode, world)?);
     }
     Ok((compared, source))
+}
+
+/// Tells listeners what is compared.
+fn tell_shapes(collections: &[connect::Collection], world: &World<'_>) {
+    for one in collections {
+        for (side, schema) in [("source", &one.source), ("target", &one.target)] {
+            world.progress.event(Event::Shape {
+                side,
+                collection: &schema.collection,
+                fields: schema.fields.len(),
+                missing: side == "target" && one.create.is_some(),
+            });
+        }
+    }
+}
+
+/// Tells listeners how many records the last run of the link saw: about as many will be read now. That the history
+/// cannot be read is found out, and said, by what comes next.
+fn expect_as_before(store: &Store, id: &LinkId, world: &World<'_>) {
+    let past = store.history(RUNS_LOOKED_AT).unwrap_or_default();
+    let ours = past.into_iter().filter(|past| past.link == id.name);
+    let Some(report) = ours.filter_map(|past| past.report).next() else {
+        return;
+    };
+    for one in &report.collections {
+        world.progress.event(Event::Expected {
+            collection: &one.source,
+            step: Step::Compare,
+            records: one.source_fold.count + one.target_fold.count,
+        });
+    }
 }
 
 fn guard(link: &Link, compared: &[Compared]) -> Result<()> {

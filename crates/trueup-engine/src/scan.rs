@@ -11,7 +11,7 @@ pub(crate) use ascent::Arrival;
 use crate::compare::Parking;
 use crate::expression::on_stack;
 use crate::link::World;
-use crate::progress::{Step, Tick};
+use crate::progress::{Event, Step, Tick};
 use crate::sort::{Sorted, Sorter};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use trueup_core::batch::Batch;
@@ -64,6 +64,14 @@ impl Translation<'_> {
             Self::OneWay(Role::Source, mapping) => mapping.source_key(),
             Self::OneWay(Role::Target, mapping) => Some(mapping.key().to_vec()),
             Self::Shared(_, shared) => Some(shared.key().to_vec()),
+        }
+    }
+
+    /// Whether equal records count, so that no order of a scan tells one from the other.
+    fn is_bag(self) -> bool {
+        match self {
+            Self::OneWay(_, mapping) => mapping.is_bag(),
+            Self::Shared(..) => false,
         }
     }
 
@@ -123,6 +131,8 @@ impl<'a> Translation<'a> {
 pub(crate) struct Reading<'a> {
     /// What the user calls the side: `source` or `target`.
     pub(crate) name: &'static str,
+    /// What listeners call the collection: one name for both sides.
+    pub(crate) title: &'a str,
     pub(crate) schema: &'a Schema,
     pub(crate) translation: Translation<'a>,
     pub(crate) world: &'a World<'a>,
@@ -147,10 +157,19 @@ impl Reading<'_> {
         let Some(key) = self.translation.key() else {
             return Ok(false);
         };
-        self.request(Order::Key(&key), |request| {
+        if self.translation.is_bag() {
+            return Ok(false);
+        }
+        let ordered = self.request(Order::Key(&key), |request| {
             Ok(self.key_is_enforced() && snapshot.ordered(request)?)
-        })
-        .map_err(|error| self.place(error))
+        });
+        let by_endpoint = ordered.map_err(|error| self.place(error))?;
+        self.world.progress.event(Event::Order {
+            side: self.name,
+            collection: &self.schema.collection,
+            by_endpoint,
+        });
+        Ok(by_endpoint)
     }
 
     /// Reads in key order (`ordered`) or any order. The scan starts with the first piece, so that sides which are
@@ -170,15 +189,17 @@ impl Reading<'_> {
         }
     }
 
-    /// Reads in key order and parks what does not fit in `parking`.
+    /// Reads in key order, a bag in any, and parks what does not fit in `parking`.
     pub(crate) fn records<'s>(
         &'s self,
         snapshot: &'s mut (dyn Snapshot + 'static),
         parking: &'s Parking,
     ) -> Records<'s> {
+        let bag = self.translation.is_bag();
         Records {
-            pieces: self.pieces(snapshot, true),
+            pieces: self.pieces(snapshot, !bag),
             parking,
+            numbers: bag.then_some(0),
         }
     }
 
@@ -220,13 +241,20 @@ impl Reading<'_> {
         let world = self.world;
         let width = self.translation.width();
         let folder = world.spool_folder.clone();
-        let mut sorter = Sorter::new(folder, world.limits.sort_bytes_max, width);
+        let mut sorter = Sorter::new(folder, world.limits.sort_bytes_max, width)
+            .counting(self.translation.is_bag());
         let mut pieces = self.pieces(snapshot, false);
         while let Some(mut piece) = pieces.next()? {
             let taken = park(&mut piece).and_then(|()| sorter.push(&piece.keyed));
             taken.map_err(|error| self.place(error))?;
         }
-        sorter.finish().map_err(|error| self.place(error))
+        let sorted = sorter.finish().map_err(|error| self.place(error))?;
+        world.progress.event(Event::Sorted {
+            side: self.name,
+            collection: &self.schema.collection,
+            records: sorted.len(),
+        });
+        Ok(sorted)
     }
 
     /// Names the side and the collection in an error.
@@ -240,7 +268,7 @@ impl Reading<'_> {
     fn tick(&self, records: usize) {
         let Some(step) = self.step else { return };
         self.world.progress.tick(Tick {
-            collection: &self.schema.collection,
+            collection: self.title,
             step,
             records: records as u64,
             total: None,
@@ -334,6 +362,22 @@ impl Pieces<'_> {
 pub(crate) struct Records<'s> {
     pieces: Pieces<'s>,
     parking: &'s Parking,
+    /// Of a bag, how many records were read: their key is the place where they came, so that the order they have
+    /// at the source is kept when all are written.
+    numbers: Option<u64>,
+}
+
+/// Replaces the keys by running numbers from `next` on.
+fn numbered(keyed: &Keyed, width: usize, next: &mut u64) -> Keyed {
+    let mut out = Keyed::new(width);
+    for entry in keyed.entries() {
+        let (records, keys) = out.open();
+        records.push_record(entry.record);
+        keys.extend(next.to_be_bytes());
+        out.seal(entry.standing);
+        *next += 1;
+    }
+    out
 }
 
 impl Stream for Records<'_> {
@@ -342,7 +386,10 @@ impl Stream for Records<'_> {
             let parked = self.parking.park(&mut piece);
             parked.map_err(|error| self.pieces.reading.place(error))?;
             if !piece.keyed.is_empty() {
-                return Ok(Some(piece.keyed));
+                let width = self.pieces.reading.translation.width();
+                let numbers = self.numbers.as_mut();
+                let numbered = numbers.map(|next| numbered(&piece.keyed, width, next));
+                return Ok(Some(numbered.unwrap_or(piece.keyed)));
             }
         }
         Ok(None)

@@ -4,6 +4,9 @@
 //! Runs are kept in levels; a full level is merged into one run of the next, so that each entry is written once per
 //! level and few files are open. Stable, so that of two records with one key the
 //! error names the earlier one first, every time.
+//!
+//! In a bag equal keys are no error: they are numbered as they are read, known records before unknown ones, so that
+//! what comes out ascends strictly and n copies on one side meet m on the other one by one.
 
 use crate::link::Limits;
 use crate::spool::{Spool, SpoolReader, Spooled};
@@ -16,6 +19,7 @@ use trueup_core::codec::{Reader, put_bytes, put_record};
 use trueup_core::diff::{Stream, not_unique};
 use trueup_core::digest::Digest;
 use trueup_core::keyed::{Entry, Keyed, Standing};
+use trueup_core::mapping::bag;
 
 /// Runs of one level merged at once: each has an open file and a buffer of 64 KiB.
 const FAN_IN: usize = 64;
@@ -30,6 +34,8 @@ pub(crate) struct Sorter {
     folder: PathBuf,
     bytes_max: usize,
     width: usize,
+    /// Whether equal keys are allowed, and counted.
+    bag: bool,
     arena: Vec<u8>,
     /// Where each entry's key and whole lie in the arena: start, key end, end.
     index: Vec<(usize, usize, usize)>,
@@ -46,6 +52,7 @@ impl Sorter {
             folder,
             bytes_max,
             width,
+            bag: false,
             arena,
             index,
             levels,
@@ -53,11 +60,21 @@ impl Sorter {
         }
     }
 
+    /// Allows equal keys, and counts them.
+    pub(crate) fn counting(mut self, bag: bool) -> Self {
+        self.bag = bag;
+        self
+    }
+
     /// Takes every entry of `keyed`.
     pub(crate) fn push(&mut self, keyed: &Keyed) -> Result<()> {
         for entry in keyed.entries() {
             let start = self.arena.len();
             self.arena.extend_from_slice(entry.key);
+            if self.bag {
+                self.arena
+                    .push(u8::from(entry.standing == Standing::Unknown));
+            }
             let key_end = self.arena.len();
             encode_rest(entry, &mut self.arena);
             self.index.push((start, key_end, self.arena.len()));
@@ -70,7 +87,7 @@ impl Sorter {
         Ok(())
     }
 
-    /// Ends collecting and checks that no key occurs twice.
+    /// Ends collecting and checks that no key occurs twice, unless they are counted.
     pub(crate) fn finish(mut self) -> Result<Sorted> {
         if !self.index.is_empty() {
             self.spill()?;
@@ -81,7 +98,7 @@ impl Sorter {
         let mut merge = Merge::new(&mut runs)?;
         while let Some(entry) = merge.next()? {
             let key = Reader::new(entry).bytes()?;
-            if last.as_deref() == Some(key) {
+            if !self.bag && last.as_deref() == Some(key) {
                 return Err(not_unique(key));
             }
             let kept = last.get_or_insert_default();
@@ -98,6 +115,7 @@ impl Sorter {
         Ok(Sorted {
             runs,
             width: self.width,
+            bag: self.bag,
             entries: self.entries,
         })
     }
@@ -152,6 +170,7 @@ fn merged(runs: &mut [Spooled], folder: &Path) -> Result<Spooled> {
 pub(crate) struct Sorted {
     runs: Vec<Spooled>,
     width: usize,
+    bag: bool,
     entries: u64,
 }
 
@@ -166,6 +185,7 @@ impl Sorted {
         Ok(SortedRecords {
             merge: Merge::new(&mut self.runs)?,
             width: self.width,
+            counter: self.bag.then(Counter::default),
             limits,
         })
     }
@@ -175,14 +195,36 @@ impl Sorted {
 pub(crate) struct SortedRecords<'a> {
     merge: Merge<'a>,
     width: usize,
+    /// Set in a bag.
+    counter: Option<Counter>,
     limits: Limits,
+}
+
+/// Numbers equal keys in the order they come.
+#[derive(Debug, Default)]
+struct Counter {
+    last: Vec<u8>,
+    next: u64,
+}
+
+impl Counter {
+    /// Returns the number of this key, whose last byte said whether the record is known.
+    fn number(&mut self, key: &[u8]) -> u64 {
+        if self.last != key {
+            self.last.clear();
+            self.last.extend_from_slice(key);
+            self.next = 0;
+        }
+        self.next += 1;
+        self.next - 1
+    }
 }
 
 impl Stream for SortedRecords<'_> {
     fn next(&mut self) -> Result<Option<Keyed>> {
         let mut keyed = Keyed::new(self.width);
         while let Some(entry) = self.merge.next()? {
-            decode(entry, self.width, &mut keyed)?;
+            decode(entry, self.width, self.counter.as_mut(), &mut keyed)?;
             if keyed.len() >= self.limits.batch_records_max
                 || keyed.bytes() >= self.limits.batch_bytes_max
             {
@@ -204,12 +246,20 @@ fn encode_rest(entry: Entry<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn decode(bytes: &[u8], width: usize, into: &mut Keyed) -> Result<()> {
+fn decode(
+    bytes: &[u8],
+    width: usize,
+    counter: Option<&mut Counter>,
+    into: &mut Keyed,
+) -> Result<()> {
     let mut reader = Reader::new(bytes);
     let key = reader.bytes()?;
     let present = reader.byte()? == 1;
     let (records, keys): (&mut Batch, &mut Vec<u8>) = into.open();
-    keys.extend_from_slice(key);
+    match (counter, key.split_last()) {
+        (Some(counter), Some((_, key))) => bag::number(key, counter.number(key), keys),
+        _ => keys.extend_from_slice(key),
+    }
     let standing = if present {
         let digest = Digest(u128::from_le_bytes(reader.array()?));
         reader.record(records)?;

@@ -5,8 +5,9 @@
 
 use crate::owned::Owned;
 use trueup_core::batch::{Batch, Record};
+use trueup_core::digest::Digest;
 use trueup_core::endpoint::{
-    Applied, Check, Endpoint, Mark, Op, Order, Scan, ScanRequest, Snapshot, Writer, Writes,
+    Applied, Bag, Check, Endpoint, Mark, Op, Order, Scan, ScanRequest, Snapshot, Writer, Writes,
 };
 use trueup_core::error::{Error, Result};
 use trueup_core::schema::{Field, Reference, Schema};
@@ -251,9 +252,52 @@ pub struct Writing {
     records: Batch,
     mark: Mark,
     load: bool,
+    bag: Option<AsStored>,
+}
+
+/// A bag of records that are equal as values of these types (as they are stored, where there is none); markers get
+/// this position.
+#[derive(Clone, Debug)]
+pub struct AsStored {
+    /// The marker's position, before the numbers of the writes that were left out.
+    pub position: Vec<u8>,
+    /// The types of the written fields.
+    pub types: Vec<Type>,
+}
+
+impl Bag for AsStored {
+    fn digest(&self, current: Record<'_>) -> Digest {
+        let mut read = Batch::new(current.width());
+        for (at, value) in current.values().enumerate() {
+            let ty = self.types.get(at).copied().unwrap_or(Type::Any);
+            if trueup_core::cast::push(value, ty, &mut read).is_err() {
+                read.push(value);
+            }
+        }
+        trueup_core::encode::digest(read.record(0), &mut Vec::new())
+    }
+
+    fn wanted(&self) -> &[Type] {
+        &self.types
+    }
+
+    fn position(&self, left_out: &[usize]) -> Vec<u8> {
+        let numbers = left_out.iter().flat_map(|index| index.to_le_bytes());
+        self.position.iter().copied().chain(numbers).collect()
+    }
 }
 
 impl Writing {
+    /// Starts a batch for a bag whose fields are read as ones of `wanted`.
+    pub fn bag(schema: &Schema, wanted: &Schema, batch: u64) -> Self {
+        let mut writing = Self::keyed(schema, &[], batch);
+        let types = writing.fields.iter();
+        let types = types.map(|&field| wanted.fields[field].ty).collect();
+        let position = writing.mark.position.clone();
+        writing.bag = Some(AsStored { position, types });
+        writing
+    }
+
     /// Starts batch number `batch` of the partition named after the collection, writing all fields that are not
     /// generated, under the schema's own key.
     pub fn new(schema: &Schema, batch: u64) -> Self {
@@ -279,6 +323,7 @@ impl Writing {
             records: Batch::new(0),
             mark,
             load: false,
+            bag: None,
         };
         empty.with_fields(fields)
     }
@@ -356,6 +401,12 @@ impl Writing {
         self.op(Op::Delete, &record)
     }
 
+    /// Adds the removal of one record of a bag that equals this one.
+    #[must_use]
+    pub fn remove(self, record: &[Owned]) -> Self {
+        self.op(Op::Delete, record)
+    }
+
     /// Adds an insert of each of `records`.
     #[must_use]
     pub fn inserts(self, records: &[Vec<Owned>]) -> Self {
@@ -388,6 +439,7 @@ impl Writing {
             mark: &self.mark,
             load: self.load,
             check: None,
+            bag: self.bag.as_ref().map(|bag| bag as &dyn Bag),
         }
     }
 

@@ -4,11 +4,10 @@
 //! `sync` and `diff` share stands here.
 
 use crate::spec::{Named, Place, Spec};
-use crate::{
-    check, config, conflicts, diff, forget, history, init, parked, run, status, sync, two_way,
-    verify, world,
-};
-use clap::Parser;
+use crate::terminal;
+use crate::{check, completions, config, conflicts, diff, explain, forget, history, init, man};
+use crate::{output, parked, run, status, sync, two_way, verify, world};
+use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -37,8 +36,11 @@ Exit codes:
 
 /// Makes two places hold the same data, and proves it.
 #[derive(Debug, Parser)]
-#[command(name = "trueup", version, after_help = EXAMPLES)]
+#[command(name = "trueup", version, after_help = EXAMPLES, styles = output::HELP)]
 struct Cli {
+    #[command(flatten)]
+    terminal: terminal::Options,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -68,6 +70,12 @@ pub(crate) enum Command {
     Parked(parked::Args),
     /// Forgets a two-way link that is no longer used
     Forget(forget::Args),
+    /// Explains a kind of error: what it means, and what to do
+    Explain(explain::Args),
+    /// Prints the script that lets a shell complete commands and options
+    Completions(completions::Args),
+    /// Prints the manual page, or writes one for every command
+    Man(man::Args),
     /// Prints the JSON Schema of configuration files, for editors
     Schema,
 }
@@ -86,6 +94,7 @@ impl Command {
             Self::Conflicts(args) => args.json(),
             Self::Parked(args) => args.json(),
             Self::Init(_) | Self::Forget(_) | Self::Schema => false,
+            Self::Explain(_) | Self::Completions(_) | Self::Man(_) => false,
         }
     }
 }
@@ -106,16 +115,45 @@ pub(crate) enum Parsed {
     },
 }
 
-/// Reads the arguments, the program's name first.
-pub(crate) fn parse(arguments: &[OsString]) -> Parsed {
-    match Cli::try_parse_from(arguments) {
-        Ok(cli) => Parsed::Command(Box::new(cli.command)),
-        Err(told) if told.use_stderr() => Parsed::Wrong {
+/// Returns the definition of the command line, for what is made from it.
+pub(crate) fn definition() -> clap::Command {
+    Cli::command()
+}
+
+/// Reads the arguments, the program's name first, and how the terminal is to be used.
+pub(crate) fn parse(arguments: &[OsString]) -> (terminal::Options, Parsed) {
+    let told = match Cli::try_parse_from(arguments) {
+        Ok(cli) => return (cli.terminal, Parsed::Command(Box::new(cli.command))),
+        Err(told) => told,
+    };
+    let parsed = if told.use_stderr() {
+        Parsed::Wrong {
             complaint: without_passwords(told.render().to_string(), arguments),
             json: arguments.iter().any(|argument| argument == "--json"),
-        },
-        Err(told) => Parsed::Help(told.render().to_string()),
+        }
+    } else {
+        Parsed::Help(told.render().ansi().to_string())
+    };
+    (terminal::Options::guess(arguments), parsed)
+}
+
+/// Returns the command line as it can be typed again; `None` when it holds a password or is not text.
+pub(crate) fn again(arguments: &[OsString]) -> Option<String> {
+    let words: Option<Vec<&str>> = arguments.iter().skip(1).map(|word| word.to_str()).collect();
+    let line = std::iter::once("trueup".to_owned())
+        .chain(words?.into_iter().map(quoted))
+        .collect::<Vec<_>>()
+        .join(" ");
+    (without_passwords(line.clone(), arguments) == line).then_some(line)
+}
+
+/// Quotes a word for a shell.
+fn quoted(word: &str) -> String {
+    let plain = |ch: char| ch.is_ascii_alphanumeric() || "-_./:=,@%+#".contains(ch);
+    if !word.is_empty() && word.chars().all(plain) && !word.starts_with('#') {
+        return word.to_owned();
     }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// Takes the passwords of all addresses out of a complaint, which may quote any argument.
@@ -178,7 +216,8 @@ pub(crate) struct Sides {
     #[arg(long, value_name = "a,b", value_delimiter = ',')]
     pub(crate) collections: Vec<CollectionRule>,
 
-    /// Collection `c` has the key `f,g`; may be repeated; `f,g` suffices for a single collection
+    /// Collection `c` has the key `f,g`; may be repeated; `f,g` suffices for a single collection; `all`: no key, equal
+    /// records count
     #[arg(long = "key", value_name = "c=f,g")]
     pub(crate) keys: Vec<KeyRule>,
 
@@ -248,8 +287,16 @@ impl FromStr for CollectionRule {
 pub(crate) struct KeyRule {
     /// The source's name for the collection; `None` means the only one there is.
     pub(crate) collection: Option<String>,
-    /// The key's fields, in order.
+    /// The key's fields, in order; [`BAG`] for a collection without a key.
     pub(crate) fields: Vec<String>,
+}
+
+/// The word that stands in the place of a key's fields: no field identifies a record, equal ones count.
+pub(crate) const BAG: &str = "all";
+
+/// Tells whether a key's fields say that there is no key.
+pub(crate) fn is_bag(fields: &[String]) -> bool {
+    matches!(fields, [only] if only == BAG)
 }
 
 impl FromStr for KeyRule {

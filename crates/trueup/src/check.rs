@@ -49,7 +49,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "a,b", value_delimiter = ',')]
     collections: Vec<CollectionRule>,
 
-    /// Collection `c` has the key `f,g`; may be repeated; `f,g` suffices for a single collection
+    /// Collection `c` has the key `f,g`, or `all` where equal records count; may be repeated; `f,g` suffices for a single collection
     #[arg(long = "key", value_name = "c=f,g")]
     keys: Vec<KeyRule>,
 

@@ -215,12 +215,16 @@ fn text(path: &Path) -> Result<String> {
         })?;
     if bytes.len() as u64 > BYTES_MAX {
         return Err(
-            Error::config(format!("the configuration passes bytes={BYTES_MAX}")).at(place()),
+            Error::config(format!("the configuration passes bytes={BYTES_MAX}"))
+                .hint("split it into several files; is this a configuration file at all?")
+                .at(place()),
         );
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Error::config(format!("the configuration is not UTF-8 byte={at}")).at(place())
+        Error::config(format!("the configuration is not UTF-8 byte={at}"))
+            .hint("save the file as UTF-8")
+            .at(place())
     })
 }
 

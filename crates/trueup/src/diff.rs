@@ -52,10 +52,6 @@ pub(crate) struct Args {
     /// Put temporary files beside this state file, which itself is not read [default: as for sync]
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-
-    /// Show no progress
-    #[arg(long)]
-    quiet: bool,
 }
 
 /// The side that a script changes.
@@ -78,7 +74,7 @@ pub(crate) fn diff(args: &Args) -> Result<u8> {
     let batch_records = Limits::default().batch_records_max;
     let spec = args.sides.spec(None, mode, Guard::default(), batch_records);
     let mut link = link::open(&spec, &machine.context())?;
-    let listener = Listener::new(args.quiet);
+    let listener = Listener::new(&link.name());
     let world = machine.world(&listener, args.state.as_deref());
     let aside = args.out.is_some() || args.sql.is_some();
     let mut sink = if aside {
@@ -86,9 +82,7 @@ pub(crate) fn diff(args: &Args) -> Result<u8> {
     } else {
         None
     };
-    let result = compare(args, &mut link, sink.as_mut(), &world);
-    listener.finish();
-    let report = result?;
+    let report = listener.end(compare(args, &mut link, sink.as_mut(), &world))?;
     let stdout_taken = sink.as_ref().is_some_and(Sink::is_stdout);
     if let Some(sink) = sink {
         sink.finish()?;

@@ -44,7 +44,7 @@ pub(crate) fn armed(wanted: Option<&str>) -> Result<Failpoints> {
             Action::Stop if pass == at => signal(Signal::STOP),
             Action::Fail if pass == at => {
                 let lost = format!("failpoint={name} broke the connection");
-                Err(Error::new(Kind::Unavailable, lost))
+                Err(Error::new(Kind::Unavailable, lost).hint("a test wanted it so"))
             }
             Action::Tell if pass >= at => {
                 output::progress(&format!("failpoint={name}"));

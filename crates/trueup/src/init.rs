@@ -13,6 +13,7 @@ use crate::args::{CollectionRule, KeyRule, Sides};
 use crate::check;
 use crate::config;
 use crate::output;
+use crate::registry::Address;
 use crate::world::{self, Machine};
 use draft::Draft;
 use std::fs::{File, OpenOptions};
@@ -27,8 +28,9 @@ Examples:
   trueup init sqlite:shop.db postgres://app@db1/shop --two-way --out shop.toml
   trueup init
 
-Without places it asks for them, if there is a terminal. Passwords are not written: the file names a variable
-of the environment. A collection that cannot run yet is written as a comment, with the reason.";
+Without places it asks for them, if there is a terminal. Passwords are not written: the file names
+a variable of the environment. A collection that cannot run yet is written as a comment, with the
+reason.";
 
 /// What `init` is told.
 #[derive(Debug, clap::Args)]
@@ -50,7 +52,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "a,b", value_delimiter = ',')]
     collections: Vec<CollectionRule>,
 
-    /// Collection `c` has the key `f,g`; may be repeated; `f,g` suffices for a single collection
+    /// Collection `c` has the key `f,g`, or `all` where equal records count; may be repeated; `f,g` suffices for a single collection
     #[arg(long = "key", value_name = "c=f,g")]
     keys: Vec<KeyRule>,
 
@@ -73,6 +75,12 @@ pub(crate) fn init(args: &Args) -> Result<u8> {
     let machine = Machine::new()?;
     let wish = wish(args)?;
     refuse_taken(&wish.out, args.force)?;
+    if Address::is_standard(&wish.source) || Address::is_standard(&wish.target) {
+        return Err(Error::config(
+            "a configured link runs more than once, and a standard stream does not",
+        )
+        .hint("name files or databases"));
+    }
     let sides = Sides {
         source: wish.source.clone(),
         target: wish.target.clone(),

@@ -3,7 +3,7 @@
 //! Invariant: a key or a name that concerns nothing is an error, because it is a typing mistake that would otherwise
 //! change what is compared. Whether fields and types fit is the engine's business.
 
-use crate::args::{FilterRule, KeyRule};
+use crate::args::{FilterRule, KeyRule, is_bag};
 use crate::registry::Address;
 use crate::spec::{Named, Spec};
 use crate::two_way;
@@ -213,7 +213,8 @@ fn named(given: &[Named], source: &Address, target: &Address) -> Result<Option<V
         if settled.iter().any(|taken| taken.target == *to) {
             return Err(Error::config(format!(
                 "--collections names the target's collection {to} twice"
-            )));
+            ))
+            .hint("each collection of the target gets the records of one of the source's"));
         }
         settled.push(one.clone().into_spec(to.clone()));
     }
@@ -248,9 +249,10 @@ impl Keys {
 
     fn add(&mut self, collection: &str, fields: &[String]) -> Result<()> {
         if self.of(collection).is_some() {
-            return Err(Error::config(format!(
-                "--key names the collection {collection} twice"
-            )));
+            return Err(
+                Error::config(format!("--key names the collection {collection} twice"))
+                    .hint("give all fields of the key at once: --key collection=field,field"),
+            );
         }
         self.by_collection
             .push((collection.to_owned(), fields.to_vec()));
@@ -272,7 +274,9 @@ impl Keys {
             .iter()
             .filter(|one| !one.rules.key.is_empty());
         let own = with_key.map(|one| (one.source.clone(), one.rules.key.clone()));
-        self.by_collection.iter().cloned().chain(own).collect()
+        let apart = self.by_collection.iter();
+        let apart = apart.filter(|(_, fields)| !is_bag(fields)).cloned();
+        apart.chain(own).collect()
     }
 
     /// The same keys under the names that the target has for collections and fields.
@@ -346,7 +350,7 @@ fn specs(
             let mut spec = with_key(plain(one.clone()), keys);
             spec.target.clone_from(to.unwrap_or(one));
             if let Some(fields) = &keys.bare {
-                spec.rules.key.clone_from(fields);
+                set_key(&mut spec, fields);
             }
             Ok(vec![spec])
         }
@@ -368,9 +372,17 @@ fn specs(
 /// Adds the key that was given apart from the collection.
 fn with_key(mut one: CollectionSpec, keys: &Keys) -> CollectionSpec {
     if let Some(fields) = keys.of(&one.source) {
-        one.rules.key.clone_from(fields);
+        set_key(&mut one, fields);
     }
     one
+}
+
+fn set_key(one: &mut CollectionSpec, fields: &[String]) {
+    if is_bag(fields) {
+        one.rules.bag = true;
+    } else {
+        one.rules.key = fields.to_vec();
+    }
 }
 
 fn list(known: &[String]) -> String {

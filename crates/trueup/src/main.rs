@@ -5,15 +5,19 @@
 
 mod args;
 mod check;
+mod completions;
 mod config;
 mod conflict;
 mod conflicts;
 mod diff;
+mod explain;
 mod failpoint;
 mod forget;
 mod history;
 mod init;
 mod link;
+mod log;
+mod man;
 mod output;
 mod parked;
 mod progress;
@@ -23,6 +27,7 @@ mod run;
 mod spec;
 mod status;
 mod sync;
+mod terminal;
 mod two_way;
 mod verify;
 mod world;
@@ -34,7 +39,10 @@ use trueup_engine::run::exit_code;
 
 fn main() -> ExitCode {
     output::hide_panics();
-    let command = match args::parse(&world::arguments()) {
+    let arguments = world::arguments();
+    let (options, parsed) = args::parse(&arguments);
+    terminal::set(options);
+    let command = match parsed {
         Parsed::Command(command) => command,
         Parsed::Help(text) => {
             output::help(&text);
@@ -51,9 +59,20 @@ fn main() -> ExitCode {
     let done =
         done.unwrap_or_else(|_| Err(Error::bug("the program stopped at a broken invariant")));
     ExitCode::from(done.unwrap_or_else(|error| {
+        let error = how_to_go_on(error, args::again(&arguments));
         output::failure(&error, json);
         exit_code(error.kind())
     }))
+}
+
+/// An interrupted run goes on by the same command: says it, word for word.
+fn how_to_go_on(error: Error, again: Option<String>) -> Error {
+    match again {
+        Some(line) if error.kind() == Kind::Interrupted => {
+            error.hint(format!("nothing is lost; this goes on: {line}"))
+        }
+        Some(_) | None => error,
+    }
 }
 
 fn carry_out(command: &Command) -> Result<u8> {
@@ -70,5 +89,8 @@ fn carry_out(command: &Command) -> Result<u8> {
         Command::Conflicts(args) => conflicts::conflicts(args),
         Command::Parked(args) => parked::parked(args),
         Command::Forget(args) => forget::forget(args),
+        Command::Explain(args) => explain::explain(args),
+        Command::Completions(args) => completions::completions(args),
+        Command::Man(args) => man::man(args),
     }
 }

@@ -6,18 +6,28 @@
 
 mod escape;
 mod json;
+mod pieces;
 mod reports;
 mod sink;
+mod style;
+mod table;
 mod text;
 
+pub(crate) use pieces::{ConflictList, PlanText};
 pub(crate) use reports::ReportList;
 pub(crate) use sink::Sink;
+pub(crate) use style::HELP;
+pub(crate) use text::moment;
 
 use crate::conflict::Conflict;
+use crate::log::{self, Entry, Level};
 use crate::status::Standing;
+use crate::terminal;
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+use style::{ADVICE, BAD, HEADING, WAITS, paint};
 use trueup_core::{Error, Kind, Result};
 use trueup_engine::check::CheckReport;
 use trueup_engine::state::{ParkedRecord, PastRun};
@@ -31,7 +41,7 @@ const CAUSES_MAX: usize = 8;
 /// Prints what a sync did; with `two_way`, what it did to each side.
 pub(crate) fn synced(report: &Report, two_way: bool, as_json: bool) -> Result<()> {
     if as_json {
-        stdout(&json::report(report, None)?)
+        raw(&json::report(report, None)?)
     } else {
         stdout(&text::synced(report, two_way))
     }
@@ -45,7 +55,7 @@ pub(crate) fn synced_aside(report: &Report) {
 /// Prints what a compare found.
 pub(crate) fn compared(report: &Report, as_json: bool) -> Result<()> {
     if as_json {
-        stdout(&json::report(report, None)?)
+        raw(&json::report(report, None)?)
     } else {
         stdout(&text::compared(report))
     }
@@ -53,18 +63,19 @@ pub(crate) fn compared(report: &Report, as_json: bool) -> Result<()> {
 
 /// Prints what a compare found to standard error: standard output is taken by the differences themselves.
 pub(crate) fn compared_aside(report: &Report, as_json: bool) -> Result<()> {
-    stderr(&if as_json {
-        json::report(report, None)?
+    if as_json {
+        let report = json::report(report, None)?;
+        terminal::get().suspend(|| say(&report));
     } else {
-        text::compared(report)
-    });
+        stderr(&text::compared(report));
+    }
     Ok(())
 }
 
 /// Prints what a plan in a file holds.
 pub(crate) fn plan_written(report: &Report, path: &Path, as_json: bool) -> Result<()> {
     if as_json {
-        stdout(&json::report(report, None)?)
+        raw(&json::report(report, None)?)
     } else {
         stdout(&text::selected::plan_written(report, path))
     }
@@ -73,7 +84,7 @@ pub(crate) fn plan_written(report: &Report, path: &Path, as_json: bool) -> Resul
 /// Prints the parked records of all links.
 pub(crate) fn parked_list(records: &[ParkedRecord], as_json: bool) -> Result<()> {
     if as_json {
-        stdout(&json::parked::list(records)?)
+        raw(&json::parked::list(records)?)
     } else {
         stdout(&text::parked::list(records))
     }
@@ -82,7 +93,7 @@ pub(crate) fn parked_list(records: &[ParkedRecord], as_json: bool) -> Result<()>
 /// Prints some parked records, each in full.
 pub(crate) fn parked_shown(records: &[ParkedRecord], as_json: bool) -> Result<()> {
     if as_json {
-        stdout(&json::parked::list(records)?)
+        raw(&json::parked::list(records)?)
     } else {
         stdout(&text::parked::show(records))
     }
@@ -101,7 +112,7 @@ pub(crate) fn diff_line(shape: &Shape, found: &Found<'_>, values: bool) -> Resul
 /// Prints what a verification by itself found.
 pub(crate) fn verified(report: &Report, as_json: bool) -> Result<()> {
     if as_json {
-        stdout(&json::report(report, None)?)
+        raw(&json::report(report, None)?)
     } else {
         stdout(&text::verified(report))
     }
@@ -109,13 +120,13 @@ pub(crate) fn verified(report: &Report, as_json: bool) -> Result<()> {
 
 /// Prints the schema of configuration files.
 pub(crate) fn schema(schema: &serde_json::Value) -> Result<()> {
-    stdout(&format!("{schema:#}\n"))
+    raw(&format!("{schema:#}\n"))
 }
 
 /// Prints what a dry run found. For people the plan is out already: standard output stays the plan and nothing else.
 pub(crate) fn planned(report: &Report, plan: Option<&str>) -> Result<()> {
     match plan {
-        Some(plan) => stdout(&json::report(report, Some(plan))?),
+        Some(plan) => raw(&json::report(report, Some(plan))?),
         None => {
             stderr(&text::planned(report));
             Ok(())
@@ -126,7 +137,7 @@ pub(crate) fn planned(report: &Report, plan: Option<&str>) -> Result<()> {
 /// Prints past runs.
 pub(crate) fn runs(runs: &[PastRun], as_json: bool) -> Result<()> {
     if as_json {
-        stdout(&json::runs(runs)?)
+        raw(&json::runs(runs)?)
     } else {
         stdout(&text::runs(runs))
     }
@@ -135,7 +146,7 @@ pub(crate) fn runs(runs: &[PastRun], as_json: bool) -> Result<()> {
 /// Prints one certificate.
 pub(crate) fn certificate(certificate: &Certificate, as_json: bool) -> Result<()> {
     if as_json {
-        stdout(&json::certificate(certificate)?)
+        raw(&json::certificate(certificate)?)
     } else {
         stdout(&text::certificate::alone(certificate))
     }
@@ -144,7 +155,7 @@ pub(crate) fn certificate(certificate: &Certificate, as_json: bool) -> Result<()
 /// Prints one conflict.
 pub(crate) fn conflict(conflict: &Conflict, as_json: bool) -> Result<()> {
     if as_json {
-        stdout(&json::conflicts::show(conflict)?)
+        raw(&json::conflicts::show(conflict)?)
     } else {
         stdout(&text::conflicts::show(conflict))
     }
@@ -158,7 +169,7 @@ pub(crate) fn answered(conflict: &Conflict) -> Result<()> {
 /// Prints what a check found.
 pub(crate) fn checked(report: &CheckReport, as_json: bool) -> Result<()> {
     if as_json {
-        stdout(&json::check::link(report, None)?)
+        raw(&json::check::link(report, None)?)
     } else {
         stdout(&text::check::link(report))
     }
@@ -177,7 +188,7 @@ pub(crate) fn prompt(text: &str) {
 /// Prints how links stand.
 pub(crate) fn links(links: &[Standing], as_json: bool) -> Result<()> {
     if as_json {
-        stdout(&json::status::links(links)?)
+        raw(&json::status::links(links)?)
     } else {
         stdout(&text::status::links(links))
     }
@@ -188,12 +199,12 @@ pub(crate) fn forgotten(link: &Standing) -> Result<()> {
     stdout(&text::status::forgotten(link))
 }
 
-/// Prints an error: for people always, and as an object where JSON is wanted.
+/// Prints an error: for people or the log always, and as an object where JSON is wanted.
 pub(crate) fn failure(error: &Error, as_json: bool) {
-    stderr(&describe(error));
+    complain(error);
     if as_json {
         // Standard output may be what failed.
-        drop(stdout(&json::failure(
+        drop(raw(&json::failure(
             error.kind().name(),
             error.message(),
             error.advice(),
@@ -201,18 +212,60 @@ pub(crate) fn failure(error: &Error, as_json: bool) {
     }
 }
 
+/// Prints an error for people, or to the log.
+fn complain(error: &Error) {
+    let entry = Entry {
+        level: Level::Error,
+        event: "error",
+        kind: Some(error.kind().name()),
+        message: Some(error.message()),
+        hint: error.advice(),
+        ..Entry::default()
+    };
+    log::tell(&entry, &describe(error));
+}
+
 /// Prints what is wrong with the arguments.
 pub(crate) fn usage(complaint: &str, as_json: bool) {
-    stderr(&escape::lines(complaint));
+    let message = first_paragraph(complaint);
+    let hint = "trueup --help shows what can be said";
+    let entry = Entry {
+        level: Level::Error,
+        event: "error",
+        kind: Some(Kind::Config.name()),
+        message: Some(&message),
+        hint: Some(hint),
+        ..Entry::default()
+    };
+    log::tell(&entry, &painted(&escape::lines(complaint)));
     if as_json {
-        let message = first_paragraph(complaint);
-        let hint = "trueup --help shows what can be said";
-        drop(stdout(&json::failure(
+        drop(raw(&json::failure(
             Kind::Config.name(),
             &message,
             Some(hint),
         )));
     }
+}
+
+/// Paints the words that begin the lines of a complaint.
+fn painted(complaint: &str) -> String {
+    let mut out = String::new();
+    for line in complaint.split_inclusive('\n') {
+        let words = [
+            ("error:", BAD.bold()),
+            ("Usage:", HEADING),
+            ("  tip:", ADVICE),
+        ];
+        let found = words.into_iter().find(|(word, _)| line.starts_with(word));
+        match found {
+            Some((word, style)) => {
+                out.push_str(&paint(style, word));
+                out.push_str(&line[word.len()..]);
+            }
+            None => out.push_str(line),
+        }
+    }
+    out
 }
 
 /// What is wrong, without the usage that follows it.
@@ -232,7 +285,50 @@ pub(crate) fn help(text: &str) {
 
 /// Prints one line of progress.
 pub(crate) fn progress(line: &str) {
-    stderr(&format!("{}\n", escape::line(line)));
+    let line = escape::line(line);
+    let line = match line.strip_prefix("note:") {
+        Some(rest) => format!("{}{rest}", paint(WAITS, "note:")),
+        None => line,
+    };
+    stderr(&format!("{line}\n"));
+}
+
+/// Prints a complaint: lines that were escaped and painted.
+pub(crate) fn complaint(text: &str) {
+    stderr(text);
+}
+
+/// Prints one object of the log.
+pub(crate) fn log(object: &str) {
+    terminal::get().suspend(|| say(&format!("{object}\n")));
+}
+
+/// Says that the run was asked to stop and is about to.
+pub(crate) fn stopping() {
+    let text =
+        "stopping at the end of this batch; press Ctrl-C again to end at once, which is safe too";
+    let entry = Entry {
+        level: Level::Warn,
+        event: "stopping",
+        message: Some(text),
+        ..Entry::default()
+    };
+    log::tell(&entry, text);
+}
+
+/// Prints a page of a document.
+pub(crate) fn page(text: &str) -> Result<()> {
+    stdout(text)
+}
+
+/// Returns `text` as a heading of such a page.
+pub(crate) fn heading(text: &str) -> String {
+    paint(HEADING, text)
+}
+
+/// Prints what a program reads: a script, a manual page.
+pub(crate) fn source(text: &[u8]) -> Result<()> {
+    terminal::get().suspend(|| write(&mut io::stdout().lock(), text))
 }
 
 /// Escapes what a bar shows.
@@ -245,7 +341,21 @@ pub(crate) fn hide_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         let place = place.unwrap_or_else(|| "an unknown place".to_owned());
-        stderr(&format!("error[bug]: panic at {}\n", escape::line(&place)));
+        // Past the bars: the panic may have come out of drawing them.
+        let place = escape::line(&place);
+        say(&if terminal::get().json {
+            let message = format!("panic at {place}");
+            let entry = Entry {
+                level: Level::Error,
+                event: "panic",
+                kind: Some(Kind::Bug.name()),
+                message: Some(&message),
+                ..Entry::default()
+            };
+            format!("{}\n", log::object(&entry))
+        } else {
+            format!("error[bug]: panic at {place}\n")
+        });
     }));
 }
 
@@ -258,106 +368,6 @@ pub(crate) enum PlanReport<'a> {
     Planned(Option<&'a str>),
 }
 
-/// A plan on its way out: printed piece by piece, because it can be larger than memory, or gathered for JSON.
-#[derive(Debug)]
-pub(crate) struct PlanText {
-    gather: bool,
-    text: String,
-}
-
-impl PlanText {
-    /// Starts a plan; `gather` keeps all of it.
-    pub(crate) fn new(gather: bool) -> Self {
-        Self {
-            gather,
-            text: String::new(),
-        }
-    }
-
-    /// Takes some lines.
-    ///
-    /// # Errors
-    /// `Unavailable` when they cannot be written.
-    pub(crate) fn push(&mut self, lines: &str) -> Result<()> {
-        self.text.push_str(lines);
-        if !self.gather && self.text.len() >= PLAN_BYTES {
-            stdout(&escape::lines(&self.text))?;
-            self.text.clear();
-        }
-        Ok(())
-    }
-
-    /// Writes the rest, or returns the whole.
-    ///
-    /// # Errors
-    /// As [`PlanText::push`].
-    pub(crate) fn finish(self) -> Result<Option<String>> {
-        if self.gather {
-            return Ok(Some(self.text));
-        }
-        stdout(&escape::lines(&self.text))?;
-        Ok(None)
-    }
-}
-
-/// Conflicts on their way out: as JSON they are printed piece by piece, because together they can be larger than
-/// memory; a table has to be known whole, but holds no records.
-#[derive(Debug)]
-pub(crate) struct ConflictList {
-    open: bool,
-    as_json: bool,
-    json: String,
-    rows: Vec<Vec<String>>,
-}
-
-impl ConflictList {
-    /// Starts a list; with `open`, it is one of the open ones.
-    pub(crate) fn new(open: bool, as_json: bool) -> Self {
-        Self {
-            open,
-            as_json,
-            json: "[".to_owned(),
-            rows: Vec::new(),
-        }
-    }
-
-    /// Takes the next one.
-    ///
-    /// # Errors
-    /// `Unavailable` when it cannot be written.
-    pub(crate) fn push(&mut self, conflict: &Conflict) -> Result<()> {
-        self.rows.push(if self.as_json {
-            Vec::new()
-        } else {
-            text::conflicts::cells(conflict)
-        });
-        if !self.as_json {
-            return Ok(());
-        }
-        if self.rows.len() > 1 {
-            self.json.push(',');
-        }
-        self.json
-            .push_str(json::conflicts::show(conflict)?.trim_end());
-        if self.json.len() >= PLAN_BYTES {
-            stdout(&self.json)?;
-            self.json.clear();
-        }
-        Ok(())
-    }
-
-    /// Writes the rest.
-    ///
-    /// # Errors
-    /// As [`ConflictList::push`].
-    pub(crate) fn finish(self) -> Result<()> {
-        if self.as_json {
-            return stdout(&format!("{}]\n", self.json));
-        }
-        stdout(&text::conflicts::list(self.rows, self.open))
-    }
-}
-
 /// An error for people: the message, its causes, and what to do.
 ///
 /// A message of several lines quotes what somebody wrote, with a mark below it. Each further line has a bar before it, so
@@ -366,7 +376,8 @@ fn describe(error: &Error) -> String {
     let message = escape::lines(error.message());
     let mut message = message.lines();
     let first = message.next().unwrap_or_default();
-    let mut lines = format!("error[{}]: {first}\n", error.kind().name());
+    let begin = paint(BAD.bold(), &format!("error[{}]:", error.kind().name()));
+    let mut lines = format!("{begin} {first}\n");
     for line in message {
         let bar = if is_drawn(line) { "  " } else { "  | " };
         lines.push_str(&format!("{bar}{line}\n"));
@@ -381,7 +392,15 @@ fn describe(error: &Error) -> String {
         cause = shown.source();
     }
     if let Some(hint) = error.advice() {
-        lines.push_str(&format!("  hint: {}\n", escape::line(hint)));
+        let begin = paint(ADVICE, "hint:");
+        lines.push_str(&format!("  {begin} {}\n", escape::line(hint)));
+    }
+    if terminal::get().verbose {
+        let begin = paint(ADVICE, "more:");
+        lines.push_str(&format!(
+            "  {begin} trueup explain {}\n",
+            error.kind().name()
+        ));
     }
     lines
 }
@@ -395,14 +414,29 @@ fn is_drawn(line: &str) -> bool {
         .any(|sign| line.starts_with(sign))
 }
 
+/// Writes text for people.
 fn stdout(text: &str) -> Result<()> {
-    let mut out = io::stdout().lock();
-    write(&mut out, text)
+    let terminal = terminal::get();
+    let text = colored(text, terminal.color_out);
+    terminal.suspend(|| write(&mut io::stdout().lock(), text.as_bytes()))
+}
+
+/// Writes JSON, which escapes by its own rules and has no colour.
+fn raw(text: &str) -> Result<()> {
+    terminal::get().suspend(|| write(&mut io::stdout().lock(), text.as_bytes()))
+}
+
+fn colored(text: &str, wanted: bool) -> Cow<'_, str> {
+    if wanted {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(style::plain(text))
+    }
 }
 
 /// Writes all of `text`, unless nobody reads any more.
-fn write(out: &mut dyn Write, text: &str) -> Result<()> {
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+fn write(out: &mut dyn Write, text: &[u8]) -> Result<()> {
+    match out.write_all(text).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::new(
             Kind::Unavailable,
             "cannot write to standard output",
@@ -413,8 +447,14 @@ fn write(out: &mut dyn Write, text: &str) -> Result<()> {
     }
 }
 
-/// Writes to standard error. A failure there can be told to nobody.
 fn stderr(text: &str) {
+    let terminal = terminal::get();
+    let text = colored(text, terminal.color_err);
+    terminal.suspend(|| say(&text));
+}
+
+/// Writes to standard error. A failure there can be told to nobody.
+fn say(text: &str) {
     drop(io::stderr().lock().write_all(text.as_bytes()));
 }
 

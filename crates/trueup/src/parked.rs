@@ -140,10 +140,6 @@ struct Retry {
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
-
-    /// Show no progress
-    #[arg(long)]
-    quiet: bool,
 }
 
 impl Args {
@@ -196,7 +192,6 @@ fn retry(args: &Retry) -> Result<u8> {
         machine: &machine,
         state: state.as_deref(),
         json: args.json,
-        quiet: args.quiet,
     };
     let report = asked.retry(&spec, &mut link, &mut store)?;
     output::synced(&report, false, args.json)?;

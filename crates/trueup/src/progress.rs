@@ -1,250 +1,170 @@
-//! Shows how far a run is: bars on a terminal, plain lines elsewhere, nothing when asked.
+//! Shows how far a run is: bars on a terminal, plain lines elsewhere, objects for programs, nothing when asked.
 //!
 //! A step has no end event: it ended when another one of its collections, or the run, goes on. Lines come at most
 //! every two seconds and when a step ended. Shows names and counts, never a record.
 
-use crate::output;
+mod bars;
+mod events;
+mod steps;
+
+use crate::log::{self, Entry, Level};
+use crate::terminal;
 use crate::world;
-use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
-use std::fmt;
-use std::io::IsTerminal;
+use bars::Bars;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use trueup_engine::{Progress, Step, Tick};
+use steps::{Said, Steps};
+use trueup_core::{Error, Kind, Result};
+use trueup_engine::{Event, Progress, Tick};
 
-/// How often a plain line may come.
-const LINE_EVERY_MS: i64 = 2_000;
+/// Listens to a run.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    bars: Option<Bars>,
+    steps: Mutex<Steps>,
+    written: Mutex<BTreeMap<String, Written>>,
+}
 
-/// Who listens to a run.
-pub(crate) enum Listener {
-    /// Nobody.
-    Quiet,
-    /// A terminal.
-    Bars(Bars),
-    /// A file or a pipe.
-    Lines(Mutex<Lines>),
+/// What is known to be at the endpoints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Written {
+    durable: u64,
+    /// Applied, but lost if the machine fails now.
+    volatile: u64,
 }
 
 impl Listener {
-    /// Chooses by what standard error is.
-    pub(crate) fn new(quiet: bool) -> Self {
-        if quiet {
-            Self::Quiet
-        } else if std::io::stderr().is_terminal() {
-            Self::Bars(Bars::default())
+    /// Starts to listen to the run of `link`, a name for people.
+    pub(crate) fn new(link: &str) -> Self {
+        let terminal = terminal::get();
+        terminal.begin(link);
+        Self {
+            bars: terminal.screen.clone().map(Bars::new),
+            steps: Mutex::new(Steps::new(world::now_ms())),
+            written: Mutex::default(),
+        }
+    }
+
+    /// Ends the show: bars are removed, the last lines are written. Of a run that was interrupted, says what is there
+    /// to stay.
+    pub(crate) fn end<T>(&self, result: Result<T>) -> Result<T> {
+        if let Some(bars) = &self.bars {
+            bars.clear();
+        }
+        let ended = lock(&self.steps).end(world::now_ms());
+        ended.iter().for_each(say);
+        if result.as_ref().err().map(Error::kind) == Some(Kind::Interrupted) {
+            let text = durable(&lock(&self.written));
+            let entry = Entry {
+                level: Level::Warn,
+                event: "interrupted",
+                message: Some(&text),
+                ..Entry::default()
+            };
+            log::tell(&entry, &text);
+        }
+        result
+    }
+
+    /// Keeps the count of what was written: after an interruption it is wanted.
+    fn wrote(&self, collection: &str, records: u64, durable: bool) {
+        let mut written = lock(&self.written);
+        let known = written.entry(collection.to_owned()).or_default();
+        if durable {
+            known.durable += records;
         } else {
-            Self::Lines(Mutex::new(Lines::new(world::now_ms())))
+            known.volatile += records;
         }
     }
 
-    /// Ends the show: bars are removed, the last lines are written.
-    pub(crate) fn finish(&self) {
-        match self {
-            Self::Quiet => {}
-            Self::Bars(bars) => bars.clear(),
-            Self::Lines(lines) => print(&lock(lines).end(world::now_ms())),
-        }
-    }
-
-    /// Does `print` while no bar is on the screen.
-    pub(crate) fn hide<T>(&self, print: impl FnOnce() -> T) -> T {
-        match self {
-            Self::Bars(bars) => bars.screen.suspend(print),
-            Self::Quiet | Self::Lines(_) => print(),
+    fn lasts(&self, collection: &str) {
+        if let Some(known) = lock(&self.written).get_mut(collection) {
+            known.durable += std::mem::take(&mut known.volatile);
         }
     }
 }
 
 impl Progress for Listener {
     fn tick(&self, tick: Tick<'_>) {
-        match self {
-            Self::Quiet => {}
-            Self::Bars(bars) => bars.tick(tick),
-            Self::Lines(lines) => {
-                let said = lock(lines).tick(tick, world::now_ms());
-                print(&said);
+        let said = lock(&self.steps).tick(tick, world::now_ms());
+        if let Some(bars) = &self.bars {
+            // The bar itself shows what is under way.
+            if said.iter().any(|said| said.ended) {
+                bars.clear();
+                said.iter().filter(|said| said.ended).for_each(say);
             }
+            bars.tick(tick, lock(&self.steps).total(tick));
+        } else {
+            said.iter().for_each(say);
         }
+    }
+
+    fn event(&self, event: Event<'_>) {
+        match event {
+            Event::Expected {
+                collection,
+                step,
+                records,
+            } => lock(&self.steps).expect(collection, step, records),
+            Event::Batch {
+                collection,
+                records,
+                durable,
+            } => self.wrote(collection, records, durable),
+            Event::Durable { collection } => self.lasts(collection),
+            Event::Shape { .. } | Event::Order { .. } | Event::Sorted { .. } => {}
+        }
+        events::tell(event);
     }
 
     fn note(&self, text: &str) {
-        let line = format!("note: {text}");
-        match self {
-            Self::Quiet => {}
-            Self::Bars(_) | Self::Lines(_) => self.hide(|| output::progress(&line)),
-        }
+        let entry = Entry {
+            level: Level::Warn,
+            event: "note",
+            message: Some(text),
+            ..Entry::default()
+        };
+        log::tell(&entry, &format!("note: {text}"));
     }
 }
 
-fn print(lines: &[String]) {
-    lines.iter().for_each(|line| output::progress(line));
+fn say(said: &Said) {
+    let entry = Entry {
+        event: if said.ended { "step_done" } else { "progress" },
+        collection: Some(&said.collection),
+        step: Some(said.step.name()),
+        records: Some(said.records),
+        total: said.total,
+        ms: Some(said.ms),
+        ..Entry::default()
+    };
+    log::tell(&entry, &said.to_string());
+}
+
+/// Says what an interrupted run has written.
+fn durable(written: &BTreeMap<String, Written>) -> String {
+    let each = |count: fn(&Written) -> u64| {
+        let counted = written.iter().map(|(name, known)| (name, count(known)));
+        let some = counted.filter(|(_, count)| *count > 0);
+        let shown: Vec<String> = some
+            .map(|(name, count)| format!("{name} {count}"))
+            .collect();
+        shown.join(", ")
+    };
+    let (durable, volatile) = (each(|known| known.durable), each(|known| known.volatile));
+    match (durable.is_empty(), volatile.is_empty()) {
+        (true, true) => "nothing was written".to_owned(),
+        (false, true) => format!("written and durable: {durable}"),
+        (true, false) => format!("written, not known to be durable: {volatile}"),
+        (false, false) => {
+            format!("written and durable: {durable}; not known to be durable: {volatile}")
+        }
+    }
 }
 
 /// A listener that panicked has nothing to spoil but a line.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The active step, as a bar.
-#[derive(Debug, Default)]
-pub(crate) struct Bars {
-    screen: MultiProgress,
-    active: Mutex<Option<(String, Step, ProgressBar)>>,
-}
-
-impl Bars {
-    fn tick(&self, tick: Tick<'_>) {
-        let mut active = lock(&self.active);
-        let same = |(collection, step, _): &&mut (String, Step, ProgressBar)| {
-            collection == tick.collection && *step == tick.step
-        };
-        if let Some((_, _, bar)) = active.as_mut().filter(same) {
-            bar.inc(tick.records);
-            return;
-        }
-        if let Some((_, _, bar)) = active.take() {
-            bar.finish_and_clear();
-        }
-        let bar = self.screen.add(ProgressBar::no_length());
-        if let Some(total) = tick.total {
-            bar.set_length(total);
-        }
-        bar.set_style(style(tick.total.is_some(), unit(tick.step)));
-        bar.set_message(format!(
-            "{} {}",
-            output::safe(tick.collection),
-            tick.step.name()
-        ));
-        bar.inc(tick.records);
-        *active = Some((tick.collection.to_owned(), tick.step, bar));
-    }
-
-    fn clear(&self) {
-        if let Some((_, _, bar)) = lock(&self.active).take() {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-/// What is counted: a scan counts the records of both sides.
-fn unit(step: Step) -> &'static str {
-    match step {
-        Step::Apply => "records written",
-        Step::Sort | Step::Compare | Step::Verify => "records read",
-    }
-}
-
-fn style(with_total: bool, unit: &'static str) -> ProgressStyle {
-    let template = if with_total {
-        "{msg} [{bar:24}] {pos}/{len} {unit} {rate} {eta} left"
-    } else {
-        "{msg} {spinner} {pos} {unit} {rate}"
-    };
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let style = style.with_key(
-        "unit",
-        move |_: &ProgressState, out: &mut dyn fmt::Write| {
-            out.write_str(unit).ok();
-        },
-    );
-    // A bar that cannot be drawn is no reason to stop.
-    style.with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
-        write!(out, "{:.0}/s", state.per_sec()).ok();
-    })
-}
-
-/// The active step, as lines.
-#[derive(Debug)]
-pub(crate) struct Lines {
-    active: Option<Active>,
-    /// When the last tick came: the next step began there at the latest.
-    ticked_ms: i64,
-    said_ms: i64,
-}
-
-#[derive(Debug)]
-struct Active {
-    collection: String,
-    step: Step,
-    started_ms: i64,
-    records: u64,
-    total: Option<u64>,
-}
-
-impl Lines {
-    fn new(now_ms: i64) -> Self {
-        Self {
-            active: None,
-            ticked_ms: now_ms,
-            said_ms: now_ms,
-        }
-    }
-
-    /// Takes a tick and returns what is to be said now.
-    fn tick(&mut self, tick: Tick<'_>, now_ms: i64) -> Vec<String> {
-        let mut said = Vec::new();
-        let same =
-            |active: &Active| active.collection == tick.collection && active.step == tick.step;
-        if !self.active.as_ref().is_some_and(same) {
-            said = self.end(self.ticked_ms);
-            self.active = Some(Active {
-                collection: tick.collection.to_owned(),
-                step: tick.step,
-                started_ms: self.ticked_ms,
-                records: 0,
-                total: None,
-            });
-        }
-        self.ticked_ms = now_ms;
-        if let Some(active) = &mut self.active {
-            active.records += tick.records;
-            active.total = tick.total;
-            if now_ms - self.said_ms >= LINE_EVERY_MS {
-                self.said_ms = now_ms;
-                said.push(active.under_way(now_ms));
-            }
-        }
-        said
-    }
-
-    /// Ends the active step and returns what is to be said about it.
-    fn end(&mut self, now_ms: i64) -> Vec<String> {
-        let ended = self.active.take();
-        ended.iter().map(|active| active.ended(now_ms)).collect()
-    }
-}
-
-impl Active {
-    fn under_way(&self, now_ms: i64) -> String {
-        let rate = self.rate(now_ms);
-        let Self {
-            collection,
-            records,
-            ..
-        } = self;
-        let (step, unit) = (self.step.name(), unit(self.step));
-        match self.total {
-            Some(total) if rate > 0 => {
-                let left = total.saturating_sub(*records).div_ceil(rate);
-                format!("{collection}: {step} {records} of {total} {unit}, {rate}/s, {left} s left")
-            }
-            Some(_) | None => format!("{collection}: {step} {records} {unit}, {rate}/s"),
-        }
-    }
-
-    fn ended(&self, now_ms: i64) -> String {
-        let (collection, unit) = (&self.collection, unit(self.step));
-        let (records, rate) = (self.records, self.rate(now_ms));
-        format!(
-            "{collection}: {} done, {records} {unit}, {rate}/s",
-            self.step.name()
-        )
-    }
-
-    fn rate(&self, now_ms: i64) -> u64 {
-        let ms = u64::try_from(now_ms - self.started_ms).unwrap_or(0).max(1);
-        self.records.saturating_mul(1000) / ms
-    }
 }
 
 #[cfg(test)]

@@ -41,7 +41,11 @@ pub(crate) fn read(path: &Path, names: &[String]) -> Result<Fields> {
             .cause(cause)
     })?;
     if bytes.len() as u64 > BYTES_MAX {
-        return Err(Error::config(format!("the record passes bytes={BYTES_MAX}")).at(place()));
+        return Err(
+            Error::config(format!("the record passes bytes={BYTES_MAX}"))
+                .hint("a record is one JSON object: is this the right file?")
+                .at(place()),
+        );
     }
     parse(&bytes, names).map_err(|error| error.at(place()))
 }

@@ -3,6 +3,8 @@
 //! Invariant: an address that no entry claims is an error that lists what is known, never a guess. An address may
 //! hold a password, so an error shows the scheme only. A new endpoint is one entry in [`SCHEMES`].
 
+use crate::log::{self, Entry};
+use crate::world;
 use std::path::Path;
 use trueup_core::endpoint::{Context, Endpoint};
 use trueup_core::{Error, Result};
@@ -151,7 +153,7 @@ impl Address {
         keys: &Keys,
         context: Context,
     ) -> Result<Box<dyn Endpoint>> {
-        (self.scheme.connect)(&self.address, keys, context).map_err(|error| error.at(role))
+        told(role, || (self.scheme.connect)(&self.address, keys, context))
     }
 
     /// Connects to what will be written.
@@ -165,8 +167,27 @@ impl Address {
         context: Context,
     ) -> Result<Box<dyn Endpoint>> {
         let connect = self.scheme.output.unwrap_or(self.scheme.connect);
-        connect(&self.address, keys, context).map_err(|error| error.at(role))
+        told(role, || connect(&self.address, keys, context))
     }
+}
+
+/// Connects, and tells whoever wants details how long that took.
+fn told(
+    role: &str,
+    connect: impl FnOnce() -> Result<Box<dyn Endpoint>>,
+) -> Result<Box<dyn Endpoint>> {
+    let began_ms = world::now_ms();
+    let connected = connect().map_err(|error| error.at(role))?;
+    let ms = world::now_ms() - began_ms;
+    let entry = Entry {
+        event: "connected",
+        side: Some(role),
+        ms: Some(ms),
+        ..Entry::default()
+    };
+    let address = connected.about().address;
+    log::detail(entry, &format!("{role} {address}: connected in {ms} ms"));
+    Ok(connected)
 }
 
 /// Splits `#collection` off. A `#` inside a path or a password is not one: a slash follows it, or the path exists.

@@ -5,7 +5,8 @@
 
 use crate::config::{self, Config};
 use crate::link;
-use crate::output::{self, PlanReport, ReportList};
+use crate::log::{self, Entry};
+use crate::output::{PlanReport, ReportList};
 use crate::registry::Address;
 use crate::sync::Asked;
 use crate::world::{self, Machine};
@@ -21,8 +22,8 @@ Examples:
   trueup run orders customers
   trueup run /etc/trueup/shop.toml --dry-run
 
-CONFIG is a file, or ends in .toml; without it, ./trueup.toml. Without LINK, all links of the file run, in
-its order. A link that fails does not stop the next; the exit code is the highest of all.
+CONFIG is a file, or ends in .toml; without it, ./trueup.toml. Without LINK, all links run, in the
+order of the file. A link that fails does not stop the next; the exit code is the highest of all.
 
 --state goes before the file's own state.";
 
@@ -53,10 +54,6 @@ pub(crate) struct Args {
     /// Print one JSON array with an object for each link
     #[arg(long)]
     pub(crate) json: bool,
-
-    /// Show no progress
-    #[arg(long)]
-    quiet: bool,
 }
 
 /// Runs the command and returns the exit code.
@@ -66,8 +63,14 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
     let config = config::read(&path, &world::variable)?;
     let links = chosen(&config, names)?;
     let state = args.state.as_deref().or(config.state.as_deref());
-    if let (Some(state), false) = (state, args.quiet) {
-        output::progress(&format!("state file={}", state.display()));
+    if let Some(state) = state {
+        let text = format!("state file={}", state.display());
+        let entry = Entry {
+            event: "state",
+            message: Some(&text),
+            ..Entry::default()
+        };
+        log::tell(&entry, &text);
     }
     let mut running = Running {
         args,
@@ -75,7 +78,6 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
             machine: &machine,
             state,
             json: args.json,
-            quiet: args.quiet,
         },
         store: None,
         list: ReportList::new(args.json),
@@ -97,6 +99,11 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
 
 /// The links that are meant, in the order of the file, or as they were named; each once.
 pub(crate) fn chosen<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a config::Link>> {
+    if names.is_empty() && config.links.is_empty() {
+        let file = config.path.display();
+        return Err(Error::config(format!("there is no link in file={file}"))
+            .hint("write one: [link.NAME] with source and target"));
+    }
     if names.is_empty() {
         return Ok(config.links.iter().collect());
     }

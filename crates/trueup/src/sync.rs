@@ -28,9 +28,9 @@ Examples:
   trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict newest --stamp changed
   trueup sync sqlite:shop.db sqlite:till.db --two-way --on-conflict stock.count=min
 
-With --two-way, what one side changed goes to the other; the first run joins both sides and deletes
-nothing. What both sides changed is a conflict. All of them are kept (trueup conflicts list); what no
-rule decides stays as it is on both sides.
+With --two-way, what one side changed goes to the other; the first run joins both sides and
+deletes nothing. What both sides changed is a conflict. All of them are kept (trueup conflicts
+list); what no rule decides stays as it is on both sides.
 
 Without --delete, records that only the target has are left, and do not count as a difference.
 A run that was interrupted or killed is continued by the same command.";
@@ -84,10 +84,6 @@ pub(crate) struct Args {
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub(crate) json: bool,
-
-    /// Show no progress
-    #[arg(long)]
-    quiet: bool,
 }
 
 pub(crate) fn batch_records(text: &str) -> Result<usize, String> {
@@ -121,7 +117,6 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
         machine: &machine,
         state: args.state.as_deref(),
         json: args.json,
-        quiet: args.quiet,
     };
     if args.dry_run {
         let (report, plan) = asked.plan(&spec, &mut link)?;
@@ -155,8 +150,6 @@ pub(crate) struct Asked<'a> {
     pub(crate) state: Option<&'a Path>,
     /// Whether the result is wanted as JSON.
     pub(crate) json: bool,
-    /// Whether progress is not wanted.
-    pub(crate) quiet: bool,
 }
 
 impl Asked<'_> {
@@ -165,12 +158,10 @@ impl Asked<'_> {
     /// # Errors
     /// What the engine says.
     pub(crate) fn run(self, spec: &Spec, link: &mut Link, store: &mut Store) -> Result<Report> {
-        let listener = Listener::new(self.quiet);
+        let listener = Listener::new(&link.name());
         let mut world = self.machine.world(&listener, self.state);
         world.limits = Limits::of(spec.batch_records);
-        let result = run::run(link, store, &world);
-        listener.finish();
-        result
+        listener.end(run::run(link, store, &world))
     }
 
     /// Carries out the plan in a file, as far as it still holds.
@@ -184,7 +175,7 @@ impl Asked<'_> {
         link: &mut Link,
         store: &mut Store,
     ) -> Result<Report> {
-        let listener = Listener::new(self.quiet);
+        let listener = Listener::new(&link.name());
         let mut world = self.machine.world(&listener, self.state);
         world.limits.batch_records_max = spec.batch_records;
         let place = format!("plan={}", path.display());
@@ -195,9 +186,7 @@ impl Asked<'_> {
         })?;
         let plan = PlanFile::read(&mut BufReader::new(file), &world);
         let mut plan = plan.map_err(|error| error.at(&place))?;
-        let result = run::carry_out(link, store, &mut plan, &world);
-        listener.finish();
-        result
+        listener.end(run::carry_out(link, store, &mut plan, &world))
     }
 
     /// Runs the link once, but writes only what concerns parked records.
@@ -205,12 +194,10 @@ impl Asked<'_> {
     /// # Errors
     /// What the engine says.
     pub(crate) fn retry(self, spec: &Spec, link: &mut Link, store: &mut Store) -> Result<Report> {
-        let listener = Listener::new(self.quiet);
+        let listener = Listener::new(&link.name());
         let mut world = self.machine.world(&listener, self.state);
         world.limits.batch_records_max = spec.batch_records;
-        let result = run::retry(link, store, &world);
-        listener.finish();
-        result
+        listener.end(run::retry(link, store, &world))
     }
 
     /// Writes the plan to a file, and nothing else.
@@ -218,12 +205,11 @@ impl Asked<'_> {
     /// # Errors
     /// What the engine says; then there is no file. `Config` when no file can be there.
     fn plan_out(self, path: &Path, link: &mut Link) -> Result<Report> {
-        let listener = Listener::new(self.quiet);
+        let listener = Listener::new(&link.name());
         let world = self.machine.world(&listener, self.state);
         let mut sink = Sink::file(path)?;
         let result = run::plan_file(link, &world, &mut |lines| sink.push(lines));
-        listener.finish();
-        let report = result?;
+        let report = listener.end(result)?;
         sink.finish()?;
         Ok(report)
     }
@@ -233,7 +219,7 @@ impl Asked<'_> {
     /// # Errors
     /// What the engine says. A plan that the guard stops is shown all the same: it says why.
     pub(crate) fn plan(self, spec: &Spec, link: &mut Link) -> Result<(Report, Option<String>)> {
-        let listener = Listener::new(self.quiet);
+        let listener = Listener::new(&link.name());
         let mut text = PlanText::new(self.json);
         let mut world = self.machine.world(&listener, self.state);
         world.limits = Limits::of(spec.batch_records);
@@ -244,9 +230,9 @@ impl Asked<'_> {
             None
         };
         let result = run::plan(link, store.as_ref(), &world, form, &mut |lines| {
-            listener.hide(|| text.push(lines))
+            text.push(lines)
         });
-        listener.finish();
+        let result = listener.end(result);
         let plan = text.finish()?;
         Ok((result?, plan))
     }

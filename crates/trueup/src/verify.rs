@@ -39,10 +39,6 @@ pub(crate) struct Args {
     /// Print one JSON object instead of a table
     #[arg(long)]
     pub(crate) json: bool,
-
-    /// Show no progress
-    #[arg(long)]
-    quiet: bool,
 }
 
 /// Runs the command and returns the exit code.
@@ -58,11 +54,10 @@ pub(crate) fn verify(args: &Args) -> Result<u8> {
     let state = args.state.as_deref().or(config.state.as_deref());
     let store = world::open_store_if_any(state)?;
     let mut opened = link::open(&link.spec, &machine.context())?;
-    let listener = Listener::new(args.quiet);
+    let listener = Listener::new(&opened.name());
     let mut world = machine.world(&listener, state);
     world.limits.batch_records_max = link.spec.batch_records;
-    let result = run::verify(&mut opened, store.as_ref(), &world);
-    listener.finish();
+    let result = listener.end(run::verify(&mut opened, store.as_ref(), &world));
     let report = result.map_err(|error| error.at(format_args!("link={name}")))?;
     output::verified(&report, args.json)?;
     Ok(if report.equal { 0 } else { DIFFERENT })

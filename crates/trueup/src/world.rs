@@ -4,9 +4,11 @@
 //! kept in a global but the signal handlers, which the operating system wants so.
 
 use crate::failpoint;
+use crate::output;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, IsTerminal, Read};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,6 +54,7 @@ impl Machine {
             .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
             .map_err(|cause| Error::bug("a signal handler was refused").cause(cause))?;
         }
+        tell_of_stop()?;
         Ok(Self {
             clock: SystemClock {
                 stop: Arc::clone(&stop),
@@ -90,6 +93,23 @@ impl Machine {
             limits: Limits::default(),
         }
     }
+}
+
+/// Says at once that a signal was heard: until the next batch boundary nothing else would tell.
+fn tell_of_stop() -> Result<()> {
+    let refused = |cause| Error::bug("a signal handler was refused").cause(cause);
+    let (mut heard, sender) = UnixStream::pair().map_err(refused)?;
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        let sender = sender.try_clone().map_err(refused)?;
+        signal_hook::low_level::pipe::register(signal, sender).map_err(refused)?;
+    }
+    // It waits for as long as the process lives, and nobody waits for it.
+    std::thread::spawn(move || {
+        if heard.read_exact(&mut [0]).is_ok() {
+            output::stopping();
+        }
+    });
+    Ok(())
 }
 
 /// The machine's clock.
@@ -163,7 +183,9 @@ pub(crate) fn read_line() -> Result<Option<String>> {
         .take(LINE_BYTES_MAX)
         .read_line(&mut line);
     let bytes = read.map_err(|cause| {
-        Error::new(Kind::Unavailable, "cannot read standard input").cause(cause)
+        Error::new(Kind::Unavailable, "cannot read standard input")
+            .hint("name the places on the command line: trueup init SOURCE TARGET")
+            .cause(cause)
     })?;
     Ok((bytes > 0).then(|| line.trim_end_matches(['\r', '\n']).to_owned()))
 }

@@ -19,6 +19,7 @@ pub(super) fn build(source: &Schema, target: &Schema, rules: &Rules) -> Result<M
     let mut mapping = Mapping {
         fields: Vec::new(),
         key: Vec::new(),
+        bag: rules.bag,
         source_fields: Vec::new(),
         source_types: Vec::new(),
         target_fields: Vec::new(),
@@ -50,7 +51,11 @@ pub(super) fn build(source: &Schema, target: &Schema, rules: &Rules) -> Result<M
             mapping.fields[at].origin = Origin::Computed(computed, read);
         }
     }
-    mapping.key = choose_key(source, target, rules, &mapping.fields)?;
+    if rules.bag {
+        refuse_key_of_bag(rules, &mapping)?;
+    } else {
+        mapping.key = choose_key(source, target, rules, &mapping.fields)?;
+    }
     if let Some(filter) = &rules.filter {
         let read = bind(&filter.fields(), source, &mut mapping)?;
         mapping.filter = Some((filter.clone(), read));
@@ -383,6 +388,20 @@ fn choose_key(
     Ok(key)
 }
 
+fn refuse_key_of_bag(rules: &Rules, mapping: &Mapping) -> Result<()> {
+    if !rules.key.is_empty() {
+        return Err(Error::config("a bag has no key, and one is named")
+            .hint("name the key's fields, or `all`, and not both"));
+    }
+    if mapping.fields.is_empty() {
+        return Err(
+            Error::config("no field takes part, so that all records would be equal")
+                .hint("map at least one field to one of the target"),
+        );
+    }
+    Ok(())
+}
+
 /// Returns the target's name of a source field.
 pub(super) fn renamed<'r>(name: &'r str, rules: &'r Rules) -> &'r str {
     let rule = rules.rename.iter().find(|(from, _)| from == name);
@@ -402,7 +421,7 @@ pub(super) fn key_names(source: &Schema, target: &Schema, rules: &Rules) -> Resu
     if names.is_empty() {
         return Err(
             Error::config("no key: neither side declares one").hint(format!(
-                "name the fields that identify a record: --key {}=field,field",
+                "name the fields that identify a record: --key {0}=field,field (in a file, key = [\"field\"]); or count equal records: --key {0}=all",
                 source.collection
             )),
         );
@@ -434,10 +453,10 @@ pub(super) fn refuse_other_key(
     ours.sort_unstable();
     ours.dedup();
     if ours.len() != count {
-        return Err(Error::config(format!(
-            "the key {} names a field twice",
-            names.join(",")
-        )));
+        return Err(
+            Error::config(format!("the key {} names a field twice", names.join(",")))
+                .hint("name each field of the key once"),
+        );
     }
     let same = |constraint: &Vec<usize>| {
         let mut theirs = constraint.clone();

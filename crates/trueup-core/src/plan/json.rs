@@ -5,6 +5,7 @@
 
 use super::{CollectionPlan, Counts, Decoded};
 use crate::batch::Record;
+use crate::digest::Digest;
 use crate::endpoint::Op;
 use crate::value::Value;
 use serde_json::{Map, Value as Json, json};
@@ -46,12 +47,18 @@ impl CollectionPlan {
             .iter()
             .map(|&position| self.fields[position].as_str())
             .collect();
-        let op = match action.op {
-            Op::Insert => "insert",
-            Op::Update => "update",
-            Op::Delete => "delete",
-        };
+        let op = super::verb(action.op);
         json!({ "collection": self.target, "op": op, "key": key, "fields": fields })
+    }
+
+    /// Returns `copies` equal actions in a bag: their kind and the digest of the record.
+    pub fn copies_json(&self, op: Op, record: Digest, copies: u64) -> Json {
+        json!({
+            "collection": self.target,
+            "op": super::verb(op),
+            "record": record.to_string(),
+            "copies": copies,
+        })
     }
 }
 

@@ -4,12 +4,15 @@
 //! until a round makes no progress; then it is parked.
 
 mod blocked;
+mod counted;
 mod settle;
+
+pub(crate) use settle::only_we_claimed;
 
 use crate::compare::{Compared, Parking};
 use crate::connect::Collection;
 use crate::link::{Limits, World};
-use crate::progress::{Step, Tick};
+use crate::progress::{Event, Step, Tick};
 use crate::scan::{Role, Side, read_ahead};
 use crate::spool::Spooled;
 use crate::state::{LinkId, Store};
@@ -17,10 +20,9 @@ use blocked::Blocked;
 use std::collections::{BTreeMap, BTreeSet};
 use trueup_core::batch::{Batch, Record};
 use trueup_core::diff::Cursor;
-use trueup_core::encode;
 use trueup_core::endpoint::{Claim, Endpoint, Op, Outcome, Snapshot, Writer};
 use trueup_core::keyed::{Entry, Keyed, Standing};
-use trueup_core::mapping::key_digest;
+use trueup_core::mapping::Mapping;
 use trueup_core::park::Parked;
 use trueup_core::plan::{self, Counts};
 use trueup_core::{Error, Kind, Result};
@@ -66,7 +68,7 @@ impl<'a> Applier<'a> {
         let writer = target.writer(&claim).map_err(|error| error.at("target"))?;
         world.failpoints.pass("engine.claimed")?;
         if let Some(seen) = seen {
-            settle::only_we_claimed(seen, writer.epoch()).map_err(|error| error.at("target"))?;
+            only_we_claimed(seen, writer.epoch()).map_err(|error| error.at("target"))?;
         }
         Ok(Self {
             target,
@@ -110,6 +112,9 @@ impl<'a> Applier<'a> {
         self.retry_blocked(compared, &mut written)?;
         for one in compared.iter().filter(|one| !one.plan.is_empty()) {
             self.finish(&one.plan.target)?;
+            self.world.progress.event(Event::Durable {
+                collection: &one.plan.source,
+            });
         }
         Ok(written)
     }
@@ -248,10 +253,15 @@ impl<'a> Applier<'a> {
         }
         self.world.failpoints.pass("engine.checkpointed")?;
         self.world.progress.tick(Tick {
-            collection: partition,
+            collection: &collection.source.collection,
             step: Step::Apply,
             records: batch.ops.len() as u64,
             total,
+        });
+        self.world.progress.event(Event::Batch {
+            collection: &collection.source.collection,
+            records: batch.ops.len() as u64,
+            durable: applied.durable,
         });
         self.account(collection, batch, applied.outcomes, done)?;
         batch.clear();
@@ -283,7 +293,7 @@ impl<'a> Applier<'a> {
                     blocked: false,
                 } => {
                     done.parked
-                        .push(parked(collection.mapping.key(), record, reason));
+                        .push(parked(&collection.mapping, record, reason));
                 }
                 Outcome::Stale | Outcome::Unknown => {
                     return Err(Error::bug(
@@ -343,8 +353,8 @@ impl<'a> Applier<'a> {
                     .ok_or_else(|| Error::bug("a write is lost"))?;
                 record.reset(width);
                 plan::decode(entry, &mut record)?;
-                let key = one.collection.mapping.key();
-                done.parked.push(parked(key, record.record(0), reason));
+                let mapping = &one.collection.mapping;
+                done.parked.push(parked(mapping, record.record(0), reason));
             }
         }
         Ok(())
@@ -374,13 +384,9 @@ impl<'a> Applier<'a> {
     }
 }
 
-fn parked(key: &[usize], record: Record<'_>, reason: String) -> Parked {
-    let mut bytes = Vec::new();
-    for &position in key {
-        encode::key(record.value(position), &mut bytes);
-    }
+fn parked(mapping: &Mapping, record: Record<'_>, reason: String) -> Parked {
     Parked {
-        key: key_digest(&bytes),
+        key: mapping.name(record),
         field: None,
         reason,
     }

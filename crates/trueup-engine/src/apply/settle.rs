@@ -8,10 +8,14 @@
 //! A batch found applied has lost its outcomes with the answer. It is sent again under the next number: what was
 //! applied is so already, and what was refused is refused again and says so. The rejected alternative, to take every
 //! record for applied, loses refused records until verify finds them, and calls that a failed verification.
+//!
+//! In a bag that would make two records of one. There the marker itself says which writes were refused ([`counted`]),
+//! and where no markers are kept, a lost answer ends the run.
 
+use super::counted::{self, Counted};
 use super::{Applier, Pending};
 use crate::connect::Collection;
-use trueup_core::endpoint::{Applied, Mark, Marker, Writes};
+use trueup_core::endpoint::{Applied, Bag, Mark, Marker, Writes};
 use trueup_core::{Error, Kind, Result};
 
 /// How often a broken connection to the target is tried again, and the first pause; each next one is twice as long.
@@ -27,6 +31,16 @@ impl Applier<'_> {
         mut load: bool,
     ) -> Result<Applied> {
         let mut reconnects = 0;
+        let position = self.position.clone();
+        let counted = Counted {
+            mapping: &collection.mapping,
+            position: &position,
+        };
+        let bag: Option<&dyn Bag> = if collection.mapping.is_bag() {
+            Some(&counted)
+        } else {
+            None
+        };
         loop {
             let mark = self.next_mark(&collection.target.collection);
             let writes = Writes {
@@ -38,6 +52,7 @@ impl Applier<'_> {
                 mark: &mark,
                 load,
                 check: None,
+                bag,
             };
             let sent_under = self.writer.epoch();
             let lost = match self.writer.apply(&writes) {
@@ -48,10 +63,24 @@ impl Applier<'_> {
                     return Ok(applied);
                 }
             };
+            if bag.is_some() && !self.target.about().capabilities.marker {
+                return Err(lost.hint(
+                    "whether the last batch was written is not known, and writing it again could double its records; \
+                     run again: everything is compared first",
+                ));
+            }
             let marker = self.reconnect(lost, &mark.partition, &mut reconnects)?;
-            if marker.is_some_and(|found| found.batch == mark.batch && found.epoch == sent_under) {
+            let ours = |found: &Marker| found.batch == mark.batch && found.epoch == sent_under;
+            if let Some(found) = marker.filter(ours) {
                 self.accepted(&mark, true);
                 self.checkpoint(&mark.partition)?;
+                if bag.is_some() {
+                    let outcomes = counted::outcomes(&found.position, batch.ops.len())?;
+                    return Ok(Applied {
+                        outcomes,
+                        durable: true,
+                    });
+                }
                 load = false;
             }
         }
@@ -117,7 +146,7 @@ impl Applier<'_> {
 /// may have written newer records, which our plan would take back.
 ///
 /// When it was our own claim whose answer was lost, this stops a run that could have gone on: that is the safe side.
-pub(super) fn only_we_claimed(before: u64, now: u64) -> Result<()> {
+pub(crate) fn only_we_claimed(before: u64, now: u64) -> Result<()> {
     if now == before + 1 {
         return Ok(());
     }

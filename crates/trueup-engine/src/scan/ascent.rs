@@ -34,6 +34,9 @@ impl Arrival {
 impl Reading<'_> {
     /// Finds out how the records come, and how to read them in order from now on.
     pub(crate) fn find_order(&mut self, snapshot: &mut dyn Snapshot) -> Result<Arrival> {
+        if self.translation.is_bag() {
+            return Ok(Arrival::Unordered);
+        }
         if self.is_ordered(snapshot)? {
             return Ok(Arrival::OnRequest);
         }

@@ -2,6 +2,7 @@
 //!
 //! Each run gets fresh endpoints and a freshly opened state file, as a new process would have them.
 
+mod bags;
 mod basics;
 mod crash;
 mod engines;

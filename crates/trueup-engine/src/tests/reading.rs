@@ -54,7 +54,14 @@ fn scan_that_breaks_while_comparing_writes_nothing() {
                     "source" => &pair.source_faults,
                     _ => &pair.target_faults,
                 };
-                script.break_scan("planes", batches);
+                // Where there is no order to ask for, a first scan looks for one, in vain.
+                let plan_break = || {
+                    if sorted {
+                        script.break_scan("planes", u64::MAX);
+                    }
+                    script.break_scan("planes", batches);
+                };
+                plan_break();
                 let before = pair.target.position();
                 let error = pair.run().unwrap_err();
                 script.assert_spent();
@@ -62,9 +69,9 @@ fn scan_that_breaks_while_comparing_writes_nothing() {
                 let place = format!("{broken} collection=planes");
                 assert!(error.message().contains(&place), "{case}: {error:?}");
                 assert_eq!(pair.target.position(), before, "{case}: not even a claim");
-                script.break_scan("planes", batches);
+                plan_break();
                 assert_eq!(pair.diff().unwrap_err().kind(), Kind::Unavailable, "{case}");
-                script.break_scan("planes", batches);
+                plan_break();
                 assert_eq!(pair.plan().unwrap_err().kind(), Kind::Unavailable, "{case}");
                 assert_eq!(pair.run().unwrap().exit_code(), 0, "{case}");
                 assert_eq!(pair.target.records("planes").len(), 60, "{case}");

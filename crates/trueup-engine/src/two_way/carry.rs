@@ -16,7 +16,7 @@ use super::sending::Sending;
 use super::tally::Tally;
 use super::work::Work;
 use crate::link::World;
-use crate::progress::{Step, Tick};
+use crate::progress::{Event, Step, Tick};
 use crate::spool::{Spool, Spooled};
 use crate::state::{INTENT_ITEMS_MAX, LinkId, RunId, Store};
 use trueup_core::digest::Digest;
@@ -213,10 +213,16 @@ impl Carrier<'_> {
         let applied = self.send(index, side, &sending)?;
         let ticked = sending.ops.len() as u64;
         self.world.progress.tick(Tick {
-            collection: joint.partition(joint.user[Side::Target]),
+            collection: joint.title(),
             step: Step::Apply,
             records: ticked,
             total: None,
+        });
+        // `send` does not return before the batch is durable.
+        self.world.progress.event(Event::Batch {
+            collection: joint.title(),
+            records: ticked,
+            durable: true,
         });
         self.account(index, side, sending, applied.outcomes, rest)?;
         batching.works = std::mem::take(&mut rest.undo);
@@ -250,6 +256,7 @@ impl Carrier<'_> {
             mark: &mark,
             load: false,
             check: Some(sending),
+            bag: None,
         };
         let writer = &mut self.opened.writers[side];
         let applied = writer.apply(&writes);

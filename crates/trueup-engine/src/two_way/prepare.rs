@@ -49,6 +49,11 @@ impl Joint {
         &self.schema[side].collection
     }
 
+    /// Returns what listeners call the collection: the name that the user's source has for it.
+    pub(super) fn title(&self) -> &str {
+        self.partition(self.user[Side::Source])
+    }
+
     /// Returns the key's field whose largest value is wanted, because fresh keys continue from it.
     pub(super) fn counted(&self) -> Option<usize> {
         let fresh = self.fresh.as_ref().filter(|fresh| fresh.counts());
@@ -64,6 +69,7 @@ impl Joint {
     ) -> Reading<'a> {
         Reading {
             name: self.user[side].name(),
+            title: self.title(),
             schema: &self.schema[side],
             translation: Translation::Shared(side, &self.shared),
             world,

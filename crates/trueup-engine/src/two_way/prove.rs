@@ -9,7 +9,7 @@ use super::prepare::Joint;
 use super::user;
 use crate::certificate::{Certificate, SideProof};
 use crate::link::{Link, World};
-use crate::progress::Step;
+use crate::progress::{Event, Step};
 use crate::report::Report;
 use crate::scan::{Reading, Role};
 use crate::verify::{Subject, verify};
@@ -81,6 +81,12 @@ pub(super) fn prove(
     let mut collections = Vec::new();
     for (index, joint) in passed.joints.iter().enumerate() {
         let left_out = left_out(passed, report, index);
+        let summary = &report.collections[index];
+        world.progress.event(Event::Expected {
+            collection: joint.title(),
+            step: Step::Verify,
+            records: summary.source_fold.count + summary.target_fold.count,
+        });
         let proven = verify(joint, source.as_mut(), target, true, &left_out, world);
         let (proof, at) = match proven {
             // It changes faster than it can be read twice.

@@ -22,12 +22,12 @@ use crate::progress::Step;
 use crate::scan::{Piece, Reading, Role};
 use buckets::{Buckets, Marks};
 use entries::{Entry, Sorted, Sorter};
-use settle::{Before, Verdict, settle};
+use settle::{Asked, Before, Verdict, settle};
 use std::sync::atomic::{AtomicBool, Ordering};
 use trueup_core::digest::{Digest, Fold};
 use trueup_core::endpoint::{Endpoint, Position, Snapshot};
 use trueup_core::keyed::Standing;
-use trueup_core::mapping::key_digest;
+use trueup_core::mapping::{bag, key_digest};
 use trueup_core::{Error, Kind, Result};
 
 /// How often both sides are read again at most, while the target moves.
@@ -46,6 +46,11 @@ pub(crate) trait Subject: Sync {
 
     /// Tells whether the target had no such collection when the run began.
     fn creates_target(&self) -> bool;
+
+    /// Tells whether equal records count instead of being told apart by a key.
+    fn is_bag(&self) -> bool {
+        false
+    }
 
     /// Spells the type rules: `field: source type -> target type (fit)`.
     fn rules(&self) -> Vec<String>;
@@ -76,6 +81,8 @@ pub(crate) fn verify(
     let proving = Proving::new(subject, refused, world);
     let mut marks = Marks::none();
     let mut before = proving.read(source, target, &marks)?;
+    // A record of a bag that does not fit may equal any that only the target has.
+    let exact = exact && before.source.keyless == 0;
     if !marks.join(&before.differing()) {
         return Ok((proving.proof(&before, None), before.position));
     }
@@ -94,7 +101,10 @@ pub(crate) fn verify(
             &mut now.source.entries,
             &mut now.target.entries,
             seen,
-            exact,
+            Asked {
+                exact,
+                bag: subject.is_bag(),
+            },
             world,
         )?;
         // A bucket that began to differ only now has not been looked into. The target is in use, then, and the next
@@ -118,12 +128,16 @@ struct Proving<'a> {
     subject: &'a dyn Subject,
     /// Sorted, each once.
     refused: Vec<Digest>,
+    /// How many records were refused; in a bag several may be equal.
+    refused_records: u64,
     world: &'a World<'a>,
 }
 
 /// One side, read once.
 struct Side {
     buckets: Buckets,
+    /// Records of a bag that may equal any.
+    keyless: u64,
     /// The records of the marked buckets.
     entries: Sorted,
     parked: u64,
@@ -149,10 +163,15 @@ impl<'a> Proving<'a> {
     fn new(subject: &'a dyn Subject, refused: &[Digest], world: &'a World<'a>) -> Self {
         let mut refused = refused.to_vec();
         refused.sort_unstable();
+        if !subject.is_bag() {
+            refused.dedup();
+        }
+        let refused_records = refused.len() as u64;
         refused.dedup();
         Self {
             subject,
             refused,
+            refused_records,
             world,
         }
     }
@@ -202,6 +221,7 @@ impl<'a> Proving<'a> {
         let bytes_max = world.limits.sort_bytes_max / SORT_SHARE;
         let mut sorter = Sorter::new(world.spool_folder.clone(), bytes_max);
         let (mut buckets, mut parked, mut hidden) = (Buckets::new(), 0, 0);
+        let mut keyless = 0;
         let reading = self.subject.reading(role, world);
         let mut read = |snapshot| -> Result<()> {
             let mut pieces = reading.pieces(snapshot, false);
@@ -210,6 +230,7 @@ impl<'a> Proving<'a> {
                 let parked_here = piece.parked.iter().filter(|p| !self.is_refused(p.key));
                 parked += parked_here.count() as u64;
                 hidden += piece.hidden;
+                keyless += self.keyless(&piece);
                 self.take(&piece, marks, &mut buckets, &mut sorter)
                     .map_err(|error| reading.place(error))?;
                 if abandoned.load(Ordering::Relaxed) {
@@ -223,10 +244,19 @@ impl<'a> Proving<'a> {
         }
         Ok(Side {
             buckets,
+            keyless,
             entries: sorter.finish(),
             parked,
             hidden,
         })
+    }
+
+    fn keyless(&self, piece: &Piece) -> u64 {
+        if !self.subject.is_bag() {
+            return 0;
+        }
+        let entries = piece.keyed.entries();
+        entries.filter(|entry| bag::is_keyless(entry.key)).count() as u64
     }
 
     fn take(
@@ -271,7 +301,7 @@ impl<'a> Proving<'a> {
             target_fold,
             only_target: verdict.map_or(0, |verdict| verdict.only_target),
             wrong: verdict.map_or(0, |verdict| verdict.wrong),
-            parked: read.source.parked + self.refused.len() as u64,
+            parked: read.source.parked + self.refused_records,
             rules,
         }
     }
@@ -335,6 +365,10 @@ impl Subject for Collection {
         self.create.is_some()
     }
 
+    fn is_bag(&self) -> bool {
+        self.mapping.is_bag()
+    }
+
     fn rules(&self) -> Vec<String> {
         rules(self)
     }
@@ -374,5 +408,8 @@ fn rules(collection: &Collection) -> Vec<String> {
             field.name, target.native, field.fit
         )
     };
-    mapping.fields().iter().enumerate().map(rule).collect()
+    let bag = "compared as a bag: all fields, equal records counted".to_owned();
+    let bag = mapping.is_bag().then_some(bag).into_iter();
+    bag.chain(mapping.fields().iter().enumerate().map(rule))
+        .collect()
 }

@@ -36,12 +36,21 @@ pub(super) struct Before<'a> {
     pub(super) found: Option<&'a mut Spooled>,
 }
 
-/// Compares. With `exact` a record that only the target has is a difference.
+/// What counts as a difference.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    /// Whether a record that only the target has is one.
+    pub(super) exact: bool,
+    /// Whether equal records count: then the entries of one key are copies of one record.
+    pub(super) bag: bool,
+}
+
+/// Compares.
 pub(super) fn settle(
     source: &mut Sorted,
     target: &mut Sorted,
     before: Before<'_>,
-    exact: bool,
+    asked: Asked,
     world: &World<'_>,
 ) -> Result<Verdict> {
     let mut source = Peeked::new(source.read()?)?;
@@ -53,15 +62,22 @@ pub(super) fn settle(
     while let Some(key) = first(source.key(), target.key()) {
         world.check_stop()?;
         let pair = pair(key, &mut source, &mut target)?;
-        if pair.unknown {
+        let extra = if asked.bag {
+            hidden.merge(pair.hidden_copies());
+            pair.extra_copies()
+        } else if pair.unknown > 0 {
             hidden.merge(pair.target);
             continue;
-        }
-        let extra = pair.source.count == 0;
-        if extra {
-            only_target += pair.target.count;
-        }
-        if !pair.differs || (extra && !exact) {
+        } else {
+            Extra::of(&pair)
+        };
+        only_target += extra.count;
+        let as_wanted = if asked.bag {
+            extra.only && (extra.count == 0 || !asked.exact)
+        } else {
+            !pair.differs || (extra.only && !asked.exact)
+        };
+        if as_wanted {
             continue;
         }
         let difference = Difference {
@@ -97,9 +113,49 @@ fn first(a: Option<Digest>, b: Option<Digest>) -> Option<Digest> {
 struct Pair {
     source: Fold,
     target: Fold,
-    /// The source says only that the key exists.
-    unknown: bool,
+    /// A record of the target.
+    copy: Option<Digest>,
+    /// How often the source says only that the key exists.
+    unknown: u64,
     differs: bool,
+}
+
+/// What the target has beyond the source.
+struct Extra {
+    /// How many records.
+    count: u64,
+    /// Whether there is no other difference: nothing is missing.
+    only: bool,
+}
+
+impl Extra {
+    fn of(pair: &Pair) -> Self {
+        let only = pair.source.count == 0;
+        let count = if only { pair.target.count } else { 0 };
+        Self { count, only }
+    }
+}
+
+impl Pair {
+    /// Of the copies of one record: what the target has beyond the known and unknown ones of the source.
+    fn extra_copies(&self) -> Extra {
+        let (known, there) = (self.source.count, self.target.count);
+        Extra {
+            count: there.saturating_sub(known + self.unknown),
+            only: there >= known,
+        }
+    }
+
+    /// Of the copies of one record: those at the target that may be unknown ones of the source.
+    fn hidden_copies(&self) -> Fold {
+        let (known, there) = (self.source.count, self.target.count);
+        let count = there.saturating_sub(known).min(self.unknown);
+        let each = self.copy.map_or(0, |digest| digest.0);
+        Fold {
+            sum: each.wrapping_mul(u128::from(count)),
+            count,
+        }
+    }
 }
 
 /// Takes the entries of `key` off both sides. Each side may have several: a key that occurs once at the source and
@@ -118,13 +174,14 @@ fn pair(key: Digest, source: &mut Peeked<'_>, target: &mut Peeked<'_>) -> Result
         if let Some(entry) = s.filter(|_| order.is_le()) {
             match entry.standing() {
                 Standing::Present(digest) => pair.source.add(digest),
-                Standing::Unknown => pair.unknown = true,
+                Standing::Unknown => pair.unknown += 1,
             }
             source.advance()?;
         }
         if let Some(entry) = t.filter(|_| order.is_ge()) {
             if let Standing::Present(digest) = entry.standing() {
                 pair.target.add(digest);
+                pair.copy = Some(digest);
             }
             target.advance()?;
         }

@@ -57,7 +57,8 @@ pub(super) fn parse(address: &str) -> Result<(PathBuf, Options)> {
 fn check(options: Options) -> Result<Options> {
     options.settings.check()?;
     if options.delimiter == options.quote {
-        return Err(Error::config("delimiter and quote are the same character"));
+        return Err(Error::config("delimiter and quote are the same character")
+            .hint("give each a character of its own: delimiter=C, quote=C"));
     }
     let special = |byte: u8| {
         byte == options.delimiter || byte == options.quote || byte == b'\n' || byte == b'\r'
@@ -65,7 +66,8 @@ fn check(options: Options) -> Result<Options> {
     if options.null.bytes().any(special) {
         return Err(Error::config(
             "the null marker holds the delimiter, the quote or a line end option=null",
-        ));
+        )
+        .hint("choose a marker without them, for example null=NA"));
     }
     Ok(options)
 }

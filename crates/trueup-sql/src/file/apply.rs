@@ -7,6 +7,7 @@
 //! Rows nobody writes are copied byte for byte. There is no marker (a file has no place for one) and no epoch: what
 //! keeps two writers apart is the state each expects to replace.
 
+use super::bag::{self, Counted};
 use super::design::design;
 use super::disk::{self, Disk};
 use super::error;
@@ -67,6 +68,8 @@ pub(crate) enum Pending<F: Format> {
     Load(Load<F>),
     /// The writes to merge into the old file.
     Update(Update<F>),
+    /// The rows that come and go, where no key tells them apart.
+    Counted(Box<Counted<F>>),
 }
 
 /// A file that was missing or without records: rows go straight to the new file.
@@ -74,12 +77,18 @@ pub(crate) enum Pending<F: Format> {
 pub(crate) struct Load<F: Format> {
     sink: Sink,
     expected: Option<Identity>,
-    names: Vec<String>,
-    spelling: F::Spelling,
-    /// What stands before each column's value.
-    labels: Vec<Vec<u8>>,
+    drafts: Drafts<F>,
     /// The batches it holds already.
     batches: BTreeSet<(String, u64)>,
+}
+
+/// How new records are spelled.
+#[derive(Debug)]
+pub(super) struct Drafts<F: Format> {
+    pub(super) names: Vec<String>,
+    pub(super) spelling: F::Spelling,
+    /// What stands before each column's value.
+    labels: Vec<Vec<u8>>,
 }
 
 impl<F: Format> Writer for FileWriter<F> {
@@ -140,7 +149,14 @@ impl<F: Format> Writer for FileWriter<F> {
             ));
         }
         let streams = writes.load && writes.ops.iter().all(|op| *op == Op::Insert);
-        if !streams && matches!(self.open.get(collection), Some(Pending::Load(_))) {
+        let first = match self.open.get(collection) {
+            Some(Pending::Load(_)) => !streams,
+            Some(Pending::Counted(counted)) => {
+                counted.has_new_rows() && writes.ops.contains(&Op::Delete)
+            }
+            Some(Pending::Update(_)) | None => false,
+        };
+        if first {
             self.finish(collection)?;
         }
         if !self.open.contains_key(collection) {
@@ -150,6 +166,9 @@ impl<F: Format> Writer for FileWriter<F> {
         let outcomes = match self.open.get_mut(collection) {
             Some(Pending::Load(load)) => load.apply(writes)?,
             Some(Pending::Update(update)) => update.apply(writes)?,
+            Some(Pending::Counted(counted)) => {
+                counted.apply(writes, writes.bag.ok_or_else(bag::without_bag)?)?
+            }
             None => {
                 return Err(Error::bug("a collection was opened and is not open"));
             }
@@ -170,6 +189,12 @@ impl<F: Format> Writer for FileWriter<F> {
             Some(Pending::Update(update)) => {
                 let expected = update.expected;
                 update
+                    .rewrite(&self.disk)?
+                    .put(expected, &self.failpoints)?
+            }
+            Some(Pending::Counted(counted)) => {
+                let expected = counted.expected();
+                counted
                     .rewrite(&self.disk)?
                     .put(expected, &self.failpoints)?
             }
@@ -250,19 +275,30 @@ impl<F: Format> FileWriter<F> {
             return Ok(Pending::Load(Load {
                 sink,
                 expected,
-                names,
-                spelling,
-                labels,
+                drafts: Drafts {
+                    names,
+                    spelling,
+                    labels,
+                },
                 batches: BTreeSet::new(),
             }));
         }
         let Origin::Named(path) = origin else {
             return Err(Error::bug("standard output was to be changed"));
         };
-        let key = key(writes, &names)?;
         let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
         disk::create_directories(&directory)
             .map_err(|error| error::io(&directory, "create", error))?;
+        if writes.bag.is_some() {
+            let drafts = Drafts {
+                names,
+                spelling,
+                labels,
+            };
+            let counted = Counted::new(Arc::clone(&self.format), path, expected, head, drafts)?;
+            return Ok(Pending::Counted(Box::new(counted)));
+        }
+        let key = key(writes, &names)?;
         Ok(Pending::Update(Update {
             format: Arc::clone(&self.format),
             spool: Spool::open(&directory, key.len())?,
@@ -310,18 +346,11 @@ fn names(schema: &Schema) -> Vec<String> {
 
 impl<F: Format> Load<F> {
     fn apply(&mut self, writes: &Writes<'_>) -> Result<Vec<Outcome>> {
-        let columns = columns(writes, &self.names)?;
+        let columns = columns(writes, &self.drafts.names)?;
         let mut rows = Vec::with_capacity(writes.records.bytes());
         let mut outcomes = Vec::with_capacity(writes.ops.len());
         for record in writes.records.records() {
-            let before = rows.len();
-            outcomes.push(match self.row(record, &columns, &mut rows) {
-                Ok(()) => Outcome::Applied(None),
-                Err(refused) => {
-                    rows.truncate(before);
-                    refused
-                }
-            });
+            outcomes.push(self.drafts.add(record, &columns, &mut rows));
         }
         let batch = (writes.mark.partition.clone(), writes.mark.batch);
         if !self.batches.contains(&batch) {
@@ -329,6 +358,25 @@ impl<F: Format> Load<F> {
             self.batches.insert(batch);
         }
         Ok(outcomes)
+    }
+}
+
+impl<F: Format> Drafts<F> {
+    /// Appends a record, and tells what became of it.
+    pub(super) fn add(
+        &mut self,
+        record: Record<'_>,
+        columns: &[Option<usize>],
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        let before = out.len();
+        match self.row(record, columns, out) {
+            Ok(()) => Outcome::Applied(None),
+            Err(refused) => {
+                out.truncate(before);
+                refused
+            }
+        }
     }
 
     fn row(
@@ -371,7 +419,7 @@ pub(super) fn key(writes: &Writes<'_>, names: &[String]) -> Result<Vec<usize>> {
         .collect()
 }
 
-fn column(writes: &Writes<'_>, names: &[String], field: usize) -> Result<usize> {
+pub(super) fn column(writes: &Writes<'_>, names: &[String], field: usize) -> Result<usize> {
     let name = &writes.schema.fields[field].name;
     names
         .iter()

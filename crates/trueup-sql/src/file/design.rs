@@ -30,9 +30,10 @@ pub(crate) fn design<F: Format>(wanted: &Schema, place: &Place, format: &F) -> R
         }
     }
     if wanted.fields.is_empty() {
-        return Err(Error::config(format!(
-            "collection has no fields collection={name}"
-        )));
+        return Err(
+            Error::config(format!("collection has no fields collection={name}"))
+                .hint("a CSV file needs at least one field: do not drop them all"),
+        );
     }
     let fields = wanted.fields.iter().map(|field| Field {
         native: F::NATIVE.to_owned(),

@@ -7,6 +7,7 @@
 //! follow and no place for a marker.
 
 pub(crate) mod apply;
+mod bag;
 pub(crate) mod design;
 pub(crate) mod disk;
 pub(crate) mod error;

@@ -315,7 +315,7 @@ impl<'r> Row<'r> for JsonRow<'r> {
             (_, Type::Json) => Value::Json(self.raw_of(cell)),
             (Kind::Bool(value), _) => Value::Bool(value),
             (Kind::Number(Number::Int(value)), _) => Value::Int(value),
-            (Kind::Number(Number::Vast), _) | (Kind::Nested, _) => Value::Json(self.raw_of(cell)),
+            (Kind::Number(Number::Vast) | Kind::Nested, _) => Value::Json(self.raw_of(cell)),
             // A text may have more digits than the shortest that mean a double.
             (Kind::Number(_), Type::Float { .. }) => Value::Text(self.raw_of(cell)),
             (Kind::Number(_), Type::Any) if self.raw_of(cell).contains(['.', 'e', 'E']) => {

@@ -10,9 +10,7 @@ use super::design::same_shape;
 use super::scan::described;
 use super::stage::Statements;
 use super::write;
-use trueup_core::endpoint::{
-    Applied, Claim, Design, Mark, Marker, Outcome, Writer, Writes, left_out,
-};
+use trueup_core::endpoint::{Applied, Claim, Design, Mark, Marker, Outcome, Writer, Writes};
 use trueup_core::failpoint::Failpoints;
 use trueup_core::{Error, Kind, Result};
 
@@ -134,10 +132,7 @@ impl PostgresWriter {
         self.begin()?;
         let outcomes = write::records(&self.connection, &shape.statements, writes)?;
         if self.control {
-            let position = writes.check;
-            let position = position.map(|check| check.position(&left_out(&outcomes)));
-            let position = position.as_deref().unwrap_or(&writes.mark.position);
-            self.set_marker(writes.mark, position)?;
+            self.set_marker(writes.mark, &writes.position(&outcomes))?;
         }
         Ok(outcomes)
     }
@@ -155,7 +150,9 @@ impl PostgresWriter {
         self.failpoints
             .pass("postgres.after_commit")
             .map_err(|error| {
-                Error::new(Kind::Unavailable, "the answer to the commit was lost").cause(error)
+                Error::new(Kind::Unavailable, "the answer to the commit was lost")
+                    .hint("run again: the marker at the target tells whether it was applied")
+                    .cause(error)
             })
     }
 }

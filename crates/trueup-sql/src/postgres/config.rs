@@ -184,6 +184,7 @@ fn number<T: std::str::FromStr>(text: Option<String>, default: T, what: &str) ->
             "{what} is not a number in range: value={}",
             text.escape_debug()
         ))
+        .hint("write digits only; a port is at most 65535")
     })
 }
 
@@ -314,6 +315,9 @@ fn secret(value: String, context: &Context) -> Result<Secret> {
                 "the password's variable is not set: name={}",
                 name.escape_debug()
             ))
+            .hint(
+                "set the variable, or name another place: password=env:NAME or password=file:PATH",
+            )
         });
     }
     if let Some(path) = value.strip_prefix("file:") {
@@ -324,9 +328,10 @@ fn secret(value: String, context: &Context) -> Result<Secret> {
 
 fn host_and_port(text: &str) -> Result<(&str, Option<&str>)> {
     if let Some(rest) = text.strip_prefix('[') {
-        let (host, rest) = rest
-            .split_once(']')
-            .ok_or_else(|| Error::config("the URL's host has no closing bracket"))?;
+        let (host, rest) = rest.split_once(']').ok_or_else(|| {
+            Error::config("the URL's host has no closing bracket")
+                .hint("write an IPv6 address as [::1]")
+        })?;
         return Ok((host, rest.strip_prefix(':').filter(|port| !port.is_empty())));
     }
     Ok(text.split_once(':').map_or((text, None), |(h, p)| {

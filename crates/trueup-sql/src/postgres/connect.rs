@@ -77,7 +77,7 @@ impl Connection {
     pub(super) fn open(settings: &Settings) -> Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| {
-            Error::new(Kind::Unavailable, "cannot start a runtime").cause(error)
+            Error::new(Kind::Unavailable, "cannot start a runtime").hint("the system has no room for another thread or file; see its limits (ulimit -a), then run again").cause(error)
         })?;
         let (client, driver, tls) = runtime.block_on(dial(settings))?;
         let connection = Self {

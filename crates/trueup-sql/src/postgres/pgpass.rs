@@ -72,7 +72,8 @@ fn read(path: &Path, len: u64) -> Result<String> {
         return Err(Error::config(format!(
             "the password file is too long: path={}",
             path.display()
-        )));
+        ))
+        .hint("name a file with one password, or in the form of .pgpass"));
     }
     std::fs::read_to_string(path).map_err(|error| unreadable(path, error))
 }
@@ -82,6 +83,7 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
         "cannot read the password file: path={}",
         path.display()
     ))
+    .hint("check the path, and that you may read the file")
     .cause(error)
 }
 

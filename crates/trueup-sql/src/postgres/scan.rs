@@ -358,7 +358,8 @@ async fn fill(
                 return Err(Error::new(
                     Kind::Unavailable,
                     "the server's data ended in the middle of a record",
-                ));
+                )
+                .hint("the connection broke; run again"));
             }
         }
     }

@@ -3,6 +3,8 @@
 //! Records travel by COPY into a temporary table, and from there in a few set-based statements into the target. The
 //! statements depend on the shape only and are made once. Pure: nothing here talks to a server.
 
+mod bag;
+
 use super::encode::{self, Refusal};
 use super::quote::{ident, idents};
 use super::scan::delivered;
@@ -56,6 +58,10 @@ pub(super) struct Statements {
     pub(super) write: [Option<String>; 3],
     /// Finds records whose value the field's own modifier changed; `None` where no field can.
     pub(super) changed: Option<String>,
+    /// Reads all records `t` with their places, the table's first.
+    pub(super) places: String,
+    /// Begins the removal of records `t`.
+    pub(super) remove: String,
     /// Finds records that conditional writes did not put, or did not remove.
     withheld: String,
     /// Finds staged records that stand at the target, value for value.
@@ -81,9 +87,9 @@ impl Statements {
             .ok_or_else(|| Error::bug("a batch names a field that the schema does not have"))?;
         let key_columns: Option<Vec<(usize, &Column)>> =
             key.iter().map(|&at| Some((at, columns.get(at)?))).collect();
-        let key_columns = key_columns.filter(|key| !key.is_empty());
         let key_columns =
             key_columns.ok_or_else(|| Error::bug("a batch has no key among its fields"))?;
+        let bag = key.is_empty();
         let parts = Parts {
             table,
             columns: &columns,
@@ -95,7 +101,7 @@ impl Statements {
         let exact = key_columns
             .iter()
             .all(|(_, column)| column.equality == Equality::Exact);
-        let index = parts.key_index(fields).filter(|_| exact);
+        let index = parts.key_index(fields).filter(|_| exact && !bag);
         // With an index to rely on, one statement inserts or replaces; but it refuses records that leave out a
         // field which only an insert needs, even where they exist.
         let complete = table
@@ -117,12 +123,22 @@ impl Statements {
             copy_stage: format!("COPY {STAGE} FROM STDIN (FORMAT binary)"),
             copy_target: parts.copy_target(),
             current: parts.current(),
-            write: [
-                Some(parts.delete()),
-                parts.replace(arbiter.is_some()),
-                Some(parts.insert(arbiter.is_some())),
-            ],
-            changed: parts.changed(),
+            write: if bag {
+                [None, None, Some(parts.add())]
+            } else {
+                [
+                    Some(parts.delete()),
+                    parts.replace(arbiter.is_some()),
+                    Some(parts.insert(arbiter.is_some())),
+                ]
+            },
+            changed: if bag {
+                parts.changed_by_cast(fields)
+            } else {
+                parts.changed()
+            },
+            places: parts.places(),
+            remove: format!("DELETE FROM {} AS t", table.sql_only()),
             withheld: parts.withheld(),
             same: parts.same(),
             removal: parts.removal(&key_columns),
@@ -211,13 +227,13 @@ impl Parts<'_> {
         })
     }
 
+    fn list(&self) -> String {
+        let list = self.columns.iter().map(|column| delivered("t.", column));
+        list.collect::<Vec<_>>().join(", ")
+    }
+
     fn current(&self) -> String {
-        let list = self
-            .columns
-            .iter()
-            .map(|column| delivered("t.", column))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let list = self.list();
         let (target, matched) = (self.table.sql_only(), &self.matched);
         format!(
             "SELECT s.n, {list} FROM {STAGE} s JOIN {target} AS t ON {matched} ORDER BY s.n FOR UPDATE OF t"
@@ -301,7 +317,7 @@ impl Parts<'_> {
         })
     }
 
-    fn insert(&self, arbiter: bool) -> String {
+    fn insert_head(&self) -> String {
         let values = self
             .columns
             .iter()
@@ -315,8 +331,11 @@ impl Parts<'_> {
             ""
         };
         let (table, names) = (self.table.sql(), self.names());
-        let head =
-            format!("INSERT INTO {table} ({names}) {overriding}SELECT {values} FROM {STAGE} s");
+        format!("INSERT INTO {table} ({names}) {overriding}SELECT {values} FROM {STAGE} s")
+    }
+
+    fn insert(&self, arbiter: bool) -> String {
+        let head = self.insert_head();
         if !arbiter {
             let (target, matched) = (self.table.sql_only(), &self.matched);
             return format!(
@@ -377,6 +396,10 @@ fn staged(at: usize, column: &Column) -> String {
 /// Finds the record of `table` with the staged key. Where the column's own `=` is loose, it finds the record by its index, and
 /// the texts' bytes decide.
 fn matched_as(key: &[(usize, &Column)], table: &str) -> String {
+    if key.is_empty() {
+        // A bag: nothing is found by a key.
+        return "FALSE".to_owned();
+    }
     let conditions = key.iter().map(|(at, column)| {
         let (name, value) = (ident(&column.name), staged(*at, column));
         let equals = if column.nullable {

@@ -29,7 +29,11 @@ pub(super) fn connector(settings: &Settings) -> Result<MakeRustlsConnect> {
     };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| Error::config("TLS cannot be set up").cause(error))?
+        .map_err(|error| {
+            Error::config("TLS cannot be set up")
+                .hint("see sslmode and sslrootcert in the address")
+                .cause(error)
+        })?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
@@ -44,8 +48,10 @@ fn webpki(
     match &settings.roots {
         Roots::File(path) => {
             let shown = path.display();
-            let unreadable =
-                || Error::config(format!("cannot read the root certificates: path={shown}"));
+            let unreadable = || {
+                Error::config(format!("cannot read the root certificates: path={shown}"))
+                    .hint("name a readable file of PEM certificates with sslrootcert")
+            };
             let certificates =
                 CertificateDer::pem_file_iter(path).map_err(|error| unreadable().cause(error))?;
             for certificate in certificates {
@@ -69,7 +75,11 @@ fn webpki(
     }
     WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider))
         .build()
-        .map_err(|error| Error::config("the root certificates cannot be used").cause(error))
+        .map_err(|error| {
+            Error::config("the root certificates cannot be used")
+                .hint("name a file of PEM certificates with sslrootcert")
+                .cause(error)
+        })
 }
 
 /// Accepts what the roots vouch for, under any name.

@@ -4,6 +4,7 @@
 //! and a part that fails is halved until the refused records stand alone. Order within the batch is kept, and
 //! records that others stood in the way of are tried again once those are written.
 
+mod bag;
 mod condition;
 
 use super::connect::{Connection, column};
@@ -88,6 +89,8 @@ impl Work<'_> {
         }
         if let Some(check) = writes.check {
             part = self.check(&part, check)?;
+        } else if let Some(bag) = writes.bag {
+            part = self.remove_equal(part, writes, bag)?;
         }
         let blocked = self.halve(part, Self::write)?;
         self.unblock(blocked)
@@ -293,7 +296,7 @@ impl Work<'_> {
                 .map_err(Refused::Server)?;
             let (mut touched, mut withheld) = (0, false);
             // The first statement deletes, and what it finds missing is no loss.
-            let mut deleted = false;
+            let mut deleted = work.statements.write[0].is_none();
             for answer in &answers {
                 match answer {
                     SimpleQueryMessage::Row(row) if row.get(0) == Some(CHANGED) => {

@@ -11,7 +11,7 @@ use super::write::Statements;
 use super::{quote, schema};
 use rusqlite::Connection;
 use trueup_core::endpoint::{
-    Applied, Claim, Context, Design, Mark, Marker, Op, Outcome, Writer, Writes, left_out,
+    Applied, Claim, Context, Design, Mark, Marker, Op, Outcome, Writer, Writes,
 };
 use trueup_core::failpoint::Failpoints;
 use trueup_core::schema::Schema;
@@ -113,10 +113,7 @@ impl SqliteWriter {
         self.failpoints.pass("sqlite.before_write")?;
         self.begin()?;
         let outcomes = self.write_all(writes)?;
-        let position = writes.check;
-        let position = position.map(|check| check.position(&left_out(&outcomes)));
-        let position = position.as_deref().unwrap_or(&writes.mark.position);
-        self.put_marker(writes.mark, position)?;
+        self.put_marker(writes.mark, &writes.position(&outcomes))?;
         self.failpoints.pass("sqlite.before_commit")?;
         self.run("COMMIT", "commit a batch")?;
         self.failpoints.pass("sqlite.after_commit")?;
@@ -204,7 +201,10 @@ impl SqliteWriter {
             |index: &usize| is_blocked(&outcomes[*index]) && writes.ops[*index] != Op::Delete;
         let mut part: Vec<usize> = (0..outcomes.len()).filter(stuck).collect();
         for _ in 0..BLOCKED_ROUNDS_MAX {
-            if part.len() < 2 || !schema::rewritable(&self.connection, writes)? {
+            if part.len() < 2
+                || writes.bag.is_some()
+                || !schema::rewritable(&self.connection, writes)?
+            {
                 break;
             }
             self.connection.execute_batch("SAVEPOINT trueup_swap")?;

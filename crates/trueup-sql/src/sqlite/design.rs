@@ -65,7 +65,8 @@ fn check_names(wanted: &Schema) -> Result<()> {
         return Err(Error::config(format!(
             "{} fields: SQLite needs 1 to {FIELDS_MAX}",
             wanted.fields.len()
-        )));
+        ))
+        .hint("drop fields, or split the collection"));
     }
     let mut seen: Vec<String> = Vec::new();
     for field in &wanted.fields {

@@ -5,6 +5,7 @@
 //! its marker commit together. It does not follow changes yet.
 
 mod apply;
+mod bag;
 mod bind;
 mod connect;
 mod control;

@@ -119,6 +119,7 @@ fn write(endpoint: &mut dyn Endpoint, op: Op, values: &[Value<'_>]) -> Outcome {
         mark: &mark,
         load: false,
         check: None,
+        bag: None,
     };
     endpoint
         .writer(&claim())
@@ -410,6 +411,7 @@ fn rotate(endpoint: &mut dyn Endpoint, count: i64, more: &[(i64, i64)]) -> Vec<O
         mark: &mark,
         load: false,
         check: None,
+        bag: None,
     };
     endpoint
         .writer(&claim())

@@ -5,6 +5,7 @@
 //! at those), and a trigger that withholds the write without an error. An unconditional write obeys both, as any
 //! other program's would.
 
+use super::bag::Rows;
 use super::bind::{affinity_of, bind};
 use super::decl::Affinity;
 use super::error::refusal;
@@ -29,6 +30,8 @@ pub(super) struct Statements<'c> {
     references: Vec<Referencing<'c>>,
     /// Whether a trigger may do something else than was asked for; looked at after a conditional write.
     triggers: bool,
+    /// What the deletes of a bag remove.
+    rows: Option<Rows<'c>>,
     affinities: Vec<Affinity>,
     text: String,
 }
@@ -77,9 +80,14 @@ impl<'c> Statements<'c> {
         } else {
             Vec::new()
         };
+        let rows = match writes.bag {
+            Some(bag) => Rows::find(connection, writes, bag)?,
+            None => None,
+        };
         Ok(Self {
             connection,
             references,
+            rows,
             triggers: conditional && schema::has_triggers(connection, &writes.schema.collection)?,
             insert: connection.prepare(&insert)?,
             update,
@@ -97,6 +105,9 @@ impl<'c> Statements<'c> {
         op: Op,
         record: Record<'_>,
     ) -> rusqlite::Result<Outcome> {
+        if writes.bag.is_some() {
+            return self.counted(writes, index, op, record);
+        }
         let Some(check) = writes.check else {
             return self.unconditional(writes, op, record);
         };
@@ -189,6 +200,24 @@ impl<'c> Statements<'c> {
         Ok(bound.is_ok() && statement.raw_query().next()?.is_some())
     }
 
+    /// Writes to a bag: an insert replaces nothing, a delete removes the row that was found for it.
+    fn counted(
+        &mut self,
+        writes: &Writes<'_>,
+        index: usize,
+        op: Op,
+        record: Record<'_>,
+    ) -> rusqlite::Result<Outcome> {
+        if op != Op::Delete {
+            return self.execute(writes, record, Op::Insert);
+        }
+        let removal = match &mut self.rows {
+            Some(rows) => rows.removal(index)?,
+            None => None,
+        };
+        removal.map_or(Ok(Outcome::Unchanged), run)
+    }
+
     fn unconditional(
         &mut self,
         writes: &Writes<'_>,
@@ -249,14 +278,7 @@ impl<'c> Statements<'c> {
         if let Err(reason) = bound {
             return Ok(rejected(reason, false));
         }
-        match statement.raw_execute() {
-            Ok(0) => Ok(Outcome::Unchanged),
-            Ok(_) => Ok(Outcome::Applied(None)),
-            // An error that concerns more than its record stays an error.
-            Err(cause) => refusal(&cause).map_or(Err(cause), |(reason, blocked)| {
-                Ok(rejected(reason, blocked))
-            }),
-        }
+        run(statement)
     }
 
     /// Reads the record that stands there now.
@@ -282,6 +304,18 @@ impl<'c> Statements<'c> {
     }
 }
 
+/// Runs a bound statement; `Unchanged` when it touches no record.
+fn run(statement: &mut Statement<'_>) -> rusqlite::Result<Outcome> {
+    match statement.raw_execute() {
+        Ok(0) => Ok(Outcome::Unchanged),
+        Ok(_) => Ok(Outcome::Applied(None)),
+        // An error that concerns more than its record stays an error.
+        Err(cause) => refusal(&cause).map_or(Err(cause), |(reason, blocked)| {
+            Ok(rejected(reason, blocked))
+        }),
+    }
+}
+
 /// The condition that finds a record by its key; `table` names it where there are several.
 fn key_is(writes: &Writes<'_>, table: &str) -> String {
     fields_are(writes, writes.key, table)
@@ -290,6 +324,10 @@ fn key_is(writes: &Writes<'_>, table: &str) -> String {
 /// The condition that these of the written fields hold the bound values.
 fn fields_are(writes: &Writes<'_>, positions: &[usize], table: &str) -> String {
     let dot = if table.is_empty() { "" } else { "." };
+    if positions.is_empty() {
+        // A bag: nothing is found by a key.
+        return "FALSE".to_owned();
+    }
     let conditions = positions.iter().map(|&position| {
         let name = quote(&writes.schema.fields[writes.fields[position]].name);
         let (name, mark) = (format!("{table}{dot}{name}"), format!("?{}", position + 1));

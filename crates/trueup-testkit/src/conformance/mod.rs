@@ -7,6 +7,7 @@
 //! It deliberately tests one endpoint alone: what two of them do together is the engine's business, what a server
 //! does when it dies is the endpoint's own.
 
+mod bags;
 mod conditions;
 mod extremes;
 mod markers;
@@ -167,6 +168,7 @@ pub fn cases() -> Vec<Case> {
         writes::CASES,
         markers::CASES,
         conditions::CASES,
+        bags::CASES,
     ]
     .concat()
 }

@@ -120,6 +120,12 @@ impl Made {
         Writing::keyed(&schema, &self.wanted.key, batch)
     }
 
+    /// Starts a batch for a bag.
+    pub(super) fn counting(&mut self, batch: u64) -> Writing {
+        let schema = self.schema();
+        Writing::bag(&schema, &self.wanted, batch)
+    }
+
     /// Applies a batch that must succeed as a whole, and makes it durable.
     pub(super) fn apply(&mut self, writing: &Writing) -> Applied {
         let applied = writing

@@ -78,6 +78,7 @@ fn suite_notices_a_missing_marker() {
         "second claim fences the first",
         "marker holds the rejected writes too",
         "marker holds the stale list",
+        "marker of a bag says what was refused",
     ];
     assert_eq!(failed(&report), expected);
 }

@@ -1,10 +1,13 @@
 //! Batches of writes that own their content, and batches with some of their records left out.
 
 use crate::owned::Owned;
+use crate::records::AsStored;
 use trueup_core::batch::{Batch, Record};
-use trueup_core::endpoint::{Applied, Check, Mark, Op, Outcome, Writer, Writes};
+use trueup_core::digest::Digest;
+use trueup_core::endpoint::{Applied, Bag, Check, Mark, Op, Outcome, Writer, Writes};
 use trueup_core::error::Result;
 use trueup_core::schema::Schema;
+use trueup_core::types::Type;
 
 /// A [`Writes`] without a condition that owns what it names.
 pub(crate) struct OwnedWrites {
@@ -15,6 +18,7 @@ pub(crate) struct OwnedWrites {
     records: Batch,
     mark: Mark,
     load: bool,
+    bag: Option<AsStored>,
 }
 
 impl OwnedWrites {
@@ -27,6 +31,10 @@ impl OwnedWrites {
             records: writes.records.clone(),
             mark: writes.mark.clone(),
             load: writes.load,
+            bag: writes.bag.map(|bag| AsStored {
+                position: bag.position(&[]),
+                types: Vec::new(),
+            }),
         }
     }
 
@@ -40,6 +48,7 @@ impl OwnedWrites {
             mark: &self.mark,
             load: self.load,
             check: None,
+            bag: self.bag.as_ref().map(|bag| bag as &dyn Bag),
         }
     }
 }
@@ -77,10 +86,17 @@ pub(crate) fn apply_without(
         let check: &dyn Check = check;
         check
     });
+    let recounted = writes.bag.map(|bag| Recounted {
+        bag,
+        kept: &kept,
+        rejected,
+    });
+    let bag = recounted.as_ref().map(|bag| bag as &dyn Bag);
     let applied = writer.apply(&Writes {
         ops: &ops,
         records: &records,
         check,
+        bag,
         ..*writes
     })?;
     let mut inner = applied.outcomes.into_iter();
@@ -113,10 +129,38 @@ impl Check for Renumbered<'_> {
     }
 
     fn position(&self, left_out: &[usize]) -> Vec<u8> {
-        let inner = left_out.iter().map(|&index| self.kept[index]);
-        let outer = self.rejected.iter().map(|&(index, _)| index);
-        let mut all: Vec<usize> = inner.chain(outer).collect();
-        all.sort_unstable();
-        self.check.position(&all)
+        self.check
+            .position(&all_left_out(left_out, self.kept, self.rejected))
     }
+}
+
+/// The same of a bag.
+struct Recounted<'a> {
+    bag: &'a dyn Bag,
+    kept: &'a [usize],
+    rejected: &'a [(usize, bool)],
+}
+
+impl Bag for Recounted<'_> {
+    fn digest(&self, current: Record<'_>) -> Digest {
+        self.bag.digest(current)
+    }
+
+    fn wanted(&self) -> &[Type] {
+        self.bag.wanted()
+    }
+
+    fn position(&self, left_out: &[usize]) -> Vec<u8> {
+        self.bag
+            .position(&all_left_out(left_out, self.kept, self.rejected))
+    }
+}
+
+/// The numbers, in the whole batch, of the writes that were left out inside or outside.
+fn all_left_out(inner: &[usize], kept: &[usize], rejected: &[(usize, bool)]) -> Vec<usize> {
+    let inner = inner.iter().map(|&index| kept[index]);
+    let outer = rejected.iter().map(|&(index, _)| index);
+    let mut all: Vec<usize> = inner.chain(outer).collect();
+    all.sort_unstable();
+    all
 }

@@ -9,9 +9,10 @@ use crate::owned::Owned;
 use std::sync::Arc;
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{
-    Applied, Claim, Design, Mark, Marker, Op, Outcome, Writer, Writes, left_out,
+    Applied, Bag, Claim, Design, Mark, Marker, Op, Outcome, Writer, Writes,
 };
 use trueup_core::error::{Error, Kind, Result};
+use trueup_core::removals::Removals;
 
 #[derive(Debug)]
 pub(super) struct MemoryWriter {
@@ -89,9 +90,12 @@ impl Writer for MemoryWriter {
         self.fence(&world)?;
         let sabotage = world.sabotage;
         let table = table_of(&mut world, writes)?;
-        let found: Vec<Option<Place>> = (0..writes.ops.len())
-            .map(|index| find(table, writes, index))
-            .collect();
+        let found: Vec<Option<Place>> = match writes.bag {
+            Some(bag) => equal(table, writes, bag),
+            None => (0..writes.ops.len())
+                .map(|index| find(table, writes, index))
+                .collect(),
+        };
         let stale = stale(table, writes, &found);
         let mut changes = Vec::new();
         let mut outcomes = Vec::with_capacity(writes.ops.len());
@@ -99,7 +103,7 @@ impl Writer for MemoryWriter {
             outcomes.push(if stale.contains(&index) && !sabotage.no_check {
                 Outcome::Stale
             } else {
-                write(table, writes, index, &mut changes)
+                write(table, writes, index, found[index].as_ref(), &mut changes)
             });
         }
         let partition = writes.mark.partition.clone();
@@ -108,10 +112,7 @@ impl Writer for MemoryWriter {
             .applied
             .entry((link.clone(), partition.clone(), batch))
             .or_default() += 1;
-        let position = match writes.check {
-            Some(check) => check.position(&left_out(&outcomes)),
-            None => writes.mark.position.clone(),
-        };
+        let position = writes.position(&outcomes);
         self.store(&mut world, writes.mark, position);
         let by = By::Batch {
             link,
@@ -150,7 +151,8 @@ fn table_of<'w>(world: &'w mut World, writes: &Writes<'_>) -> Result<&'w mut Tab
             .iter()
             .all(|&f| schema.fields.get(f).is_some_and(|f| !f.generated))
         && writes.key.iter().all(|&k| k < writes.fields.len())
-        && !writes.key.is_empty();
+        && writes.key.is_empty() == writes.bag.is_some()
+        && !(writes.bag.is_some() && writes.ops.contains(&Op::Update));
     if !sound {
         return Err(Error::bug("a batch of writes contradicts itself").at(place()));
     }
@@ -172,6 +174,23 @@ fn find(table: &Table, writes: &Writes<'_>, index: usize) -> Option<Place> {
     let key: Vec<Owned> = writes.key.iter().map(|&k| record.value(k).into()).collect();
     let fields: Vec<usize> = writes.key.iter().map(|&k| writes.fields[k]).collect();
     table.find(&fields, &key)
+}
+
+/// Finds a record to remove for each delete in a bag: one for each, among those that stood before the batch.
+fn equal(table: &Table, writes: &Writes<'_>, bag: &dyn Bag) -> Vec<Option<Place>> {
+    let mut removals = Removals::of(writes);
+    let mut found = vec![None; writes.ops.len()];
+    let mut current = Batch::new(writes.fields.len());
+    for (place, record) in &table.records {
+        current.reset(writes.fields.len());
+        for &field in writes.fields {
+            current.push(record[field].value());
+        }
+        if let Some((_, index)) = removals.take(bag, current.record(0)) {
+            found[index] = Some(place.clone());
+        }
+    }
+    found
 }
 
 /// Asks the condition about every write, against what stood before the batch: keys occur once, so no write of the
@@ -203,10 +222,18 @@ fn write(
     table: &mut Table,
     writes: &Writes<'_>,
     index: usize,
+    equal: Option<&Place>,
     changes: &mut Vec<Changed>,
 ) -> Outcome {
+    // In a bag, what is removed was settled before the batch, and an insert replaces nothing.
+    let counted = writes.bag.is_some();
+    let deletes = writes.ops[index] == Op::Delete;
     // Looked up again: with a key that is not the table's own, an earlier write may have moved the record.
-    let place = find(table, writes, index);
+    let place = if counted {
+        equal.filter(|_| deletes).cloned()
+    } else {
+        find(table, writes, index)
+    };
     let changed = match (writes.ops[index], place) {
         (Op::Delete, None) => Ok(None),
         (Op::Delete, Some(place)) => Ok(table.remove(&place)),

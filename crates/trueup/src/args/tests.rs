@@ -7,7 +7,7 @@ fn words(line: &str) -> Vec<OsString> {
 }
 
 fn read(line: &str) -> &'static str {
-    match parse(&words(line)) {
+    match parse(&words(line)).1 {
         Parsed::Command(_) => "command",
         Parsed::Help(text) => {
             assert!(text.contains("trueup"), "{line}");

@@ -142,6 +142,8 @@ impl Place {
             any = true;
             if self.is_secret(pair.key) {
                 found.push(self.value(line, pair.value));
+            } else if !self.link {
+                found.extend(after_scheme(line, pair.value));
             }
         }
         // What continues a value, or is none, or a comment.
@@ -260,28 +262,45 @@ impl<'a> Iterator for Pairs<'a> {
     }
 }
 
-/// Finds the passwords in the addresses of a line.
-fn in_addresses(line: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    for (at, _) in line.match_indices("://") {
-        let start = at + 3;
-        let rest = &line[start..];
-        let password = match rest.rfind('@') {
-            Some(end) => rest[..end]
-                .find(':')
-                .map(|colon| start + colon + 1..start + end),
-            None => {
-                let end = rest.find(['/', '?', '"', '\'', ' ']).unwrap_or(rest.len());
-                let port = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-                rest[..end]
-                    .rfind(':')
-                    .filter(|&colon| !port(&rest[colon + 1..end]))
-                    .map(|colon| start + colon + 1..line.len())
-            }
-        };
-        found.extend(password.filter(|range| !is_variable(&line[range.start..])));
+/// Finds what could be a password in an address of a line: all from the first colon that begins no host, to the last `@`.
+fn in_addresses(line: &str) -> Option<Range<usize>> {
+    let end = line.rfind('@')?;
+    let mut colons = line[..end].match_indices(':').map(|(at, _)| at + 1);
+    let colon = colons.find(|&at| !line[at..].starts_with("//"));
+    let start = colon.or_else(|| after_name(line, end))?;
+    (!is_variable(&line[start..])).then_some(start..end)
+}
+
+/// Where a user's name is over, in an address whose colon is missing: after the first sign that belongs to none.
+fn after_name(line: &str, end: usize) -> Option<usize> {
+    let start = line[..end].find("//")? + "//".len();
+    let plain = |ch: char| ch.is_ascii_alphanumeric() || "-_.%~+${}".contains(ch);
+    line[start..end].find(|ch| !plain(ch)).map(|at| start + at)
+}
+
+/// Finds what could be a password in an address whose `@` is missing: all after a colon that is neither the scheme's nor
+/// begins a port, a variable's default, or the place of a secret.
+fn after_scheme(line: &str, at: usize) -> Option<Range<usize>> {
+    if line.contains('@') {
+        return None;
     }
-    found
+    let value = line[at..].trim_start_matches([' ', '\t', '"', '\'']);
+    let at = line.len() - value.len();
+    let scheme = value
+        .find(|ch: char| !ch.is_ascii_alphanumeric())
+        .filter(|&end| value[end..].starts_with(':'));
+    let mut colons = value.match_indices(':').map(|(colon, _)| colon);
+    let start = colons.find(|&colon| {
+        let rest = &value[colon + 1..];
+        let end = rest.find(['/', '?', '"', '\'', ' ']).unwrap_or(rest.len());
+        let port = rest[..end].bytes().all(|b| b.is_ascii_digit());
+        let before = &value[..colon];
+        let says = ["=env", "=file"].iter().any(|end| before.ends_with(end));
+        let replaced = before.starts_with("${") && before.ends_with('}');
+        !(Some(colon) == scheme || port || says || replaced || rest.starts_with('-'))
+    });
+    let start = at + start? + 1;
+    (!is_variable(&line[start..])).then_some(start..line.len())
 }
 
 #[cfg(test)]

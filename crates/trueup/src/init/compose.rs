@@ -118,7 +118,7 @@ fn broken(one: &CollectionCheck, out: &mut String) {
         }
     }
     let todo = if one.key.is_empty() {
-        "name the fields that identify a record"
+        "name the fields that identify a record, or \"all\" to count equal ones"
     } else {
         "set that right"
     };
@@ -161,7 +161,10 @@ fn entry(one: &CollectionCheck, key: &[String]) -> String {
     if one.names.target != one.names.source {
         parts.push(format!("target = {}", string(&one.names.target)));
     }
-    if !key.is_empty() {
+    if key.is_empty() {
+        // It can take part without a key: equal records count.
+        parts.push("key = \"all\"".to_owned());
+    } else {
         let fields: Vec<String> = key.iter().map(|field| string(field)).collect();
         parts.push(format!("key = [{}]", fields.join(", ")));
     }

@@ -3,7 +3,8 @@
 //! For people each link is what `sync` would print, below its name. As JSON it is one array, printed piece by piece: what
 //! is done is told though the next link takes hours.
 
-use super::{PlanReport, describe, escape, json, stderr, stdout, text};
+use super::style::{HEADING, paint};
+use super::{PlanReport, complain, escape, json, raw, stderr, stdout, text};
 use trueup_core::{Error, Result};
 use trueup_engine::Report;
 use trueup_engine::check::CheckReport;
@@ -31,7 +32,8 @@ impl ReportList {
             return Ok(());
         }
         let gap = if self.count > 0 { "\n" } else { "" };
-        stdout(&format!("{gap}[{}]\n", escape::line(name)))
+        let name = paint(HEADING, &format!("[{}]", escape::line(name)));
+        stdout(&format!("{gap}{name}\n"))
     }
 
     /// Prints what a run did, or what it would do.
@@ -79,7 +81,7 @@ impl ReportList {
     /// # Errors
     /// As [`ReportList::begin`].
     pub(crate) fn fail(&mut self, name: &str, error: &Error) -> Result<()> {
-        stderr(&describe(error));
+        complain(error);
         if !self.as_json {
             self.count += 1;
             return Ok(());
@@ -96,14 +98,14 @@ impl ReportList {
     pub(crate) fn finish(self) -> Result<()> {
         match (self.as_json, self.count) {
             (false, _) => Ok(()),
-            (true, 0) => stdout("[]\n"),
-            (true, _) => stdout("]\n"),
+            (true, 0) => raw("[]\n"),
+            (true, _) => raw("]\n"),
         }
     }
 
     fn object(&mut self, object: &str) -> Result<()> {
         let before = if self.count == 0 { "[" } else { "," };
         self.count += 1;
-        stdout(&format!("{before}{object}"))
+        raw(&format!("{before}{object}"))
     }
 }

@@ -3,7 +3,7 @@
 //! Invariant: a file is there whole or not at all. It is written beside its place under another name, readable by its
 //! owner only because it can hold keys and values, and takes its place once it is on the disk.
 
-use super::{PLAN_BYTES, stdout};
+use super::{PLAN_BYTES, raw};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ impl Sink {
             Place::Stdout(waiting) => {
                 waiting.push_str(text);
                 if waiting.len() >= PLAN_BYTES {
-                    stdout(waiting)?;
+                    raw(waiting)?;
                     waiting.clear();
                 }
                 Ok(())
@@ -93,7 +93,7 @@ impl Sink {
     /// As [`Sink::push`].
     pub(crate) fn finish(self) -> Result<()> {
         let (path, file) = match self.0 {
-            Place::Stdout(waiting) => return stdout(&waiting),
+            Place::Stdout(waiting) => return raw(&waiting),
             Place::File { path, file } => (path, file),
         };
         let done = || -> std::io::Result<()> {

@@ -1,3 +1,4 @@
+use super::style::plain;
 use super::*;
 use trueup_core::digest::{Digest, Fold};
 use trueup_core::park::Parked;
@@ -183,7 +184,7 @@ certificate
 
 equal
 ";
-    assert_eq!(text::synced(&report(), false), expected);
+    assert_eq!(plain(&text::synced(&report(), false)), expected);
 }
 
 /// A report of a link that goes both ways: one conflict was decided, one was not.
@@ -216,9 +217,9 @@ conflicts: 2, 1 of them open
 open conflicts remain
 ";
     let mut found = both_ways();
-    assert_eq!(text::synced(&found, true), expected);
+    assert_eq!(plain(&text::synced(&found, true)), expected);
     found.collections[0].parked = vec![parked(None)];
-    let shown = text::synced(&found, true);
+    let shown = plain(&text::synced(&found, true));
     assert!(shown.ends_with("\nopen conflicts and parked records remain\n"));
     // What each side alone has is carried over or deleted, never left alone.
     assert!(!shown.contains("--delete"), "{shown}");
@@ -231,7 +232,7 @@ fn a_quiet_sync_both_ways_explains_no_signs() {
     (one.to_source, one.to_target) = (counts(0, 0, 0), counts(0, 0, 0));
     (one.conflicts, one.open_conflicts) = (0, 0);
     found.equal = true;
-    let shown = text::synced(&found, true);
+    let shown = plain(&text::synced(&found, true));
     assert!(
         !shown.contains("inserted") && !shown.contains("conflicts:"),
         "{shown}"
@@ -239,8 +240,8 @@ fn a_quiet_sync_both_ways_explains_no_signs() {
     assert_eq!(shown.lines().last(), Some("written, not verified"));
     found.collections[0].conflicts = 3;
     let expected = "\nconflicts: 3, 0 of them open\n  trueup conflicts list shows them\n";
-    assert!(text::synced(&found, true).contains(expected));
-    let dry = text::planned(&found);
+    assert!(plain(&text::synced(&found, true)).contains(expected));
+    let dry = plain(&text::planned(&found));
     assert!(dry.starts_with("\nconflicts: 3, 0 of them open\n") && !dry.contains("shows them"));
 }
 
@@ -271,7 +272,7 @@ fn a_proof_is_short_and_names_only_the_fields_that_may_refuse_a_value() {
     .map(str::to_owned)
     .to_vec();
     found.source.position = "p".repeat(200);
-    let shown = text::certificate::alone(&found);
+    let shown = plain(&text::certificate::alone(&found));
     let expected = "
     25 records on both sides, digest 000000000000000000000000000000ab
     2 fields exact
@@ -302,9 +303,9 @@ orders -> purchases  +1  -3  ~2  =22
 a                    +1  -3  ~2  =1000
 different
 ";
-    assert_eq!(text::compared(&found), expected);
+    assert_eq!(plain(&text::compared(&found)), expected);
     found.equal = true;
-    assert!(text::compared(&found).ends_with("\nequal\n"));
+    assert!(plain(&text::compared(&found)).ends_with("\nequal\n"));
 }
 
 #[test]
@@ -313,7 +314,7 @@ fn parked_records_are_listed_up_to_ten() {
     found.equal = false;
     found.collections[0].parked = vec![parked(Some("qty")); 12];
     found.collections[0].parked[0] = parked(None);
-    let shown = text::synced(&found, false);
+    let shown = plain(&text::synced(&found, false));
     let lines: Vec<&str> = shown.lines().filter(|line| line.contains("key=")).collect();
     assert_eq!(lines.len(), 10);
     let key = "00000000000000000000000000000007";
@@ -349,7 +350,10 @@ fn the_last_line_and_the_exit_code_say_the_same() {
         (wrong, "verification failed", 5),
     ] {
         assert_eq!(found.exit_code(), code, "{word}");
-        assert_eq!(text::synced(&found, false).lines().last(), Some(word));
+        assert_eq!(
+            plain(&text::synced(&found, false)).lines().last(),
+            Some(word)
+        );
     }
 }
 
@@ -380,8 +384,8 @@ run  started                   seconds  exit  result             link
 run 11: unavailable: no\\u{7}
 run 10: interrupted: stopped
 ";
-    assert_eq!(text::runs(&runs), expected);
-    assert_eq!(text::runs(&[]), "no runs yet\n");
+    assert_eq!(plain(&text::runs(&runs)), expected);
+    assert_eq!(plain(&text::runs(&[])), "no runs yet\n");
 }
 
 #[test]
@@ -432,11 +436,11 @@ fn hostile_names_are_escaped_everywhere() {
     };
     let error = Error::config(bad()).hint(bad()).cause(bad());
     for shown in [
-        text::synced(&found, false),
-        text::compared(&found),
-        text::planned(&found),
-        text::runs(&[past]),
-        describe(&error),
+        plain(&text::synced(&found, false)),
+        plain(&text::compared(&found)),
+        plain(&text::planned(&found)),
+        plain(&text::runs(&[past])),
+        plain(&describe(&error)),
     ] {
         assert!(!shown.contains(['\u{1b}', '\u{7}']), "{shown:?}");
         assert!(shown.contains("x\\u{1b}]0;y\\u{7}"), "{shown:?}");
@@ -450,10 +454,10 @@ fn an_error_says_what_why_and_what_to_do() {
         .cause(cause)
         .hint("try again");
     assert_eq!(
-        describe(&error),
+        plain(&describe(&error)),
         "error[unavailable]: no\n  | connection\n  because: inner\n  because: innermost\n  hint: try again\n"
     );
-    assert_eq!(describe(&Error::config("x")), "error[config]: x\n");
+    assert_eq!(plain(&describe(&Error::config("x"))), "error[config]: x\n");
 }
 
 #[test]
@@ -465,7 +469,7 @@ fn moments_have_one_width() {
         (-1, "1969-12-31T23:59:59.999Z"),
         (i64::MAX, "infinity"),
     ] {
-        assert_eq!(text::moment(ms), expected);
+        assert_eq!(moment(ms), expected);
     }
 }
 
@@ -489,7 +493,7 @@ impl Write for Broken {
 
 #[test]
 fn a_reader_that_went_away_is_no_error_and_a_full_disk_is_one() {
-    write(&mut Broken(ErrorKind::BrokenPipe), "x").unwrap();
-    let error = write(&mut Broken(ErrorKind::StorageFull), "x").unwrap_err();
+    write(&mut Broken(ErrorKind::BrokenPipe), b"x").unwrap();
+    let error = write(&mut Broken(ErrorKind::StorageFull), b"x").unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable);
 }

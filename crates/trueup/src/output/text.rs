@@ -10,6 +10,8 @@ pub(super) mod selected;
 pub(super) mod status;
 
 use super::escape;
+use super::style::{BAD, GOOD, HEADING, WAITS, count, paint};
+use super::table::{self, table};
 use std::fmt::Write as _;
 use trueup_core::calendar;
 use trueup_core::error::Kind;
@@ -24,7 +26,7 @@ const NOTES_SHOWN_MAX: usize = 50;
 
 /// What a sync did; with `two_way`, what it did to each side.
 pub(super) fn synced(report: &Report, two_way: bool) -> String {
-    let mut out = format!("{}\n\n", escape::line(&report.link));
+    let mut out = format!("{}\n\n", paint(HEADING, &escape::line(&report.link)));
     if two_way {
         write_both_ways(report, &mut out);
     } else {
@@ -38,7 +40,7 @@ pub(super) fn synced(report: &Report, two_way: bool) -> String {
         out.push('\n');
         certificate::write(proof, &mut out);
     }
-    say(&mut out, format_args!("\n{}", verdict(report)));
+    say(&mut out, format_args!("\n{}", ending(report)));
     out
 }
 
@@ -55,16 +57,15 @@ fn write_one_way(report: &Report, out: &mut String) {
     ])];
     for one in &report.collections {
         let mut cells = vec![name(&one.source, &one.target)];
-        let numbers = [
-            one.source_fold.count,
-            one.target_fold.count,
-            one.inserted,
-            one.updated,
-            one.deleted,
-            one.unchanged,
-            one.parked.len() as u64,
-        ];
-        cells.extend(numbers.iter().map(ToString::to_string));
+        cells.extend([
+            one.source_fold.count.to_string(),
+            one.target_fold.count.to_string(),
+            count(GOOD, "", one.inserted),
+            one.updated.to_string(),
+            count(BAD, "", one.deleted),
+            one.unchanged.to_string(),
+            count(WAITS, "", one.parked.len() as u64),
+        ]);
         rows.push(cells);
     }
     table(&rows, &[1, 2, 3, 4, 5, 6, 7], out);
@@ -89,7 +90,8 @@ fn write_both_ways(report: &Report, out: &mut String) {
             updates,
             deletes,
         } = counts;
-        format!("+{inserts} ~{updates} -{deletes}")
+        let (inserted, deleted) = (count(GOOD, "+", inserts), count(BAD, "-", deletes));
+        format!("{inserted} ~{updates} {deleted}")
     };
     for one in &report.collections {
         rows.push(vec![
@@ -99,9 +101,9 @@ fn write_both_ways(report: &Report, out: &mut String) {
             signs(one.to_source),
             signs(one.to_target),
             one.unchanged.to_string(),
-            one.conflicts.to_string(),
-            one.open_conflicts.to_string(),
-            one.parked.len().to_string(),
+            count(BAD, "", one.conflicts),
+            count(BAD, "", one.open_conflicts),
+            count(WAITS, "", one.parked.len() as u64),
         ]);
     }
     table(&rows, &[1, 2, 5, 6, 7, 8], out);
@@ -114,13 +116,13 @@ fn write_both_ways(report: &Report, out: &mut String) {
 /// What a compare found.
 pub(super) fn compared(report: &Report) -> String {
     let mut out = String::new();
-    table(&compared_rows(report), &[], &mut out);
+    table::rows(&compared_rows(report), &mut out);
     parked(report, &mut out);
     notes(report, false, &mut out);
     let word = if report.exit_code() == 0 {
-        "equal"
+        paint(GOOD.bold(), "equal")
     } else {
-        "different"
+        paint(WAITS.bold(), "different")
     };
     say(&mut out, format_args!("{word}"));
     out
@@ -156,7 +158,11 @@ pub(super) fn verified(report: &Report) -> String {
         );
     }
     parked(report, &mut out);
-    let word = if report.equal { "equal" } else { "different" };
+    let word = if report.equal {
+        paint(GOOD.bold(), "equal")
+    } else {
+        paint(WAITS.bold(), "different")
+    };
     say(&mut out, format_args!("\n{word}"));
     out
 }
@@ -210,7 +216,7 @@ pub(super) fn runs(runs: &[PastRun]) -> String {
 }
 
 /// Spells milliseconds since 1970 as RFC 3339 does, in UTC, always with three digits of the second's fraction.
-pub(super) fn moment(ms: i64) -> String {
+pub(crate) fn moment(ms: i64) -> String {
     let mut text = String::new();
     calendar::format_instant(ms.saturating_mul(1000), &mut text);
     let Some(utc) = text.strip_suffix("+00:00") else {
@@ -235,7 +241,17 @@ fn outcome(past: &PastRun) -> &'static str {
     }
 }
 
-/// The last line of a sync: how it ended, in words.
+/// The last line of a sync.
+fn ending(report: &Report) -> String {
+    let style = match report.exit_code() {
+        0 => GOOD,
+        5 => BAD,
+        _ => WAITS,
+    };
+    paint(style.bold(), verdict(report))
+}
+
+/// How a sync ended, in words.
 fn verdict(report: &Report) -> &'static str {
     match report.exit_code() {
         0 if report.certificate.is_some() => "equal",
@@ -274,7 +290,10 @@ fn count_conflicts(report: &Report, out: &mut String) -> u64 {
     if total > 0 {
         say(
             out,
-            format_args!("\nconflicts: {total}, {open} of them open"),
+            format_args!(
+                "\n{} {total}, {open} of them open",
+                paint(BAD, "conflicts:")
+            ),
         );
     }
     total
@@ -285,7 +304,7 @@ fn parked(report: &Report, out: &mut String) {
     if total == 0 {
         return;
     }
-    say(out, format_args!("\nparked: {total}"));
+    say(out, format_args!("\n{} {total}", paint(WAITS, "parked:")));
     let all = report
         .collections
         .iter()
@@ -337,7 +356,7 @@ fn notes(report: &Report, left: bool, out: &mut String) {
     if lines.is_empty() {
         return;
     }
-    say(out, format_args!("\nnotes"));
+    say(out, format_args!("\n{}", paint(HEADING, "notes")));
     for line in lines.iter().take(NOTES_SHOWN_MAX) {
         say(out, format_args!("  {line}"));
     }
@@ -362,31 +381,6 @@ fn name(source: &str, target: &str) -> String {
         escape::line(source)
     } else {
         format!("{} -> {}", escape::line(source), escape::line(target))
-    }
-}
-
-/// Writes aligned columns: texts to the left, the columns of `numbers` to the right.
-fn table(rows: &[Vec<String>], numbers: &[usize], out: &mut String) {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        let widths = cells.map(|cell| cell.chars().count());
-        widths.max().unwrap_or_default()
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    for row in rows {
-        let mut text = String::new();
-        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            let pad = " ".repeat(width.saturating_sub(cell.chars().count()));
-            let gap = if column == 0 { "" } else { "  " };
-            let (before, after) = if numbers.contains(&column) {
-                (pad.as_str(), "")
-            } else {
-                ("", pad.as_str())
-            };
-            text.extend([gap, before, cell, after]);
-        }
-        say(out, format_args!("{}", text.trim_end()));
     }
 }
 

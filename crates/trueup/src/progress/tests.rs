@@ -1,4 +1,5 @@
 use super::*;
+use trueup_engine::Step;
 
 fn tick(collection: &str, step: Step, records: u64, total: Option<u64>) -> Tick<'_> {
     Tick {
@@ -9,35 +10,80 @@ fn tick(collection: &str, step: Step, records: u64, total: Option<u64>) -> Tick<
     }
 }
 
+fn texts(said: &[Said]) -> Vec<String> {
+    said.iter().map(ToString::to_string).collect()
+}
+
 #[test]
 fn lines_come_every_two_seconds_and_at_the_end_of_a_step() {
-    let mut lines = Lines::new(0);
+    let mut steps = Steps::new(0);
     let none: Vec<String> = Vec::new();
-    assert_eq!(lines.tick(tick("a", Step::Compare, 1000, None), 1000), none);
+    let mut say = |tick, now_ms| texts(&steps.tick(tick, now_ms));
+    assert_eq!(say(tick("a", Step::Compare, 1000, None), 1000), none);
     assert_eq!(
-        lines.tick(tick("a", Step::Compare, 1000, None), 2000),
+        say(tick("a", Step::Compare, 1000, None), 2000),
         ["a: compare 2000 records read, 1000/s"]
     );
-    assert_eq!(lines.tick(tick("a", Step::Compare, 500, None), 3000), none);
+    assert_eq!(say(tick("a", Step::Compare, 500, None), 3000), none);
     assert_eq!(
-        lines.tick(tick("a", Step::Apply, 10, Some(100)), 3500),
-        ["a: compare done, 2500 records read, 833/s"]
+        say(tick("a", Step::Apply, 10, Some(100)), 3500),
+        ["a: compare done, 2500 records read in 3.0 s, 833/s"]
     );
     assert_eq!(
-        lines.tick(tick("a", Step::Apply, 10, Some(100)), 5000),
+        say(tick("a", Step::Apply, 10, Some(100)), 5000),
         ["a: apply 20 of 100 records written, 10/s, 8 s left"]
     );
-    assert_eq!(lines.end(7000), ["a: apply done, 20 records written, 5/s"]);
-    assert_eq!(lines.end(7000), none);
+    assert_eq!(
+        texts(&steps.end(7000)),
+        ["a: apply done, 20 records written in 4.0 s, 5/s"]
+    );
+    assert_eq!(texts(&steps.end(7000)), none);
+}
+
+#[test]
+fn what_is_expected_is_said_to_be_about_right_and_not_at_all_where_it_was_too_little() {
+    let mut steps = Steps::new(0);
+    steps.expect("a", Step::Compare, 3000);
+    steps.expect("b", Step::Compare, 1);
+    assert_eq!(
+        texts(&steps.tick(tick("a", Step::Compare, 1000, None), 2000)),
+        ["a: compare 1000 of about 3000 records read, 500/s, 4 s left"]
+    );
+    assert_eq!(
+        texts(&steps.tick(tick("a", Step::Compare, 2001, None), 4000)),
+        ["a: compare 3001 records read, 750/s"]
+    );
+    assert_eq!(
+        texts(&steps.tick(tick("a", Step::Verify, 1, None), 6000)),
+        [
+            "a: compare done, 3001 records read in 4.0 s, 750/s",
+            "a: verify 1 records read, 0/s"
+        ]
+    );
 }
 
 #[test]
 fn a_clock_that_moves_back_and_no_time_at_all_do_no_harm() {
-    let mut lines = Lines::new(1000);
-    assert!(
-        lines
-            .tick(tick("a", Step::Sort, u64::MAX, Some(1)), 0)
-            .is_empty()
+    let mut steps = Steps::new(1000);
+    let said = steps.tick(tick("a", Step::Sort, u64::MAX, Some(1)), 0);
+    assert!(said.is_empty());
+    assert_eq!(texts(&steps.end(0)).len(), 1);
+}
+
+#[test]
+fn an_interrupted_run_says_what_is_there_to_stay() {
+    let listener = Listener::new("a -> b");
+    let said = || durable(&lock(&listener.written));
+    assert_eq!(said(), "nothing was written");
+    listener.wrote("a", 5, false);
+    assert_eq!(said(), "written, not known to be durable: a 5");
+    listener.wrote("b", 7, true);
+    assert_eq!(
+        said(),
+        "written and durable: b 7; not known to be durable: a 5"
     );
-    assert_eq!(lines.end(0).len(), 1);
+    listener.lasts("a");
+    listener.lasts("c");
+    listener.wrote("a", 1, true);
+    assert_eq!(said(), "written and durable: a 6, b 7");
 }

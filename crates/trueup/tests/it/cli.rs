@@ -40,12 +40,13 @@ pub(crate) fn check(name: &str, output: &Output) {
     );
 }
 
-fn snapshots() -> PathBuf {
+/// Where the snapshots are.
+pub(crate) fn snapshots() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots")
 }
 
 /// Replaces what is another one each time.
-fn normal(text: &str) -> String {
+pub(crate) fn normal(text: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {
         let begin = &line[..line.len() - line.trim_start().len()];
@@ -99,7 +100,8 @@ pub(crate) fn shop(folder: &Path) {
     }
 }
 
-fn edit(file: &Path, from: &str, to: &str) {
+/// Replaces a part of a file, which must be there.
+pub(crate) fn edit(file: &Path, from: &str, to: &str) {
     let text = fs::read_to_string(file).expect("the file can be read");
     assert!(text.contains(from), "{from} is not in {}", file.display());
     fs::write(file, text.replace(from, to)).expect("the file can be written");
@@ -128,6 +130,18 @@ fn help_is_the_manual() {
         ("help-parked-show", &["parked", "show", "--help"]),
         ("help-parked-retry", &["parked", "retry", "--help"]),
         ("help-forget", &["forget", "--help"]),
+        ("help-run", &["run", "--help"]),
+        ("help-verify", &["verify", "--help"]),
+        ("help-schema", &["schema", "--help"]),
+        ("help-explain", &["explain", "--help"]),
+        ("help-completions", &["completions", "--help"]),
+        ("help-man", &["man", "--help"]),
+        ("explain", &["explain"]),
+        ("explain-guard", &["explain", "guard"]),
+        ("explain-unknown", &["explain", "gard"]),
+        ("usage-shell", &["completions", "csh"]),
+        ("usage-quiet-and-verbose", &["status", "-q", "-v"]),
+        ("usage-color", &["status", "--color", "sometimes"]),
         ("usage-nothing", &[]),
         ("usage-unknown-flag", &["sync", "a", "b", "--dryrun"]),
         (

@@ -99,6 +99,8 @@ fn links_are_chosen_by_name() {
         "run-no-such-link",
         &run(folder.path(), ["peopel"]).expect(2),
     );
+    fs::write(folder.path().join("bare.toml"), "").unwrap();
+    check("run-no-link", &run(folder.path(), ["bare.toml"]).expect(2));
     check("run-no-file", &run(folder.path(), ["no.toml"]).expect(2));
 }
 

@@ -155,6 +155,12 @@ fn docs_commands_of_the_way_back() {
 }
 
 #[test]
+fn docs_commands_of_the_pipes() {
+    let folder = support::folder();
+    run("docs/guide/csv.md", folder.path(), &[]);
+}
+
+#[test]
 fn docs_commands_of_the_configuration() {
     let folder = support::folder();
     run("docs/guide/configuration.md", folder.path(), &[]);

@@ -67,6 +67,29 @@ fn files_into_a_new_database() {
 }
 
 #[test]
+fn collection_without_a_key_can_be_counted() {
+    let folder = support::folder();
+    support::sqlite(
+        &folder.path().join("a.db"),
+        "CREATE TABLE marks (a TEXT); INSERT INTO marks VALUES ('x'), ('x'), ('y')",
+    );
+    let sides = ["sqlite:a.db", "sqlite:b.db", "--key", "marks=all"];
+    let checked = Trueup::new(folder.path()).arguments(["check"]);
+    let checked = checked.arguments(sides).run().expect(0);
+    assert!(
+        checked.stdout.contains("key       all: equal records"),
+        "{checked}"
+    );
+    init(folder.path(), sides).expect(0);
+    let text = written(folder.path(), "trueup.toml");
+    assert!(
+        text.contains("{ source = \"marks\", key = \"all\" },"),
+        "{text}"
+    );
+    runs(folder.path(), &[]);
+}
+
+#[test]
 fn two_databases_both_ways() {
     let folder = support::folder();
     let sql = "CREATE TABLE people (id INTEGER PRIMARY KEY NOT NULL, name TEXT)";
@@ -153,6 +176,10 @@ fn mistakes_of_init() {
     cli::check(
         "init-no-source",
         &init(folder.path(), ["csv:gone", "sqlite:b.db"]),
+    );
+    cli::check(
+        "init-stream",
+        &init(folder.path(), ["csv:-", "sqlite:b.db"]),
     );
     fs::write(folder.path().join("trueup.toml"), "mine").expect("the file can be written");
     let sides = ["csv:shop", "sqlite:b.db"];

@@ -4,6 +4,7 @@
     reason = "a test binary: every function serves a test"
 )]
 
+mod bags;
 mod bench;
 mod changes;
 mod check;
@@ -20,10 +21,12 @@ mod lattice;
 mod memory;
 mod nycflights;
 mod parked;
+mod picture;
 mod plans;
 mod secrets;
 mod stopped;
 mod support;
+mod terminal;
 mod tidy;
 mod tills;
 mod two_way;

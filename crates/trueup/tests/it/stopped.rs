@@ -4,7 +4,7 @@
 
 use crate::support::{Output, Trueup};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
-use std::process::Child;
+use std::process::{Child, Command};
 
 /// A run that stopped itself at a failpoint. Killed at the end, whatever the test says.
 #[derive(Debug)]
@@ -28,7 +28,20 @@ impl Stopped {
             format!("{failpoint}:1:stop")
         };
         let run = run.env("TRUEUP_FAILPOINT", armed);
-        let mut stopped = Self(Some(run.spawn()));
+        Self::wait(run.spawn())
+    }
+
+    /// Starts a command that is armed already, and waits until it has stopped itself.
+    #[track_caller]
+    pub(crate) fn start(command: &mut Command) -> Self {
+        match Self::wait(command.spawn().unwrap()) {
+            Ok(stopped) => stopped,
+            Err(output) => panic!("it ended before its failpoint\n{output}"),
+        }
+    }
+
+    fn wait(child: Child) -> Result<Self, Output> {
+        let mut stopped = Self(Some(child));
         let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         let status = waitid(WaitId::Pid(stopped.pid()), options)
             .unwrap()

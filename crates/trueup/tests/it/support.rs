@@ -118,7 +118,8 @@ impl Trueup {
         self.command().spawn().expect("the binary can be started")
     }
 
-    fn command(self) -> Command {
+    /// Returns what would be started, with both outputs piped.
+    pub(crate) fn command(self) -> Command {
         let scratch = self.folder.join("scratch");
         fs::create_dir_all(&scratch).expect("the test's folder can be written");
         let mut command = Command::new(binary());

@@ -6,6 +6,7 @@
 
 mod code;
 mod commands;
+mod hints;
 mod manifests;
 mod prose;
 

@@ -49,6 +49,12 @@ pub(super) fn build(source: &Schema, target: &Schema, rules: &Rules) -> Result<S
 }
 
 pub(in crate::mapping) fn refuse_one_way(rules: &Rules) -> Result<()> {
+    if rules.bag {
+        return Err(Error::config(
+            "a link that goes both ways needs a key, and `all` is none: nothing tells which of two records changed",
+        )
+        .hint("name the fields that identify a record, or run the link in one direction"));
+    }
     let rule = if !rules.constants.is_empty() {
         "constant"
     } else if !rules.computed.is_empty() {

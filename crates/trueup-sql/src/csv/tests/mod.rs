@@ -179,6 +179,7 @@ fn write(
         },
         load,
         check: None,
+        bag: None,
     })
 }
 

@@ -120,6 +120,7 @@ fn write(
         },
         load,
         check: None,
+        bag: None,
     })?;
     writer.finish(&schema.collection)?;
     Ok(applied)

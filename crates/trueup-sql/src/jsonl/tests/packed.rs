@@ -34,8 +34,11 @@ fn count(name: &str, bytes: &[u8], options: &str) -> Result<usize, trueup_core::
     Ok(read(endpoint.as_mut(), "x", None)?.len())
 }
 
+/// Packs a text.
+type Pack = fn(&str) -> Vec<u8>;
+
 /// The two packings: a file's name, and how it is made.
-const PACKINGS: [(&str, fn(&str) -> Vec<u8>); 2] = [("x.jsonl.gz", gzip), ("x.jsonl.zst", zstd)];
+const PACKINGS: [(&str, Pack); 2] = [("x.jsonl.gz", gzip), ("x.jsonl.zst", zstd)];
 
 #[test]
 fn members_and_frames_are_read_to_the_end() {

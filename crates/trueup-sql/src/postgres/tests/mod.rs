@@ -156,6 +156,7 @@ impl<'a> Given<'a> {
             mark: &mark,
             load: self.load,
             check: self.check,
+            bag: None,
         })
     }
 

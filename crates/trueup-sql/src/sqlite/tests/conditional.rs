@@ -46,6 +46,7 @@ fn apply(
         mark: &mark,
         load: false,
         check,
+        bag: None,
     };
     let mut writer = endpoint.writer(&claim()).unwrap();
     writer.apply(&writes).unwrap().outcomes

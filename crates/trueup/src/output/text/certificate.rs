@@ -1,6 +1,7 @@
 //! The certificate for people: what was found on both sides, and which fields' values might not have fitted.
 
 use super::{escape, moment, name, records, say};
+use crate::output::style::{BAD, HEADING, WAITS, count, paint};
 use trueup_engine::{Certificate, CollectionProof};
 
 /// How many characters of a position are shown.
@@ -15,7 +16,7 @@ pub(in crate::output) fn alone(certificate: &Certificate) -> String {
 
 /// Appends the certificate.
 pub(super) fn write(proof: &Certificate, out: &mut String) {
-    say(out, format_args!("certificate"));
+    say(out, format_args!("{}", paint(HEADING, "certificate")));
     let plain = |out: &mut String, label: &str, text: &str| {
         say(out, format_args!("  {label:<9}{}", escape::line(text)));
     };
@@ -58,7 +59,9 @@ fn write_proof(proof: &CollectionProof, out: &mut String) {
             out,
             format_args!(
                 "    only at the target {}, wrong {}, parked {}",
-                proof.only_target, proof.wrong, proof.parked
+                proof.only_target,
+                count(BAD, "", proof.wrong),
+                count(WAITS, "", proof.parked)
             ),
         );
     }

@@ -1,6 +1,8 @@
 //! What a check found, for people: each endpoint, the promises, each collection field by field, a verdict.
 
-use super::{escape, name, say, table};
+use super::{escape, name, say};
+use crate::output::style::{ADVICE, BAD, GOOD, HEADING, WAITS, paint};
+use crate::output::table;
 use trueup_core::endpoint::Capabilities;
 use trueup_core::lattice::Fit;
 use trueup_core::rights::{Missing, Remedy};
@@ -13,7 +15,8 @@ use trueup_engine::check::{
 pub(in crate::output) fn link(report: &CheckReport) -> String {
     let mut out = String::new();
     if report.target.is_some() {
-        say(&mut out, format_args!("{}\n", escape::line(&report.link)));
+        let link = paint(HEADING, &escape::line(&report.link));
+        say(&mut out, format_args!("{link}\n"));
     }
     for (side, one) in report.ends() {
         let role = report.target.is_some().then_some(side);
@@ -29,7 +32,13 @@ pub(in crate::output) fn link(report: &CheckReport) -> String {
     if !report.problems.is_empty() {
         out.push('\n');
     }
-    say(&mut out, format_args!("{}", verdict(report)));
+    let style = if report.problems_total() == 0 {
+        GOOD
+    } else {
+        BAD
+    };
+    let verdict = paint(style.bold(), &verdict(report));
+    say(&mut out, format_args!("{verdict}"));
     out
 }
 
@@ -116,20 +125,25 @@ fn promises(promises: &[Promise], out: &mut String) {
     if promises.is_empty() {
         return;
     }
-    say(out, format_args!("guarantees"));
+    say(out, format_args!("{}", paint(HEADING, "guarantees")));
     let rows: Vec<Vec<String>> = promises
         .iter()
         .map(|one| {
             let (word, reason) = standing(one.standing);
+            let style = match one.standing {
+                Standing::Holds => GOOD,
+                Standing::Partly(_) => WAITS,
+                Standing::Fails(_) => BAD,
+            };
             let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
             vec![
-                format!("  {word}"),
+                format!("  {}", paint(style, word)),
                 one.id.to_owned(),
                 format!("{}{reason}", one.text),
             ]
         })
         .collect();
-    table(&rows, &[], out);
+    table::rows(&rows, out);
     out.push('\n');
 }
 
@@ -143,10 +157,8 @@ pub(in crate::output) fn standing(standing: Standing) -> (&'static str, Option<&
 }
 
 fn collection(report: &CheckReport, one: &CollectionCheck, out: &mut String) {
-    say(
-        out,
-        format_args!("{}", name(&one.names.source, &one.names.target)),
-    );
+    let name = paint(HEADING, &name(&one.names.source, &one.names.target));
+    say(out, format_args!("{name}"));
     plain("key", &keys(report, one), out);
     if let Some((side, statement)) = &one.create {
         plain("create", &format!("at the {side}"), out);
@@ -163,7 +175,7 @@ fn collection(report: &CheckReport, one: &CollectionCheck, out: &mut String) {
         .iter()
         .map(|field| row(field, &engines, report))
         .collect();
-    table(&rows, &[], out);
+    table::rows(&rows, out);
     for note in &one.notes {
         plain("note", &escape::line(note), out);
     }
@@ -180,6 +192,10 @@ fn keys(report: &CheckReport, one: &CollectionCheck) -> String {
         }
         escape::line(&names.join(","))
     };
+    let bag = one.key.is_empty() && one.all_problems().next().is_none();
+    if bag {
+        return "all: equal records are counted".to_owned();
+    }
     let link = list(&one.key);
     if report.target.is_none() {
         return link;
@@ -241,8 +257,10 @@ fn verdict_of(field: &FieldCheck) -> String {
 
 fn write_problem(indent: &str, problem: &Problem, out: &mut String) {
     let message = escape::lines(&problem.message).replace('\n', "\n    | ");
-    say(out, format_args!("{indent}problem   {message}"));
+    let word = paint(BAD, "problem");
+    say(out, format_args!("{indent}{word}   {message}"));
     if let Some(hint) = &problem.hint {
-        say(out, format_args!("{indent}  hint: {}", escape::line(hint)));
+        let word = paint(ADVICE, "hint:");
+        say(out, format_args!("{indent}  {word} {}", escape::line(hint)));
     }
 }

@@ -1,7 +1,9 @@
 //! Conflicts for people: a table of them, or one with both records side by side.
 
-use super::{dash, escape, moment, name, row, say, table};
+use super::{dash, escape, moment, name, row, say};
 use crate::conflict::{Conflict, FieldInConflict, Taken};
+use crate::output::style::{ADVICE, BAD, HEADING, paint};
+use crate::output::table::table;
 use crate::record::Fields;
 use serde_json::Value;
 use trueup_core::conflict::Resolution;
@@ -49,7 +51,10 @@ pub(in crate::output) fn cells(one: &Conflict) -> Vec<String> {
 }
 
 fn decision(one: &Conflict) -> String {
-    let decision = escape::line(&one.decision);
+    let mut decision = escape::line(&one.decision);
+    if one.is_open() {
+        decision = paint(BAD, &decision);
+    }
     match &one.answer {
         Some(taken) => format!("{decision}, {} asked for", taken.name()),
         None => decision,
@@ -86,7 +91,7 @@ fn value(value: &Value) -> String {
 
 /// One conflict: what met what, both records, what was decided and by which rule.
 pub(in crate::output) fn show(one: &Conflict) -> String {
-    let mut out = format!("conflict {}\n", one.id);
+    let mut out = format!("{}\n", paint(HEADING, &format!("conflict {}", one.id)));
     let mut plain = |label: &str, text: &str| {
         say(&mut out, format_args!("  {label:<12}{text}"));
     };
@@ -98,7 +103,12 @@ pub(in crate::output) fn show(one: &Conflict) -> String {
     plain("key", &key(&one.key));
     plain("kind", one.kind.name());
     plain("run", &format!("{}, {}", one.run, moment(one.at_ms)));
-    plain("decision", &escape::line(&one.decision));
+    let decided = escape::line(&one.decision);
+    let open = one.is_open();
+    plain(
+        "decision",
+        &if open { paint(BAD, &decided) } else { decided },
+    );
     if let Some(taken) = &one.answer {
         let next = "the next sync of the link carries it out";
         plain("answer", &format!("{}; {next}", taken.name()));
@@ -110,13 +120,12 @@ pub(in crate::output) fn show(one: &Conflict) -> String {
     records(one, &mut out);
     if one.is_decidable() {
         let verb = if one.is_open() { "decides" } else { "reverses" };
-        say(
-            &mut out,
-            format_args!(
-                "\ntrueup conflicts resolve {} --take source|target|FILE {verb} it",
-                one.id
-            ),
+        let command = format!(
+            "trueup conflicts resolve {} --take source|target|FILE",
+            one.id
         );
+        let command = paint(ADVICE, &command);
+        say(&mut out, format_args!("\n{command} {verb} it"));
     }
     out
 }
@@ -155,7 +164,7 @@ fn names(one: &Conflict) -> Vec<String> {
 fn decided(field: &FieldInConflict) -> String {
     let rule = field.policy.map_or("on-delete", |policy| policy.name());
     match field.decision {
-        Resolution::Open => format!("open ({rule})"),
+        Resolution::Open => paint(BAD, &format!("open ({rule})")),
         decision => format!("{decision} by {rule}"),
     }
 }

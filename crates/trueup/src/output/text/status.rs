@@ -1,6 +1,7 @@
 //! The standing of links for people: a paragraph each, and what needs a person at the end.
 
 use super::{escape, moment, name, outcome, say};
+use crate::output::style::{ADVICE, GOOD, HEADING, WAITS, count, paint};
 use crate::status::{Base, Standing};
 use std::fmt::Write as _;
 
@@ -15,16 +16,20 @@ pub(in crate::output) fn links(links: &[Standing]) -> String {
         out.push('\n');
     }
     let waiting = links.iter().filter(|link| !link.needs().is_empty()).count();
-    match waiting {
-        0 => say(&mut out, format_args!("nothing needs a person")),
-        1 => say(&mut out, format_args!("1 link needs a person")),
-        more => say(&mut out, format_args!("{more} links need a person")),
-    }
+    let verdict = match waiting {
+        0 => paint(GOOD, "nothing needs a person"),
+        1 => paint(WAITS, "1 link needs a person"),
+        more => paint(WAITS, &format!("{more} links need a person")),
+    };
+    say(&mut out, format_args!("{verdict}"));
     out
 }
 
 fn one(link: &Standing, out: &mut String) {
-    say(out, format_args!("{}", escape::line(&link.name)));
+    say(
+        out,
+        format_args!("{}", paint(HEADING, &escape::line(&link.name))),
+    );
     let mut plain = |label: &str, text: &str| {
         say(out, format_args!("  {label:<12}{text}"));
     };
@@ -53,9 +58,9 @@ fn one(link: &Standing, out: &mut String) {
         }
         plain("conflicts", &text);
     }
-    plain("parked", &link.parked.to_string());
+    plain("parked", &count(WAITS, "", link.parked));
     if !link.needs().is_empty() {
-        plain("to do", &link.needs().join("; "));
+        plain("to do", &paint(ADVICE, &link.needs().join("; ")));
     }
 }
 

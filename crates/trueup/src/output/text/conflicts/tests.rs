@@ -1,6 +1,7 @@
 use super::*;
 use crate::conflict::Stored;
 use crate::output::json;
+use crate::output::style::plain;
 use serde_json::json;
 use trueup_core::conflict::ConflictKind;
 use trueup_core::policy::Policy;
@@ -51,7 +52,7 @@ fn open() -> Conflict {
 }
 
 fn table_of(conflicts: &[Conflict], open: bool) -> String {
-    list(conflicts.iter().map(cells).collect(), open)
+    plain(&list(conflicts.iter().map(cells).collect(), open))
 }
 
 /// The source deleted what the target changed, and the rule for deletes decided.
@@ -101,7 +102,7 @@ fn an_open_conflict_is_shown_side_by_side() {
 
 trueup conflicts resolve 3 --take source|target|FILE decides it
 "#;
-    assert_eq!(show(&open()), expected);
+    assert_eq!(plain(&show(&open())), expected);
 }
 
 #[test]
@@ -126,10 +127,10 @@ fn a_decided_conflict_says_which_rule_it_was_and_what_a_person_said() {
 
 trueup conflicts resolve 12 --take source|target|FILE reverses it
 "#;
-    assert_eq!(show(&one), expected);
+    assert_eq!(plain(&show(&one)), expected);
     // Another one took its place: nothing is left to decide.
     one.decision = "superseded".to_owned();
-    assert!(!show(&one).contains("trueup conflicts resolve"));
+    assert!(!plain(&show(&one)).contains("trueup conflicts resolve"));
 }
 
 #[test]
@@ -137,7 +138,7 @@ fn a_long_value_is_cut_for_people_and_whole_in_json() {
     let mut one = open();
     let long = "x".repeat(500);
     one.records.source = Some(fields(&[("id", json!(5)), ("email", json!(long))]));
-    let shown = show(&one);
+    let shown = plain(&show(&one));
     assert!(shown.contains("xxx ..."), "{shown}");
     assert!(!shown.contains(&"x".repeat(60)), "{shown}");
     assert!(json::conflicts::show(&one).unwrap().contains(&long));
@@ -213,7 +214,7 @@ fn hostile_names_and_values_are_escaped() {
     one.answer = Some(Taken::Side(Side::Source));
     for shown in [
         table_of(std::slice::from_ref(&one), false),
-        show(&one),
+        plain(&show(&one)),
         answered(&one),
     ] {
         assert!(

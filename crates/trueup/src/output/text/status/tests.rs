@@ -1,5 +1,6 @@
 use super::*;
 use crate::output::json;
+use crate::output::style::plain;
 use crate::status::Collection;
 use trueup_core::side::Sides;
 use trueup_engine::state::{PastRun, RunId};
@@ -77,10 +78,10 @@ a -> b
 
 1 link needs a person
 ";
-    assert_eq!(links(&[standing(), quiet()]), expected);
-    assert!(links(&[standing(), standing()]).ends_with("\n2 links need a person\n"));
-    assert!(links(&[quiet()]).ends_with("\nnothing needs a person\n"));
-    assert_eq!(links(&[]), "no links yet\n");
+    assert_eq!(plain(&links(&[standing(), quiet()])), expected);
+    assert!(plain(&links(&[standing(), standing()])).ends_with("\n2 links need a person\n"));
+    assert!(plain(&links(&[quiet()])).ends_with("\nnothing needs a person\n"));
+    assert_eq!(plain(&links(&[])), "no links yet\n");
 }
 
 #[test]

@@ -1,0 +1,152 @@
+//! The step that is under way, in numbers: how far, how fast, how long.
+
+use std::collections::HashMap;
+use std::fmt;
+use trueup_engine::{Step, Tick};
+
+/// How often something may be said about a step that is under way.
+const SAID_EVERY_MS: i64 = 2_000;
+
+/// What is counted: a scan counts the records of both sides.
+pub(super) fn unit(step: Step) -> &'static str {
+    match step {
+        Step::Apply => "records written",
+        Step::Sort | Step::Compare | Step::Verify => "records read",
+    }
+}
+
+/// The steps of a run.
+#[derive(Debug)]
+pub(super) struct Steps {
+    active: Option<Active>,
+    expected: HashMap<(String, Step), u64>,
+    /// When the last tick came: the next step began there at the latest.
+    ticked_ms: i64,
+    said_ms: i64,
+}
+
+#[derive(Debug)]
+struct Active {
+    collection: String,
+    step: Step,
+    started_ms: i64,
+    records: u64,
+    total: Option<u64>,
+    about: bool,
+}
+
+/// What is to be said about a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) collection: String,
+    pub(super) step: Step,
+    pub(super) records: u64,
+    /// How many there will be, while it is under way and where that is known.
+    pub(super) total: Option<u64>,
+    /// Whether the total is what an earlier reading counted.
+    about: bool,
+    pub(super) ms: i64,
+    pub(super) ended: bool,
+}
+
+impl Steps {
+    pub(super) fn new(now_ms: i64) -> Self {
+        Self {
+            active: None,
+            expected: HashMap::new(),
+            ticked_ms: now_ms,
+            said_ms: now_ms,
+        }
+    }
+
+    /// Takes how many records a step will concern, as far as one can tell.
+    pub(super) fn expect(&mut self, collection: &str, step: Step, records: u64) {
+        self.expected.insert((collection.to_owned(), step), records);
+    }
+
+    /// Returns how many records the tick's step has in all, as far as one can tell.
+    pub(super) fn total(&self, tick: Tick<'_>) -> Option<u64> {
+        let key = (tick.collection.to_owned(), tick.step);
+        tick.total.or_else(|| self.expected.get(&key).copied())
+    }
+
+    /// Takes a tick and returns what is to be said now.
+    pub(super) fn tick(&mut self, tick: Tick<'_>, now_ms: i64) -> Vec<Said> {
+        let mut said = Vec::new();
+        let same =
+            |active: &Active| active.collection == tick.collection && active.step == tick.step;
+        if !self.active.as_ref().is_some_and(same) {
+            said = self.end(self.ticked_ms);
+            self.active = Some(Active {
+                collection: tick.collection.to_owned(),
+                step: tick.step,
+                started_ms: self.ticked_ms,
+                records: 0,
+                total: None,
+                about: false,
+            });
+        }
+        self.ticked_ms = now_ms;
+        let total = self.total(tick);
+        if let Some(active) = &mut self.active {
+            active.records += tick.records;
+            (active.total, active.about) = (total, tick.total.is_none());
+            if now_ms - self.said_ms >= SAID_EVERY_MS {
+                self.said_ms = now_ms;
+                said.push(active.said(now_ms, false));
+            }
+        }
+        said
+    }
+
+    /// Ends the active step and returns what is to be said about it.
+    pub(super) fn end(&mut self, now_ms: i64) -> Vec<Said> {
+        let ended = self.active.take();
+        ended
+            .iter()
+            .map(|active| active.said(now_ms, true))
+            .collect()
+    }
+}
+
+impl Active {
+    fn said(&self, now_ms: i64, ended: bool) -> Said {
+        Said {
+            collection: self.collection.clone(),
+            step: self.step,
+            records: self.records,
+            total: self.total.filter(|_| !ended),
+            about: self.about,
+            ms: (now_ms - self.started_ms).max(0),
+            ended,
+        }
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (step, unit, records) = (self.step.name(), unit(self.step), self.records);
+        let ms = u64::try_from(self.ms).unwrap_or(0);
+        let rate = records.saturating_mul(1000) / ms.max(1);
+        write!(out, "{}: {step} ", self.collection)?;
+        if self.ended {
+            let (seconds, tenths) = (ms / 1000, ms % 1000 / 100);
+            return write!(
+                out,
+                "done, {records} {unit} in {seconds}.{tenths} s, {rate}/s"
+            );
+        }
+        let about = if self.about { "about " } else { "" };
+        match self.total {
+            // An expectation that proved too small says nothing about what is left.
+            Some(total) if total >= records && rate > 0 => {
+                let left = (total - records).div_ceil(rate);
+                write!(
+                    out,
+                    "{records} of {about}{total} {unit}, {rate}/s, {left} s left"
+                )
+            }
+            Some(_) | None => write!(out, "{records} {unit}, {rate}/s"),
+        }
+    }
+}
