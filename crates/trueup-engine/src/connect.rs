@@ -354,7 +354,8 @@ fn key_place(source: &Schema, target: &Schema, name: &str) -> Result<usize> {
     Err(Error::config(format!(
         "collection={}: a key field is dropped",
         source.collection
-    )))
+    ))
+    .hint("keep the fields of the key, or name another key"))
 }
 
 fn index_of(schema: &Schema, name: &str) -> Result<usize> {

@@ -94,7 +94,13 @@ impl PlanFile {
         loop {
             bytes.clear();
             number += 1;
-            let place = |error: Error| error.at(format!("line={number}"));
+            let place = |error: Error| {
+                let error = match error.advice() {
+                    Some(_) => error,
+                    None => error.hint("make the plan anew with trueup sync --plan-out"),
+                };
+                error.at(format!("line={number}"))
+            };
             let mut read = Read::take(&mut *input, LINE_BYTES_MAX + 1);
             let len = read.read_until(b'\n', &mut bytes).map_err(|cause| {
                 Error::new(Kind::Unavailable, "the plan cannot be read").cause(cause)

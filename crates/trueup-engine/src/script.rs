@@ -50,7 +50,8 @@ pub(crate) fn write(
                 let name = &one.plan.target;
                 return Err(Error::config(format!(
                     "collection={name}: there is no statement that creates it"
-                )));
+                ))
+                .hint("let a sync create it, or create it yourself first"));
             }
             out(&format!(
                 "{};\n",

@@ -321,7 +321,10 @@ impl<F: Format> FileWriter<F> {
                 Sink::standard(&self.disk, standard)?
             }
             (_, Origin::Named(path)) => Sink::beside(&self.disk, path)?,
-            _ => return Err(Error::config("standard input cannot be written")),
+            _ => {
+                return Err(Error::config("standard input cannot be written")
+                    .hint("name a file, or write - as the target"));
+            }
         };
         append_head(&mut sink, head, line_end)?;
         Ok(sink)

@@ -283,7 +283,8 @@ impl<F: Format> Files<F> {
                 Some(index) if indices.contains(&index) => {
                     return Err(Error::config(format!(
                         "field occurs twice in the key field={field} collection={collection}"
-                    )));
+                    ))
+                    .hint("name each field of the key once"));
                 }
                 Some(index) => indices.push(index),
                 None if must => return Err(unknown(field, names, path, "key")),

@@ -101,9 +101,10 @@ pub(crate) fn each(
 
 fn collection(name: String) -> Result<String> {
     if name.is_empty() || name.contains(['/', '\0']) {
-        return Err(Error::config(
-            "a collection cannot have this name option=name",
-        ));
+        return Err(
+            Error::config("a collection cannot have this name option=name")
+                .hint("write a name without / in it"),
+        );
     }
     Ok(name)
 }
@@ -124,9 +125,10 @@ pub(crate) fn truth(name: &str, value: &str) -> Result<bool> {
     match value {
         "true" | "yes" | "1" => Ok(true),
         "false" | "no" | "0" => Ok(false),
-        _ => Err(Error::config(format!(
-            "option is neither true nor false option={name}"
-        ))),
+        _ => Err(
+            Error::config(format!("option is neither true nor false option={name}"))
+                .hint("write true or false"),
+        ),
     }
 }
 
@@ -240,6 +242,8 @@ pub(crate) fn decode(text: &str) -> Result<String> {
                 .hint("write %25 for a percent sign")
         })?);
     }
-    String::from_utf8(bytes)
-        .map_err(|_| Error::config("an option is not UTF-8 after percent-decoding"))
+    String::from_utf8(bytes).map_err(|_| {
+        Error::config("an option is not UTF-8 after percent-decoding")
+            .hint("write the characters themselves, or percent-encode their UTF-8 bytes")
+    })
 }
