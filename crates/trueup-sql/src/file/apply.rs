@@ -235,22 +235,23 @@ impl<F: Format> FileWriter<F> {
         }
     }
 
+    /// Insists that the file is as the run has read it. That is forgotten when it is not, so that the next run starts
+    /// from what it then reads.
+    fn expect(&self, collection: &str, origin: &Origin, now: Option<Identity>) -> Result<()> {
+        let seen = self.seen.lock().states.remove(collection);
+        if seen.is_some_and(|seen| now != Some(seen)) {
+            return Err(error::changed(origin.path(), "the run was under way"));
+        }
+        Ok(())
+    }
+
     /// Looks at the file as it is and decides how it will be written.
     fn begin(&self, writes: &Writes<'_>, streams: bool) -> Result<Pending<F>> {
         let collection = &writes.schema.collection;
         let origin = self.origin(collection)?;
         let table = Table::open(&origin, self.format.as_ref())?;
         let expected = table.as_ref().map(|table| table.identity);
-        // Forgotten when it differs, so that the next run starts from what it then reads.
-        if self
-            .seen
-            .lock()
-            .states
-            .remove(collection)
-            .is_some_and(|seen| expected != Some(seen))
-        {
-            return Err(error::changed(origin.path(), "the run was under way"));
-        }
+        self.expect(collection, &origin, expected)?;
         let (names, head, line_end, streams) = match table {
             None => {
                 let design = design(writes.schema, &self.place, self.format.as_ref())?;

@@ -57,7 +57,7 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 fn lines() -> Schema {
-    schema("lines").text("line").int("count").build().into()
+    schema("lines").text("line").int("count").build()
 }
 
 fn made(stage: &mut Stage<'_>, records: &[Vec<Owned>]) -> Made {
@@ -170,12 +170,7 @@ fn thousands(stage: &mut Stage<'_>) {
 }
 
 fn keyed() -> Schema {
-    schema("kept")
-        .int("id")
-        .text("name")
-        .key(["id"])
-        .build()
-        .into()
+    schema("kept").int("id").text("name").key(["id"]).build()
 }
 
 fn second_of_two(stage: &mut Stage<'_>) {

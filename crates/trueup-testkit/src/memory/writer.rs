@@ -99,11 +99,11 @@ impl Writer for MemoryWriter {
         let stale = stale(table, writes, &found);
         let mut changes = Vec::new();
         let mut outcomes = Vec::with_capacity(writes.ops.len());
-        for index in 0..writes.ops.len() {
+        for (index, found) in found.iter().enumerate() {
             outcomes.push(if stale.contains(&index) && !sabotage.no_check {
                 Outcome::Stale
             } else {
-                write(table, writes, index, found[index].as_ref(), &mut changes)
+                write(table, writes, index, found.as_ref(), &mut changes)
             });
         }
         let partition = writes.mark.partition.clone();

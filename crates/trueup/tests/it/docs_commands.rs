@@ -205,6 +205,18 @@ fn docs_commands_of_expressions() {
     run("docs/guide/expressions.md", folder.path(), &[]);
 }
 
+#[test]
+fn docs_commands_of_the_ten() {
+    let folder = support::folder();
+    run("docs/guide/start.md", folder.path(), &[]);
+}
+
+#[test]
+fn docs_commands_of_the_bags() {
+    let folder = support::folder();
+    run("docs/guide/bags.md", folder.path(), &[]);
+}
+
 /// How a reader's shell finds a server.
 fn way_to(server: &postgres::Server) -> [(&'static str, String); 4] {
     [
