@@ -226,6 +226,12 @@ pub trait Snapshot: Send {
     /// starting it. The caller asserts the order all the same, and sorts when this says `false`.
     fn ordered(&mut self, request: &ScanRequest<'_>) -> Result<bool>;
 
+    /// Tells whether [`Order::Natural`] is the same order in every scan of this snapshot, whichever fields are asked for.
+    /// It is in a file; a database may read an index in place of the table, or begin in its middle.
+    fn keeps_order(&self) -> bool {
+        false
+    }
+
     /// Tells whether the collection has no record at all.
     fn is_empty(&mut self, schema: &Schema) -> Result<bool>;
 

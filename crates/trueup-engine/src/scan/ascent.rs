@@ -40,7 +40,11 @@ impl Reading<'_> {
         if self.is_ordered(snapshot)? {
             return Ok(Arrival::OnRequest);
         }
-        let records = self.count_ascending(snapshot)?;
+        let records = if snapshot.keeps_order() {
+            self.count_ascending(snapshot)?
+        } else {
+            None
+        };
         self.ascending = records.is_some();
         Ok(records.map_or(Arrival::Unordered, Arrival::Unasked))
     }

@@ -61,6 +61,10 @@ impl<F: Format> Snapshot for FileSnapshot<F> {
         Ok(false)
     }
 
+    fn keeps_order(&self) -> bool {
+        true
+    }
+
     fn is_empty(&mut self, schema: &Schema) -> Result<bool> {
         let mut table = self.open(schema)?;
         let empty = table.reader.next_row()?.is_none();

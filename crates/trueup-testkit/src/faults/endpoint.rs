@@ -99,6 +99,10 @@ impl Snapshot for FaultySnapshot {
         self.inner.ordered(request)
     }
 
+    fn keeps_order(&self) -> bool {
+        self.inner.keeps_order()
+    }
+
     fn is_empty(&mut self, schema: &Schema) -> Result<bool> {
         self.faults.pass(Step::IsEmpty)?;
         self.inner.is_empty(schema)

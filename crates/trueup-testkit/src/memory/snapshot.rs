@@ -53,6 +53,10 @@ impl Snapshot for MemorySnapshot {
         })
     }
 
+    fn keeps_order(&self) -> bool {
+        true
+    }
+
     fn is_empty(&mut self, schema: &Schema) -> Result<bool> {
         Ok(self.table(schema)?.records.is_empty())
     }

@@ -194,6 +194,10 @@ impl Snapshot for SimSnapshot {
         self.view.ordered(request)
     }
 
+    fn keeps_order(&self) -> bool {
+        self.view.keeps_order()
+    }
+
     fn is_empty(&mut self, schema: &Schema) -> Result<bool> {
         self.line.bound("is_empty")?;
         self.view.is_empty(schema)

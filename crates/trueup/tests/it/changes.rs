@@ -319,3 +319,17 @@ fn changes_are_found_and_written_exactly_from_postgres_to_sqlite() {
 fn changes_are_found_and_written_exactly_from_csv_to_csv() {
     changes_are_found_and_written_exactly("csv", "csv");
 }
+
+/// An index that covers the key gives its values in order, and the table its records in another.
+#[test]
+fn an_index_does_not_hide_the_order_of_the_table() {
+    let folder = support::folder();
+    let file = folder.path().join("log.db");
+    support::sqlite(
+        &file,
+        "CREATE TABLE log (id INTEGER, line TEXT); CREATE INDEX by_id ON log (id);
+         INSERT INTO log VALUES (3, 'c'), (1, 'a'), (2, 'b');",
+    );
+    let run = Trueup::new(folder.path()).sync(["sqlite:log.db", "sqlite:copy.db"]);
+    run.arguments(["--key", "log=id"]).run().expect(0);
+}
