@@ -1,6 +1,6 @@
 //! `trueup.toml`: the links that somebody wants to keep, written down.
 //!
-//! A file is read in one go: [`document`] checks its keys and kinds, [`endpoint`] and [`link`] what they mean,
+//! A file is read in one go: [`mod@document`] checks its keys and kinds, [`endpoint`] and [`link`] what they mean,
 //! [`topology`] how the links lie to each other. Invariant: all mistakes of a file are found and shown together, each
 //! at its place, and none shows a secret. Nothing is connected here, and nothing is written.
 
