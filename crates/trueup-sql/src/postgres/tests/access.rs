@@ -261,6 +261,20 @@ fn a_server_without_tls_is_refused_where_tls_is_required() {
         let query = format!("{query}&application_name=tls-test");
         assert_eq!(encrypted(&server, "127.0.0.1", &query), expected, "{query}");
     }
+    // That there is no TLS is not what is wrong here.
+    let place = format!("127.0.0.1:{}", server.port());
+    for (user, database, expected) in [
+        ("postgres:canary-wrong", "postgres", Kind::Auth),
+        ("postgres", "postgres", Kind::Auth),
+        (&format!("postgres:{PASSWORD}"), "missing", Kind::Config),
+    ] {
+        let url = format!("postgres://{user}@{place}/{database}");
+        assert_eq!(
+            refusal(&url, Context::empty()).kind(),
+            expected,
+            "{database}"
+        );
+    }
 }
 
 #[test]
