@@ -129,7 +129,7 @@ fn may_be_replaced(path: &Path) -> std::io::Result<bool> {
         Err(cause) => return Err(cause),
     };
     let ours = |beginning: &&[u8]| start.starts_with(beginning);
-    Ok(start.is_empty() || BEGINNINGS.iter().any(|beginning| ours(beginning)))
+    Ok(start.is_empty() || BEGINNINGS.iter().any(ours))
 }
 
 fn folder(path: &Path) -> &Path {
