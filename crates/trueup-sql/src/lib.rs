@@ -7,5 +7,6 @@ mod access;
 pub mod csv;
 mod file;
 pub mod jsonl;
+mod percent;
 pub mod postgres;
 pub mod sqlite;

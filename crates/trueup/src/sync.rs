@@ -15,7 +15,7 @@ use trueup_core::guard::Guard;
 use trueup_core::plan::Form;
 use trueup_core::{Error, Result};
 use trueup_engine::state::Store;
-use trueup_engine::{Limits, Link, Mode, PlanFile, Report, run};
+use trueup_engine::{Limits, Link, Mode, PlanFile, Report, World, run};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -124,7 +124,7 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
         return Ok(report.exit_code());
     }
     if let Some(path) = &args.plan_out {
-        let report = asked.plan_out(path, &mut link)?;
+        let report = asked.plan_out(path, &spec, &mut link)?;
         output::plan_written(&report, path, args.json)?;
         return Ok(report.exit_code());
     }
@@ -153,14 +153,21 @@ pub(crate) struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// What a run of the link may use.
+    fn world<'w>(&'w self, listener: &'w Listener, spec: &Spec) -> World<'w> {
+        World {
+            limits: Limits::of(spec.batch_records),
+            ..self.machine.world(listener, self.state)
+        }
+    }
+
     /// Runs the link once.
     ///
     /// # Errors
     /// What the engine says.
     pub(crate) fn run(self, spec: &Spec, link: &mut Link, store: &mut Store) -> Result<Report> {
         let listener = Listener::new(&link.name());
-        let mut world = self.machine.world(&listener, self.state);
-        world.limits = Limits::of(spec.batch_records);
+        let world = self.world(&listener, spec);
         listener.end(run::run(link, store, &world))
     }
 
@@ -176,8 +183,7 @@ impl Asked<'_> {
         store: &mut Store,
     ) -> Result<Report> {
         let listener = Listener::new(&link.name());
-        let mut world = self.machine.world(&listener, self.state);
-        world.limits.batch_records_max = spec.batch_records;
+        let world = self.world(&listener, spec);
         let place = format!("plan={}", path.display());
         let file = File::open(path).map_err(|cause| {
             Error::config(format!("{place}: it cannot be read"))
@@ -195,8 +201,7 @@ impl Asked<'_> {
     /// What the engine says.
     pub(crate) fn retry(self, spec: &Spec, link: &mut Link, store: &mut Store) -> Result<Report> {
         let listener = Listener::new(&link.name());
-        let mut world = self.machine.world(&listener, self.state);
-        world.limits.batch_records_max = spec.batch_records;
+        let world = self.world(&listener, spec);
         listener.end(run::retry(link, store, &world))
     }
 
@@ -204,9 +209,9 @@ impl Asked<'_> {
     ///
     /// # Errors
     /// What the engine says; then there is no file. `Config` when no file can be there.
-    fn plan_out(self, path: &Path, link: &mut Link) -> Result<Report> {
+    fn plan_out(self, path: &Path, spec: &Spec, link: &mut Link) -> Result<Report> {
         let listener = Listener::new(&link.name());
-        let world = self.machine.world(&listener, self.state);
+        let world = self.world(&listener, spec);
         let mut sink = Sink::file(path)?;
         let result = run::plan_file(link, &world, &mut |lines| sink.push(lines));
         let report = listener.end(result)?;
@@ -221,8 +226,7 @@ impl Asked<'_> {
     pub(crate) fn plan(self, spec: &Spec, link: &mut Link) -> Result<(Report, Option<String>)> {
         let listener = Listener::new(&link.name());
         let mut text = PlanText::new(self.json);
-        let mut world = self.machine.world(&listener, self.state);
-        world.limits = Limits::of(spec.batch_records);
+        let world = self.world(&listener, spec);
         let form = if self.json { Form::Json } else { Form::Text };
         let store = if spec.two_way.is_some() {
             world::open_store_if_any(self.state)?

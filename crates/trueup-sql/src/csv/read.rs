@@ -14,8 +14,8 @@
 
 use super::config::Options;
 use crate::file::error;
-use crate::file::format::{COLUMNS_MAX, FIELD_BYTES_MAX, RECORD_BYTES_MAX};
-use std::io::{self, Read};
+use crate::file::format::{COLUMNS_MAX, FIELD_BYTES_MAX, RECORD_BYTES_MAX, fill};
+use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 use trueup_core::value::Value;
@@ -403,17 +403,9 @@ impl<R: Read> Reader<R> {
             }
             self.buffer.resize(self.buffer.len() * 2, 0);
         }
-        while self.filled < self.buffer.len() {
-            match self.input.read(&mut self.buffer[self.filled..]) {
-                Ok(0) => {
-                    self.eof = true;
-                    break;
-                }
-                Ok(count) => self.filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error::io(Path::new(&self.file), "read", error)),
-            }
-        }
+        // Once the end was seen it stays, whatever another read might say.
+        self.eof |= fill(&mut self.input, &mut self.buffer, &mut self.filled)
+            .map_err(|error| error::io(Path::new(&self.file), "read", error))?;
         Ok(())
     }
 

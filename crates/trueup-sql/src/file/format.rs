@@ -6,7 +6,7 @@
 use super::infer::Column;
 use super::settings::Settings;
 use std::fmt::Debug;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use trueup_core::Result;
 use trueup_core::schema::Schema;
@@ -22,6 +22,23 @@ pub(crate) const COLUMNS_MAX: usize = 10_000;
 
 /// The bytes of a file, unpacked.
 pub(crate) type Input = Box<dyn Read + Send>;
+
+/// Reads into `buffer` behind its first `filled` bytes, which grow, until it is full; tells whether the input has ended.
+pub(crate) fn fill(
+    input: &mut impl Read,
+    buffer: &mut [u8],
+    filled: &mut usize,
+) -> io::Result<bool> {
+    while *filled < buffer.len() {
+        match input.read(&mut buffer[*filled..]) {
+            Ok(0) => return Ok(true),
+            Ok(count) => *filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(false)
+}
 
 /// How files of one kind are called.
 #[derive(Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 
 use super::error;
 use super::pack::Unpacking;
+use crate::percent::{self, Wrong};
 use std::path::{Path, PathBuf};
 use trueup_core::types::Type;
 use trueup_core::{Error, Result};
@@ -150,7 +151,7 @@ fn types(value: &str) -> Result<Vec<(String, Type)>> {
                 .hint("write types=column:decimal,other:text")
         })?;
         let ty = decode(ty)?;
-        let declared = parse_type(&ty).ok_or_else(|| {
+        let declared = declared(&ty).ok_or_else(|| {
             let error = Error::config(format!("unknown type type={ty} column={column}"));
             error::suggest(error, &ty, &NAMES)
         })?;
@@ -175,75 +176,23 @@ const NAMES: [&str; 13] = [
     "json",
 ];
 
-/// Reads a type as [`Type`] displays it, and the plain names for the widest ones.
-fn parse_type(text: &str) -> Option<Type> {
-    let (name, sizes) = match text.split_once('(') {
-        Some((name, rest)) => (name, Some(rest.strip_suffix(')')?)),
-        None => (text, None),
-    };
-    let int = |bits, signed| Some(Type::Int { bits, signed });
-    let plain = match name {
-        "bool" => Some(Type::Bool),
-        "int" | "int64" => int(64, true),
-        "int8" => int(8, true),
-        "int16" => int(16, true),
-        "int24" => int(24, true),
-        "int32" => int(32, true),
-        "uint8" => int(8, false),
-        "uint16" => int(16, false),
-        "uint24" => int(24, false),
-        "uint32" => int(32, false),
-        "uint64" => int(64, false),
-        "float" | "float64" => Some(Type::FLOAT),
-        "float32" => Some(Type::Float { bits: 32 }),
-        "decimal" => Some(Type::DECIMAL),
-        "text" => Some(Type::TEXT),
-        "bytes" => Some(Type::BYTES),
-        "date" => Some(Type::Date),
-        "time" => Some(Type::Time),
-        "timestamp" => Some(Type::Timestamp),
-        "instant" => Some(Type::Instant),
-        "uuid" => Some(Type::Uuid),
-        "json" => Some(Type::Json),
-        _ => None,
-    };
-    match (plain?, sizes) {
-        (plain, None) => Some(plain),
-        (Type::Decimal { .. }, Some(sizes)) => {
-            let (digits, scale) = sizes.split_once(',').unwrap_or((sizes, "0"));
-            let size = (digits.trim().parse().ok()?, scale.trim().parse().ok()?);
-            Some(Type::Decimal { size: Some(size) })
-        }
-        (Type::Text { .. }, Some(n)) => Some(Type::Text {
-            chars_max: Some(n.trim().parse().ok()?),
-        }),
-        (Type::Bytes { .. }, Some(n)) => Some(Type::Bytes {
-            bytes_max: Some(n.trim().parse().ok()?),
-        }),
-        _ => None,
-    }
+/// Reads a type that may be declared: not `any`, which says nothing. The scale of a decimal may be left out.
+fn declared(text: &str) -> Option<Type> {
+    let size = text
+        .strip_prefix("decimal(")
+        .and_then(|rest| rest.strip_suffix(')'));
+    let whole = size.filter(|size| !size.contains(','));
+    let whole = whole.map(|digits| format!("decimal({digits},0)"));
+    let ty = whole.as_deref().unwrap_or(text).parse().ok()?;
+    (ty != Type::Any).then_some(ty)
 }
 
 /// Undoes percent-encoding. A percent sign that starts no escape is an error, so that nothing is guessed.
 pub(crate) fn decode(text: &str) -> Result<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || rest.next().and_then(|digit| char::from(digit).to_digit(16));
-        let escaped = digit()
-            .zip(digit())
-            .and_then(|(high, low)| u8::try_from(high * 16 + low).ok());
-        bytes.push(escaped.ok_or_else(|| {
-            Error::config("a percent sign in the options starts no escape")
-                .hint("write %25 for a percent sign")
-        })?);
-    }
-    String::from_utf8(bytes).map_err(|_| {
-        Error::config("an option is not UTF-8 after percent-decoding")
-            .hint("write the characters themselves, or percent-encode their UTF-8 bytes")
+    percent::decode(text).map_err(|wrong| match wrong {
+        Wrong::Escape => Error::config("a percent sign in the options starts no escape")
+            .hint("write %25 for a percent sign"),
+        Wrong::Utf8 => Error::config("an option is not UTF-8 after percent-decoding")
+            .hint("write the characters themselves, or percent-encode their UTF-8 bytes"),
     })
 }

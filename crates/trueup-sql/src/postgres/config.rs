@@ -4,6 +4,7 @@
 //! allow-list: an unknown one is an error, never passed on. `sslmode` means what it means to libpq.
 
 use super::pgpass;
+use crate::percent;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -345,26 +346,10 @@ fn filled(text: String) -> Option<String> {
 
 /// Undoes percent encoding. The error does not show the text: it may be a password.
 fn decoded(text: &str) -> Result<String> {
-    let wrong = || {
+    percent::decode(text).map_err(|_| {
         Error::config("the URL has a percent sign that is not followed by two hex digits of UTF-8")
             .hint("write a percent sign as %25, and @ : / ? # in a password as %40 %3A %2F %3F %23")
-    };
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || {
-            rest.next()
-                .and_then(|c| char::from(c).to_digit(16))
-                .ok_or_else(wrong)
-        };
-        let value = digit()? * 16 + digit()?;
-        bytes.push(u8::try_from(value).map_err(|_| wrong())?);
-    }
-    String::from_utf8(bytes).map_err(|_| wrong())
+    })
 }
 
 fn encoded(text: &str) -> String {
