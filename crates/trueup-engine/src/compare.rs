@@ -3,8 +3,13 @@
 //! Both sides are read ahead, each on a thread of its own, and merged on the caller's. One way, the decision per key
 //! needs no base: the source is right. An empty target is not compared but planned as one load.
 
+mod hashed;
+
+pub use hashed::Hashed;
+
+use self::hashed::{Half, Outcome};
 use crate::connect::Collection;
-use crate::link::{Mode, World};
+use crate::link::{Mode, Way, World};
 use crate::progress::Step;
 use crate::scan::{self, Arrival, Nothing, Piece, Reading, Role, read_ahead};
 use crate::selection::{Selected, Withheld};
@@ -36,6 +41,8 @@ pub(crate) struct Compared {
     pub(crate) ascending_source: bool,
     pub(crate) differences: Differences,
     pub(crate) totals: Totals,
+    /// What hashes said, where both sides were hashed.
+    pub(crate) hashed: Option<Hashed>,
     pub(crate) parked: Vec<Parked>,
     /// Deletes that were wanted and are not in the plan: a record of the source that does not fit may equal any.
     pub(crate) held_back: u64,
@@ -65,7 +72,7 @@ pub(crate) struct Sides<'a> {
     pub(crate) source: &'a mut (dyn Snapshot + 'static),
     /// `None` when the target holds nothing at all yet.
     pub(crate) target: Option<&'a mut (dyn Snapshot + 'static)>,
-    /// Is shown every key in order, with what each side has there.
+    /// Is shown every key in order, with what each side has there; not those of records that hashes show to be equal.
     pub(crate) seen: Option<&'a mut Seen<'a>>,
 }
 
@@ -103,11 +110,14 @@ pub(crate) fn compare(
     if source_order == Arrival::Unordered && !(bag && loaded) {
         source_sorted = Some(source.sort(sides.source, &mut |piece| parked.park(piece))?);
     }
+    let mut target_order = Arrival::Unordered;
     if let Some(snapshot) = target_snapshot.as_deref_mut()
         && !target_empty
-        && target.find_order(snapshot)? == Arrival::Unordered
     {
-        target_sorted = Some(target.sort(snapshot, &mut |_| Ok(()))?);
+        target_order = target.find_order(snapshot)?;
+        if target_order == Arrival::Unordered {
+            target_sorted = Some(target.sort(snapshot, &mut |_| Ok(()))?);
+        }
     }
     let ascending = source.ascending;
     // Nothing to load is no plan at all: the target is not claimed for it.
@@ -124,12 +134,27 @@ pub(crate) fn compare(
                 .or(source_order.records()),
         });
     } else {
+        let mut snapshot = target_snapshot.filter(|_| !target_empty);
+        let on_request = [source_order, target_order] == [Arrival::OnRequest; 2];
+        if mode.compare == Way::Hash && snapshot.is_some() && !on_request {
+            return Err(hashed::refused(
+                &collection,
+                "no endpoint keeps its key unique and in order",
+            ));
+        }
+        if let Some(target_snapshot) = snapshot.as_deref_mut()
+            && on_request
+            && !source_empty
+        {
+            let snapshots = [&mut *sides.source, target_snapshot];
+            let readings = [&mut source, &mut target];
+            planned.hashed = leave_out(&collection, mode.compare, readings, snapshots, world)?;
+        }
         let mut source_side = Side {
             reading: &source,
             snapshot: Some(sides.source),
             sorted: source_sorted.as_mut(),
         };
-        let snapshot = target_snapshot.filter(|_| !target_empty);
         let mut target_side = Side {
             reading: &target,
             snapshot,
@@ -150,6 +175,34 @@ pub(crate) fn compare(
         ascending_source: ascending,
         ..compared
     })
+}
+
+/// Lets both sides be read without the records that hashes show to be equal.
+fn leave_out(
+    collection: &Collection,
+    way: Way,
+    readings: [&mut Reading<'_>; 2],
+    snapshots: [&mut (dyn Snapshot + 'static); 2],
+    world: &World<'_>,
+) -> Result<Option<Hashed>> {
+    let [source, target] = readings;
+    let [source_snapshot, target_snapshot] = snapshots;
+    let halves = [
+        Half {
+            reading: source,
+            snapshot: source_snapshot,
+        },
+        Half {
+            reading: target,
+            snapshot: target_snapshot,
+        },
+    ];
+    let Some(Outcome { hashed, part }) = hashed::hash(collection, way, halves, world)? else {
+        return Ok(None);
+    };
+    source.part.clone_from(&part);
+    target.part = part;
+    Ok(Some(hashed))
 }
 
 /// One side during the merge: sorted on disk, or read in order from its endpoint, or empty.
@@ -176,6 +229,13 @@ fn merge(
     parked: &Parking,
     world: &World<'_>,
 ) -> Result<()> {
+    if planned
+        .hashed
+        .as_ref()
+        .is_some_and(|hashed| hashed.differing == 0)
+    {
+        return Ok(());
+    }
     let sides = [source.stream(parked)?, target.stream(parked)?];
     read_ahead(world.limits.batches_ahead, sides, |[source, target]| {
         let mut source = Cursor::new("source", source)?;
@@ -199,6 +259,7 @@ struct Planned<'a> {
     counts: Counts,
     differences: Differences,
     totals: Totals,
+    hashed: Option<Hashed>,
     load: Option<Load>,
     left_alone: u64,
     held_back: u64,
@@ -286,6 +347,7 @@ impl<'a> Planned<'a> {
             counts: Counts::default(),
             differences: Differences::default(),
             totals: Totals::default(),
+            hashed: None,
             load: None,
             left_alone: 0,
             scratch: Vec::new(),
@@ -338,11 +400,18 @@ impl<'a> Planned<'a> {
     }
 
     fn finish(
-        self,
+        mut self,
         collection: Collection,
         sorted_source: Option<Sorted>,
         parking: Parking,
     ) -> Result<Compared> {
+        if let Some(hashed) = &self.hashed {
+            let totals = &mut self.totals;
+            totals.unread = hashed.unread;
+            totals.source.count += hashed.unread;
+            totals.target.count += hashed.unread;
+            self.differences.same += hashed.unread;
+        }
         let (parked, hidden) = parking.into_inner();
         let plan = CollectionPlan {
             source: collection.source.collection.clone(),
@@ -370,6 +439,7 @@ impl<'a> Planned<'a> {
             ascending_source: false,
             differences: self.differences,
             totals: self.totals,
+            hashed: self.hashed,
             parked,
             held_back: self.held_back,
             selected: None,

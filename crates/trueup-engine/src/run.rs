@@ -3,7 +3,7 @@
 use crate::apply::{Applier, only_we_claimed};
 use crate::compare::{self, Compared, Sides};
 use crate::connect;
-use crate::link::{Link, World};
+use crate::link::{Link, Way, World};
 use crate::listing::{Listing, Shape, found};
 use crate::plan_file::{self, PlanFile};
 use crate::progress::{Event, Step};
@@ -186,6 +186,14 @@ pub fn plan_file(
     one_way_only(link)?;
     refuse_bags(link)?;
     link.mode.count_all = true;
+    // The file says the digests of both sides.
+    if link.mode.compare == Way::Hash {
+        return Err(
+            Error::config("a plan in a file has digests, which hashes do not give")
+                .hint("leave --compare hash out, and the records are read"),
+        );
+    }
+    link.mode.compare = Way::Stream;
     let (mut compared, _) = read(link, None, world)?;
     guard(link, &compared)?;
     plan_file::write(link, &mut compared, world, out)?;

@@ -13,10 +13,12 @@ use crate::expression::on_stack;
 use crate::link::World;
 use crate::progress::{Event, Step, Tick};
 use crate::sort::{Sorted, Sorter};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use trueup_core::batch::Batch;
 use trueup_core::diff::Stream;
 use trueup_core::endpoint::{Order, Scan, ScanRequest, Snapshot};
+use trueup_core::hashes::{Chosen, Hashing};
 use trueup_core::keyed::Keyed;
 use trueup_core::mapping::{Mapping, Shared};
 use trueup_core::park::Parked;
@@ -59,7 +61,7 @@ impl Translation<'_> {
     }
 
     /// The key, as positions among [`Translation::fields`].
-    fn key(self) -> Option<Vec<usize>> {
+    pub(crate) fn key(self) -> Option<Vec<usize>> {
         match self {
             Self::OneWay(Role::Source, mapping) => mapping.source_key(),
             Self::OneWay(Role::Target, mapping) => Some(mapping.key().to_vec()),
@@ -127,6 +129,13 @@ impl<'a> Translation<'a> {
     }
 }
 
+/// The records that hashes did not show to be equal.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) hashing: Hashing,
+    pub(crate) chosen: Arc<Chosen>,
+}
+
 /// One side of one collection.
 pub(crate) struct Reading<'a> {
     /// What the user calls the side: `source` or `target`.
@@ -140,6 +149,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) step: Option<Step>,
     /// Whether records come in key order unasked, as [`Reading::count_ascending`] found out.
     pub(crate) ascending: bool,
+    /// Set where only a part is read in order.
+    pub(crate) part: Option<Part>,
 }
 
 /// Keyed batches and the records parked on the way.
@@ -214,7 +225,13 @@ impl Reading<'_> {
         } else {
             Order::Natural
         };
-        self.request(order, |request| snapshot.scan(request))
+        let Some(part) = &self.part else {
+            return self.request(order, |request| snapshot.scan(request));
+        };
+        let hashes = snapshot
+            .hashes()
+            .ok_or_else(|| Error::bug("an endpoint that made hashes makes none"))?;
+        hashes.scan(&self.whole(Order::Key(&key)), &part.hashing, &part.chosen)
     }
 
     fn map(&self, raw: &mut Batch, scratch: &mut Vec<u8>) -> Result<Piece> {
@@ -265,7 +282,7 @@ impl Reading<'_> {
         ))
     }
 
-    fn tick(&self, records: usize) {
+    pub(crate) fn tick(&self, records: usize) {
         let Some(step) = self.step else { return };
         self.world.progress.tick(Tick {
             collection: self.title,
@@ -305,7 +322,7 @@ impl Reading<'_> {
         use_it(&self.whole(order))
     }
 
-    fn whole<'r>(&'r self, order: Order<'r>) -> ScanRequest<'r> {
+    pub(crate) fn whole<'r>(&'r self, order: Order<'r>) -> ScanRequest<'r> {
         ScanRequest {
             schema: self.schema,
             fields: self.translation.fields(),

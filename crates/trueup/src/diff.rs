@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use trueup_core::guard::Guard;
 use trueup_core::{Error, Result};
 use trueup_engine::{
-    CollectionSpec, Found, Limits, Link, Listing, Mode, Report, Shape, World, run,
+    CollectionSpec, Found, Limits, Link, Listing, Mode, Report, Shape, Way, World, run,
 };
 
 const EXAMPLES: &str = "\
@@ -70,6 +70,7 @@ pub(crate) fn diff(args: &Args) -> Result<u8> {
         delete: false,
         verify: false,
         lift_guard: false,
+        compare: Way::Auto,
     };
     let batch_records = Limits::default().batch_records_max;
     let spec = args.sides.spec(None, mode, Guard::default(), batch_records);

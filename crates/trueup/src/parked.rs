@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use trueup_core::guard::Guard;
 use trueup_core::{Error, Result};
 use trueup_engine::state::ParkedRecord;
-use trueup_engine::{Limits, Mode};
+use trueup_engine::{Limits, Mode, Way};
 
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -222,6 +222,7 @@ fn described(args: &Retry) -> Result<(Spec, Option<PathBuf>)> {
                 delete: args.delete,
                 verify: !args.no_verify,
                 lift_guard: args.yes,
+                compare: Way::Auto,
             };
             let guard = args
                 .deletes_max

@@ -15,7 +15,7 @@ use trueup_core::guard::Guard;
 use trueup_core::plan::Form;
 use trueup_core::{Error, Result};
 use trueup_engine::state::Store;
-use trueup_engine::{Limits, Link, Mode, PlanFile, Report, World, run};
+use trueup_engine::{Limits, Link, Mode, PlanFile, Report, Way, World, run};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -101,6 +101,7 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
         delete: args.delete,
         verify: !args.no_verify,
         lift_guard: args.yes,
+        compare: Way::Auto,
     };
     let guard = args
         .deletes_max

@@ -74,6 +74,7 @@ impl Joint {
             translation: Translation::Shared(side, &self.shared),
             world,
             ascending: false,
+            part: None,
             step: Some(step),
         }
     }

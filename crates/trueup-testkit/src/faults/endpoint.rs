@@ -8,6 +8,7 @@ use trueup_core::endpoint::{
     Writer, Writes,
 };
 use trueup_core::error::{Error, Kind, Result};
+use trueup_core::hashes::Hashes;
 use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::Schema;
 
@@ -106,6 +107,10 @@ impl Snapshot for FaultySnapshot {
     fn is_empty(&mut self, schema: &Schema) -> Result<bool> {
         self.faults.pass(Step::IsEmpty)?;
         self.inner.is_empty(schema)
+    }
+
+    fn hashes(&mut self) -> Option<&mut dyn Hashes> {
+        self.inner.hashes()
     }
 
     fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>> {

@@ -10,6 +10,7 @@
 
 mod class;
 mod endpoint;
+mod hashes;
 mod snapshot;
 mod table;
 mod writer;
@@ -18,6 +19,7 @@ mod writer;
 mod tests;
 
 pub use endpoint::MemoryEndpoint;
+pub use hashes::Hashed;
 
 use crate::owned::Owned;
 use std::collections::BTreeMap;
@@ -122,6 +124,7 @@ struct World {
     log: Vec<Change>,
     sabotage: Sabotage,
     lacking: Vec<Missing>,
+    hashed: Hashed,
 }
 
 impl World {
@@ -377,6 +380,11 @@ impl Memory {
     /// Takes protections away, or gives them back.
     pub fn sabotage(&self, sabotage: Sabotage) {
         self.lock().sabotage = sabotage;
+    }
+
+    /// Lets snapshots that are opened from now on hash their records like this.
+    pub fn hash(&self, hashed: Hashed) {
+        self.lock().hashed = hashed;
     }
 
     /// Makes the world say that this right is missing for what `missing` names. It goes on allowing it.

@@ -13,7 +13,7 @@ use trueup_core::guard::Guard;
 use trueup_core::mapping::Rules;
 use trueup_core::policy::OnDelete;
 use trueup_core::types::Type;
-use trueup_engine::{ConflictRule, Limits, Mode, PolicySpec};
+use trueup_engine::{ConflictRule, Limits, Mode, PolicySpec, Way};
 
 /// What only a link that goes both ways can be told; the same keys in its collections.
 const BOTH_WAYS: [&str; 4] = ["on_conflict", "on_conflict_fields", "on_delete", "stamp"];
@@ -78,6 +78,7 @@ pub(super) fn read(
                 delete: table.flag("delete").unwrap_or(false),
                 verify: table.flag("verify").unwrap_or(true),
                 lift_guard: false,
+                compare: Way::Auto,
             },
             guard: guard(table).unwrap_or_default(),
             batch_records: batch_records.unwrap_or(Limits::default().batch_records_max),

@@ -37,6 +37,7 @@ fn show(root: &Path, source: &str, target: &str, collections: &str, keys: &str) 
         delete: false,
         verify: false,
         lift_guard: false,
+        compare: Way::Auto,
     };
     let spec = sides.spec(None, mode, Guard::default(), 1);
     match open(&spec, &Context::empty()) {

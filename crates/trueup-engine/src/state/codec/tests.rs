@@ -39,6 +39,8 @@ pub(in crate::state) fn sample() -> Report {
                     reason: "UNIQUE constraint failed: planes.tailnum".to_owned(),
                 },
             ],
+            hashed: None,
+            unread: 0,
             selected: None,
             notes: vec!["a note of the collection".to_owned()],
         }],
