@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use trueup_core::Result;
 use trueup_core::guard::Guard;
-use trueup_engine::Mode;
+use trueup_engine::{Mode, Way};
 
 /// What `--batch-records` may be at most.
 pub(crate) const BATCH_RECORDS_MAX: usize = 100_000;
@@ -251,6 +251,25 @@ impl Sides {
             mode,
             guard,
             batch_records,
+        }
+    }
+}
+
+/// `auto`, `stream` or `hash`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Compare {
+    Auto,
+    Stream,
+    Hash,
+}
+
+impl Compare {
+    /// Returns what the engine calls it.
+    pub(crate) fn way(self) -> Way {
+        match self {
+            Self::Auto => Way::Auto,
+            Self::Stream => Way::Stream,
+            Self::Hash => Way::Hash,
         }
     }
 }

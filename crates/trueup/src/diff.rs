@@ -4,7 +4,7 @@
 //! is one for the link the other way round: both sides are exchanged before they are compared, and what was found is
 //! told in the order in which the user named them.
 
-use crate::args::Sides;
+use crate::args::{Compare, Sides};
 use crate::link;
 use crate::output::{self, Sink};
 use crate::progress::Listener;
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use trueup_core::guard::Guard;
 use trueup_core::{Error, Result};
 use trueup_engine::{
-    CollectionSpec, Found, Limits, Link, Listing, Mode, Report, Shape, Way, World, run,
+    CollectionSpec, Found, Limits, Link, Listing, Mode, Report, Shape, World, run,
 };
 
 const EXAMPLES: &str = "\
@@ -45,6 +45,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "source|target", hide_possible_values = true)]
     sql: Option<Which>,
 
+    /// How to compare: `hash` leaves out what the servers' own hashes show to be equal, `stream` reads every record, `auto` hashes where that can be done and saves time
+    #[arg(
+        long,
+        value_name = "auto|stream|hash",
+        hide_possible_values = true,
+        default_value = "auto"
+    )]
+    compare: Compare,
+
     /// Print one JSON object instead of lines
     #[arg(long)]
     pub(crate) json: bool,
@@ -70,7 +79,7 @@ pub(crate) fn diff(args: &Args) -> Result<u8> {
         delete: false,
         verify: false,
         lift_guard: false,
-        compare: Way::Auto,
+        compare: args.compare.way(),
     };
     let batch_records = Limits::default().batch_records_max;
     let spec = args.sides.spec(None, mode, Guard::default(), batch_records);

@@ -1,6 +1,6 @@
 //! `trueup sync`: makes the target agree with the source, then verifies.
 
-use crate::args::{BATCH_RECORDS_MAX, DeletesMax, Sides};
+use crate::args::{BATCH_RECORDS_MAX, Compare, DeletesMax, Sides};
 use crate::link;
 use crate::output::{self, PlanText, Sink};
 use crate::progress::Listener;
@@ -15,7 +15,7 @@ use trueup_core::guard::Guard;
 use trueup_core::plan::Form;
 use trueup_core::{Error, Result};
 use trueup_engine::state::Store;
-use trueup_engine::{Limits, Link, Mode, PlanFile, Report, Way, World, run};
+use trueup_engine::{Limits, Link, Mode, PlanFile, Report, World, run};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,6 +65,16 @@ pub(crate) struct Args {
     #[arg(long)]
     no_verify: bool,
 
+    /// How to compare: `hash` leaves out what the servers' own hashes show to be equal, `stream` reads every record, `auto` hashes where that can be done and saves time
+    #[arg(
+        long,
+        value_name = "auto|stream|hash",
+        hide_possible_values = true,
+        default_value = "auto",
+        conflicts_with = "two_way"
+    )]
+    compare: Compare,
+
     /// Lift the guard on deletes, and nothing else
     #[arg(long)]
     yes: bool,
@@ -101,7 +111,7 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
         delete: args.delete,
         verify: !args.no_verify,
         lift_guard: args.yes,
-        compare: Way::Auto,
+        compare: args.compare.way(),
     };
     let guard = args
         .deletes_max

@@ -62,34 +62,9 @@ fn fold(endpoint: &mut dyn Endpoint, collection: &str, buckets: u32) -> Vec<Buck
         .unwrap()
 }
 
-/// Makes one table of each value, and asserts that no two of them have the same sum.
-fn assert_apart(ty: &str, values: &[&str]) {
-    for nullable in ["", "NOT NULL"] {
-        let sql: Vec<String> = (0..)
-            .zip(values)
-            .map(|(n, value)| {
-                format!(
-                    "CREATE TABLE t{n} (id int PRIMARY KEY, v {ty} {nullable}); INSERT INTO t{n} VALUES (1, {value});"
-                )
-            })
-            .collect();
-        let (_database, mut endpoint) = fresh(&sql.concat());
-        let sums: Vec<Bucket> = (0..values.len())
-            .map(|n| fold(endpoint.as_mut(), &format!("t{n}"), 1)[0])
-            .collect();
-        for (n, one) in sums.iter().enumerate() {
-            assert_eq!(one.count, 1);
-            for (m, other) in sums.iter().enumerate().skip(n + 1) {
-                assert_ne!(one.sum, other.sum, "{ty}: {} and {}", values[n], values[m]);
-            }
-        }
-    }
-}
-
-/// Each pair has one hash by the server's own function for the type.
-#[test]
-fn values_that_the_servers_own_hash_takes_for_one() {
-    assert_apart(
+/// Each two of a type have one hash by the server's own function for it, or are the ends of what it holds.
+const APART: &[(&str, &[&str])] = &[
+    (
         "int8",
         &[
             "1",
@@ -99,9 +74,9 @@ fn values_that_the_servers_own_hash_takes_for_one() {
             "2147483647",
             "-9223372036854775808",
         ],
-    );
-    assert_apart("numeric(10,2)", &["5", "-5", "0", "'NaN'"]);
-    assert_apart(
+    ),
+    ("numeric(10,2)", &["5", "-5", "0", "'NaN'"]),
+    (
         "numeric",
         &[
             "5",
@@ -113,8 +88,8 @@ fn values_that_the_servers_own_hash_takes_for_one() {
             "50000",
             "0.0005",
         ],
-    );
-    assert_apart(
+    ),
+    (
         "jsonb",
         &[
             "'[[1],2]'",
@@ -128,9 +103,9 @@ fn values_that_the_servers_own_hash_takes_for_one() {
             "'null'",
             "'{\"a\":1}'",
         ],
-    );
+    ),
     // 2^32 microseconds and one.
-    assert_apart(
+    (
         "timestamp",
         &[
             "'2000-01-01'",
@@ -138,15 +113,15 @@ fn values_that_the_servers_own_hash_takes_for_one() {
             "'infinity'",
             "'-infinity'",
         ],
-    );
-    assert_apart(
+    ),
+    (
         "timestamptz",
         &[
             "'2000-01-01 00:00:00.000001Z'",
             "'2000-01-01 01:11:34.967296Z'",
         ],
-    );
-    assert_apart(
+    ),
+    (
         "time",
         &[
             "'00:00:00.000001'",
@@ -154,12 +129,12 @@ fn values_that_the_servers_own_hash_takes_for_one() {
             "'24:00'",
             "'00:00'",
         ],
-    );
-    assert_apart("interval", &["'1 day'", "'24 hours'"]);
-    assert_apart("bpchar(3)", &["'a'", "'ab'", "''"]);
-    assert_apart("text", &["''", "' '", "'a'", "'A'", "'a '"]);
-    assert_apart("bytea", &["''", "'\\x00'", "'\\x0000'", "'\\xff'"]);
-    assert_apart(
+    ),
+    ("interval", &["'1 day'", "'24 hours'"]),
+    ("bpchar(3)", &["'a'", "'ab'", "''"]),
+    ("text", &["''", "' '", "'a'", "'A'", "'a '"]),
+    ("bytea", &["''", "'\\x00'", "'\\x0000'", "'\\xff'"]),
+    (
         "date",
         &[
             "'infinity'",
@@ -168,19 +143,51 @@ fn values_that_the_servers_own_hash_takes_for_one() {
             "'4713-01-01 BC'",
             "'5874897-12-31'",
         ],
-    );
-    assert_apart(
+    ),
+    (
         "float8",
         &["0", "'NaN'", "'Infinity'", "'-Infinity'", "5e-324", "1"],
-    );
-    assert_apart("float4", &["0", "'NaN'", "1e-45", "1"]);
-    assert_apart("bool", &["true", "false"]);
-    assert_apart("oid", &["0", "1", "4294967295"]);
-    assert_apart("int4range", &["'[1,2)'", "'empty'", "'[1,3)'"]);
-    assert_apart(
+    ),
+    ("float4", &["0", "'NaN'", "1e-45", "1"]),
+    ("bool", &["true", "false"]),
+    ("oid", &["0", "1", "4294967295"]),
+    ("int4range", &["'[1,2)'", "'empty'", "'[1,3)'"]),
+    (
         "int[]",
         &["'{1,2}'", "'{{1},{2}}'", "'[0:1]={1,2}'", "'{}'"],
-    );
+    ),
+];
+
+/// One table for each value, and the sum of its only record.
+#[test]
+fn values_that_the_servers_own_hash_takes_for_one() {
+    let mut sql = String::new();
+    for (t, (ty, values)) in APART.iter().enumerate() {
+        for (v, value) in values.iter().enumerate() {
+            for (n, null) in ["", "NOT NULL"].iter().enumerate() {
+                let name = format!("t{t}_{v}_{n}");
+                sql += &format!(
+                    "CREATE TABLE {name} (id int PRIMARY KEY, v {ty} {null}); INSERT INTO {name} VALUES (1, {value});"
+                );
+            }
+        }
+    }
+    let (_database, mut endpoint) = fresh(&sql);
+    let mut snapshot = endpoint.snapshot().unwrap();
+    for (t, (ty, values)) in APART.iter().enumerate() {
+        for n in 0..2 {
+            let mut seen: Vec<(u64, &str)> = Vec::new();
+            for (v, value) in values.iter().enumerate() {
+                let asked = Asked::of(endpoint.as_mut(), &format!("t{t}_{v}_{n}"));
+                let hashes = snapshot.hashes().unwrap();
+                let bucket = hashes.fold(&asked.request(), &asked.hashing(1)).unwrap()[0];
+                assert_eq!(bucket.count, 1);
+                let same = seen.iter().find(|(sum, _)| *sum == bucket.sum);
+                assert_eq!(same, None, "{ty}: {value}");
+                seen.push((bucket.sum, value));
+            }
+        }
+    }
 }
 
 #[test]
@@ -213,17 +220,26 @@ fn null_is_no_value() {
         "'null'",
         "'0:0'",
     ];
-    for (ty, value) in types.iter().zip(filled) {
-        let sql = format!(
-            "CREATE TABLE a (id int PRIMARY KEY, v {ty}, w {ty}); CREATE TABLE b (LIKE a INCLUDING ALL); \
-             CREATE TABLE c (LIKE a INCLUDING ALL); CREATE TABLE d (LIKE a INCLUDING ALL); \
-             INSERT INTO a VALUES (1, {value}, NULL); INSERT INTO b VALUES (1, NULL, {value}); \
-             INSERT INTO c VALUES (1, NULL, NULL); INSERT INTO d VALUES (1, {value}, {value});"
-        );
-        let (_database, mut endpoint) = fresh(&sql);
-        let mut sums: Vec<u64> = ["a", "b", "c", "d"]
-            .map(|table| fold(endpoint.as_mut(), table, 1)[0].sum)
-            .to_vec();
+    let mut sql = String::new();
+    for (n, (ty, value)) in types.iter().zip(filled).enumerate() {
+        let pairs = [
+            (value, "NULL"),
+            ("NULL", value),
+            ("NULL", "NULL"),
+            (value, value),
+        ];
+        for (m, (v, w)) in pairs.iter().enumerate() {
+            let name = format!("t{n}_{m}");
+            sql += &format!(
+                "CREATE TABLE {name} (id int PRIMARY KEY, v {ty}, w {ty}); INSERT INTO {name} VALUES (1, {v}, {w});"
+            );
+        }
+    }
+    let (_database, mut endpoint) = fresh(&sql);
+    for (n, ty) in types.iter().enumerate() {
+        let mut sums: Vec<u64> = (0..4)
+            .map(|m| fold(endpoint.as_mut(), &format!("t{n}_{m}"), 1)[0].sum)
+            .collect();
         sums.sort_unstable();
         sums.dedup();
         assert_eq!(sums.len(), 4, "{ty}");
