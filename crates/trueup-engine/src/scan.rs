@@ -282,7 +282,7 @@ impl Reading<'_> {
         ))
     }
 
-    pub(crate) fn tick(&self, records: usize) {
+    fn tick(&self, records: usize) {
         let Some(step) = self.step else { return };
         self.world.progress.tick(Tick {
             collection: self.title,

@@ -94,9 +94,6 @@ pub(super) fn hash(
         differing: hashed.differing,
         unread,
     });
-    for half in &halves {
-        half.reading.tick(usize::try_from(unread).unwrap_or(0));
-    }
     let chosen = Arc::new(chosen);
     let [hashing, _] = hashings;
     let part = (!whole).then_some(Part { hashing, chosen });
