@@ -94,13 +94,15 @@ pub struct Backup {
 pub struct View {
     position: Position,
     tables: BTreeMap<String, Arc<Table>>,
+    hashed: Hashed,
 }
 
 impl View {
     /// Opens what it shows, as a client would have found it then.
     pub fn snapshot(&self) -> Box<dyn trueup_core::endpoint::Snapshot> {
         let tables = self.tables.clone();
-        Box::new(snapshot::MemorySnapshot::new(self.position.clone(), tables))
+        let snapshot = snapshot::MemorySnapshot::new(self.position.clone(), tables);
+        Box::new(snapshot.hashing(self.hashed))
     }
 
     /// Returns every record of a collection in key order; none when there is no such collection.
@@ -361,6 +363,7 @@ impl Memory {
         View {
             position: world.position(),
             tables: world.tables.clone(),
+            hashed: world.hashed,
         }
     }
 
