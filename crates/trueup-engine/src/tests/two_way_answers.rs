@@ -1,6 +1,6 @@
 //! Both ways: what people decide about conflicts, and when a conflict is over.
 
-use super::two_way::{crew, joined, quarrel, remove, set};
+use super::two_way::{both, crew, joined, quarrel, remove, set};
 use crate::state::Answer;
 use trueup_core::policy::Policy;
 use trueup_core::side::Side;
@@ -70,4 +70,76 @@ fn plan_shows_what_people_decided() {
     let (plan, _) = pair.plan().unwrap();
     assert!(plan.contains("update id=1 fields=name"), "{plan}");
     pair.settle();
+}
+
+/// Nothing is on record before the first run: the plan is all that people have to decide by.
+#[test]
+fn plan_names_the_conflicts_and_how_they_are_decided() {
+    let theirs = [
+        record![1, "ann", "a@x"],
+        record![2, "rob", "r@x"],
+        record![4, "dan", "d@x"],
+    ];
+    let (open, source) = ("open id=2 fields=mail,name", "source id=2 fields=mail,name");
+    for (policy, line, counted) in [
+        (
+            Policy::Manual,
+            format!("{open} kind=join rule=manual"),
+            "1 open, 0 decided",
+        ),
+        (
+            Policy::Source,
+            format!("{source} kind=join rule=source"),
+            "0 open, 1 decided",
+        ),
+    ] {
+        for turned in [false, true] {
+            let mut pair = both(policy, &crew(), &theirs);
+            if turned {
+                std::mem::swap(&mut pair.source, &mut pair.target);
+            }
+            let (plan, report) = pair.plan().unwrap();
+            let expected = format!("conflicts: collection people: {counted}\n  {line}\n");
+            assert!(plan.ends_with(&expected), "{plan}");
+            let one = &report.collections[0];
+            assert_eq!(one.conflicts, 1);
+            let joined = |note: &String| note.starts_with("the sides are joined, because no run");
+            assert!(one.notes.iter().any(joined), "{:?}", one.notes);
+        }
+    }
+}
+
+#[test]
+fn plan_shows_the_first_of_many_conflicts() {
+    let people = |name: &str| (0..25).map(|id| record![id, name, "x"]).collect::<Vec<_>>();
+    let pair = both(Policy::Manual, &people("a"), &people("b"));
+    let (plan, _) = pair.plan().unwrap();
+    assert_eq!(plan.matches("  open id=").count(), 20, "{plan}");
+    assert!(
+        plan.ends_with("  ... and 5 more open; --json lists all\n"),
+        "{plan}"
+    );
+    assert_eq!(pair.run().unwrap().exit_code(), 1);
+    let (plan, report) = pair.plan().unwrap();
+    assert!(
+        plan.contains("open id=0 fields=name kind=join rule=manual conflict=1\n"),
+        "{plan}"
+    );
+    assert_eq!(report.collections[0].notes, Vec::<String>::new());
+}
+
+#[test]
+fn plan_says_which_answers_lapse() {
+    let pair = joined(Policy::Manual, &crew());
+    quarrel(&pair);
+    assert_eq!(pair.run().unwrap().exit_code(), 1);
+    pair.answer(pair.conflicts()[0].id, &Answer::Side(Side::Source));
+    set(&pair.target, 1, "name", "changed since");
+    let (plan, report) = pair.plan().unwrap();
+    assert!(plan.contains("open id=1"), "{plan}");
+    let notes = &report.collections[0].notes;
+    assert!(
+        notes[0].starts_with("conflict 1: what a person decided is not carried out"),
+        "{notes:?}"
+    );
 }

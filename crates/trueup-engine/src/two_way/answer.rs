@@ -39,6 +39,16 @@ impl Answered {
     pub(super) fn changed() -> Self {
         Self::Refused("the record has changed since; look at it and decide again".to_owned())
     }
+
+    /// Returns what to say of an answer that lapses; `None` for one that holds.
+    pub(super) fn lapse(&self, id: ConflictId) -> Option<String> {
+        match self {
+            Self::Done(_) => None,
+            Self::Refused(why) => Some(format!(
+                "conflict {id}: what a person decided is not carried out: {why}"
+            )),
+        }
+    }
 }
 
 /// Turns an answer into the record that is wanted.

@@ -46,6 +46,8 @@ pub(super) struct Decided {
     pub(super) moves: Spooled,
     /// Conflicts that nobody has decided: the key, then the [`Ruled`].
     pub(super) open: Spooled,
+    /// How many conflicts the planned writes decide.
+    pub(super) ruled: u64,
     /// Conflicts on record as open whose key is in conflict no more.
     /// With the digest of what both sides hold.
     pub(super) gone: Vec<(Vec<u8>, Option<Digest>)>,
@@ -149,6 +151,7 @@ struct Decider<'a> {
     planned: Sides<Growing>,
     moves: Spool,
     open: Spool,
+    ruled: u64,
     gone: Vec<(Vec<u8>, Option<Digest>)>,
     answered: Vec<(ConflictId, Answered)>,
     totals: Sides<Fold>,
@@ -191,6 +194,7 @@ impl<'a> Decider<'a> {
             }),
             moves: spool(),
             open: spool(),
+            ruled: 0,
             gone: Vec::new(),
             answered: Vec::new(),
             totals: Sides::default(),
@@ -426,6 +430,7 @@ impl<'a> Decider<'a> {
         for step in [Some(&work.step), work.then.as_ref()].into_iter().flatten() {
             self.planned[step.side].counts.add(step.op);
         }
+        self.ruled += u64::from(work.conflict.is_some());
         if work.copy.is_some() {
             self.planned[work.step.side].counts.add(Op::Insert);
         }
@@ -451,6 +456,7 @@ impl<'a> Decider<'a> {
             planned: Sides::new(planned(self.planned.source)?, planned(self.planned.target)?),
             moves: self.moves.finish()?,
             open: self.open.finish()?,
+            ruled: self.ruled,
             gone: self.gone,
             answered: self.answered,
             totals: self.totals,
