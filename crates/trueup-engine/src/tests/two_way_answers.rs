@@ -1,9 +1,13 @@
 //! Both ways: what people decide about conflicts, and when a conflict is over.
 
+use super::Pair;
 use super::two_way::{both, crew, joined, quarrel, remove, set};
+use crate::run;
 use crate::state::Answer;
+use crate::two_way::{ConflictRule, PolicySpec};
 use trueup_core::policy::Policy;
 use trueup_core::side::Side;
+use trueup_testkit::Owned;
 use trueup_testkit::record;
 use trueup_testkit::records::schema;
 
@@ -142,4 +146,74 @@ fn plan_says_which_answers_lapse() {
         notes[0].starts_with("conflict 1: what a person decided is not carried out"),
         "{notes:?}"
     );
+}
+
+/// What a rule or a person made of both stands nowhere else: the next change overwrites it.
+#[test]
+fn what_neither_side_held_is_on_record() {
+    let chosen = |pair: &Pair| {
+        let chosen = pair.conflicts().remove(0).chosen;
+        chosen.map(|batch| Owned::record(batch.record(0)))
+    };
+    let mail_and_name = |name: &str| Some(vec![1.into(), "a@x".into(), name.into()]);
+    let pair = joined(Policy::Manual, &crew());
+    quarrel(&pair);
+    assert_eq!(pair.run().unwrap().exit_code(), 1);
+    assert_eq!(chosen(&pair), None);
+    let id = pair.conflicts()[0].id;
+    let both = serde_json::json!({"id": 1, "name": "both", "mail": "a@x"});
+    pair.answer(id, &Answer::Record(both));
+    pair.settle();
+    assert_eq!(
+        (pair.decisions(), chosen(&pair)),
+        (vec!["merge".to_owned()], mail_and_name("both"))
+    );
+    pair.answer(id, &Answer::Side(Side::Source));
+    pair.settle();
+    assert_eq!(chosen(&pair), None, "the source held it");
+
+    let mut pair = joined(Policy::Source, &crew());
+    pair.two_way.as_mut().unwrap().rules = vec![ConflictRule {
+        collection: None,
+        field: Some("name".to_owned()),
+        policy: PolicySpec::Expression("source_value + target_value".to_owned()),
+    }];
+    quarrel(&pair);
+    pair.settle();
+    assert_eq!(chosen(&pair), mail_and_name("from sourcefrom target"));
+}
+
+#[test]
+fn an_answer_that_lapses_is_told() {
+    let pair = joined(Policy::Manual, &crew());
+    quarrel(&pair);
+    assert_eq!(pair.run().unwrap().exit_code(), 1);
+    assert!(!pair.conflicts()[0].lapsed);
+    pair.answer(pair.conflicts()[0].id, &Answer::Side(Side::Source));
+    set(&pair.target, 1, "name", "changed since");
+    let report = pair.run().unwrap();
+    let told = |note: &String| note.starts_with("conflict 1: what a person decided is not carried");
+    assert!(report.notes.iter().any(told), "{:?}", report.notes);
+    assert!(pair.conflicts()[0].lapsed);
+    let again = pair.run().unwrap();
+    assert!(!again.notes.iter().any(told), "once");
+    pair.answer(pair.conflicts()[0].id, &Answer::Side(Side::Source));
+    pair.settle();
+    assert!(!pair.conflicts()[0].lapsed);
+}
+
+#[test]
+fn open_conflicts_are_not_counted_as_parked() {
+    let pair = joined(Policy::Manual, &crew());
+    quarrel(&pair);
+    set(&pair.source, 2, "name", "rob");
+    pair.target_faults.refuse_key("people", &[2.into()]);
+    let ran = pair.run().unwrap();
+    let verified = run::verify(&mut pair.link(), Some(&pair.store()), &pair.stage.world());
+    for report in [ran, verified.unwrap()] {
+        let proof = &report.certificate.as_ref().unwrap().collections[0];
+        assert_eq!((proof.open, proof.parked, proof.wrong), (1, 1, 0));
+        assert_eq!((report.open_conflicts(), report.parked()), (1, 1));
+        assert!(!report.certificate.as_ref().unwrap().is_clean());
+    }
 }

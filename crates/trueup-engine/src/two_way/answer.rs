@@ -26,10 +26,10 @@ pub(super) struct Waiting {
 }
 
 /// What became of an answer that needed no write.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Answered {
-    /// Both sides hold what was decided.
-    Done(Option<Digest>),
+    /// Both sides hold what was decided: the digest of the record, and the record; `None`: none.
+    Done(Option<Digest>, Option<Batch>),
     /// It cannot be carried out; says why, without values.
     Refused(String),
 }
@@ -43,7 +43,7 @@ impl Answered {
     /// Returns what to say of an answer that lapses; `None` for one that holds.
     pub(super) fn lapse(&self, id: ConflictId) -> Option<String> {
         match self {
-            Self::Done(_) => None,
+            Self::Done(..) => None,
             Self::Refused(why) => Some(format!(
                 "conflict {id}: what a person decided is not carried out: {why}"
             )),
