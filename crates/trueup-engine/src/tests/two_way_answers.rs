@@ -1,13 +1,14 @@
 //! Both ways: what people decide about conflicts, and when a conflict is over.
 
 use super::Pair;
-use super::two_way::{both, crew, joined, quarrel, remove, set};
+use super::two_way::{both, crew, joined, people, quarrel, remove, set};
 use crate::run;
 use crate::state::Answer;
 use crate::two_way::{ConflictRule, PolicySpec};
 use trueup_core::policy::Policy;
 use trueup_core::side::Side;
 use trueup_testkit::Owned;
+use trueup_testkit::memory::Memory;
 use trueup_testkit::record;
 use trueup_testkit::records::schema;
 
@@ -216,4 +217,35 @@ fn open_conflicts_are_not_counted_as_parked() {
         assert_eq!((report.open_conflicts(), report.parked()), (1, 1));
         assert!(!report.certificate.as_ref().unwrap().is_clean());
     }
+}
+
+/// Each would undo the other's work; nobody else can tell.
+#[test]
+fn a_link_one_way_into_a_side_of_a_pair_is_noted() {
+    let mut pair = joined(Policy::Manual, &crew());
+    pair.two_way = None;
+    let noted = |pair: &Pair| {
+        let report = pair.run().unwrap();
+        let notes = report.collections[0].notes.clone();
+        let about = |note: &String| note.starts_with("a link both ways with ");
+        notes.into_iter().find(about)
+    };
+    let note = noted(&pair).unwrap();
+    assert!(
+        note.contains("inserts again what was deleted there"),
+        "{note}"
+    );
+    pair.mode.delete = true;
+    let note = noted(&pair).unwrap();
+    assert!(
+        note.contains("deletes what its source does not have"),
+        "{note}"
+    );
+    // Another place has nothing to do with it.
+    let mut other = Pair::new();
+    other.target = Memory::new("elsewhere");
+    other.source.create(people());
+    other.target.create(people());
+    other.stage = pair.stage;
+    assert_eq!(noted(&other), None);
 }
