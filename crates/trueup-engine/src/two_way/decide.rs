@@ -48,8 +48,7 @@ pub(super) struct Decided {
     pub(super) open: Spooled,
     /// How many conflicts the planned writes decide.
     pub(super) ruled: u64,
-    /// Conflicts on record as open whose key is in conflict no more.
-    /// With the digest of what both sides hold.
+    /// Conflicts on record as open whose key is in conflict no more, and the digest of what both sides hold.
     pub(super) gone: Vec<(Vec<u8>, Option<Digest>)>,
     /// What became of the answers of people that need no write.
     pub(super) answered: Vec<(ConflictId, Answered)>,
@@ -485,8 +484,7 @@ fn digest_of(entry: Entry<'_>) -> Option<Digest> {
     }
 }
 
-/// What a side shows under a key. That there is nothing is a fact only because nobody acts on it before both scans have
-/// come to their ends.
+/// What a side shows under a key. That there is nothing is a fact only because both scans end before anybody acts.
 fn observe<'e>(entry: Option<Entry<'e>>, digests: &'e [FieldDigest]) -> Result<Observation<'e>> {
     let Some(entry) = entry else {
         return Ok(Observation::Absent);
