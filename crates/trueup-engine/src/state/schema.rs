@@ -137,6 +137,11 @@ const MIGRATIONS: &[&str] = &["
     ALTER TABLE parked ADD COLUMN first_run INTEGER;
     ALTER TABLE parked ADD COLUMN first_ms INTEGER;
     UPDATE parked SET first_run = run, first_ms = (SELECT started_ms FROM run WHERE run.id = parked.run);
+", "
+    -- How a person finds a parked record: its key as plans show it, and where it stood in a file.
+    ALTER TABLE parked ADD COLUMN key_text TEXT;
+    ALTER TABLE parked ADD COLUMN file TEXT;
+    ALTER TABLE parked ADD COLUMN line INTEGER;
 "];
 
 /// What a file turned out to be.

@@ -1,7 +1,7 @@
 use super::style::plain;
 use super::*;
 use trueup_core::digest::{Digest, Fold};
-use trueup_core::park::Parked;
+use trueup_core::park::{Parked, Place};
 use trueup_core::plan::Counts;
 use trueup_engine::state::RunId;
 use trueup_engine::{CollectionProof, CollectionReport, SideProof};
@@ -81,6 +81,7 @@ fn parked(field: Option<&str>) -> Parked {
         key: Digest(7),
         field: field.map(str::to_owned),
         reason: "out of range".to_owned(),
+        ..Parked::default()
     }
 }
 
@@ -326,6 +327,14 @@ fn parked_records_are_listed_up_to_ten() {
         lines[1],
         format!("  orders -> purchases key={key} field=qty: out of range")
     );
+    found.collections[0].parked[0].key_text = Some("id=3 region='north'".to_owned());
+    found.collections[0].parked[0].place = Some(Place {
+        file: "shop/orders.csv".into(),
+        line: 17,
+    });
+    assert!(plain(&text::synced(&found, false)).contains(
+        "  orders -> purchases id=3 region='north' file=shop/orders.csv line=17: out of range\n"
+    ));
     assert!(shown.contains("\nparked: 12\n") && shown.contains("\n  ... and 2 more\n"));
     assert!(shown.ends_with("\nparked records remain\n"));
 }
@@ -417,6 +426,11 @@ fn hostile_names_are_escaped_everywhere() {
     (one.source, one.target, one.notes) = (bad(), bad(), vec![bad()]);
     one.parked = vec![Parked {
         key: Digest(1),
+        key_text: Some(bad()),
+        place: Some(Place {
+            file: bad().into(),
+            line: 1,
+        }),
         field: Some(bad()),
         reason: bad(),
     }];
