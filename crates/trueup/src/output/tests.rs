@@ -149,7 +149,7 @@ fn the_json_of_the_history_and_of_an_error() {
         )
     );
     assert_eq!(
-        json::failure("config", "no \u{1b}[31m\"x\"", None),
+        json::failure("config", "no \u{1b}[31m\"x\"", None, None),
         "{\"error\":{\"kind\":\"config\",\"message\":\"no \\u001b[31m\\\"x\\\"\",\"hint\":null}}\n"
     );
 }
