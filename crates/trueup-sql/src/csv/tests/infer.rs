@@ -94,9 +94,11 @@ fn a_type_is_what_every_value_fits_exactly() {
     }
 }
 
+type Told = Option<(&'static str, u64, u64, u64)>;
+
 /// Values of a column, line by line, and what is said of the few that are not like the others: type, how many, of how
 /// many, first line.
-const ODD: &[(&str, Option<(&str, u64, u64, u64)>)] = &[
+const ODD: &[(&str, Told)] = &[
     ("1|2|x", Some(("int64", 1, 3, 3))),
     ("x|1.5|NULL|2", Some(("decimal", 1, 3, 1))),
     ("1|2.5|3e5|n/a|n/a", Some(("float64", 2, 5, 4))),

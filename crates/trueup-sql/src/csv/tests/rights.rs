@@ -36,9 +36,7 @@ fn what_is_to_be_read_must_be_there() {
         let wanted = [Wanted::Read(name.to_owned())];
         let missing = rights(&folder.path(place), &wanted).missing;
         let rights: Vec<&str> = missing.iter().map(|one| one.right.as_str()).collect();
-        let file = std::fs::canonicalize(folder.path(""))
-            .unwrap()
-            .join("u.csv");
+        let file = fs::canonicalize(folder.path("")).unwrap().join("u.csv");
         assert_eq!(rights, [format!("a file={}", file.display())]);
     }
 }
