@@ -1,7 +1,7 @@
 use super::style::plain;
 use super::*;
 use trueup_core::digest::{Digest, Fold};
-use trueup_core::park::Parked;
+use trueup_core::park::{Parked, Place};
 use trueup_core::plan::Counts;
 use trueup_engine::state::RunId;
 use trueup_engine::{CollectionProof, CollectionReport, SideProof};
@@ -82,6 +82,7 @@ fn parked(field: Option<&str>) -> Parked {
         key: Digest(7),
         field: field.map(str::to_owned),
         reason: "out of range".to_owned(),
+        ..Parked::default()
     }
 }
 
@@ -149,7 +150,7 @@ fn the_json_of_the_history_and_of_an_error() {
         )
     );
     assert_eq!(
-        json::failure("config", "no \u{1b}[31m\"x\"", None),
+        json::failure("config", "no \u{1b}[31m\"x\"", None, None),
         "{\"error\":{\"kind\":\"config\",\"message\":\"no \\u001b[31m\\\"x\\\"\",\"hint\":null}}\n"
     );
 }
@@ -327,6 +328,14 @@ fn parked_records_are_listed_up_to_ten() {
         lines[1],
         format!("  orders -> purchases key={key} field=qty: out of range")
     );
+    found.collections[0].parked[0].key_text = Some("id=3 region='north'".to_owned());
+    found.collections[0].parked[0].place = Some(Place {
+        file: "shop/orders.csv".into(),
+        line: 17,
+    });
+    assert!(plain(&text::synced(&found, false)).contains(
+        "  orders -> purchases id=3 region='north' file=shop/orders.csv line=17: out of range\n"
+    ));
     assert!(shown.contains("\nparked: 12\n") && shown.contains("\n  ... and 2 more\n"));
     assert!(shown.ends_with("\nparked records remain\n"));
 }
@@ -418,6 +427,11 @@ fn hostile_names_are_escaped_everywhere() {
     (one.source, one.target, one.notes) = (bad(), bad(), vec![bad()]);
     one.parked = vec![Parked {
         key: Digest(1),
+        key_text: Some(bad()),
+        place: Some(Place {
+            file: bad().into(),
+            line: 1,
+        }),
         field: Some(bad()),
         reason: bad(),
     }];
