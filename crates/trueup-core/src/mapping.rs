@@ -8,6 +8,7 @@
 pub mod bag;
 mod build;
 mod computed;
+mod name;
 mod shared;
 mod survey;
 
@@ -23,10 +24,11 @@ use crate::error;
 use crate::filter::Filter;
 use crate::keyed::{Keyed, Standing};
 use crate::lattice::Fit;
-use crate::park::{Parked, write_key_field};
+use crate::park::Parked;
 use crate::schema::Schema;
 use crate::types::Type;
 use crate::value::Value;
+use name::name_misfit;
 use std::sync::Arc;
 
 /// What the user wants to be different from "same names, same key".
@@ -410,37 +412,6 @@ fn seal_unknown(key: &Batch, width: usize, out: &mut Keyed) {
         records.push(Value::Null);
     }
     out.seal(Standing::Unknown);
-}
-
-/// The digest that names a parked record, and the text that does so for people: of its mapped key, with the raw values
-/// where `push` gives those back. A value of the key that is computed from several is not said.
-fn name_misfit<'a>(
-    key: impl IntoIterator<Item = (usize, &'a str)>,
-    scratch: &mut Vec<u8>,
-    mut push: impl FnMut(usize, &mut Batch) -> Result<(), Vec<Value<'a>>>,
-) -> (Digest, String) {
-    scratch.clear();
-    let mut text = String::new();
-    for (position, name) in key {
-        let mut probe = Batch::new(1);
-        match push(position, &mut probe) {
-            Ok(()) => {
-                let value = probe.record(0).value(0);
-                encode::key(value, scratch);
-                write_key_field(name, Some(value), &mut text);
-            }
-            Err(raw) => {
-                let only = if let [only] = raw[..] {
-                    Some(only)
-                } else {
-                    None
-                };
-                write_key_field(name, only, &mut text);
-                raw.into_iter().for_each(|raw| encode::key(raw, scratch));
-            }
-        }
-    }
-    (key_digest(scratch), text)
 }
 
 /// Digests a canonical key, for messages and for names that may not show the key itself.

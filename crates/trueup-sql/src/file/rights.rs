@@ -6,7 +6,7 @@
 use super::place::Place;
 use crate::access;
 use std::path::Path;
-use trueup_core::rights::{Remedy, Rights, Wanted};
+use trueup_core::rights::{Rights, Wanted};
 
 /// Tells what is missing.
 pub(crate) fn rights(place: &Place, wanted: &[Wanted]) -> Rights {
@@ -18,13 +18,9 @@ pub(crate) fn rights(place: &Place, wanted: &[Wanted]) -> Rights {
     for one in wanted {
         match one {
             Wanted::List => access::read_file(place.path(), one, &mut rights),
+            // That there is no such file, or can be none, is said by the collection's shape and design.
             Wanted::Read(name) => {
                 if let Some(file) = place.file(name) {
-                    if !file.exists() {
-                        let advice = "there is none; check the path".to_owned();
-                        let right = format!("a file={}", file.display());
-                        rights.lack(one, right, Remedy::Advice(advice));
-                    }
                     access::read_file(&file, one, &mut rights);
                 }
             }

@@ -67,7 +67,7 @@ fn certificate_of() -> Certificate {
     }
 }
 
-fn report() -> Report {
+pub(super) fn report() -> Report {
     Report {
         link: "csv:shop -> sqlite:shop.db".to_owned(),
         equal: true,
@@ -77,7 +77,7 @@ fn report() -> Report {
     }
 }
 
-fn parked(field: Option<&str>) -> Parked {
+pub(super) fn parked(field: Option<&str>) -> Parked {
     Parked {
         key: Digest(7),
         field: field.map(str::to_owned),
@@ -308,36 +308,6 @@ different
     assert_eq!(plain(&text::compared(&found)), expected);
     found.equal = true;
     assert!(plain(&text::compared(&found)).ends_with("\nequal\n"));
-}
-
-#[test]
-fn parked_records_are_listed_up_to_ten() {
-    let mut found = report();
-    found.equal = false;
-    found.collections[0].parked = vec![parked(Some("qty")); 12];
-    found.collections[0].parked[0] = parked(None);
-    let shown = plain(&text::synced(&found, false));
-    let lines: Vec<&str> = shown.lines().filter(|line| line.contains("key=")).collect();
-    assert_eq!(lines.len(), 10);
-    let key = "00000000000000000000000000000007";
-    assert_eq!(
-        lines[0],
-        format!("  orders -> purchases key={key}: out of range")
-    );
-    assert_eq!(
-        lines[1],
-        format!("  orders -> purchases key={key} field=qty: out of range")
-    );
-    found.collections[0].parked[0].key_text = Some("id=3 region='north'".to_owned());
-    found.collections[0].parked[0].place = Some(Place {
-        file: "shop/orders.csv".into(),
-        line: 17,
-    });
-    assert!(plain(&text::synced(&found, false)).contains(
-        "  orders -> purchases id=3 region='north' file=shop/orders.csv line=17: out of range\n"
-    ));
-    assert!(shown.contains("\nparked: 12\n") && shown.contains("\n  ... and 2 more\n"));
-    assert!(shown.ends_with("\nparked records remain\n"));
 }
 
 #[test]

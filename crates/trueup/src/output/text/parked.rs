@@ -117,3 +117,6 @@ fn advice(one: &ParkedRecord, out: &mut String) {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;
