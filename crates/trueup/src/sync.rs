@@ -112,6 +112,9 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     }
     let stated = args.two_way.stated()?;
     let spec = args.sides.spec(stated, mode, guard, args.batch_records);
+    if args.plan_out.is_some() || args.plan_in.is_some() {
+        refuse_stream(&spec)?;
+    }
     let mut link = link::open(&spec, &machine.context())?;
     let asked = Asked {
         machine: &machine,
@@ -139,6 +142,20 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
         output::synced(&report, args.two_way.two_way(), args.json)?;
     }
     Ok(report.exit_code())
+}
+
+/// Refuses a target that is standard output, for what carries out a part of a plan. Nothing was read by then.
+///
+/// # Errors
+/// `Config` when the target is standard output.
+pub(crate) fn refuse_stream(spec: &Spec) -> Result<()> {
+    if !Address::is_standard(&spec.target.address) {
+        return Ok(());
+    }
+    Err(Error::config(
+        "target: standard output is written as a whole: no single records can be chosen for it",
+    )
+    .hint("name a file as the target; a sync without a plan in a file writes to -"))
 }
 
 /// What a command asks for besides the link.

@@ -227,6 +227,63 @@ fn standard_output_takes_one_collection() {
     sync(home, &["csv:in?key=id", "jsonl:-", "--collections", "a"]).expect(0);
 }
 
+/// What chooses single records cannot write a stream: it is said before the source is read or a plan is written.
+#[test]
+fn standard_output_gets_no_part_of_a_plan() {
+    let folder = support::folder();
+    let home = folder.path();
+    fs::write(home.join("orders.csv"), ORDERS).unwrap();
+    fs::write(home.join("made.jsonl"), "{\"trueup_plan\"").unwrap();
+    for (option, file) in [("--plan-out", "new.jsonl"), ("--plan-in", "made.jsonl")] {
+        for target in ["csv:-", "jsonl:-", "csv:-?delimiter=;"] {
+            for source in ["csv:orders.csv", "csv:-", "csv:nowhere.csv"] {
+                let output = sync(home, &[source, target, "--key", "id", option, file]).expect(2);
+                let told = output
+                    .stderr
+                    .contains("standard output is written as a whole");
+                assert!(told && output.stderr.contains("\n  hint: "), "{output}");
+                assert_eq!(output.stdout, "", "{output}");
+            }
+        }
+    }
+    let retry = ["parked", "retry", "orders.csv", "csv:-", "--key", "id"];
+    let output = Trueup::new(home).arguments(retry).run().expect(2);
+    let told = output
+        .stderr
+        .contains("standard output is written as a whole");
+    assert!(told, "{output}");
+    assert!(!home.join("new.jsonl").exists(), "no plan is made");
+    assert!(!home.join(support::STATE).exists(), "no run is recorded");
+}
+
+#[test]
+fn a_plan_from_standard_input_needs_the_same_input_again() {
+    let folder = support::folder();
+    let home = folder.path();
+    let link = ["sync", "csv:-?name=a", "sqlite:a.db", "--key", "id"];
+    let run = |input: &str, options: &[&str]| {
+        piped(home, input.as_bytes(), &[&link[..], options].concat())
+    };
+    let (code, _, complaint) = run(ORDERS, &["--plan-out", "plan.jsonl"]);
+    assert_eq!(code, Some(1), "{complaint}");
+    assert!(!home.join("a.db").exists(), "nothing is written");
+    let (code, _, complaint) = run("", &["--plan-in", "plan.jsonl"]);
+    assert_eq!(code, Some(3), "{complaint}");
+    assert!(complaint.contains("file=(standard input)"), "{complaint}");
+    // One record is another one by now: it is left, the others are written.
+    let (code, out, complaint) = run(
+        &ORDERS.replace("10.50", "11"),
+        &["--plan-in", "plan.jsonl", "--json"],
+    );
+    assert_eq!(code, Some(1), "{complaint}");
+    let report: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    let one = &report["collections"][0];
+    assert_eq!(one["inserted"], 2, "{one}");
+    assert_eq!(one["selected"]["changed_since"], 1, "{one}");
+    let (code, _, complaint) = run(ORDERS, &["--plan-in", "plan.jsonl"]);
+    assert_eq!(code, Some(0), "{complaint}");
+}
+
 #[test]
 fn a_reader_that_goes_away_fails_the_run() {
     let folder = support::folder();
