@@ -229,7 +229,7 @@ impl Asked<'_> {
     fn plan_out(self, path: &Path, spec: &Spec, link: &mut Link) -> Result<Report> {
         let listener = Listener::new(&link.name());
         let world = self.world(&listener, spec);
-        let mut sink = Sink::file(path)?;
+        let mut sink = Sink::file(path, &world.failpoints)?;
         let result = run::plan_file(link, &world, &mut |lines| sink.push(lines));
         let report = listener.end(result)?;
         sink.finish()?;
