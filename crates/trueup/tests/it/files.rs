@@ -377,3 +377,42 @@ fn packed_files_in_a_folder_are_collections() {
     let found = fs::read_dir(home.join("in")).unwrap().count();
     assert_eq!(found, 2, "nothing is left over");
 }
+
+#[test]
+fn new_files_of_a_folder_are_packed_when_it_is_said() {
+    let folder = support::folder();
+    let home = folder.path();
+    fs::create_dir_all(home.join("in")).unwrap();
+    fs::create_dir_all(home.join("out")).unwrap();
+    for name in ["a", "b", "c"] {
+        fs::write(home.join(format!("in/{name}.csv")), "id,v\n1,x\n").unwrap();
+    }
+    // What is there keeps the form it has.
+    fs::write(home.join("out/b.csv"), "id,v\n9,y\n").unwrap();
+    fs::write(home.join("out/c.csv"), "id,v\n1,x\n").unwrap();
+    shell(home, "gzip out/c.csv");
+    sync(home, &["csv:in?key=id", "csv:out?key=id&compress=zst"]).expect(0);
+    let mut names: Vec<String> = fs::read_dir(home.join("out"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["a.csv.zst", "b.csv", "c.csv.gz"]);
+    shell(
+        home,
+        "unzstd -q out/a.csv.zst && cmp in/a.csv out/a.csv && rm out/a.csv.zst",
+    );
+    // What is packed is found again without the option.
+    sync(home, &["csv:in?key=id", "jsonl:lines?key=id&compress=gz"]).expect(0);
+    sync(home, &["csv:in?key=id", "jsonl:lines?key=id", "--json"]).expect(0);
+    assert_eq!(fs::read_dir(home.join("lines")).unwrap().count(), 3);
+    for target in [
+        "csv:one.csv?compress=gz",
+        "csv:one.csv.gz?compress=gz",
+        "csv:-?compress=gz",
+    ] {
+        let output = sync(home, &["csv:in/a.csv?key=id", target]).expect(2);
+        assert!(output.stderr.contains("option=compress"), "{output}");
+        assert!(output.stderr.contains("\n  hint: "), "{output}");
+    }
+}
