@@ -147,6 +147,20 @@ fn differences_are_listed_copy_by_copy() {
         })
         .collect();
     assert_eq!(counts, planned);
+}
+
+#[test]
+fn what_names_records_by_their_keys_is_refused() {
+    let folder = support::folder();
+    let home = folder.path();
+    log(home, &[("boot", 2)]);
+    let sides = [
+        "csv:log.csv",
+        "sqlite:log.db",
+        "--key",
+        "log=all",
+        "--quiet",
+    ];
     let script = Trueup::new(home).diff(sides).arguments(["--sql", "target"]);
     let script = script.run().expect(2);
     assert!(script.stderr.contains("it has none"), "{script}");
