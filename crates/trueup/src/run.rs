@@ -74,6 +74,7 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
     }
     let mut running = Running {
         args,
+        config: &config,
         asked: Asked {
             machine: &machine,
             state,
@@ -132,6 +133,7 @@ fn is_config(argument: &str) -> bool {
 
 struct Running<'a> {
     args: &'a Args,
+    config: &'a Config,
     asked: Asked<'a>,
     store: Option<Store>,
     list: ReportList,
@@ -153,6 +155,7 @@ impl Running<'_> {
             }
             Err(error) => {
                 let kind = error.kind();
+                let error = self.config.point(link, error);
                 let error = error.at(format_args!("link={}", link.name));
                 self.list.fail(&link.name, &error)?;
                 Ok(exit_code(kind))

@@ -58,7 +58,10 @@ pub(crate) fn verify(args: &Args) -> Result<u8> {
     let mut world = machine.world(&listener, state);
     world.limits.batch_records_max = link.spec.batch_records;
     let result = listener.end(run::verify(&mut opened, store.as_ref(), &world));
-    let report = result.map_err(|error| error.at(format_args!("link={name}")))?;
+    let report = result.map_err(|error| {
+        let error = config.point(link, error);
+        error.at(format_args!("link={name}"))
+    })?;
     output::verified(&report, args.json)?;
     Ok(if report.equal { 0 } else { DIFFERENT })
 }

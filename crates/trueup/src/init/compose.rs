@@ -98,6 +98,9 @@ fn collections(report: &CheckReport, out: &mut String) {
             Some((side, _)) => format!(" # will be created at the {side}"),
             None => String::new(),
         };
+        for note in &one.notes {
+            say(out, format_args!("  # {}", output::safe(note)));
+        }
         say(out, format_args!("  {},{note}", entry(one, &one.key)));
     }
     out.push_str("]\n");

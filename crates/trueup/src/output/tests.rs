@@ -1,7 +1,7 @@
 use super::style::plain;
 use super::*;
 use trueup_core::digest::{Digest, Fold};
-use trueup_core::park::Parked;
+use trueup_core::park::{Parked, Place};
 use trueup_core::plan::Counts;
 use trueup_engine::state::RunId;
 use trueup_engine::{CollectionProof, CollectionReport, SideProof};
@@ -60,13 +60,14 @@ fn certificate_of() -> Certificate {
             only_target: 3,
             wrong: 0,
             parked: 0,
+            open: 0,
             rules: vec!["id: csv:text -> sqlite:INTEGER (exact)".to_owned()],
         }],
         notes: vec!["a note".to_owned()],
     }
 }
 
-fn report() -> Report {
+pub(super) fn report() -> Report {
     Report {
         link: "csv:shop -> sqlite:shop.db".to_owned(),
         equal: true,
@@ -76,11 +77,12 @@ fn report() -> Report {
     }
 }
 
-fn parked(field: Option<&str>) -> Parked {
+pub(super) fn parked(field: Option<&str>) -> Parked {
     Parked {
         key: Digest(7),
         field: field.map(str::to_owned),
         reason: "out of range".to_owned(),
+        ..Parked::default()
     }
 }
 
@@ -90,7 +92,7 @@ const CERTIFICATE_JSON: &str = concat!(
     r#""target":{"address":"sqlite:shop.db","position":"p2"},"collections":[{"source":"orders","#,
     r#""target":"purchases","source_records":25,"target_records":128,"#,
     r#""digest_source":"000000000000000000000000000000ab","digest_target":"000000000000000000000000000000cd","#,
-    r#""only_target":3,"wrong":0,"parked":0,"rules":["id: csv:text -> sqlite:INTEGER (exact)"]}],"#,
+    r#""only_target":3,"wrong":0,"parked":0,"open":0,"rules":["id: csv:text -> sqlite:INTEGER (exact)"]}],"#,
     r#""notes":["a note"]}"#,
 );
 
@@ -148,7 +150,7 @@ fn the_json_of_the_history_and_of_an_error() {
         )
     );
     assert_eq!(
-        json::failure("config", "no \u{1b}[31m\"x\"", None),
+        json::failure("config", "no \u{1b}[31m\"x\"", None, None),
         "{\"error\":{\"kind\":\"config\",\"message\":\"no \\u001b[31m\\\"x\\\"\",\"hint\":null}}\n"
     );
 }
@@ -309,28 +311,6 @@ different
 }
 
 #[test]
-fn parked_records_are_listed_up_to_ten() {
-    let mut found = report();
-    found.equal = false;
-    found.collections[0].parked = vec![parked(Some("qty")); 12];
-    found.collections[0].parked[0] = parked(None);
-    let shown = plain(&text::synced(&found, false));
-    let lines: Vec<&str> = shown.lines().filter(|line| line.contains("key=")).collect();
-    assert_eq!(lines.len(), 10);
-    let key = "00000000000000000000000000000007";
-    assert_eq!(
-        lines[0],
-        format!("  orders -> purchases key={key}: out of range")
-    );
-    assert_eq!(
-        lines[1],
-        format!("  orders -> purchases key={key} field=qty: out of range")
-    );
-    assert!(shown.contains("\nparked: 12\n") && shown.contains("\n  ... and 2 more\n"));
-    assert!(shown.ends_with("\nparked records remain\n"));
-}
-
-#[test]
 fn the_last_line_and_the_exit_code_say_the_same() {
     let clean = report();
     let unverified = Report {
@@ -417,6 +397,11 @@ fn hostile_names_are_escaped_everywhere() {
     (one.source, one.target, one.notes) = (bad(), bad(), vec![bad()]);
     one.parked = vec![Parked {
         key: Digest(1),
+        key_text: Some(bad()),
+        place: Some(Place {
+            file: bad().into(),
+            line: 1,
+        }),
         field: Some(bad()),
         reason: bad(),
     }];

@@ -1,6 +1,7 @@
 //! What a check found, for people: each endpoint, the promises, each collection field by field, a verdict.
 
 use super::{escape, name, say};
+use crate::output::is_drawn;
 use crate::output::style::{ADVICE, BAD, GOOD, HEADING, WAITS, paint};
 use crate::output::table;
 use trueup_core::endpoint::Capabilities;
@@ -256,7 +257,13 @@ fn verdict_of(field: &FieldCheck) -> String {
 }
 
 fn write_problem(indent: &str, problem: &Problem, out: &mut String) {
-    let message = escape::lines(&problem.message).replace('\n', "\n    | ");
+    let message = escape::lines(&problem.message);
+    let mut lines = message.lines();
+    let mut message = lines.next().unwrap_or_default().to_owned();
+    for line in lines {
+        let bar = if is_drawn(line) { "\n    " } else { "\n    | " };
+        message = message + bar + line;
+    }
     let word = paint(BAD, "problem");
     say(out, format_args!("{indent}{word}   {message}"));
     if let Some(hint) = &problem.hint {
