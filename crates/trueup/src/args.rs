@@ -3,6 +3,7 @@
 //! Invariant: an option that is accepted has an effect. Each command's own options stand beside the command; what
 //! `sync` and `diff` share stands here.
 
+use crate::pattern::{self, Word};
 use crate::spec::{Named, Place, Spec};
 use crate::terminal;
 use crate::{check, completions, config, conflicts, diff, explain, forget, history, init, man};
@@ -212,7 +213,7 @@ pub(crate) struct Sides {
     /// Where they go
     pub(crate) target: String,
 
-    /// Only these collections, otherwise all that the source has; `a=b` where the target calls it `b`
+    /// Only these collections, otherwise all that the source has; `a=b` where the target calls it `b`; `a*`: those that match; `!a*`: not those
     #[arg(long, value_name = "a,b", value_delimiter = ',')]
     pub(crate) collections: Vec<CollectionRule>,
 
@@ -235,16 +236,27 @@ impl Sides {
         guard: Guard,
         batch_records: usize,
     ) -> Spec {
-        let named = |rule: &CollectionRule| Named {
-            source: rule.source.clone(),
-            target: rule.target.clone(),
-            ..Named::default()
-        };
+        let (mut collections, mut patterns, mut exclude) = (Vec::new(), Vec::new(), Vec::new());
+        for rule in &self.collections {
+            match rule.word() {
+                Word::Name(_) => collections.push(Named {
+                    source: rule.source.clone(),
+                    target: rule.target.clone(),
+                    ..Named::default()
+                }),
+                Word::Pattern(text) => patterns.push(text.to_owned()),
+                Word::Exclusion(text) => exclude.push(text.to_owned()),
+            }
+        }
+        if collections.is_empty() && patterns.is_empty() && !exclude.is_empty() {
+            patterns.push(pattern::ALL.to_owned());
+        }
         Spec {
             source: Place::at(&self.source),
             target: Place::at(&self.target),
-            collections: self.collections.iter().map(named).collect(),
-            exclude: Vec::new(),
+            collections,
+            patterns,
+            exclude,
             keys: self.keys.clone(),
             filters: self.filters.clone(),
             two_way,
@@ -255,13 +267,23 @@ impl Sides {
     }
 }
 
-/// `name`, or `source=target`.
+/// `name`, `source=target`, a pattern, or one after `!`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CollectionRule {
     /// The source's name for it.
     pub(crate) source: String,
     /// The target's name for it, where one was given.
     pub(crate) target: Option<String>,
+}
+
+impl CollectionRule {
+    /// What it means. Beside a name for the target the source's is a name, whatever signs are in it.
+    fn word(&self) -> Word<'_> {
+        match self.target {
+            Some(_) => Word::Name(&self.source),
+            None => Word::read(&self.source),
+        }
+    }
 }
 
 impl FromStr for CollectionRule {

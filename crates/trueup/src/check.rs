@@ -45,7 +45,7 @@ pub(crate) struct Args {
     #[arg(long)]
     two_way: bool,
 
-    /// Only these collections, otherwise all that the source has; `a=b` where the target calls it `b`
+    /// Only these collections, otherwise all that the source has; `a=b` where the target calls it `b`; `a*`: those that match; `!a*`: not those
     #[arg(long, value_name = "a,b", value_delimiter = ',')]
     collections: Vec<CollectionRule>,
 

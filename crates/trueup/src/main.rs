@@ -20,6 +20,7 @@ mod log;
 mod man;
 mod output;
 mod parked;
+mod pattern;
 mod progress;
 mod record;
 mod registry;

@@ -8,7 +8,7 @@ use crate::config;
 use crate::link;
 use crate::output;
 use crate::spec::Spec;
-use crate::sync::{Asked, batch_records};
+use crate::sync::{Asked, batch_records, refuse_stream};
 use crate::world::{self, Machine};
 use std::path::PathBuf;
 use trueup_core::guard::Guard;
@@ -187,6 +187,7 @@ fn find(records: Vec<ParkedRecord>, which: &str) -> Result<Vec<ParkedRecord>> {
 fn retry(args: &Retry) -> Result<u8> {
     let machine = Machine::new()?;
     let (spec, state) = described(args)?;
+    refuse_stream(&spec)?;
     let mut link = link::open(&spec, &machine.context())?;
     let mut store = world::open_store(state.as_deref())?;
     let asked = Asked {

@@ -118,6 +118,9 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
         .hint("--dry-run prints what a run both ways would do, conflicts included; --collections narrows it"));
     }
     let spec = args.sides.spec(stated, mode, guard, args.batch_records);
+    if args.plan_out.is_some() || args.plan_in.is_some() {
+        refuse_stream(&spec)?;
+    }
     let mut link = link::open(&spec, &machine.context())?;
     let asked = Asked {
         machine: &machine,
@@ -145,6 +148,20 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
         output::synced(&report, args.two_way.two_way(), args.json)?;
     }
     Ok(report.exit_code())
+}
+
+/// Refuses a target that is standard output, for what carries out a part of a plan. Nothing was read by then.
+///
+/// # Errors
+/// `Config` when the target is standard output.
+pub(crate) fn refuse_stream(spec: &Spec) -> Result<()> {
+    if !Address::is_standard(&spec.target.address) {
+        return Ok(());
+    }
+    Err(Error::config(
+        "target: standard output is written as a whole: no single records can be chosen for it",
+    )
+    .hint("name a file as the target; a sync without a plan in a file writes to -"))
 }
 
 /// What a command asks for besides the link.
@@ -218,7 +235,7 @@ impl Asked<'_> {
     fn plan_out(self, path: &Path, spec: &Spec, link: &mut Link) -> Result<Report> {
         let listener = Listener::new(&link.name());
         let world = self.world(&listener, spec);
-        let mut sink = Sink::file(path)?;
+        let mut sink = Sink::file(path, &world.failpoints)?;
         let result = run::plan_file(link, &world, &mut |lines| sink.push(lines));
         let report = listener.end(result)?;
         sink.finish()?;

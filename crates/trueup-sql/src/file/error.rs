@@ -49,6 +49,13 @@ pub(crate) fn cut(file: &Path, packing: &str) -> Error {
     .hint("the file was cut off; nothing was concluded from it; get the whole file")
 }
 
+/// Says that only a folder has new files to be packed.
+pub(crate) fn one_file_is_packed_as_named() -> Error {
+    Error::config("this is for the new files of a folder option=compress").hint(
+        "a file's ending says how it is packed: name it FILE.csv.gz; pipe a stream through gzip",
+    )
+}
+
 /// Says that `file` moved under us.
 pub(crate) fn changed(file: &Path, when: &str) -> Error {
     Error::new(

@@ -29,6 +29,7 @@ pub(crate) mod update;
 use apply::{FileWriter, Seen};
 use disk::{Disk, Local};
 use format::{Format, Records, Row};
+use pack::Packing;
 use place::{Identity, Origin, Place};
 use standard::{Standard, Stream};
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,6 +73,9 @@ impl<F: Format> Files<F> {
         context: Context,
     ) -> Result<Self> {
         let place = if path == Path::new(STANDARD) {
+            if format.settings().fresh != Packing::None {
+                return Err(error::one_file_is_packed_as_named());
+            }
             let folder = (context.env)("TMPDIR").filter(|folder| !folder.is_empty());
             let folder = folder.map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
             Place::Standard(Standard::new(
@@ -86,7 +90,8 @@ impl<F: Format> Files<F> {
                 )
                 .hint("leave ?name= out; rename a collection with --collections"));
             }
-            Place::new(path, F::ENDINGS)?
+            let fresh = format.settings().fresh;
+            Place::new(path, F::ENDINGS, fresh)?
         };
         let scheme = format!("{}:", F::ENGINE);
         Ok(Self {

@@ -4,20 +4,21 @@
 //! errors. The path is taken as it stands; one that holds a question mark is recognised when it exists.
 
 use super::error;
-use super::pack::Unpacking;
+use super::pack::{Packing, Unpacking};
 use crate::percent::{self, Wrong};
 use std::path::{Path, PathBuf};
 use trueup_core::types::Type;
 use trueup_core::{Error, Result};
 
 /// The names of the options that every syntax has.
-pub(crate) const SHARED: [&str; 6] = [
+pub(crate) const SHARED: [&str; 7] = [
     "key",
     "types",
     "open_end",
     "name",
     "max_bytes",
     "window_log_max",
+    "compress",
 ];
 
 /// The options that every syntax has.
@@ -33,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) name: Option<String>,
     /// How far packed files are unpacked.
     pub(crate) unpacking: Unpacking,
+    /// How the new files of a folder are packed.
+    pub(crate) fresh: Packing,
 }
 
 impl Settings {
@@ -48,6 +51,7 @@ impl Settings {
                 let log = number(name, value, 10..=31)?;
                 self.unpacking.window_log_max = u32::try_from(log).unwrap_or(31);
             }
+            "compress" => self.fresh = packing(value)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -118,6 +122,17 @@ fn number(name: &str, value: &str, range: std::ops::RangeInclusive<u64>) -> Resu
             range.start(),
             range.end()
         ))
+    })
+}
+
+fn packing(value: &str) -> Result<Packing> {
+    let mut all = Packing::ALL.into_iter();
+    all.find(|packing| {
+        *packing != Packing::None && packing.ending().strip_prefix('.') == Some(value)
+    })
+    .ok_or_else(|| {
+        Error::config("option names no packing option=compress")
+            .hint("write compress=gz or compress=zst")
     })
 }
 

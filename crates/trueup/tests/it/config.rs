@@ -6,8 +6,10 @@ use crate::cli::check;
 use crate::stopped::Stopped;
 use crate::support::{self, Output, Trueup};
 use rustix::process::Signal;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use trueup_testkit::servers::postgres::{PASSWORD, USER};
 
 /// Three places and three links, the second of which cannot work.
 const FILE: &str = r#"
@@ -186,6 +188,57 @@ fn all_collections_but_some_are_taken() {
     }
 }
 
+/// Patterns choose among what either side of a link has that goes both ways.
+#[test]
+fn patterns_choose_collections() {
+    let folder = support::folder();
+    let home = folder.path();
+    let write = |direction: &str, collections: &str| {
+        let file = format!(
+            "[endpoint.a]\nurl = \"sqlite:a.db\"\n[endpoint.b]\nurl = \"sqlite:b.db\"
+            [link.ab]\nsource = \"a\"\ntarget = \"b\"\n{direction}\ncollections = {collections}"
+        );
+        fs::write(home.join("trueup.toml"), file).unwrap();
+    };
+    let names = |output: &Output| -> Vec<String> {
+        let collections = output.json()[0]["collections"].clone();
+        let names = collections.as_array().unwrap().iter();
+        names
+            .map(|one| one["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let table = |name: &str| format!("CREATE TABLE {name} (id INTEGER PRIMARY KEY, v TEXT);");
+    let here = ["orders", "orders_1", "tmp_1", "log"].map(table).concat();
+    support::sqlite(&home.join("a.db"), &here);
+    let there = ["orders_2", "orders_tmp", "tmp_2"].map(table).concat();
+    support::sqlite(&home.join("b.db"), &there);
+    write("", "[\"orders*\"]");
+    let output = run(home, ["--json"]).expect(0);
+    assert_eq!(names(&output), ["orders", "orders_1"], "{output}");
+    let both = "direction = \"both\"";
+    write(both, "[\"orders*\", \"tmp_?\", \"!*_tmp\"]");
+    let output = run(home, ["--json"]).expect(0);
+    let mut found = names(&output);
+    found.sort();
+    assert_eq!(
+        found,
+        ["orders", "orders_1", "orders_2", "tmp_1", "tmp_2"],
+        "{output}"
+    );
+    for (collections, expected) in [
+        ("[\"ordre*\"]", "no collection matches the pattern ordre*"),
+        (
+            "[\"*\", \"!nothing_*\"]",
+            "no collection to exclude that matches nothing_*",
+        ),
+    ] {
+        write(both, collections);
+        let output = run(home, []).expect(2);
+        assert!(output.stderr.contains(expected), "{output}");
+        assert!(output.stderr.contains("\n  hint: "), "{output}");
+    }
+}
+
 #[test]
 fn paths_are_those_of_the_file() {
     let folder = folder();
@@ -202,6 +255,39 @@ fn paths_are_those_of_the_file() {
         output.stderr.starts_with("state file=../state.db\n"),
         "{output}"
     );
+}
+
+/// The certificates to trust, and a password's file, lie beside the file that names them.
+#[test]
+fn certificates_are_found_beside_the_file() {
+    let (folder, database) = (support::folder(), support::database());
+    let conf = folder.path().join("the & conf");
+    fs::create_dir_all(conf.join("certs")).unwrap();
+    fs::copy(database.server().authority(), conf.join("certs/ca.crt")).unwrap();
+    fs::write(conf.join("pw"), PASSWORD).unwrap();
+    fs::set_permissions(conf.join("pw"), Permissions::from_mode(0o600)).unwrap();
+    let tables = "CREATE TABLE x (id INTEGER PRIMARY KEY); INSERT INTO x VALUES (1)";
+    support::sqlite(&conf.join("a.db"), tables);
+    let port = database.server().port();
+    let write = |roots: &str| {
+        let url = format!(
+            "postgres://{USER}@localhost:{port}/{}?sslmode=verify-full&sslrootcert={roots}&password=file:pw",
+            database.name()
+        );
+        let file = format!(
+            "[endpoint.a]\nurl = \"sqlite:a.db\"\n[endpoint.b]\nurl = \"{url}\"
+            [link.ab]\nsource = \"a\"\ntarget = \"b\""
+        );
+        fs::write(conf.join("trueup.toml"), file).unwrap();
+    };
+    write("certs/ca.crt");
+    let file = "the & conf/trueup.toml";
+    run(folder.path(), [file, "--json"]).expect(0);
+    run(&conf, ["trueup.toml", "--json"]).expect(0);
+    write("certs/other.crt");
+    let output = run(folder.path(), [file]).expect(2);
+    let path = "path=the & conf/certs/other.crt";
+    assert!(output.stderr.contains(path), "{output}");
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod nycflights;
 mod parked;
 mod picture;
 mod plans;
+mod results;
 mod secrets;
 mod stopped;
 mod support;

@@ -1,6 +1,7 @@
 //! Addresses and options.
 
 use crate::csv::config::{Options, parse};
+use crate::file::pack::Packing;
 use crate::file::settings::Settings;
 use std::path::Path;
 use trueup_core::Kind;
@@ -48,6 +49,10 @@ fn an_address_is_a_path_and_options() {
             quote: b'\'',
             header: false,
         }
+    );
+    assert_eq!(
+        parse("x?compress=zst").unwrap().1.settings.fresh,
+        Packing::Zstd
     );
     for tab in ["tab", "\\t", "%09"] {
         assert_eq!(
@@ -111,6 +116,8 @@ fn wrong_options_are_refused_with_advice() {
             "%25",
         ),
         ("x?null=%ff", "an option is not UTF-8", ""),
+        ("x?compress=bz2", "option names no packing", "compress=zst"),
+        ("x?compress=", "option names no packing", "compress=gz"),
         ("x?header", "option has no value option=header", "="),
         ("x?key=", "empty field name option=key", ""),
         ("csv:", "address names no file or directory", "csv:DIR"),
