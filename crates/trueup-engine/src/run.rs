@@ -13,7 +13,7 @@ use crate::report::{Report, report};
 use crate::retry::ParkedOnly;
 use crate::script;
 use crate::selection::{Selection, select};
-use crate::state::{LinkId, RunId, Store};
+use crate::state::{HINT, LinkId, RunId, Store};
 use crate::two_way;
 use trueup_core::diff::Difference;
 use trueup_core::endpoint::{Claim, Snapshot};
@@ -105,7 +105,11 @@ fn recorded(
     match &result {
         Ok(report) => store.finish(run, now, report.exit_code(), None, Some(report))?,
         Err(error) => {
-            let text = format!("{}: {error}", error.kind().name());
+            let mut text = format!("{}: {error}", error.kind().name());
+            if let Some(hint) = error.advice() {
+                text.push_str(HINT);
+                text.push_str(hint);
+            }
             // The first failure is the one to report, whatever becomes of the record of it.
             drop(store.finish(run, now, exit_code(error.kind()), Some(&text), None));
         }

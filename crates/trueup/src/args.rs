@@ -14,6 +14,7 @@ use std::str::FromStr;
 use trueup_core::Result;
 use trueup_core::guard::Guard;
 use trueup_engine::Mode;
+use trueup_engine::state::Store;
 
 /// What `--batch-records` may be at most.
 pub(crate) const BATCH_RECORDS_MAX: usize = 100_000;
@@ -68,7 +69,7 @@ pub(crate) enum Command {
     Conflicts(conflicts::Args),
     /// Lists, shows and tries again records that were put aside
     Parked(parked::Args),
-    /// Forgets a two-way link that is no longer used
+    /// Forgets a link that is no longer used, or was mistyped
     Forget(forget::Args),
     /// Explains a kind of error: what it means, and what to do
     Explain(explain::Args),
@@ -185,21 +186,37 @@ pub(crate) struct StateFile {
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
 
-    /// The state file that this configuration file names
+    /// The state file that this configuration file names [default: trueup.toml, where there is one]
     #[arg(long, value_name = "FILE", conflicts_with = "state")]
     config: Option<PathBuf>,
 }
 
 impl StateFile {
-    /// Returns the file that was named, by itself or by a configuration.
+    /// Returns the configuration that is meant: the one that was named, else the one at hand, unless a state file was
+    /// named.
+    pub(crate) fn config(&self) -> Option<PathBuf> {
+        let at_hand = || Some(PathBuf::from(config::FILE)).filter(|path| path.is_file());
+        match (&self.state, &self.config) {
+            (Some(_), _) => None,
+            (None, Some(named)) => Some(named.clone()),
+            (None, None) => at_hand(),
+        }
+    }
+
+    /// Opens the store, if there is one: in the file that was named, else where the configuration says, else at the usual
+    /// place. A state file that was named must be there.
     ///
     /// # Errors
-    /// `Config` when the configuration cannot be read or names no state.
-    pub(crate) fn path(&self) -> Result<Option<PathBuf>> {
-        match &self.config {
-            Some(config) => config::read_state(config, &world::variable).map(Some),
-            None => Ok(self.state.clone()),
+    /// `Config` when the configuration cannot be read; what the store says.
+    pub(crate) fn open(&self) -> Result<Option<Store>> {
+        if self.state.is_some() {
+            return world::open_store_if_present(self.state.as_deref());
         }
+        let state = match self.config() {
+            Some(config) => config::read_state(&config, &world::variable)?,
+            None => None,
+        };
+        world::open_store_if_any(state.as_deref())
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) use text::moment;
 
 use crate::conflict::Conflict;
 use crate::log::{self, Entry, Level};
-use crate::status::Standing;
+use crate::status::{Listed, Standing};
 use crate::terminal;
 use std::borrow::Cow;
 use std::error::Error as _;
@@ -186,11 +186,11 @@ pub(crate) fn prompt(text: &str) {
 }
 
 /// Prints how links stand.
-pub(crate) fn links(links: &[Standing], as_json: bool) -> Result<()> {
+pub(crate) fn links(listed: &Listed, as_json: bool) -> Result<()> {
     if as_json {
-        raw(&json::status::links(links)?)
+        raw(&json::status::links(&listed.links)?)
     } else {
-        stdout(&text::status::links(links))
+        stdout(&text::status::links(listed))
     }
 }
 

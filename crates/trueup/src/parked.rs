@@ -167,7 +167,7 @@ pub(crate) fn parked(args: &Args) -> Result<u8> {
 }
 
 fn records(state: &StateFile) -> Result<Vec<ParkedRecord>> {
-    let store = world::open_store_if_present(state.path()?.as_deref())?;
+    let store = state.open()?;
     store.map_or_else(|| Ok(Vec::new()), |store| store.parked_records(None))
 }
 

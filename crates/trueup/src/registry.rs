@@ -143,6 +143,17 @@ impl Address {
         Ok(scheme.map_or(path.to_owned(), |scheme| format!("{scheme}:{path}")))
     }
 
+    /// Returns the address with a path that means the same from every folder; `None` where there is no path, or none that
+    /// can be written.
+    pub(crate) fn lasting(&self) -> Option<String> {
+        let (scheme, path) = self.address.split_once(':')?;
+        if !self.scheme.path || self.standard {
+            return None;
+        }
+        let path = std::path::absolute(path).ok()?;
+        Some(format!("{scheme}:{}", path.to_str()?))
+    }
+
     /// Connects. `keys` goes before what the endpoint itself says.
     ///
     /// # Errors

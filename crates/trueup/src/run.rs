@@ -80,6 +80,7 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
             json: args.json,
         },
         store: None,
+        file: lasting(&path),
         list: ReportList::new(args.json),
     };
     if !args.dry_run {
@@ -125,6 +126,11 @@ pub(crate) fn config_and_links(arguments: &[String]) -> (PathBuf, &[String]) {
     }
 }
 
+/// Returns the name that a file has from every folder; `None` where it has none that can be written.
+pub(crate) fn lasting(path: &Path) -> Option<String> {
+    Some(path.canonicalize().ok()?.to_str()?.to_owned())
+}
+
 /// Tells whether an argument is a configuration file: a link's name has no dot.
 fn is_config(argument: &str) -> bool {
     argument.ends_with(".toml") || Path::new(argument).is_file()
@@ -134,6 +140,8 @@ struct Running<'a> {
     args: &'a Args,
     asked: Asked<'a>,
     store: Option<Store>,
+    /// The configuration file, as it is called from every folder.
+    file: Option<String>,
     list: ReportList,
 }
 
@@ -172,7 +180,12 @@ impl Running<'_> {
         spec.mode.lift_guard = self.args.yes;
         let mut opened = link::open(&spec, &self.asked.machine.context())?;
         match &mut self.store {
-            Some(store) => Ok((self.asked.run(&spec, &mut opened, store)?, None)),
+            Some(store) => {
+                if let Some(file) = &self.file {
+                    store.name_link(file, &link.name, &opened.durable_name())?;
+                }
+                Ok((self.asked.run(&spec, &mut opened, store)?, None))
+            }
             None => {
                 let (report, plan) = self.asked.plan(&spec, &mut opened)?;
                 Ok((report, Some(plan)))

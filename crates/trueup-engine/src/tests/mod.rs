@@ -101,6 +101,7 @@ impl Pair {
         Link {
             source,
             target,
+            places: Sides::default(),
             collections: self.specs.clone(),
             mode: self.mode,
             guard: Guard::default(),

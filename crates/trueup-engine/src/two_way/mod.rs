@@ -87,13 +87,18 @@ pub(crate) fn run(
 fn in_order<T>(link: &mut Link, what: impl FnOnce(&mut Link, bool) -> Result<T>) -> Result<T> {
     let turned = prepare::is_turned(link);
     if turned {
-        std::mem::swap(&mut link.source, &mut link.target);
+        swap(link);
     }
     let result = what(link, turned);
     if turned {
-        std::mem::swap(&mut link.source, &mut link.target);
+        swap(link);
     }
     result
+}
+
+fn swap(link: &mut Link) {
+    std::mem::swap(&mut link.source, &mut link.target);
+    link.places = std::mem::take(&mut link.places).swapped();
 }
 
 fn prepared(link: &mut Link, turned: bool) -> Result<Vec<Joint>> {
@@ -107,8 +112,8 @@ fn prepared(link: &mut Link, turned: bool) -> Result<Vec<Joint>> {
 fn ends(link: &Link) -> Ends {
     let about = Sides::new(link.source.about(), link.target.about());
     Ends {
-        identity: about.as_ref().map(|about| about.identity.clone()),
-        address: about.map(|about| about.address),
+        identity: about.map(|about| about.identity),
+        address: link.lasting_addresses(),
     }
 }
 

@@ -137,6 +137,7 @@ fn the_json_of_the_history_and_of_an_error() {
         ended_ms: None,
         exit: None,
         error: None,
+        hint: None,
         report: None,
     };
     assert_eq!(
@@ -366,6 +367,7 @@ fn the_history_is_a_table_with_errors_below() {
         ended_ms,
         exit,
         error: error.map(str::to_owned),
+        hint: None,
         report,
     };
     let end = Some(1_700_000_001_250);
@@ -432,6 +434,7 @@ fn hostile_names_are_escaped_everywhere() {
         ended_ms: Some(1),
         exit: Some(3),
         error: Some(bad()),
+        hint: None,
         report: None,
     };
     let error = Error::config(bad()).hint(bad()).cause(bad());

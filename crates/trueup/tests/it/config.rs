@@ -99,126 +99,43 @@ fn links_are_chosen_by_name() {
         "run-no-such-link",
         &run(folder.path(), ["peopel"]).expect(2),
     );
-    fs::write(folder.path().join("bare.toml"), "").unwrap();
-    check("run-no-link", &run(folder.path(), ["bare.toml"]).expect(2));
-    check("run-no-file", &run(folder.path(), ["no.toml"]).expect(2));
-}
-
-#[test]
-fn a_dry_run_writes_nothing() {
-    let folder = folder();
-    let output = run(folder.path(), ["--dry-run", "orders", "people"]).expect(1);
-    check("run-dry", &output);
-    for file in ["stock.db", "state.db"] {
-        assert!(!folder.path().join(file).exists(), "{file}");
-    }
-    let output = run(folder.path(), ["--dry-run", "--json", "orders"]).expect(1);
-    assert_eq!(
-        output.json()[0]["plan"].as_array().unwrap().len(),
-        1,
-        "{output}"
-    );
-}
-
-#[test]
-fn all_collections_but_some_are_taken() {
-    let folder = support::folder();
-    let write = |exclude: &str| {
-        let file = format!(
-            "[endpoint.a]\nurl = \"sqlite:a.db\"\n[endpoint.b]\nurl = \"sqlite:b.db\"
-            [link.ab]\nsource = \"a\"\ntarget = \"b\"\nexclude = {exclude}"
-        );
-        fs::write(folder.path().join("trueup.toml"), file).unwrap();
+    // The file at hand is asked too, from its folder.
+    let history = |arguments: &[&str]| {
+        let run = Trueup::new(folder.path()).arguments(["history", "--json"]);
+        run.arguments(arguments).run().expect(0)
     };
-    let tables = "CREATE TABLE x (id INTEGER PRIMARY KEY); CREATE TABLE y (id INTEGER PRIMARY KEY)";
-    support::sqlite(&folder.path().join("a.db"), tables);
-    write("[\"y\"]");
-    let output = run(folder.path(), ["--json"]).expect(0);
-    let collections = output.json()[0]["collections"].clone();
-    assert_eq!(collections.as_array().unwrap().len(), 1, "{output}");
-    assert_eq!(collections[0]["name"], "x", "{output}");
-    for (exclude, expected) in [
-        ("[\"z\"]", "there is no collection z to exclude"),
-        ("[\"x\", \"y\"]", "every collection is excluded"),
-    ] {
-        write(exclude);
-        let output = run(folder.path(), []).expect(2);
-        assert!(output.stderr.contains(expected), "{output}");
-    }
+    assert_eq!(history(&[]).json().as_array().unwrap().len(), 2);
+    // One that names no state means the usual place.
+    fs::write(folder.path().join("bare.toml"), "").unwrap();
+    let bare = history(&["--config", "bare.toml"]);
+    assert_eq!(bare.stdout, "[]\n");
 }
 
 #[test]
-fn paths_are_those_of_the_file() {
+fn status_lists_the_links_of_the_file_at_hand() {
     let folder = folder();
-    let elsewhere = folder.path().join("elsewhere");
-    fs::create_dir(&elsewhere).unwrap();
-    let output = Trueup::new(&elsewhere)
-        .env("STOCK", "warehouse")
-        .arguments(["run", "../trueup.toml", "orders"])
-        .run()
-        .expect(0);
-    assert!(folder.path().join("warehouse.db").exists(), "{output}");
-    assert!(folder.path().join("state.db").exists(), "{output}");
-    assert!(
-        output.stderr.starts_with("state file=../state.db\n"),
-        "{output}"
-    );
-}
-
-#[test]
-fn options_go_before_the_file() {
-    let folder = folder();
-    let arguments = ["orders", "--state", "other.db", "--no-verify", "--json"];
-    let output = run(folder.path(), arguments).expect(0);
-    assert!(output.json()[0]["certificate"].is_null(), "{output}");
-    assert!(folder.path().join("other.db").exists());
-    assert!(!folder.path().join("state.db").exists());
-}
-
-#[test]
-fn the_guard_of_a_collection_stops_its_link() {
-    let folder = folder();
-    let text = fs::read_to_string(folder.path().join("trueup.toml")).unwrap();
-    let guarded = text.replace(
-        "drop = [\"note\"]",
-        "drop = [\"note\"], guard = { deletes_max = 0 }",
-    );
-    fs::write(folder.path().join("trueup.toml"), guarded).unwrap();
+    let status = |arguments: &[&str]| {
+        let run = Trueup::new(folder.path()).arguments(["status"]);
+        run.arguments(arguments).run()
+    };
+    check("status-file-new", &status(&[]).expect(0));
     run(folder.path(), ["orders"]).expect(0);
-    fs::write(
-        folder.path().join("shop/orders.csv"),
-        "id,amount,note\n1,5,a\n",
-    )
-    .unwrap();
-    let output = run(folder.path(), ["orders", "people"]).expect(4);
-    assert!(
-        output
-            .stderr
-            .contains("error[guard]: link=orders: collection=sales"),
-        "{output}"
-    );
-    assert!(output.stdout.contains("[people]"), "{output}");
-    run(folder.path(), ["orders", "--yes"]).expect(0);
-}
-
-#[test]
-fn commands_find_the_state_by_the_file() {
-    let folder = folder();
-    run(folder.path(), ["orders", "people"]).expect(0);
-    let ask = |command: &str| {
-        Trueup::new(folder.path())
-            .arguments([command, "--config", "trueup.toml", "--json"])
-            .run()
-            .expect(0)
-    };
-    assert_eq!(ask("history").json().as_array().unwrap().len(), 2);
-    assert_eq!(ask("status").json().as_array().unwrap().len(), 1);
-    fs::write(folder.path().join("bare.toml"), "").unwrap();
-    let output = Trueup::new(folder.path())
-        .arguments(["status", "--config", "bare.toml"])
+    // A mistyped source stays on record.
+    Trueup::new(folder.path())
+        .sync(["sqlite:gone.db", "sqlite:stock.db"])
         .run()
         .expect(2);
-    check("config-without-state", &output);
+    check("status-file", &status(&[]).expect(0));
+    let all = status(&["--all"]).expect(1);
+    check("status-file-all", &all);
+    // It is forgotten by what was typed, which meant something in its folder.
+    let forget = Trueup::new(folder.path()).arguments(["forget", "gone.db -> stock.db"]);
+    check("forget-one-way", &forget.run().expect(0));
+    let known = status(&["--all", "--json"]).expect(0).json();
+    assert_eq!(known.as_array().unwrap().len(), 1);
+    let history = Trueup::new(folder.path()).arguments(["history", "--json"]);
+    let history = history.run().expect(0).json();
+    assert_eq!(history.as_array().unwrap().len(), 2, "it stays there");
 }
 
 #[test]
