@@ -6,13 +6,14 @@
 use crate::spec::{Named, Place, Spec};
 use crate::terminal;
 use crate::{check, completions, config, conflicts, diff, explain, forget, history, init, man};
-use crate::{output, parked, run, status, sync, two_way, verify, world};
+use crate::{output, parked, registry, run, status, sync, two_way, verify, world};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
-use trueup_core::Result;
 use trueup_core::guard::Guard;
+use trueup_core::{Error, Kind, Result};
 use trueup_engine::Mode;
 use trueup_engine::state::Store;
 
@@ -53,7 +54,7 @@ pub(crate) enum Command {
     Sync(sync::Args),
     /// Runs the links of a configuration file
     Run(run::Args),
-    /// Proves that the sides of a configured link agree; writes nothing
+    /// Proves that the sides of configured links agree; writes nothing
     Verify(verify::Args),
     /// Compares; writes nothing
     Diff(diff::Args),
@@ -123,10 +124,11 @@ pub(crate) fn definition() -> clap::Command {
 
 /// Reads the arguments, the program's name first, and how the terminal is to be used.
 pub(crate) fn parse(arguments: &[OsString]) -> (terminal::Options, Parsed) {
-    let told = match Cli::try_parse_from(arguments) {
+    let mut told = match Cli::try_parse_from(arguments) {
         Ok(cli) => return (cli.terminal, Parsed::Command(Box::new(cli.command))),
         Err(told) => told,
     };
+    suggest(&mut told, arguments);
     let parsed = if told.use_stderr() {
         Parsed::Wrong {
             complaint: without_passwords(told.render().to_string(), arguments),
@@ -138,8 +140,47 @@ pub(crate) fn parse(arguments: &[OsString]) -> (terminal::Options, Parsed) {
     (terminal::Options::guess(arguments), parsed)
 }
 
+/// Names the option that was most likely meant, where clap finds none: it counts letters that stand in their places, and
+/// in a short word none may.
+fn suggest(told: &mut clap::Error, arguments: &[OsString]) {
+    let Some(ContextValue::String(wrong)) = told.get(ContextKind::InvalidArg) else {
+        return;
+    };
+    if told.kind() != ErrorKind::UnknownArgument || told.get(ContextKind::SuggestedArg).is_some() {
+        return;
+    }
+    let mut command = definition();
+    command.build();
+    let mut command = &command;
+    for word in arguments.iter().skip(1).filter_map(|word| word.to_str()) {
+        command = command.find_subcommand(word).unwrap_or(command);
+    }
+    let names = command.get_arguments().filter_map(clap::Arg::get_long);
+    let names: Vec<&str> = names.collect();
+    let Some(near) = wrong
+        .strip_prefix("--")
+        .and_then(|wrong| config::nearest(wrong, &names))
+    else {
+        return;
+    };
+    let near = format!("--{near}");
+    told.remove(ContextKind::Suggested);
+    told.insert(ContextKind::SuggestedArg, ContextValue::String(near));
+}
+
+/// An interrupted run goes on by the same command: says it, word for word.
+pub(crate) fn how_to_go_on(error: Error, arguments: &[OsString]) -> Error {
+    if error.kind() != Kind::Interrupted {
+        return error;
+    }
+    match again(arguments) {
+        Some(line) => error.hint(format!("nothing is lost; this goes on: {line}")),
+        None => error,
+    }
+}
+
 /// Returns the command line as it can be typed again; `None` when it holds a password or is not text.
-pub(crate) fn again(arguments: &[OsString]) -> Option<String> {
+fn again(arguments: &[OsString]) -> Option<String> {
     let words: Option<Vec<&str>> = arguments.iter().skip(1).map(|word| word.to_str()).collect();
     let line = std::iter::once("trueup".to_owned())
         .chain(words?.into_iter().map(quoted))
@@ -149,7 +190,7 @@ pub(crate) fn again(arguments: &[OsString]) -> Option<String> {
 }
 
 /// Quotes a word for a shell.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |ch: char| ch.is_ascii_alphanumeric() || "-_./:=,@%+#".contains(ch);
     if !word.is_empty() && word.chars().all(plain) && !word.starts_with('#') {
         return word.to_owned();
@@ -220,10 +261,16 @@ impl StateFile {
     }
 }
 
+/// Says what a place is for, and what addresses look like.
+pub(crate) fn places(what: &str) -> String {
+    format!("{what}: {}", registry::examples())
+}
+
 /// The two sides, and which collections of them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sides {
-    /// Where the records come from; written only by `sync --two-way`: csv:DIR, csv:FILE.csv, sqlite:FILE, postgres://USER@HOST/DATABASE
+    /// Where the records come from.
+    #[arg(help = places("Where the records come from; written only by `sync --two-way`"))]
     pub(crate) source: String,
 
     /// Where they go

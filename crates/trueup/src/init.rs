@@ -10,7 +10,7 @@ mod look;
 #[cfg(test)]
 mod tests;
 
-use crate::args::{CollectionRule, KeyRule, Sides};
+use crate::args::{CollectionRule, KeyRule, Sides, places};
 use crate::check;
 use crate::config;
 use crate::link;
@@ -47,8 +47,8 @@ Exit codes:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, override_usage = "trueup init [OPTIONS] [SOURCE TARGET]")]
 pub(crate) struct Args {
-    /// Where the records come from, and where they go
-    #[arg(value_name = "SOURCE TARGET", num_args = 0..=2)]
+    /// Where the records come from, and where they go.
+    #[arg(value_name = "SOURCE TARGET", num_args = 0..=2, help = places("Where the records come from, and where they go"))]
     places: Vec<String>,
 
     /// Write this file

@@ -171,7 +171,7 @@ pub(crate) fn checked(report: &CheckReport, as_json: bool) -> Result<()> {
     if as_json {
         raw(&json::check::link(report, None)?)
     } else {
-        stdout(&text::check::link(report))
+        stdout(&text::check::link(report, terminal::get().verbose))
     }
 }
 

@@ -267,8 +267,13 @@ fn is_standard(rest: &str) -> bool {
 
 /// Lists what addresses look like.
 pub(crate) fn known() -> String {
+    format!("the known addresses are: {}", examples())
+}
+
+/// Returns what addresses of each kind look like.
+pub(crate) fn examples() -> String {
     let examples: Vec<&str> = SCHEMES.iter().map(|scheme| scheme.example).collect();
-    format!("the known addresses are: {}", examples.join(", "))
+    examples.join(", ")
 }
 
 /// The collection of an address that is one file, or a standard stream whose collection has a name.

@@ -3,6 +3,7 @@
 //! Links are run one after the other, in the order of the file. Invariant: a link that fails does not keep the next from
 //! running, and is not forgotten either: its error is printed at once, and the exit code is the worst of all.
 
+use crate::args::how_to_go_on;
 use crate::config::{self, Config};
 use crate::link;
 use crate::log::{self, Entry};
@@ -88,14 +89,25 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
     }
     let mut worst = 0;
     for link in links {
-        worst = worst.max(running.link(link)?);
         if machine.stopped() {
-            worst = worst.max(exit_code(Kind::Interrupted));
+            // The link before it came to its end.
+            worst = worst.max(running.fail(link, stopped_before())?);
+            break;
+        }
+        let code = running.link(link)?;
+        worst = worst.max(code);
+        if code == exit_code(Kind::Interrupted) && machine.stopped() {
             break;
         }
     }
     running.list.finish()?;
     Ok(worst)
+}
+
+/// What is said of a link that does not begin any more.
+pub(crate) fn stopped_before() -> Error {
+    Error::new(Kind::Interrupted, "stopped on request, before this link")
+        .hint("nothing is lost; run the same command again and it goes on")
 }
 
 /// The links that are meant, in the order of the file, or as they were named; each once.
@@ -159,13 +171,17 @@ impl Running<'_> {
                 self.list.push(&link.name, &report, two_way, plan)?;
                 Ok(report.exit_code())
             }
-            Err(error) => {
-                let kind = error.kind();
-                let error = error.at(format_args!("link={}", link.name));
-                self.list.fail(&link.name, &error)?;
-                Ok(exit_code(kind))
-            }
+            Err(error) => self.fail(link, error),
         }
+    }
+
+    /// Prints why a link failed, and returns its exit code.
+    fn fail(&mut self, link: &config::Link, error: Error) -> Result<u8> {
+        let kind = error.kind();
+        let error = error.at(format_args!("link={}", link.name));
+        let error = how_to_go_on(error, &world::arguments());
+        self.list.fail(&link.name, &error)?;
+        Ok(exit_code(kind))
     }
 
     fn carry_out(&mut self, link: &config::Link) -> Result<(Report, Option<Option<String>>)> {

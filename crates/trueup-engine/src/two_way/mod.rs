@@ -39,6 +39,7 @@ pub use spelling::spelled;
 pub(crate) use trial::{attempt, reversed};
 
 use crate::link::{Link, World};
+use crate::progress::Event;
 use crate::report::Report;
 use crate::state::{Ends, LinkId, RunId, Store};
 use pass::{Pass, Passing};
@@ -67,6 +68,7 @@ pub(crate) fn run(
 ) -> Result<Report> {
     in_order(link, |link, turned| {
         let joints = prepared(link, turned)?;
+        tell_shapes(&joints, world);
         // Every pass is about the same collections, whatever appears meanwhile.
         link.collections = joints.iter().map(|joint| joint.spec.clone()).collect();
         let mut journey = Journey {
@@ -107,6 +109,23 @@ fn prepared(link: &mut Link, turned: bool) -> Result<Vec<Joint>> {
         .clone()
         .ok_or_else(|| Error::bug("the link does not go both ways"))?;
     prepare::prepare(link, &two_way, turned)
+}
+
+/// Tells listeners what is compared, the user's source first.
+fn tell_shapes(joints: &[Joint], world: &World<'_>) {
+    for joint in joints {
+        for name in Side::BOTH {
+            // The user's name for a side is also the side that the user calls so.
+            let side = joint.user[name];
+            let schema = &joint.schema[side];
+            world.progress.event(Event::Shape {
+                side: name.name(),
+                collection: &schema.collection,
+                fields: schema.fields.len(),
+                missing: joint.create[side].is_some(),
+            });
+        }
+    }
 }
 
 fn ends(link: &Link) -> Ends {

@@ -5,6 +5,7 @@
 
 use super::style::{HEADING, paint};
 use super::{PlanReport, complain, escape, json, raw, stderr, stdout, text};
+use crate::terminal;
 use trueup_core::{Error, Result};
 use trueup_engine::Report;
 use trueup_engine::check::CheckReport;
@@ -64,6 +65,18 @@ impl ReportList {
         }
     }
 
+    /// Prints what a verification found.
+    ///
+    /// # Errors
+    /// As [`ReportList::begin`].
+    pub(crate) fn verified(&mut self, name: &str, report: &Report) -> Result<()> {
+        if self.as_json {
+            return self.object(&json::named_report(name, report, None)?);
+        }
+        self.count += 1;
+        stdout(&text::verified(report))
+    }
+
     /// Prints what a check found.
     ///
     /// # Errors
@@ -73,7 +86,7 @@ impl ReportList {
             return self.object(&json::check::link(report, Some(name))?);
         }
         self.count += 1;
-        stdout(&text::check::link(report))
+        stdout(&text::check::link(report, terminal::get().verbose))
     }
 
     /// Prints why a link failed: for people always, and as an object where JSON is wanted.

@@ -161,7 +161,20 @@ fn a_link_is_verified_by_itself() {
     let json = verify(&["orders", "--json"], 1).json();
     assert_eq!(json["equal"], false);
     assert_eq!(json["certificate"]["collections"][0]["wrong"], 2);
-    check("verify-no-link", &verify(&["trueup.toml"], 2));
+    // One cannot be asked, one was never run: the worst is what counts.
+    check("verify-all", &verify(&["trueup.toml"], 2));
+    let all = verify(&["orders", "people", "--json"], 1).json();
+    assert_eq!(all[0]["name"], "orders");
+    assert_eq!(all[1]["equal"], false);
+    let nowhere = support::folder();
+    let ask = |arguments: &[&str]| {
+        let run = Trueup::new(nowhere.path()).state("verify", [""; 0]);
+        run.arguments(arguments).run().expect(2)
+    };
+    check("verify-nothing", &ask(&[]));
+    let sides = ["sqlite:gone.db", "sqlite:here.db"];
+    Trueup::new(nowhere.path()).sync(sides).run().expect(2);
+    check("verify-links-on-record", &ask(&[]));
     let runs = Trueup::new(folder.path()).history(["--json"]).run();
     assert_eq!(runs.json().as_array().unwrap().len(), 1);
 }
@@ -253,6 +266,12 @@ fn a_request_to_stop_stops_all_links() {
     let output = stopped.go_on().expect(3);
     assert!(
         output.stderr.contains("error[interrupted]: link=orders"),
+        "{output}"
+    );
+    assert!(
+        output
+            .stderr
+            .contains("this goes on: trueup run orders people\n"),
         "{output}"
     );
     assert!(!output.stdout.contains("people"), "{output}");

@@ -209,6 +209,32 @@ fn events(log: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_link_that_goes_both_ways_says_its_shapes_too() {
+    let folder = support::folder();
+    let table = "CREATE TABLE people (id INTEGER PRIMARY KEY NOT NULL, name TEXT)";
+    support::sqlite(&folder.path().join("b.db"), table);
+    let sides = ["sqlite:b.db", "sqlite:a.db", "--two-way"];
+    let run = Trueup::new(folder.path()).sync(sides);
+    let run = run.arguments(["--log", "json", "-v"]).run().expect(0);
+    let objects = run.stderr.lines().map(|line| {
+        let object: Value = serde_json::from_str(line).expect(line);
+        object
+    });
+    let shapes = objects.filter(|object| object["event"] == "shape");
+    let said: Vec<String> = shapes
+        .map(|shape| format!("{}", shape["message"].as_str().unwrap()))
+        .collect();
+    // As the user calls the sides.
+    assert_eq!(
+        said,
+        [
+            "source people: has 2 fields",
+            "target people: is missing and will get 2 fields"
+        ]
+    );
+}
+
+#[test]
 fn verbose_says_what_goes_on_and_quiet_nothing() {
     let folder = support::folder();
     shop(folder.path());
