@@ -97,7 +97,7 @@ fn bars_are_for_terminals_and_lines_for_pipes() {
         "a bar is drawn anew: {seen:?}"
     );
     assert!(
-        seen.contains("orders: verify done, 48 records read in "),
+        seen.contains("orders: verify done, 24 source and 24 target records read in "),
         "{seen:?}"
     );
     assert!(!seen.contains("\u{1b}[?25l"), "the cursor stays: {seen:?}");
