@@ -6,7 +6,7 @@
 use crate::args::{CollectionRule, DeletesMax, FilterRule, KeyRule, Sides, StateFile};
 use crate::config;
 use crate::link;
-use crate::output;
+use crate::output::{self, Way};
 use crate::spec::Spec;
 use crate::sync::{Asked, batch_records};
 use crate::world::{self, Machine};
@@ -153,6 +153,12 @@ impl Args {
     }
 }
 
+/// Only what concerns parked records is written: what else the target has is no part of it.
+const RETRIED: Way = Way {
+    two_way: false,
+    delete: true,
+};
+
 /// Runs the command and returns the exit code.
 pub(crate) fn parked(args: &Args) -> Result<u8> {
     match &args.action {
@@ -194,7 +200,7 @@ fn retry(args: &Retry) -> Result<u8> {
         json: args.json,
     };
     let report = asked.retry(&spec, &mut link, &mut store)?;
-    output::synced(&report, false, args.json)?;
+    output::synced(&report, RETRIED, args.json)?;
     Ok(report.exit_code())
 }
 

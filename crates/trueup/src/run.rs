@@ -7,7 +7,7 @@ use crate::args::how_to_go_on;
 use crate::config::{self, Config};
 use crate::link;
 use crate::log::{self, Entry};
-use crate::output::{PlanReport, ReportList};
+use crate::output::{PlanReport, ReportList, Way};
 use crate::registry::Address;
 use crate::sync::Asked;
 use crate::world::{self, Machine};
@@ -163,12 +163,15 @@ impl Running<'_> {
         self.list.begin(&link.name)?;
         match self.carry_out(link) {
             Ok((report, plan)) => {
-                let two_way = link.spec.two_way.is_some();
+                let way = Way {
+                    two_way: link.spec.two_way.is_some(),
+                    delete: link.spec.mode.delete,
+                };
                 let plan = match &plan {
                     Some(plan) => PlanReport::Planned(plan.as_deref()),
                     None => PlanReport::Done,
                 };
-                self.list.push(&link.name, &report, two_way, plan)?;
+                self.list.push(&link.name, &report, way, plan)?;
                 Ok(report.exit_code())
             }
             Err(error) => self.fail(link, error),

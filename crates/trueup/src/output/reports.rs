@@ -4,7 +4,7 @@
 //! is done is told though the next link takes hours.
 
 use super::style::{HEADING, paint};
-use super::{PlanReport, complain, escape, json, raw, stderr, stdout, text};
+use super::{PlanReport, Way, complain, escape, json, raw, stderr, stdout, text};
 use crate::terminal;
 use trueup_core::{Error, Result};
 use trueup_engine::Report;
@@ -45,7 +45,7 @@ impl ReportList {
         &mut self,
         name: &str,
         report: &Report,
-        two_way: bool,
+        way: Way,
         plan: PlanReport<'_>,
     ) -> Result<()> {
         if self.as_json {
@@ -57,7 +57,7 @@ impl ReportList {
         }
         self.count += 1;
         match plan {
-            PlanReport::Done => stdout(&text::synced(report, two_way)),
+            PlanReport::Done => stdout(&text::synced(report, way)),
             PlanReport::Planned(_) => {
                 stderr(&text::planned(report));
                 Ok(())

@@ -154,6 +154,24 @@ fn the_json_of_the_history_and_of_an_error() {
     );
 }
 
+const BOTH_WAYS: Way = Way {
+    two_way: true,
+    delete: false,
+};
+
+#[test]
+fn what_was_to_be_deleted_and_stayed_is_no_advice_to_delete() {
+    let shown = |delete| {
+        let way = Way {
+            two_way: false,
+            delete,
+        };
+        plain(&text::synced(&report(), way))
+    };
+    assert!(shown(false).contains("were left; --delete removes them\n"));
+    assert!(shown(true).contains("3 records that only the target has were left\n"));
+}
+
 #[test]
 fn a_sync_is_shown_whole() {
     let expected = "\
@@ -185,7 +203,7 @@ certificate
 
 equal
 ";
-    assert_eq!(plain(&text::synced(&report(), false)), expected);
+    assert_eq!(plain(&text::synced(&report(), Way::default())), expected);
 }
 
 /// A report of a link that goes both ways: one conflict was decided, one was not.
@@ -218,9 +236,9 @@ conflicts: 2, 1 of them open
 open conflicts remain
 ";
     let mut found = both_ways();
-    assert_eq!(plain(&text::synced(&found, true)), expected);
+    assert_eq!(plain(&text::synced(&found, BOTH_WAYS)), expected);
     found.collections[0].parked = vec![parked(None)];
-    let shown = plain(&text::synced(&found, true));
+    let shown = plain(&text::synced(&found, BOTH_WAYS));
     assert!(shown.ends_with("\nopen conflicts and parked records remain\n"));
     // What each side alone has is carried over or deleted, never left alone.
     assert!(!shown.contains("--delete"), "{shown}");
@@ -233,7 +251,7 @@ fn a_quiet_sync_both_ways_explains_no_signs() {
     (one.to_source, one.to_target) = (counts(0, 0, 0), counts(0, 0, 0));
     (one.conflicts, one.open_conflicts) = (0, 0);
     found.equal = true;
-    let shown = plain(&text::synced(&found, true));
+    let shown = plain(&text::synced(&found, BOTH_WAYS));
     assert!(
         !shown.contains("inserted") && !shown.contains("conflicts:"),
         "{shown}"
@@ -241,7 +259,7 @@ fn a_quiet_sync_both_ways_explains_no_signs() {
     assert_eq!(shown.lines().last(), Some("written, not verified"));
     found.collections[0].conflicts = 3;
     let expected = "\nconflicts: 3, 0 of them open\n  trueup conflicts list shows them\n";
-    assert!(plain(&text::synced(&found, true)).contains(expected));
+    assert!(plain(&text::synced(&found, BOTH_WAYS)).contains(expected));
     let dry = plain(&text::planned(&found));
     assert!(dry.starts_with("\nconflicts: 3, 0 of them open\n") && !dry.contains("shows them"));
 }
@@ -315,7 +333,7 @@ fn parked_records_are_listed_up_to_ten() {
     found.equal = false;
     found.collections[0].parked = vec![parked(Some("qty")); 12];
     found.collections[0].parked[0] = parked(None);
-    let shown = plain(&text::synced(&found, false));
+    let shown = plain(&text::synced(&found, Way::default()));
     let lines: Vec<&str> = shown.lines().filter(|line| line.contains("key=")).collect();
     assert_eq!(lines.len(), 10);
     let key = "00000000000000000000000000000007";
@@ -352,7 +370,7 @@ fn the_last_line_and_the_exit_code_say_the_same() {
     ] {
         assert_eq!(found.exit_code(), code, "{word}");
         assert_eq!(
-            plain(&text::synced(&found, false)).lines().last(),
+            plain(&text::synced(&found, Way::default())).lines().last(),
             Some(word)
         );
     }
@@ -439,7 +457,7 @@ fn hostile_names_are_escaped_everywhere() {
     };
     let error = Error::config(bad()).hint(bad()).cause(bad());
     for shown in [
-        plain(&text::synced(&found, false)),
+        plain(&text::synced(&found, Way::default())),
         plain(&text::compared(&found)),
         plain(&text::planned(&found)),
         plain(&text::runs(&[past])),

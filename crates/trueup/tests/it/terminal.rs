@@ -171,6 +171,22 @@ fn a_narrow_terminal_gets_a_list_instead_of_a_wide_table() {
 }
 
 #[test]
+fn notes_are_cut_between_words_where_the_terminal_ends() {
+    let folder = support::folder();
+    shop(folder.path());
+    sync(folder.path(), &["-q"]).run().expect(0);
+    support::sqlite(
+        &folder.path().join("shop.db"),
+        "INSERT INTO orders (id) VALUES (9999)",
+    );
+    let run = sync(folder.path(), &["-q", "--color", "never"]);
+    let shown = Screen::new(60).run(run, true).1;
+    let note =
+        "  orders: 1 record that only the target has was left;\r\n    --delete removes it\r\n";
+    assert!(shown.contains(note), "{shown}");
+}
+
+#[test]
 fn the_log_is_an_object_a_line() {
     let folder = support::folder();
     shop(folder.path());

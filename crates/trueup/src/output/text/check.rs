@@ -4,6 +4,8 @@
 use super::{escape, name, say};
 use crate::output::style::{ADVICE, BAD, GOOD, HEADING, WAITS, paint};
 use crate::output::table;
+use crate::output::wrap::wrap;
+use crate::terminal;
 use trueup_core::endpoint::Capabilities;
 use trueup_core::lattice::Fit;
 use trueup_core::rights::{Missing, Remedy};
@@ -11,6 +13,9 @@ use trueup_core::side::{Side, Sides};
 use trueup_engine::check::{
     CheckReport, CollectionCheck, EndCheck, FieldCheck, Held, Problem, Promise, Standing, meaning,
 };
+
+/// Where the text of a note begins.
+const NOTE_COLUMN: usize = 12;
 
 /// One link, or one endpoint alone; with `all`, every promise in words.
 pub(in crate::output) fn link(report: &CheckReport, all: bool) -> String {
@@ -82,13 +87,21 @@ fn end(role: Option<Side>, end: &EndCheck, out: &mut String) {
         missing("weaker", one, out);
     }
     for note in &end.notes {
-        plain("note", &escape::line(note), out);
+        write_note(note, out);
     }
     out.push('\n');
 }
 
 fn plain(label: &str, text: &str, out: &mut String) {
     say(out, format_args!("  {label:<10}{text}"));
+}
+
+fn write_note(note: &str, out: &mut String) {
+    let line = format!("  {:<10}{}", "note", escape::line(note));
+    say(
+        out,
+        format_args!("{}", wrap(&line, terminal::get().width, NOTE_COLUMN)),
+    );
 }
 
 fn abilities(able: Capabilities) -> String {
@@ -236,7 +249,7 @@ fn collection(report: &CheckReport, one: &CollectionCheck, out: &mut String) {
         .collect();
     table::rows(&rows, out);
     for note in &one.notes {
-        plain("note", &escape::line(note), out);
+        write_note(note, out);
     }
     out.push('\n');
 }
