@@ -194,7 +194,12 @@ impl<'a> Applier<'a> {
             Some(sorted) => Box::new(sorted.read(limits)?),
             None => Box::new(reading.records(source, &parking)),
         };
-        read_ahead(limits.batches_ahead, [stream], |[stream]| {
+        // While one write is on its way, all batches of the next are read: neither end waits for the other.
+        let ahead = match limits.batches_ahead {
+            0 => 0,
+            some => some.max(limits.load_batches),
+        };
+        read_ahead(ahead, [stream], |[stream]| {
             let mut batch = Pending::new(collection.mapping.fields().len());
             let mut cursor = Cursor::new("source", stream)?;
             while let Some(piece) = cursor.take_batch()? {
