@@ -123,28 +123,36 @@ impl Verifying<'_> {
 
 /// Says how the command is called: with a link of the state, where there is one.
 fn nothing_named(state: Option<&Path>) -> Error {
-    let error = Error::config(format!(
-        "there is neither a link to verify nor a file={}",
-        config::FILE
-    ));
     let store = world::open_store_if_any(state).ok().flatten();
     let links = store.and_then(|store: Store| store.links().ok());
-    let links = links.unwrap_or_default();
-    let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
-    let Some((source, target)) = names.last().and_then(|name| {
+    let names: Vec<String> = links
+        .unwrap_or_default()
+        .into_iter()
+        .map(|link| link.name)
+        .collect();
+    Error::config(format!(
+        "there is neither a link to verify nor a file={}",
+        config::FILE
+    ))
+    .hint(how_to_call(&names))
+}
+
+/// What can be done without a file, with the latest of the links on record as the example.
+fn how_to_call(names: &[String]) -> String {
+    let sides = names.last().and_then(|name| {
         let both = name.split_once(" <-> ");
         both.or_else(|| name.split_once(" -> "))
-    }) else {
-        return error.hint(
-            "trueup init SOURCE TARGET writes a file; trueup diff SOURCE TARGET compares without one",
-        );
+    });
+    let (places, known) = match sides {
+        None => ("SOURCE TARGET".to_owned(), String::new()),
+        Some((source, target)) => {
+            let latest = names.iter().rev().take(LINKS_SHOWN_MAX);
+            let latest: Vec<&str> = latest.map(String::as_str).collect();
+            (
+                format!("{} {}", quoted(source), quoted(target)),
+                format!("; the links on record are: {}", latest.join(", ")),
+            )
+        }
     };
-    let shown = names.iter().rev().take(LINKS_SHOWN_MAX);
-    let shown: Vec<&str> = shown.copied().collect();
-    let (source, target) = (quoted(source), quoted(target));
-    error.hint(format!(
-        "trueup init {source} {target} writes a file; trueup diff {source} {target} compares without one; \
-         the links on record are: {}",
-        shown.join(", ")
-    ))
+    format!("trueup init {places} writes a file; trueup diff {places} compares without one{known}")
 }

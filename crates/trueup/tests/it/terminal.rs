@@ -238,7 +238,7 @@ fn a_link_that_goes_both_ways_says_its_shapes_too() {
     });
     let shapes = objects.filter(|object| object["event"] == "shape");
     let said: Vec<String> = shapes
-        .map(|shape| format!("{}", shape["message"].as_str().unwrap()))
+        .map(|shape| shape["message"].as_str().unwrap().to_owned())
         .collect();
     // As the user calls the sides.
     assert_eq!(
