@@ -53,6 +53,17 @@ impl Kind {
     }
 }
 
+/// A text that somebody wrote, and where it is wrong: so that who knows where the text came from can show the place there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passage {
+    /// The text: configuration, and never a record's value.
+    pub text: String,
+    /// The byte at which it is wrong; its length, where something is missing at the end.
+    pub at: usize,
+    /// What is wrong there.
+    pub what: String,
+}
+
 /// An error with a kind, a message (lower case, facts as `key=value`), advice, and a cause.
 pub struct Error(Box<Inner>);
 
@@ -61,6 +72,7 @@ struct Inner {
     message: String,
     hint: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    passage: Option<Passage>,
 }
 
 impl Error {
@@ -71,6 +83,7 @@ impl Error {
             message: message.into(),
             hint: None,
             source: None,
+            passage: None,
         }))
     }
 
@@ -104,6 +117,13 @@ impl Error {
         self
     }
 
+    /// Says which text is wrong, and where. The message says so too, for who does not know where the text stands.
+    #[must_use]
+    pub fn passage(mut self, passage: Passage) -> Self {
+        self.0.passage = Some(passage);
+        self
+    }
+
     /// Puts `place` (for example `endpoint=target collection=planes`) before the message.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
@@ -119,6 +139,11 @@ impl Error {
     /// Returns the message without hint and cause.
     pub fn message(&self) -> &str {
         &self.0.message
+    }
+
+    /// Returns the text that is wrong, where it is one that somebody wrote.
+    pub fn wrong_passage(&self) -> Option<&Passage> {
+        self.0.passage.as_ref()
     }
 
     /// Returns the advice, where there is any.

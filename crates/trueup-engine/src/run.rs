@@ -13,6 +13,7 @@ use crate::report::{Report, report};
 use crate::retry::ParkedOnly;
 use crate::script;
 use crate::selection::{Selection, select};
+use crate::shared;
 use crate::state::{HINT, LinkId, RunId, Store};
 use crate::two_way;
 use trueup_core::diff::Difference;
@@ -62,9 +63,11 @@ pub fn carry_out(
 /// Runs `link` once, but carries out only what concerns parked records. Other differences stay, and are no failure.
 ///
 /// # Errors
-/// As [`run`].
+/// As [`run`]; `Config` for a link that goes both ways, every run of which tries its parked records.
 pub fn retry(link: &mut Link, store: &mut Store, world: &World<'_>) -> Result<Report> {
-    one_way_only(link)?;
+    if link.two_way.is_some() {
+        return Err(tried_by_every_run());
+    }
     refuse_bags(
         link,
         "trying parked records again",
@@ -90,13 +93,21 @@ fn refuse_bags(link: &Link, what: &str, instead: &str) -> Result<()> {
     })
 }
 
+/// Makes the error for who wants the parked records of a two-way link tried again, and nothing else.
+pub fn tried_by_every_run() -> Error {
+    Error::config("a link that goes both ways tries its parked records again at every run")
+        .hint("run it, by trueup run or trueup sync --two-way; there is nothing to retry by itself")
+}
+
 fn one_way_only(link: &Link) -> Result<()> {
     if link.two_way.is_none() {
         return Ok(());
     }
     Err(
-        Error::config("a part of a plan can be carried out one way only, not yet with --two-way")
-            .hint("an ordinary run of the link tries parked records again"),
+        Error::config("a plan in a file is carried out one way only, and the link goes both ways")
+            .hint(
+                "--dry-run prints what a run would do; --collections makes it a part of the link",
+            ),
     )
 }
 
@@ -290,6 +301,7 @@ fn journey(
     }
     let mut report = report(link, &compared, written.as_deref());
     report.notes.extend(notes);
+    shared::note(link, store, &mut report)?;
     report.equal = !selection.is_some_and(|one| one.is_complete()) || report.stayed() == 0;
     if link.mode.verify {
         world.failpoints.pass("engine.verifying")?;

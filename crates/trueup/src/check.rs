@@ -160,12 +160,14 @@ fn links(args: &Args, machine: &Machine) -> Result<u8> {
     for one in chosen(&config, names)? {
         list.begin(&one.name)?;
         let code = match pair(&one.spec, machine) {
-            Ok(report) => {
+            Ok(mut report) => {
+                config.point_all(one, &mut report);
                 list.checked(&one.name, &report)?;
                 report.exit_code()
             }
             Err(error) => {
                 let kind = error.kind();
+                let error = config.point(one, error);
                 list.fail(&one.name, &error.at(format_args!("link={}", one.name)))?;
                 exit_code(kind)
             }

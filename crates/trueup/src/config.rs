@@ -13,12 +13,14 @@ mod mistake;
 mod schema;
 mod topology;
 mod variable;
+mod written;
 
 pub(crate) use mistake::nearest;
 pub(crate) use schema::schema;
 pub(crate) use variable::Lookup;
+pub(crate) use written::Written;
 
-use crate::spec::{Place, Spec};
+use crate::spec::{Place, Secret, Spec};
 use document::Table;
 use mistake::Mistakes;
 use std::fs::File;
@@ -41,6 +43,8 @@ const BYTES_MAX: u64 = 1 << 20;
 pub(crate) struct Config {
     /// The file.
     pub(crate) path: PathBuf,
+    /// Its text: what is wrong with an expression is only found later. It may hold passwords.
+    text: Secret,
     /// Where runs, positions and history are kept, if it says so.
     pub(crate) state: Option<PathBuf>,
     /// The endpoints, in the order of the file.
@@ -73,6 +77,8 @@ pub(crate) struct Link {
     pub(crate) target: String,
     /// What it is told.
     pub(crate) spec: Spec,
+    /// The expressions in it, with their places.
+    expressions: Vec<Written>,
 }
 
 impl Config {
@@ -177,6 +183,7 @@ fn parse(text: &str, path: &Path, env: &Lookup<'_>) -> Result<Config> {
     }
     Ok(Config {
         path: path.to_owned(),
+        text: Secret(text.to_owned()),
         state,
         endpoints,
         links,

@@ -13,7 +13,8 @@ use crate::world::{self, Machine};
 use std::path::PathBuf;
 use trueup_core::guard::Guard;
 use trueup_core::{Error, Result};
-use trueup_engine::state::ParkedRecord;
+use trueup_engine::run::tried_by_every_run;
+use trueup_engine::state::{LinkStanding, ParkedRecord, Store};
 use trueup_engine::{Limits, Mode};
 
 const LIST_EXAMPLES: &str = "\
@@ -199,9 +200,28 @@ fn retry(args: &Retry) -> Result<u8> {
         state: state.as_deref(),
         json: args.json,
     };
+    refuse_both_ways(&spec, &link.name(), &store)?;
     let report = asked.retry(&spec, &mut link, &mut store)?;
     output::synced(&report, RETRIED, args.json)?;
     Ok(report.exit_code())
+}
+
+/// Refuses two places whose parked records belong to a link that goes both ways: a link in one direction has none there.
+fn refuse_both_ways(spec: &Spec, name: &str, store: &Store) -> Result<()> {
+    let Some((source, target)) = name.split_once(" -> ") else {
+        return Ok(());
+    };
+    let both = [
+        format!("{source} <-> {target}"),
+        format!("{target} <-> {source}"),
+    ];
+    let links = store.links()?;
+    let known = links.iter().any(|one| one.name == name);
+    let is_meant = |one: &LinkStanding| one.pair.is_some() && both.contains(&one.name);
+    if spec.two_way.is_none() && !known && links.iter().any(is_meant) {
+        return Err(tried_by_every_run());
+    }
+    Ok(())
 }
 
 /// The link that is meant, and where its state is.

@@ -75,6 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
     }
     let mut running = Running {
         args,
+        config: &config,
         asked: Asked {
             machine: &machine,
             state,
@@ -150,6 +151,7 @@ fn is_config(argument: &str) -> bool {
 
 struct Running<'a> {
     args: &'a Args,
+    config: &'a Config,
     asked: Asked<'a>,
     store: Option<Store>,
     /// The configuration file, as it is called from every folder.
@@ -181,6 +183,7 @@ impl Running<'_> {
     /// Prints why a link failed, and returns its exit code.
     fn fail(&mut self, link: &config::Link, error: Error) -> Result<u8> {
         let kind = error.kind();
+        let error = self.config.point(link, error);
         let error = error.at(format_args!("link={}", link.name));
         let error = how_to_go_on(error, &world::arguments());
         self.list.fail(&link.name, &error)?;

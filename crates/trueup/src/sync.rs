@@ -54,11 +54,11 @@ pub(crate) struct Args {
     dry_run: bool,
 
     /// Write the plan to FILE, readable by you only, and stop; --plan-in carries it out
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "two_way"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     plan_out: Option<PathBuf>,
 
     /// Carry out what the plan in FILE lists, and nothing else; what changed since is left and reported
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "two_way", "plan_out"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "plan_out"])]
     plan_in: Option<PathBuf>,
 
     /// Do not compare again afterwards; there is no certificate then
@@ -111,6 +111,12 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
             .hint("the records go there; the report goes to standard error, for people"));
     }
     let stated = args.two_way.stated()?;
+    if stated.is_some() && (args.plan_out.is_some() || args.plan_in.is_some()) {
+        return Err(Error::config(
+            "a plan in a file is for a link that goes one way, and --two-way is given",
+        )
+        .hint("--dry-run prints what a run both ways would do, conflicts included; --collections narrows it"));
+    }
     let spec = args.sides.spec(stated, mode, guard, args.batch_records);
     let mut link = link::open(&spec, &machine.context())?;
     let asked = Asked {

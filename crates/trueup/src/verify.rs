@@ -60,6 +60,7 @@ pub(crate) fn verify(args: &Args) -> Result<u8> {
     let config = config::read(&path, &world::variable)?;
     let verifying = Verifying {
         machine: &machine,
+        config: &config,
         state: args.state.as_deref().or(config.state.as_deref()),
     };
     if let [name] = names {
@@ -67,12 +68,13 @@ pub(crate) fn verify(args: &Args) -> Result<u8> {
         output::verified(&report, args.json)?;
         return Ok(if report.equal { 0 } else { DIFFERENT });
     }
-    verifying.links(&config, names, args.json)
+    verifying.links(names, args.json)
 }
 
 /// What the links are verified with.
 struct Verifying<'a> {
     machine: &'a Machine,
+    config: &'a Config,
     state: Option<&'a Path>,
 }
 
@@ -86,14 +88,17 @@ impl Verifying<'_> {
             world.limits.batch_records_max = link.spec.batch_records;
             listener.end(run::verify(&mut opened, store.as_ref(), &world))
         };
-        verified().map_err(|error: Error| error.at(format_args!("link={}", link.name)))
+        verified().map_err(|error: Error| {
+            let error = self.config.point(link, error);
+            error.at(format_args!("link={}", link.name))
+        })
     }
 
     /// Verifies one link after the other; one that fails does not stop the next.
-    fn links(&self, config: &Config, names: &[String], json: bool) -> Result<u8> {
+    fn links(&self, names: &[String], json: bool) -> Result<u8> {
         let mut list = ReportList::new(json);
         let mut worst = 0;
-        for link in chosen(config, names)? {
+        for link in chosen(self.config, names)? {
             list.begin(&link.name)?;
             let result = if self.machine.stopped() {
                 Err(stopped_before())

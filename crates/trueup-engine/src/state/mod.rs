@@ -43,8 +43,8 @@ pub use base::INTENT_ITEMS_MAX;
 pub(crate) use blob::{decode_ruling, encode_record, encode_ruling};
 pub use conflict::{Answer, ConflictFilter, ConflictId, PastConflict, Waiting};
 pub use pair::{
-    BaseEntry, CollectionId, CollectionRow, Ends, Intent, Item, Move, Pair, Pending, Token,
-    TwoWayLink,
+    BaseEntry, CollectionId, CollectionRow, DecidedConflict, Ends, Intent, Item, Move, Pair,
+    Pending, Token, TwoWayLink,
 };
 pub use parked::ParkedRecord;
 pub use standing::{LinkStanding, PairStanding};

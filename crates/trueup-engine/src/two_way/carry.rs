@@ -362,7 +362,7 @@ impl Carrier<'_> {
     fn follow(&mut self, index: usize, work: Work, rest: &mut Rest) -> Result<()> {
         let result = work.step.base.present();
         let result = result.map(|present| present.digest(Side::Source));
-        let answers = work.answers;
+        let answers = work.answers.map(|id| (id, work.step.record.clone()));
         if work.closes && work.then.is_none() {
             let collection = self.opened.collections[index].id;
             self.store
@@ -374,8 +374,9 @@ impl Carrier<'_> {
                 then.encode(&mut entry);
                 rest.then[then.step.side].push(&entry)
             }
-            (None, Some(id)) => {
-                self.store.answered(self.link, id, None, result)?;
+            (None, Some((id, record))) => {
+                let record = result.map(|_| record.record(0));
+                self.store.carried_out(self.link, id, result, record)?;
                 self.tally.done[index].conflicts += 1;
                 Ok(())
             }

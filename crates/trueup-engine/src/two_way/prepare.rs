@@ -233,7 +233,7 @@ fn refuse_expressions(spec: &CollectionSpec, user: &Sides<Side>) -> Result<()> {
     if spec.filter.is_some() {
         return refused(
             "only a part of the records is to take part",
-            "a record that leaves the part would have to leave both sides; run the link in one direction",
+            "leave the filter out, or run the link in one direction: a record that leaves the part would have to leave both sides",
         );
     }
     Ok(())

@@ -5,6 +5,7 @@
 
 use super::document::{Entry, Table, Text, TextsOr};
 use super::mistake::Mistakes;
+use super::written::expressions;
 use super::{Endpoint, Link};
 use crate::args::DeletesMax;
 use crate::spec::{Named, Spec};
@@ -82,6 +83,7 @@ pub(super) fn read(
             guard: guard(table).unwrap_or_default(),
             batch_records: batch_records.unwrap_or(Limits::default().batch_records_max),
         },
+        expressions: expressions(table),
     })
 }
 

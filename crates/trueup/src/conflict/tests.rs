@@ -47,7 +47,9 @@ fn past() -> PastConflict {
         at_ms: 0,
         decision: "source".to_owned(),
         result: None,
+        chosen: None,
         answer: None,
+        lapsed: false,
         note: None,
     }
 }

@@ -91,6 +91,7 @@ fn whatever_the_names_are_the_file_reads_back() {
     broken.problems.push(Problem {
         message: "first\nsource = \"evil\"".to_owned(),
         hint: Some("second\r\nline".to_owned()),
+        passage: None,
     });
     let all = vec![
         collection("plain", "plain", &["id"]),
@@ -131,6 +132,7 @@ fn collection_without_a_key_is_a_comment_with_a_likely_one() {
         one.problems.push(Problem {
             message: "no key".to_owned(),
             hint: None,
+            passage: None,
         });
         one.fields = fields
             .iter()

@@ -95,6 +95,7 @@ struct ProofJson<'a> {
     only_target: u64,
     wrong: u64,
     parked: u64,
+    open: u64,
     rules: &'a [String],
 }
 
@@ -272,6 +273,7 @@ fn proof(proof: &CollectionProof) -> ProofJson<'_> {
         only_target: proof.only_target,
         wrong: proof.wrong,
         parked: proof.parked,
+        open: proof.open,
         rules: &proof.rules,
     }
 }

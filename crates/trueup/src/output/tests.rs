@@ -62,6 +62,7 @@ fn certificate_of() -> Certificate {
             only_target: 3,
             wrong: 0,
             parked: 0,
+            open: 0,
             rules: vec!["id: csv:text -> sqlite:INTEGER (exact)".to_owned()],
         }],
         notes: vec!["a note".to_owned()],
@@ -92,7 +93,7 @@ const CERTIFICATE_JSON: &str = concat!(
     r#""target":{"address":"sqlite:shop.db","position":"p2"},"collections":[{"source":"orders","#,
     r#""target":"purchases","source_records":25,"target_records":128,"#,
     r#""digest_source":"000000000000000000000000000000ab","digest_target":"000000000000000000000000000000cd","#,
-    r#""only_target":3,"wrong":0,"parked":0,"rules":["id: csv:text -> sqlite:INTEGER (exact)"]}],"#,
+    r#""only_target":3,"wrong":0,"parked":0,"open":0,"rules":["id: csv:text -> sqlite:INTEGER (exact)"]}],"#,
     r#""notes":["a note"]}"#,
 );
 

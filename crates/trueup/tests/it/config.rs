@@ -88,6 +88,45 @@ fn a_link_that_fails_does_not_stop_the_next() {
     assert_eq!(totals, "5,7");
 }
 
+/// The fields are known only once both places are connected.
+#[test]
+fn a_mistake_in_an_expression_is_shown_in_the_file() {
+    let folder = support::folder();
+    let folder = folder.path();
+    let file = r#"state = "state.db"
+[endpoint.shop]
+url = "sqlite:shop.db"
+[endpoint.till]
+url = "sqlite:till.db"
+[link.orders]
+source = "shop"
+target = "till"
+direction = "both"
+collections = [
+  { source = "orders", on_conflict = "cel:source.total > target.totl ? \"source\" : \"target\"" },
+]
+"#;
+    fs::write(folder.join("trueup.toml"), file).unwrap();
+    let orders = "CREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER)";
+    support::sqlite(&folder.join("shop.db"), orders);
+    support::sqlite(&folder.join("till.db"), orders);
+    check("run-mistake-in-expression", &run(folder, []).expect(2));
+    let verify = Trueup::new(folder).arguments(["verify", "orders"]).run();
+    let words = ["trueup.toml:11:65", "no such field: field=\"totl\""];
+    for output in [verify, run(folder, ["--dry-run"])] {
+        let output = output.expect(2);
+        assert!(
+            words.iter().all(|word| output.stderr.contains(word)),
+            "{output}"
+        );
+    }
+    let output = Trueup::new(folder).arguments(["check"]).run().expect(1);
+    assert!(
+        words.iter().all(|word| output.stdout.contains(word)),
+        "{output}"
+    );
+}
+
 #[test]
 fn links_are_chosen_by_name() {
     let folder = folder();

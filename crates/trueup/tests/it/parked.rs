@@ -152,3 +152,14 @@ fn parked_records_in_postgres_are_tried_again() {
         0
     );
 }
+
+/// Every run tries them; a link in one direction between the same places has none.
+#[test]
+fn a_link_both_ways_has_nothing_to_retry_by_itself() {
+    let folder = support::folder();
+    let folder = folder.path();
+    shop(folder);
+    let sync = Trueup::new(folder).sync(SIDES);
+    sync.arguments(["--two-way", "--quiet"]).run().expect(1);
+    check("parked-retry-two-way", &retry(folder, &[]));
+}

@@ -94,7 +94,8 @@ fn a_file_of_version_2_learns_since_when_records_are_parked() -> Result<()> {
     let connection = Connection::open(&path).expect("a database");
     connection
         .execute_batch(
-            "ALTER TABLE parked DROP COLUMN first_run; ALTER TABLE parked DROP COLUMN first_ms; \
+            "ALTER TABLE conflict DROP COLUMN chosen; ALTER TABLE conflict DROP COLUMN lapsed; \
+             ALTER TABLE parked DROP COLUMN first_run; ALTER TABLE parked DROP COLUMN first_ms; \
              UPDATE parked SET run = 99 WHERE id = 2; PRAGMA user_version = 2",
         )
         .expect("as it was before");

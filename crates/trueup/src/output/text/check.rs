@@ -2,6 +2,7 @@
 //! and the verdict: a terminal shows the end of what is printed.
 
 use super::{escape, name, say};
+use crate::output::is_drawn;
 use crate::output::style::{ADVICE, BAD, GOOD, HEADING, WAITS, paint};
 use crate::output::table;
 use crate::output::wrap::wrap;
@@ -350,7 +351,13 @@ fn problems(report: &CheckReport, out: &mut String) {
 }
 
 fn write_problem(place: &str, problem: &Problem, out: &mut String) {
-    let message = escape::lines(&problem.message).replace('\n', "\n    | ");
+    let message = escape::lines(&problem.message);
+    let mut lines = message.lines();
+    let mut message = lines.next().unwrap_or_default().to_owned();
+    for line in lines {
+        let bar = if is_drawn(line) { "\n    " } else { "\n    | " };
+        message = message + bar + line;
+    }
     let word = paint(BAD, "problem");
     say(out, format_args!("{word}   {place}{message}"));
     if let Some(hint) = &problem.hint {
