@@ -92,11 +92,16 @@ impl Link {
 
     /// Returns what names the link in the state store, where it is read from any folder.
     pub(crate) fn id(&self) -> LinkId {
-        let Sides { source, target } = self.lasting_addresses();
         LinkId {
             durable: self.durable_name(),
-            name: format!("{source} {} {target}", self.arrow()),
+            name: self.lasting_name(),
         }
+    }
+
+    /// Returns the name for people that means the same from every folder: the state knows the link by it.
+    pub fn lasting_name(&self) -> String {
+        let Sides { source, target } = self.lasting_addresses();
+        format!("{source} {} {target}", self.arrow())
     }
 
     /// Returns the addresses of both sides as they mean the same from every folder.

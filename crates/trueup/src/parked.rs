@@ -200,7 +200,7 @@ fn retry(args: &Retry) -> Result<u8> {
         state: state.as_deref(),
         json: args.json,
     };
-    refuse_both_ways(&spec, &link.name(), &store)?;
+    refuse_both_ways(&spec, &link.lasting_name(), &store)?;
     let report = asked.retry(&spec, &mut link, &mut store)?;
     output::synced(&report, RETRIED, args.json)?;
     Ok(report.exit_code())
