@@ -1,7 +1,7 @@
 //! The one error type: what went wrong, where, and what to do about it.
 //!
 //! Invariant: an error never holds a record's value. It names endpoints, collections, fields, positions, counts
-//! and digests of keys, nothing else. Foreign errors are translated once, in the `error.rs` of the endpoint that
+//! and digests of keys, nothing else; which records it is about stands apart, in [`Error::report`]. Foreign errors are translated once, in the `error.rs` of the endpoint that
 //! met them; retry is decided by [`Kind`] in one layer, the engine.
 
 use std::error::Error as StdError;
@@ -73,6 +73,7 @@ struct Inner {
     hint: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
     passage: Option<Passage>,
+    report: Option<String>,
 }
 
 impl Error {
@@ -84,6 +85,7 @@ impl Error {
             hint: None,
             source: None,
             passage: None,
+            report: None,
         }))
     }
 
@@ -124,6 +126,14 @@ impl Error {
         self
     }
 
+    /// Adds lines that name the records it is about, by their keys, as plans do. They belong to the report that the user
+    /// reads, and to nothing that is kept or sent on: not to the text of the error, a log or the history.
+    #[must_use]
+    pub fn report(mut self, lines: impl Into<String>) -> Self {
+        self.0.report = Some(lines.into());
+        self
+    }
+
     /// Puts `place` (for example `endpoint=target collection=planes`) before the message.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
@@ -149,6 +159,11 @@ impl Error {
     /// Returns the advice, where there is any.
     pub fn advice(&self) -> Option<&str> {
         self.0.hint.as_deref()
+    }
+
+    /// Returns what [`Error::report`] added: for the user's eyes only.
+    pub fn reported(&self) -> Option<&str> {
+        self.0.report.as_deref()
     }
 }
 

@@ -226,7 +226,11 @@ pub(crate) fn refuse_shapeless(source: &Schema) -> Result<()> {
 }
 
 pub(crate) fn no_such_collection(source: &mut dyn Endpoint, name: &str) -> Error {
-    let known = source.collections().unwrap_or_default();
+    let known = match source.collections() {
+        // The place itself is missing, which says more.
+        Err(error) if check::lasts(&error) => return error.at("source"),
+        known => known.unwrap_or_default(),
+    };
     let shown: Vec<&str> = known.iter().take(10).map(String::as_str).collect();
     let hint = if shown.is_empty() {
         "the source has no collections; check the address".to_owned()

@@ -3,7 +3,7 @@
 use crate::apply::{Applier, only_we_claimed};
 use crate::compare::{self, Compared, Sides};
 use crate::connect;
-use crate::link::{Link, World};
+use crate::link::{Link, Mode, World};
 use crate::listing::{Listing, Shape, found};
 use crate::plan_file::{self, PlanFile};
 use crate::progress::{Event, Step};
@@ -167,7 +167,7 @@ fn compare_all(
 ) -> Result<Report> {
     link.mode.write = false;
     link.mode.count_all = true;
-    let (compared, _) = read(link, listing, world)?;
+    let (compared, _) = read(link, listing, link.mode, world)?;
     Ok(differences(link, &compared))
 }
 
@@ -189,7 +189,7 @@ pub fn script(
         "a script",
         "trueup sync writes it as a whole, and trueup diff --out lists its differences",
     )?;
-    let (mut compared, _) = read(link, None, world)?;
+    let (mut compared, _) = read(link, None, link.mode, world)?;
     script::write(link, &mut compared, out)?;
     Ok(differences(link, &compared))
 }
@@ -220,7 +220,7 @@ pub fn plan_file(
         "trueup sync writes it as a whole, and --dry-run shows what that would do",
     )?;
     link.mode.count_all = true;
-    let (mut compared, _) = read(link, None, world)?;
+    let (mut compared, _) = read(link, None, link.mode, world)?;
     guard(link, &compared)?;
     plan_file::write(link, &mut compared, world, out)?;
     let mut report = report(link, &compared, None);
@@ -259,7 +259,12 @@ pub fn plan(
         let id = link.id();
         return two_way::plan(link, store, &id, world, form, out);
     }
-    let (mut compared, _) = read(link, None, world)?;
+    // The link is prepared as for a run; what compare finds is only told.
+    let mode = Mode {
+        write: false,
+        ..link.mode
+    };
+    let (mut compared, _) = read(link, None, mode, world)?;
     for one in &mut compared {
         one.print(form, out)?;
     }
@@ -281,7 +286,7 @@ fn journey(
     let seen = settle_bags(link, store, id, seen)?;
     // What is chosen is chosen record by record, so a load is compared like everything else.
     link.mode.count_all |= selection.is_some();
-    let (mut compared, mut source) = read(link, None, world)?;
+    let (mut compared, mut source) = read(link, None, link.mode, world)?;
     if let Some(selection) = selection.as_deref_mut() {
         select(&mut compared, selection, world)?;
     }
@@ -346,6 +351,7 @@ fn park(store: &mut Store, id: &LinkId, run: RunId, report: Report) -> Result<Re
 fn read(
     link: &mut Link,
     mut listing: Option<&mut dyn Listing>,
+    mode: Mode,
     world: &World<'_>,
 ) -> Result<(Vec<Compared>, Box<dyn Snapshot>)> {
     let collections = connect::prepare(link)?;
@@ -370,7 +376,7 @@ fn read(
             target: target.as_deref_mut(),
             seen: Some(&mut show),
         };
-        compared.push(compare::compare(collection, &mut sides, link.mode, world)?);
+        compared.push(compare::compare(collection, &mut sides, mode, world)?);
     }
     Ok((compared, source))
 }

@@ -220,11 +220,12 @@ pub(crate) fn failure(error: &Error, as_json: bool) {
             error.kind().name(),
             error.message(),
             error.advice(),
+            error.reported(),
         )));
     }
 }
 
-/// Prints an error for people, or to the log.
+/// Prints an error for people, or to the log; the records it is about stand below it, where no log is wanted.
 fn complain(error: &Error) {
     let entry = Entry {
         level: Level::Error,
@@ -235,6 +236,9 @@ fn complain(error: &Error) {
         ..Entry::default()
     };
     log::tell(&entry, &describe(error));
+    if let Some(lines) = error.reported().filter(|_| !terminal::get().json) {
+        stderr(&escape::lines(lines));
+    }
 }
 
 /// Prints what is wrong with the arguments.
@@ -255,6 +259,7 @@ pub(crate) fn usage(complaint: &str, as_json: bool) {
             Kind::Config.name(),
             &message,
             Some(hint),
+            None,
         )));
     }
 }

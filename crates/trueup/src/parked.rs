@@ -1,6 +1,6 @@
 //! `trueup parked`: records that were put aside, why and since when, and trying them again.
 //!
-//! List and show read the state file only. A retry is a run of the link like any other, but what it writes concerns
+//! List and show read the state file only, which says of a record its key and its place, and no other value. A retry is a run of the link like any other, but what it writes concerns
 //! parked records alone; a record that fits now leaves the list.
 
 use crate::args::{CollectionRule, DeletesMax, FilterRule, KeyRule, Sides, StateFile};

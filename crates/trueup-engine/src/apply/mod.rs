@@ -393,6 +393,8 @@ impl<'a> Applier<'a> {
 fn parked(mapping: &Mapping, record: Record<'_>, reason: String) -> Parked {
     Parked {
         key: mapping.name(record),
+        key_text: mapping.key_text(record),
+        place: None,
         field: None,
         reason,
     }

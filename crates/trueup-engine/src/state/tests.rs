@@ -33,6 +33,7 @@ fn parked(key: u128, reason: &str) -> Parked {
         key: Digest(key),
         field: key.is_multiple_of(2).then(|| "field".to_owned()),
         reason: reason.to_owned(),
+        ..Parked::default()
     }
 }
 

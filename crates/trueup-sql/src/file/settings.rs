@@ -152,29 +152,22 @@ fn types(value: &str) -> Result<Vec<(String, Type)>> {
         })?;
         let ty = decode(ty)?;
         let declared = declared(&ty).ok_or_else(|| {
-            let error = Error::config(format!("unknown type type={ty} column={column}"));
-            error::suggest(error, &ty, &NAMES)
+            let known = spellings();
+            let near = error::nearest(&ty, &known);
+            let near = near.map_or(String::new(), |near| format!("did you mean {near}? "));
+            Error::config(format!("unknown type type={ty} column={column}"))
+                .hint(format!("{near}the types are: {}", known.join(", ")))
         })?;
         found.push((decode(column)?, declared));
     }
     Ok(found)
 }
 
-const NAMES: [&str; 13] = [
-    "bool",
-    "int",
-    "uint64",
-    "float",
-    "decimal",
-    "text",
-    "bytes",
-    "date",
-    "time",
-    "timestamp",
-    "instant",
-    "uuid",
-    "json",
-];
+/// The spellings of types that may be declared.
+fn spellings() -> Vec<&'static str> {
+    let all = Type::SPELLINGS.into_iter();
+    all.filter(|name| declared(name).is_some()).collect()
+}
 
 /// Reads a type that may be declared: not `any`, which says nothing. The scale of a decimal may be left out.
 fn declared(text: &str) -> Option<Type> {

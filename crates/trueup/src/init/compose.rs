@@ -123,6 +123,9 @@ fn collections(found: &Examined, out: &mut String) -> Vec<Waiting> {
             Some((side, _)) => format!(" # will be created at the {side}"),
             None => String::new(),
         };
+        for note in &one.notes {
+            say(out, format_args!("  # {}", output::safe(note)));
+        }
         let entry = entry(one, &one.key, &[]);
         say(out, format_args!("  {entry},{note}"));
     }

@@ -100,7 +100,13 @@ impl ReportList {
             return Ok(());
         }
         let kind = error.kind().name();
-        let object = json::named_failure(name, kind, error.message(), error.advice());
+        let object = json::named_failure(
+            name,
+            kind,
+            error.message(),
+            error.advice(),
+            error.reported(),
+        );
         self.object(&object)
     }
 

@@ -312,18 +312,17 @@ fn parked(report: &Report, out: &mut String) {
         .iter()
         .flat_map(|one| one.parked.iter().map(move |parked| (one, parked)));
     for (one, parked) in all.take(PARKED_SHOWN_MAX) {
-        let field = parked.field.as_ref();
-        let field = field.map_or_else(String::new, |field| {
-            format!(" field={}", escape::line(field))
-        });
+        let mut which = parked::key(parked);
+        if let Some(place) = &parked.place {
+            which.push_str(&format!(" {}", escape::line(&place.to_string())));
+        }
+        if let Some(field) = &parked.field {
+            which.push_str(&format!(" field={}", escape::line(field)));
+        }
+        let reason = escape::line(&parked.reason);
         say(
             out,
-            format_args!(
-                "  {} key={}{field}: {}",
-                name(&one.source, &one.target),
-                parked.key,
-                escape::line(&parked.reason)
-            ),
+            format_args!("  {} {which}: {reason}", name(&one.source, &one.target)),
         );
     }
     let more = total.saturating_sub(PARKED_SHOWN_MAX as u64);

@@ -18,6 +18,7 @@ mod filters;
 mod init;
 mod kills;
 mod lattice;
+mod loading;
 mod memory;
 mod nycflights;
 mod parked;

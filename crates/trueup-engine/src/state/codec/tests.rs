@@ -32,11 +32,12 @@ pub(in crate::state) fn sample() -> Report {
                     key: Digest(0xabc),
                     field: Some("year".to_owned()),
                     reason: "does not fit int".to_owned(),
+                    ..Parked::default()
                 },
                 Parked {
                     key: Digest(u128::MAX),
-                    field: None,
                     reason: "UNIQUE constraint failed: planes.tailnum".to_owned(),
+                    ..Parked::default()
                 },
             ],
             selected: None,

@@ -78,7 +78,9 @@ fn wrong_options_are_refused_with_advice() {
         (
             "x?types=a:decimel",
             "unknown type type=decimel column=a",
-            "decimal",
+            "did you mean decimal? the types are: bool, int, int8, int16, int24, int32, uint8, uint16, uint24, uint32, \
+             uint64, float, float32, decimal, decimal(10,2), text, text(80), bytes, bytes(16), date, time, timestamp, \
+             instant, uuid, json",
         ),
         ("x?types=a", "declared type names no type part=a", "types="),
         ("x?types=a:bool(3)", "unknown type", ""),

@@ -87,6 +87,7 @@ impl Folder {
                 ..Context::empty()
             },
             shapes: BTreeMap::new(),
+            unchecked: false,
             seen: Seen::default(),
             disk,
         }
