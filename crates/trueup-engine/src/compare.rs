@@ -172,7 +172,10 @@ struct Side<'a, 's> {
 impl Side<'_, '_> {
     fn stream<'b>(&'b mut self, parking: &'b Parking) -> Result<scan::Side<'b>> {
         Ok(match (&mut self.sorted, &mut self.snapshot) {
-            (Some(sorted), _) => Box::new(sorted.read(self.reading.world.limits)?),
+            (Some(sorted), _) => {
+                let read = sorted.read(self.reading.world.limits)?;
+                Box::new(self.reading.told(read))
+            }
             (None, Some(snapshot)) => Box::new(self.reading.records(*snapshot, parking)),
             (None, None) => Box::new(Nothing),
         })

@@ -14,7 +14,7 @@ use crate::retry::ParkedOnly;
 use crate::script;
 use crate::selection::{Selection, select};
 use crate::shared;
-use crate::state::{LinkId, RunId, Store};
+use crate::state::{HINT, LinkId, RunId, Store};
 use crate::two_way;
 use trueup_core::diff::Difference;
 use trueup_core::endpoint::{Claim, Snapshot};
@@ -49,7 +49,11 @@ pub fn carry_out(
     world: &World<'_>,
 ) -> Result<Report> {
     one_way_only(link)?;
-    refuse_bags(link)?;
+    refuse_bags(
+        link,
+        "a plan in a file",
+        "trueup sync writes it as a whole, and --dry-run shows what that would do",
+    )?;
     plan.check(link)?;
     recorded(link, store, world, |link, store, id, _| {
         journey(link, store, id, Some(plan), world)
@@ -64,21 +68,28 @@ pub fn retry(link: &mut Link, store: &mut Store, world: &World<'_>) -> Result<Re
     if link.two_way.is_some() {
         return Err(tried_by_every_run());
     }
-    refuse_bags(link)?;
+    refuse_bags(
+        link,
+        "trying parked records again",
+        "trueup sync runs the link as a whole, and tries them again",
+    )?;
     recorded(link, store, world, |link, store, id, _| {
         let mut parked = ParkedOnly::of(store, id)?;
         journey(link, store, id, Some(&mut parked), world)
     })
 }
 
-fn refuse_bags(link: &Link) -> Result<()> {
+/// Refuses collections without a key: `what` needs one. `instead` says what does without.
+fn refuse_bags(link: &Link, what: &str, instead: &str) -> Result<()> {
     let bag = link.collections.iter().find(|one| one.rules.bag);
     bag.map_or(Ok(()), |bag| {
+        let name = &bag.source;
         Err(Error::config(format!(
-            "collection={}: single records are chosen by their keys, and it has none",
-            bag.source
+            "collection={name}: {what} names records by their keys, and it has none: its key is all"
         ))
-        .hint("run the link as a whole; for the other collections name them with --collections"))
+        .hint(format!(
+            "{instead}; or name its key, --key {name}=field; or the other collections, with --collections"
+        )))
     })
 }
 
@@ -116,7 +127,11 @@ fn recorded(
     match &result {
         Ok(report) => store.finish(run, now, report.exit_code(), None, Some(report))?,
         Err(error) => {
-            let text = format!("{}: {error}", error.kind().name());
+            let mut text = format!("{}: {error}", error.kind().name());
+            if let Some(hint) = error.advice() {
+                text.push_str(HINT);
+                text.push_str(hint);
+            }
             // The first failure is the one to report, whatever becomes of the record of it.
             drop(store.finish(run, now, exit_code(error.kind()), Some(&text), None));
         }
@@ -169,7 +184,11 @@ pub fn script(
     link.mode.count_all = true;
     link.mode.delete = true;
     script::refuse_speechless(link)?;
-    refuse_bags(link)?;
+    refuse_bags(
+        link,
+        "a script",
+        "trueup sync writes it as a whole, and trueup diff --out lists its differences",
+    )?;
     let (mut compared, _) = read(link, None, link.mode, world)?;
     script::write(link, &mut compared, out)?;
     Ok(differences(link, &compared))
@@ -195,7 +214,11 @@ pub fn plan_file(
     out: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<Report> {
     one_way_only(link)?;
-    refuse_bags(link)?;
+    refuse_bags(
+        link,
+        "a plan in a file",
+        "trueup sync writes it as a whole, and --dry-run shows what that would do",
+    )?;
     link.mode.count_all = true;
     let (mut compared, _) = read(link, None, link.mode, world)?;
     guard(link, &compared)?;

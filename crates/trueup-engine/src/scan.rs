@@ -6,6 +6,7 @@
 
 mod ascent;
 mod repeats;
+mod told;
 
 pub(crate) use ascent::Arrival;
 
@@ -252,7 +253,8 @@ impl Reading<'_> {
         let folder = world.spool_folder.clone();
         let mut sorter = Sorter::new(folder, world.limits.sort_bytes_max, width)
             .counting(self.translation.is_bag());
-        let mut pieces = self.pieces(snapshot, false);
+        let reading = self.sorting();
+        let mut pieces = reading.pieces(snapshot, false);
         while let Some(mut piece) = pieces.next()? {
             let taken = park(&mut piece).and_then(|()| sorter.push(&piece.keyed));
             taken.map_err(|error| self.place(error))?;
@@ -284,6 +286,7 @@ impl Reading<'_> {
         self.world.progress.tick(Tick {
             collection: self.title,
             step,
+            side: Some(self.name),
             records: records as u64,
             total: None,
         });

@@ -1,6 +1,6 @@
 //! `trueup check`: what a sync would need, do and promise, before anything is read or written.
 
-use crate::args::{CollectionRule, FilterRule, KeyRule, Sides};
+use crate::args::{CollectionRule, FilterRule, KeyRule, Sides, places};
 use crate::config;
 use crate::link;
 use crate::output::{self, ReportList};
@@ -37,8 +37,11 @@ Exit codes:
     override_usage = "trueup check [OPTIONS] SOURCE [TARGET]\n       trueup check [OPTIONS] [CONFIG] [LINK]..."
 )]
 pub(crate) struct Args {
-    /// Where the records come from, and where they go; or a configuration file [default: trueup.toml], and links of it [default: all]
-    #[arg(value_name = "SOURCE TARGET | CONFIG LINK")]
+    /// Where the records come from, and where they go; or a configuration file and links of it.
+    #[arg(
+        value_name = "SOURCE TARGET | CONFIG LINK",
+        help = places("A configuration file [default: trueup.toml], and links of it [default: all]; or where the records come from, and where they go")
+    )]
     places: Vec<String>,
 
     /// As a link that carries changes both ways

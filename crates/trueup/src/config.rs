@@ -110,11 +110,28 @@ pub(crate) fn read(path: &Path, env: &Lookup<'_>) -> Result<Config> {
     parse(&text, path, env)
 }
 
-/// Reads a file for its state alone: what else is in it may be wrong, or need variables that are not set.
+/// Reads a file for the names of its links alone, in its order: what is in them may be wrong, or need variables that are
+/// not set.
 ///
 /// # Errors
-/// As [`read`]; `Config` when the file names no state.
-pub(crate) fn read_state(path: &Path, env: &Lookup<'_>) -> Result<PathBuf> {
+/// `Config` when it is not there or does not read as TOML.
+pub(crate) fn read_names(path: &Path) -> Result<Vec<String>> {
+    let text = text(path)?;
+    let mut mistakes = Mistakes::default();
+    let document = document(&text, &mut mistakes);
+    if !mistakes.is_empty() {
+        return Err(mistakes.error(path, &text));
+    }
+    let file = document::file(document.get_ref(), &mut Mistakes::default());
+    let links = file.tables("link").into_iter();
+    Ok(links.map(|(name, _)| name.text.to_owned()).collect())
+}
+
+/// Reads a file for its state alone, as [`read_names`] does; `None` when it names none.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_state(path: &Path, env: &Lookup<'_>) -> Result<Option<PathBuf>> {
     let text = text(path)?;
     let mut mistakes = Mistakes::default();
     let document = document(&text, &mut mistakes);
@@ -124,10 +141,7 @@ pub(crate) fn read_state(path: &Path, env: &Lookup<'_>) -> Result<PathBuf> {
     if !mistakes.is_empty() {
         return Err(mistakes.error(path, &text));
     }
-    state.ok_or_else(|| {
-        Error::config(format!("there is no state in file={}", path.display()))
-            .hint("write state = \"FILE\" at its top; or leave --config out: the state is then where it usually is")
-    })
+    Ok(state)
 }
 
 /// Reads the text of a file.

@@ -10,6 +10,7 @@ use crate::registry::Address;
 use crate::spec::{Named, Spec};
 use crate::two_way;
 use trueup_core::endpoint::{Context, Endpoint};
+use trueup_core::side::Sides;
 use trueup_core::{Error, Result};
 use trueup_engine::{CollectionSpec, Link, TwoWay};
 
@@ -61,6 +62,7 @@ pub(crate) fn open(spec: &Spec, context: &Context) -> Result<Link> {
     Ok(Link {
         source,
         target,
+        places: Sides::new(addresses.0.lasting(), addresses.1.lasting()),
         collections,
         mode: spec.mode,
         guard: spec.guard,

@@ -6,7 +6,7 @@
 use crate::args::{CollectionRule, DeletesMax, FilterRule, KeyRule, Sides, StateFile};
 use crate::config;
 use crate::link;
-use crate::output;
+use crate::output::{self, Way};
 use crate::spec::Spec;
 use crate::sync::{Asked, batch_records, refuse_stream};
 use crate::world::{self, Machine};
@@ -154,6 +154,12 @@ impl Args {
     }
 }
 
+/// Only what concerns parked records is written: what else the target has is no part of it.
+const RETRIED: Way = Way {
+    two_way: false,
+    delete: true,
+};
+
 /// Runs the command and returns the exit code.
 pub(crate) fn parked(args: &Args) -> Result<u8> {
     match &args.action {
@@ -168,7 +174,7 @@ pub(crate) fn parked(args: &Args) -> Result<u8> {
 }
 
 fn records(state: &StateFile) -> Result<Vec<ParkedRecord>> {
-    let store = world::open_store_if_present(state.path()?.as_deref())?;
+    let store = state.open()?;
     store.map_or_else(|| Ok(Vec::new()), |store| store.parked_records(None))
 }
 
@@ -195,9 +201,9 @@ fn retry(args: &Retry) -> Result<u8> {
         state: state.as_deref(),
         json: args.json,
     };
-    refuse_both_ways(&spec, &link.name(), &store)?;
+    refuse_both_ways(&spec, &link.lasting_name(), &store)?;
     let report = asked.retry(&spec, &mut link, &mut store)?;
-    output::synced(&report, false, args.json)?;
+    output::synced(&report, RETRIED, args.json)?;
     Ok(report.exit_code())
 }
 

@@ -184,6 +184,17 @@ impl Address {
         Ok(scheme.map_or(path.to_owned(), |scheme| format!("{scheme}:{path}")))
     }
 
+    /// Returns the address with a path that means the same from every folder; `None` where there is no path, or none that
+    /// can be written.
+    pub(crate) fn lasting(&self) -> Option<String> {
+        let (scheme, path) = self.address.split_once(':')?;
+        if !self.scheme.path || self.standard {
+            return None;
+        }
+        let path = std::path::absolute(path).ok()?;
+        Some(format!("{scheme}:{}", path.to_str()?))
+    }
+
     /// Connects. `keys` goes before what the endpoint itself says.
     ///
     /// # Errors
@@ -342,8 +353,13 @@ fn is_standard(rest: &str) -> bool {
 
 /// Lists what addresses look like.
 pub(crate) fn known() -> String {
+    format!("the known addresses are: {}", examples())
+}
+
+/// Returns what addresses of each kind look like.
+pub(crate) fn examples() -> String {
     let examples: Vec<&str> = SCHEMES.iter().map(|scheme| scheme.example).collect();
-    format!("the known addresses are: {}", examples.join(", "))
+    examples.join(", ")
 }
 
 /// The collection of an address that is one file, or a standard stream whose collection has a name.

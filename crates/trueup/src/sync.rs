@@ -2,7 +2,7 @@
 
 use crate::args::{BATCH_RECORDS_MAX, DeletesMax, Sides};
 use crate::link;
-use crate::output::{self, PlanText, Sink};
+use crate::output::{self, PlanText, Sink, Way};
 use crate::progress::Listener;
 use crate::registry::Address;
 use crate::spec::Spec;
@@ -142,10 +142,14 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
         Some(path) => asked.carry_out(path, &spec, &mut link, &mut store)?,
         None => asked.run(&spec, &mut link, &mut store)?,
     };
+    let way = Way {
+        two_way: args.two_way.two_way(),
+        delete: args.delete,
+    };
     if aside {
-        output::synced_aside(&report);
+        output::synced_aside(&report, way);
     } else {
-        output::synced(&report, args.two_way.two_way(), args.json)?;
+        output::synced(&report, way, args.json)?;
     }
     Ok(report.exit_code())
 }

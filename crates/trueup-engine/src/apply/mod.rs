@@ -260,6 +260,7 @@ impl<'a> Applier<'a> {
         self.world.progress.tick(Tick {
             collection: &collection.source.collection,
             step: Step::Apply,
+            side: None,
             records: batch.ops.len() as u64,
             total,
         });

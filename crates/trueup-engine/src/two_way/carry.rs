@@ -217,6 +217,7 @@ impl Carrier<'_> {
         self.world.progress.tick(Tick {
             collection: joint.title(),
             step: Step::Apply,
+            side: None,
             records: ticked,
             total: None,
         });

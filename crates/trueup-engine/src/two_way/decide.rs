@@ -123,7 +123,7 @@ pub(super) fn decide(
         let snapshot: &mut Option<Box<dyn Snapshot>> = snapshot;
         let sorted: &mut Option<Sorted> = sorted;
         Ok(match (sorted, snapshot) {
-            (Some(sorted), _) => Box::new(sorted.read(limits)?),
+            (Some(sorted), _) => Box::new(readings[side].told(sorted.read(limits)?)),
             (None, Some(snapshot)) if joint.create[side].is_none() => {
                 Box::new(readings[side].records(snapshot.as_mut(), &parking))
             }

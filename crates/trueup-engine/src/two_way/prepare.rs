@@ -153,8 +153,15 @@ pub(super) fn specs(link: &mut Link, user: &Sides<Side>) -> Result<Vec<Collectio
         }
     }
     if names.is_empty() {
-        return Err(Error::config("neither side has a collection")
-            .hint("check the addresses; name a collection with --collections"));
+        let (one, other) = (
+            endpoint(link, user.source).about().address,
+            endpoint(link, user.target).about().address,
+        );
+        return Err(
+            Error::config(format!("neither side has a collection: {one}, {other}")).hint(
+                "check the addresses; a table on one side is enough, it is made on the other",
+            ),
+        );
     }
     Ok(names.into_iter().map(CollectionSpec::plain).collect())
 }

@@ -212,3 +212,40 @@ fn a_filter_says_its_collection_or_is_all_expression() {
         assert!(text.parse::<FilterRule>().is_err(), "{text}");
     }
 }
+
+#[test]
+fn a_mistyped_option_has_the_right_one_beside_it() {
+    let complaint = |line: &str| {
+        let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        match parse(&arguments).1 {
+            Parsed::Wrong { complaint, .. } => complaint,
+            other => panic!("{other:?}"),
+        }
+    };
+    for (line, expected) in [
+        ("trueup sync a b --kye x", Some("--key")),
+        ("trueup verify --sate x", Some("--state")),
+        ("trueup conflicts list --oepn", Some("--open")),
+        ("trueup -q status --al", Some("--all")),
+        ("trueup sync a b --dry", Some("--dry-run")),
+        ("trueup sync a b --nothing-like-it", None),
+    ] {
+        let complaint = complaint(line);
+        let tip = "tip: a similar argument exists: '";
+        let found = complaint.split_once(tip).map(|(_, rest)| rest);
+        let found = found.and_then(|rest| rest.split('\'').next());
+        assert_eq!(found, expected, "{line}: {complaint}");
+    }
+}
+
+#[test]
+fn help_lists_every_kind_of_address() {
+    let mut command = definition();
+    for name in ["sync", "diff", "check", "init"] {
+        let command = command.find_subcommand_mut(name).unwrap();
+        let help = command.render_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains(&registry::examples()), "{name}: {help}");
+    }
+    assert!(registry::examples().contains("jsonl:DIR"));
+}

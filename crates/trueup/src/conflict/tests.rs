@@ -66,6 +66,7 @@ fn links(name: &str) -> Vec<LinkStanding> {
         durable: "00ff".to_owned(),
         name: name.to_owned(),
         last: None,
+        succeeded: true,
         parked: 0,
         pair: Some(PairStanding {
             ends: ends(),

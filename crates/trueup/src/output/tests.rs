@@ -1,3 +1,5 @@
+mod past;
+
 use super::style::plain;
 use super::*;
 use trueup_core::digest::{Digest, Fold};
@@ -139,6 +141,7 @@ fn the_json_of_the_history_and_of_an_error() {
         ended_ms: None,
         exit: None,
         error: None,
+        hint: None,
         report: None,
     };
     assert_eq!(
@@ -154,6 +157,11 @@ fn the_json_of_the_history_and_of_an_error() {
         "{\"error\":{\"kind\":\"config\",\"message\":\"no \\u001b[31m\\\"x\\\"\",\"hint\":null}}\n"
     );
 }
+
+const BOTH_WAYS: Way = Way {
+    two_way: true,
+    delete: false,
+};
 
 #[test]
 fn a_sync_is_shown_whole() {
@@ -186,7 +194,7 @@ certificate
 
 equal
 ";
-    assert_eq!(plain(&text::synced(&report(), false)), expected);
+    assert_eq!(plain(&text::synced(&report(), Way::default())), expected);
 }
 
 /// A report of a link that goes both ways: one conflict was decided, one was not.
@@ -219,9 +227,9 @@ conflicts: 2, 1 of them open
 open conflicts remain
 ";
     let mut found = both_ways();
-    assert_eq!(plain(&text::synced(&found, true)), expected);
+    assert_eq!(plain(&text::synced(&found, BOTH_WAYS)), expected);
     found.collections[0].parked = vec![parked(None)];
-    let shown = plain(&text::synced(&found, true));
+    let shown = plain(&text::synced(&found, BOTH_WAYS));
     assert!(shown.ends_with("\nopen conflicts and parked records remain\n"));
     // What each side alone has is carried over or deleted, never left alone.
     assert!(!shown.contains("--delete"), "{shown}");
@@ -234,7 +242,7 @@ fn a_quiet_sync_both_ways_explains_no_signs() {
     (one.to_source, one.to_target) = (counts(0, 0, 0), counts(0, 0, 0));
     (one.conflicts, one.open_conflicts) = (0, 0);
     found.equal = true;
-    let shown = plain(&text::synced(&found, true));
+    let shown = plain(&text::synced(&found, BOTH_WAYS));
     assert!(
         !shown.contains("inserted") && !shown.contains("conflicts:"),
         "{shown}"
@@ -242,7 +250,7 @@ fn a_quiet_sync_both_ways_explains_no_signs() {
     assert_eq!(shown.lines().last(), Some("written, not verified"));
     found.collections[0].conflicts = 3;
     let expected = "\nconflicts: 3, 0 of them open\n  trueup conflicts list shows them\n";
-    assert!(plain(&text::synced(&found, true)).contains(expected));
+    assert!(plain(&text::synced(&found, BOTH_WAYS)).contains(expected));
     let dry = plain(&text::planned(&found));
     assert!(dry.starts_with("\nconflicts: 3, 0 of them open\n") && !dry.contains("shows them"));
 }
@@ -331,41 +339,10 @@ fn the_last_line_and_the_exit_code_say_the_same() {
     ] {
         assert_eq!(found.exit_code(), code, "{word}");
         assert_eq!(
-            plain(&text::synced(&found, false)).lines().last(),
+            plain(&text::synced(&found, Way::default())).lines().last(),
             Some(word)
         );
     }
-}
-
-#[test]
-fn the_history_is_a_table_with_errors_below() {
-    let past = |run, ended_ms, exit, error: Option<&str>, report| PastRun {
-        run: RunId(run),
-        link: "a -> b".to_owned(),
-        started_ms: 1_700_000_000_000,
-        ended_ms,
-        exit,
-        error: error.map(str::to_owned),
-        report,
-    };
-    let end = Some(1_700_000_001_250);
-    let runs = [
-        past(12, None, None, None, None),
-        past(11, end, Some(3), Some("unavailable: no\u{7}"), None),
-        past(10, end, Some(3), Some("interrupted: stopped"), None),
-        past(9, end, Some(0), None, Some(report())),
-    ];
-    let expected = "\
-run  started                   seconds  exit  result             link
- 12  2023-11-14T22:13:20.000Z        -     -  running or killed  a -> b
- 11  2023-11-14T22:13:20.000Z      1.2     3  failed             a -> b
- 10  2023-11-14T22:13:20.000Z      1.2     3  interrupted        a -> b
-  9  2023-11-14T22:13:20.000Z      1.2     0  equal              a -> b
-run 11: unavailable: no\\u{7}
-run 10: interrupted: stopped
-";
-    assert_eq!(plain(&text::runs(&runs)), expected);
-    assert_eq!(plain(&text::runs(&[])), "no runs yet\n");
 }
 
 #[test]
@@ -417,11 +394,12 @@ fn hostile_names_are_escaped_everywhere() {
         ended_ms: Some(1),
         exit: Some(3),
         error: Some(bad()),
+        hint: None,
         report: None,
     };
     let error = Error::config(bad()).hint(bad()).cause(bad());
     for shown in [
-        plain(&text::synced(&found, false)),
+        plain(&text::synced(&found, Way::default())),
         plain(&text::compared(&found)),
         plain(&text::planned(&found)),
         plain(&text::runs(&[past])),

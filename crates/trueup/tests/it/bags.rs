@@ -1,5 +1,6 @@
 //! A log without a key travels from CSV to SQLite to PostgreSQL, and every copy of a line counts; also when runs are killed.
 
+use crate::cli::check;
 use crate::support::{self, Output, Trueup, attempt};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -220,4 +221,24 @@ fn killed_runs_leave_exact_multiplicities() {
             }
         }
     }
+}
+
+#[test]
+fn what_needs_a_key_says_what_does_without() {
+    let folder = support::folder();
+    support::sqlite(
+        &folder.path().join("a.db"),
+        "CREATE TABLE marks (a TEXT); INSERT INTO marks VALUES ('x')",
+    );
+    support::sqlite(&folder.path().join("b.db"), "CREATE TABLE marks (a TEXT)");
+    let sides = ["sqlite:a.db", "sqlite:b.db", "--key", "marks=all"];
+    let run = |command: &str, options: &[&str]| {
+        let run = Trueup::new(folder.path()).arguments([command]);
+        run.arguments(sides).arguments(options).run()
+    };
+    check("bag-diff-sql", &run("diff", &["--sql", "target"]));
+    check("bag-plan-out", &run("sync", &["--plan-out", "p.jsonl"]));
+    // What the hints name works.
+    run("diff", &["--out", "d.jsonl"]).expect(1);
+    run("sync", &["--dry-run"]).expect(1);
 }

@@ -1,5 +1,6 @@
 //! A configuration file from outside: links that run, links that fail, and what is said about the file itself.
 
+mod chosen;
 mod schema;
 
 use crate::cli::check;
@@ -162,84 +163,6 @@ fn a_dry_run_writes_nothing() {
 }
 
 #[test]
-fn all_collections_but_some_are_taken() {
-    let folder = support::folder();
-    let write = |exclude: &str| {
-        let file = format!(
-            "[endpoint.a]\nurl = \"sqlite:a.db\"\n[endpoint.b]\nurl = \"sqlite:b.db\"
-            [link.ab]\nsource = \"a\"\ntarget = \"b\"\nexclude = {exclude}"
-        );
-        fs::write(folder.path().join("trueup.toml"), file).unwrap();
-    };
-    let tables = "CREATE TABLE x (id INTEGER PRIMARY KEY); CREATE TABLE y (id INTEGER PRIMARY KEY)";
-    support::sqlite(&folder.path().join("a.db"), tables);
-    write("[\"y\"]");
-    let output = run(folder.path(), ["--json"]).expect(0);
-    let collections = output.json()[0]["collections"].clone();
-    assert_eq!(collections.as_array().unwrap().len(), 1, "{output}");
-    assert_eq!(collections[0]["name"], "x", "{output}");
-    for (exclude, expected) in [
-        ("[\"z\"]", "there is no collection z to exclude"),
-        ("[\"x\", \"y\"]", "every collection is excluded"),
-    ] {
-        write(exclude);
-        let output = run(folder.path(), []).expect(2);
-        assert!(output.stderr.contains(expected), "{output}");
-    }
-}
-
-/// Patterns choose among what either side of a link has that goes both ways.
-#[test]
-fn patterns_choose_collections() {
-    let folder = support::folder();
-    let home = folder.path();
-    let write = |direction: &str, collections: &str| {
-        let file = format!(
-            "[endpoint.a]\nurl = \"sqlite:a.db\"\n[endpoint.b]\nurl = \"sqlite:b.db\"
-            [link.ab]\nsource = \"a\"\ntarget = \"b\"\n{direction}\ncollections = {collections}"
-        );
-        fs::write(home.join("trueup.toml"), file).unwrap();
-    };
-    let names = |output: &Output| -> Vec<String> {
-        let collections = output.json()[0]["collections"].clone();
-        let names = collections.as_array().unwrap().iter();
-        names
-            .map(|one| one["name"].as_str().unwrap().to_owned())
-            .collect()
-    };
-    let table = |name: &str| format!("CREATE TABLE {name} (id INTEGER PRIMARY KEY, v TEXT);");
-    let here = ["orders", "orders_1", "tmp_1", "log"].map(table).concat();
-    support::sqlite(&home.join("a.db"), &here);
-    let there = ["orders_2", "orders_tmp", "tmp_2"].map(table).concat();
-    support::sqlite(&home.join("b.db"), &there);
-    write("", "[\"orders*\"]");
-    let output = run(home, ["--json"]).expect(0);
-    assert_eq!(names(&output), ["orders", "orders_1"], "{output}");
-    let both = "direction = \"both\"";
-    write(both, "[\"orders*\", \"tmp_?\", \"!*_tmp\"]");
-    let output = run(home, ["--json"]).expect(0);
-    let mut found = names(&output);
-    found.sort();
-    assert_eq!(
-        found,
-        ["orders", "orders_1", "orders_2", "tmp_1", "tmp_2"],
-        "{output}"
-    );
-    for (collections, expected) in [
-        ("[\"ordre*\"]", "no collection matches the pattern ordre*"),
-        (
-            "[\"*\", \"!nothing_*\"]",
-            "no collection to exclude that matches nothing_*",
-        ),
-    ] {
-        write(both, collections);
-        let output = run(home, []).expect(2);
-        assert!(output.stderr.contains(expected), "{output}");
-        assert!(output.stderr.contains("\n  hint: "), "{output}");
-    }
-}
-
-#[test]
 fn paths_are_those_of_the_file() {
     let folder = folder();
     let elsewhere = folder.path().join("elsewhere");
@@ -330,20 +253,46 @@ fn the_guard_of_a_collection_stops_its_link() {
 fn commands_find_the_state_by_the_file() {
     let folder = folder();
     run(folder.path(), ["orders", "people"]).expect(0);
-    let ask = |command: &str| {
-        Trueup::new(folder.path())
-            .arguments([command, "--config", "trueup.toml", "--json"])
-            .run()
-            .expect(0)
+    let ask = |command: &str, arguments: &[&str]| {
+        let run = Trueup::new(folder.path()).arguments([command, "--json"]);
+        run.arguments(arguments).run().expect(0)
     };
-    assert_eq!(ask("history").json().as_array().unwrap().len(), 2);
-    assert_eq!(ask("status").json().as_array().unwrap().len(), 1);
+    let count = |output: &Output| output.json().as_array().unwrap().len();
+    for by_name in [&["--config", "trueup.toml"][..], &[]] {
+        assert_eq!(count(&ask("history", by_name)), 2);
+        assert_eq!(count(&ask("status", by_name)), 2);
+    }
+    // One that names no state means the usual place.
     fs::write(folder.path().join("bare.toml"), "").unwrap();
-    let output = Trueup::new(folder.path())
-        .arguments(["status", "--config", "bare.toml"])
+    let bare = ask("history", &["--config", "bare.toml"]);
+    assert_eq!(bare.stdout, "[]\n");
+}
+
+#[test]
+fn status_lists_the_links_of_the_file_at_hand() {
+    let folder = folder();
+    let status = |arguments: &[&str]| {
+        let run = Trueup::new(folder.path()).arguments(["status"]);
+        run.arguments(arguments).run()
+    };
+    check("status-file-new", &status(&[]).expect(0));
+    run(folder.path(), ["orders"]).expect(0);
+    // A mistyped source stays on record.
+    Trueup::new(folder.path())
+        .sync(["sqlite:gone.db", "sqlite:stock.db"])
         .run()
         .expect(2);
-    check("config-without-state", &output);
+    check("status-file", &status(&[]).expect(0));
+    let all = status(&["--all"]).expect(1);
+    check("status-file-all", &all);
+    // It is forgotten by what was typed, which meant something in its folder.
+    let forget = Trueup::new(folder.path()).arguments(["forget", "gone.db -> stock.db"]);
+    check("forget-one-way", &forget.run().expect(0));
+    let known = status(&["--all", "--json"]).expect(0).json();
+    assert_eq!(known.as_array().unwrap().len(), 1);
+    let history = Trueup::new(folder.path()).arguments(["history", "--json"]);
+    let history = history.run().expect(0).json();
+    assert_eq!(history.as_array().unwrap().len(), 2, "it stays there");
 }
 
 #[test]
@@ -369,7 +318,20 @@ fn a_link_is_verified_by_itself() {
     let json = verify(&["orders", "--json"], 1).json();
     assert_eq!(json["equal"], false);
     assert_eq!(json["certificate"]["collections"][0]["wrong"], 2);
-    check("verify-no-link", &verify(&["trueup.toml"], 2));
+    // One cannot be asked, one was never run: the worst is what counts.
+    check("verify-all", &verify(&["trueup.toml"], 2));
+    let all = verify(&["orders", "people", "--json"], 1).json();
+    assert_eq!(all[0]["name"], "orders");
+    assert_eq!(all[1]["equal"], false);
+    let nowhere = support::folder();
+    let ask = |arguments: &[&str]| {
+        let run = Trueup::new(nowhere.path()).state("verify", [""; 0]);
+        run.arguments(arguments).run().expect(2)
+    };
+    check("verify-nothing", &ask(&[]));
+    let sides = ["sqlite:gone.db", "sqlite:here.db"];
+    Trueup::new(nowhere.path()).sync(sides).run().expect(2);
+    check("verify-links-on-record", &ask(&[]));
     let runs = Trueup::new(folder.path()).history(["--json"]).run();
     assert_eq!(runs.json().as_array().unwrap().len(), 1);
 }
@@ -461,6 +423,12 @@ fn a_request_to_stop_stops_all_links() {
     let output = stopped.go_on().expect(3);
     assert!(
         output.stderr.contains("error[interrupted]: link=orders"),
+        "{output}"
+    );
+    assert!(
+        output
+            .stderr
+            .contains("this goes on: trueup run orders people\n"),
         "{output}"
     );
     assert!(!output.stdout.contains("people"), "{output}");

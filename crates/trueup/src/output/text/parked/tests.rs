@@ -11,7 +11,7 @@ fn parked_records_are_listed_up_to_ten() {
     found.equal = false;
     found.collections[0].parked = vec![parked(Some("qty")); 12];
     found.collections[0].parked[0] = parked(None);
-    let shown = plain(&text::synced(&found, false));
+    let shown = plain(&text::synced(&found, crate::output::Way::default()));
     let lines: Vec<&str> = shown.lines().filter(|line| line.contains("key=")).collect();
     assert_eq!(lines.len(), 10);
     let key = "00000000000000000000000000000007";
@@ -28,9 +28,11 @@ fn parked_records_are_listed_up_to_ten() {
         file: "shop/orders.csv".into(),
         line: 17,
     });
-    assert!(plain(&text::synced(&found, false)).contains(
-        "  orders -> purchases id=3 region='north' file=shop/orders.csv line=17: out of range\n"
-    ));
+    assert!(
+        plain(&text::synced(&found, crate::output::Way::default())).contains(
+            "  orders -> purchases id=3 region='north' file=shop/orders.csv line=17: out of range\n"
+        )
+    );
     assert!(shown.contains("\nparked: 12\n") && shown.contains("\n  ... and 2 more\n"));
     assert!(shown.ends_with("\nparked records remain\n"));
 }
