@@ -1,7 +1,8 @@
 //! Which collections patterns choose, among those that there are.
 //!
-//! Invariant: a pattern or an exclusion that concerns nothing is an error, as a name is that nothing has. What was named
-//! in full takes part under its own rules; patterns add to it what was not named.
+//! Invariant: a pattern that chooses nothing is an error, as a name is that nothing has, also one that is excluded. A pattern
+//! may exclude nothing: what it keeps away need not be there every day. What was named in full takes part under its own
+//! rules; patterns add to it what was not named.
 
 use super::{NAMES_SHOWN_MAX, list};
 use crate::pattern;
@@ -49,13 +50,12 @@ pub(super) fn chosen(
                 .hint(near(stray, &known, both)),
         );
     }
-    if let Some(stray) = spec.exclude.iter().find(none) {
-        let what = if pattern::is_pattern(stray) {
-            format!("there is no collection to exclude that matches {stray}")
-        } else {
-            format!("there is no collection {stray} to exclude")
-        };
-        return Err(Error::config(what).hint(near(stray, &known, both)));
+    let mut named = spec.exclude.iter().filter(|one| !pattern::is_pattern(one));
+    if let Some(stray) = named.find(none) {
+        return Err(
+            Error::config(format!("there is no collection {stray} to exclude"))
+                .hint(near(stray, &known, both)),
+        );
     }
     let among = |patterns: &[String], name: &str| {
         let mut patterns = patterns.iter();

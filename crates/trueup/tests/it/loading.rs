@@ -208,7 +208,7 @@ fn a_file_that_is_missing_is_missing_everywhere_and_the_ones_like_it_are_named()
             .arguments(places)
             .run()
             .expect(1);
-        let problem = "no such file or directory path=exp/order.csv\n    hint: did you mean exp/orders.csv?\n\nnot ready: 1 problem\n";
+        let problem = "no such file or directory path=exp/order.csv\n  hint: did you mean exp/orders.csv?\n\nnot ready: 1 problem\n";
         expect(&check, &[problem]);
     }
 }

@@ -71,8 +71,8 @@ fn patterns_choose_collections() {
     for (collections, expected) in [
         ("[\"ordre*\"]", "no collection matches the pattern ordre*"),
         (
-            "[\"*\", \"!nothing_*\"]",
-            "no collection to exclude that matches nothing_*",
+            "[\"*\", \"!nothing\"]",
+            "there is no collection nothing to exclude",
         ),
     ] {
         write(both, collections);
