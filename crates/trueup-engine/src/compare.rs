@@ -4,27 +4,27 @@
 //! needs no base: the source is right. An empty target is not compared but planned as one load.
 
 mod hashed;
+mod parking;
 
 pub use hashed::Hashed;
+pub(crate) use parking::Parking;
 
-use self::hashed::{Half, Outcome};
 use crate::connect::Collection;
-use crate::link::{Mode, Way, World};
+use crate::link::{Mode, World};
 use crate::progress::Step;
-use crate::scan::{self, Arrival, Nothing, Piece, Reading, Role, read_ahead};
+use crate::scan::{self, Arrival, Nothing, Reading, Role, read_ahead};
 use crate::selection::{Selected, Withheld};
 use crate::sort::Sorted;
 use crate::spool::{Spool, Spooled};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use trueup_core::Result;
 use trueup_core::batch::Batch;
 use trueup_core::diff::{Cursor, Difference, Flow, Totals, diff};
 use trueup_core::digest::Digest;
 use trueup_core::endpoint::{Op, Snapshot};
-use trueup_core::mapping::bag;
+use trueup_core::lattice::Fit;
+use trueup_core::mapping::{MappedField, Mapping, bag};
 use trueup_core::park::Parked;
 use trueup_core::plan::{self, Action, CollectionPlan, Counts, Form, Load};
-use trueup_core::{Error, Result};
 
 /// A collection with its plan.
 #[derive(Debug)]
@@ -90,17 +90,16 @@ pub(crate) fn compare(
     let mut source = collection.reading(Role::Source, Some(Step::Compare), world);
     let mut target = collection.reading(Role::Target, Some(Step::Compare), world);
     let (mut source_sorted, mut target_sorted) = (None, None);
+    let mut target_order = Arrival::Unordered;
     let mut target_snapshot = match sides.target.as_deref_mut() {
         Some(snapshot) if collection.create.is_none() => Some(snapshot),
         _ => None,
     };
     let target_empty = match target_snapshot.as_deref_mut() {
-        Some(snapshot) => snapshot.is_empty(&collection.target).map_err(|e| {
-            e.at(format!(
-                "target collection={}",
-                collection.target.collection
-            ))
-        })?,
+        Some(snapshot) => {
+            let empty = snapshot.is_empty(&collection.target);
+            empty.map_err(|e| target.place(e))?
+        }
         None => true,
     };
     // A bag that is loaded is written in the order in which the source has it.
@@ -110,14 +109,10 @@ pub(crate) fn compare(
     if source_order == Arrival::Unordered && !(bag && loaded) {
         source_sorted = Some(source.sort(sides.source, &mut |piece| parked.park(piece))?);
     }
-    let mut target_order = Arrival::Unordered;
     if let Some(snapshot) = target_snapshot.as_deref_mut()
         && !target_empty
     {
-        target_order = target.find_order(snapshot)?;
-        if target_order == Arrival::Unordered {
-            target_sorted = Some(target.sort(snapshot, &mut |_| Ok(()))?);
-        }
+        (target_order, target_sorted) = in_order(&mut target, snapshot)?;
     }
     let ascending = source.ascending;
     // Nothing to load is no plan at all: the target is not claimed for it.
@@ -127,28 +122,26 @@ pub(crate) fn compare(
         .map_err(|e| e.at("source"))?;
     let mut planned = Planned::new(mode, bag, sides.seen.take(), world);
     if target_empty && !mode.count_all && !source_empty {
-        planned.load = Some(Load {
-            records: source_sorted
-                .as_ref()
-                .map(Sorted::len)
-                .or(source_order.records()),
-        });
+        let records = match &source_sorted {
+            Some(sorted) => Some(sorted.known()),
+            // What is only planned is told as it would be done: without the records that would be parked.
+            None if !mode.write && may_park(&collection.mapping) => {
+                Some(source.count_known(sides.source, &parked)?)
+            }
+            None => source_order.records(),
+        };
+        planned.load = Some(Load { records });
     } else {
         let mut snapshot = target_snapshot.filter(|_| !target_empty);
-        let on_request = [source_order, target_order] == [Arrival::OnRequest; 2];
-        if mode.compare == Way::Hash && snapshot.is_some() && !on_request {
-            return Err(hashed::refused(
-                &collection,
-                "no endpoint keeps its key unique and in order",
-            ));
-        }
         if let Some(target_snapshot) = snapshot.as_deref_mut()
-            && on_request
             && !source_empty
         {
-            let snapshots = [&mut *sides.source, target_snapshot];
-            let readings = [&mut source, &mut target];
-            planned.hashed = leave_out(&collection, mode.compare, readings, snapshots, world)?;
+            let orders = [source_order, target_order];
+            let halves = [
+                (&mut source, &mut *sides.source),
+                (&mut target, target_snapshot),
+            ];
+            planned.hashed = hashed::leave_out(&collection, mode.compare, orders, halves, world)?;
         }
         let mut source_side = Side {
             reading: &source,
@@ -160,13 +153,8 @@ pub(crate) fn compare(
             snapshot,
             sorted: target_sorted.as_mut(),
         };
-        merge(
-            &mut source_side,
-            &mut target_side,
-            &mut planned,
-            &parked,
-            world,
-        )?;
+        let mut both = [&mut source_side, &mut target_side];
+        merge(&mut both, &mut planned, &parked, world)?;
     }
     // Only a load reads the sorted source again; kept, it would hold files open until the end of the run.
     let source_sorted = source_sorted.filter(|_| planned.load.is_some());
@@ -177,32 +165,23 @@ pub(crate) fn compare(
     })
 }
 
-/// Lets both sides be read without the records that hashes show to be equal.
-fn leave_out(
-    collection: &Collection,
-    way: Way,
-    readings: [&mut Reading<'_>; 2],
-    snapshots: [&mut (dyn Snapshot + 'static); 2],
-    world: &World<'_>,
-) -> Result<Option<Hashed>> {
-    let [source, target] = readings;
-    let [source_snapshot, target_snapshot] = snapshots;
-    let halves = [
-        Half {
-            reading: source,
-            snapshot: source_snapshot,
-        },
-        Half {
-            reading: target,
-            snapshot: target_snapshot,
-        },
-    ];
-    let Some(Outcome { hashed, part }) = hashed::hash(collection, way, halves, world)? else {
-        return Ok(None);
+/// Finds out how the target's records come, and sorts them where that is in no order.
+fn in_order(
+    target: &mut Reading<'_>,
+    snapshot: &mut (dyn Snapshot + 'static),
+) -> Result<(Arrival, Option<Sorted>)> {
+    let order = target.find_order(snapshot)?;
+    let sorted = match order {
+        Arrival::Unordered => Some(target.sort(snapshot, &mut |_| Ok(()))?),
+        Arrival::OnRequest | Arrival::Unasked(_) => None,
     };
-    source.part.clone_from(&part);
-    target.part = part;
-    Ok(Some(hashed))
+    Ok((order, sorted))
+}
+
+/// Whether a record of the source may be put aside, or hidden.
+fn may_park(mapping: &Mapping) -> bool {
+    let inexact = |field: &MappedField| field.fit != Fit::Exact;
+    mapping.filter().is_some() || mapping.fields().iter().any(inexact)
 }
 
 /// One side during the merge: sorted on disk, or read in order from its endpoint, or empty.
@@ -215,7 +194,10 @@ struct Side<'a, 's> {
 impl Side<'_, '_> {
     fn stream<'b>(&'b mut self, parking: &'b Parking) -> Result<scan::Side<'b>> {
         Ok(match (&mut self.sorted, &mut self.snapshot) {
-            (Some(sorted), _) => Box::new(sorted.read(self.reading.world.limits)?),
+            (Some(sorted), _) => {
+                let read = sorted.read(self.reading.world.limits)?;
+                Box::new(self.reading.told(read))
+            }
             (None, Some(snapshot)) => Box::new(self.reading.records(*snapshot, parking)),
             (None, None) => Box::new(Nothing),
         })
@@ -223,8 +205,7 @@ impl Side<'_, '_> {
 }
 
 fn merge(
-    source: &mut Side<'_, '_>,
-    target: &mut Side<'_, '_>,
+    both: &mut [&mut Side<'_, '_>; 2],
     planned: &mut Planned<'_>,
     parked: &Parking,
     world: &World<'_>,
@@ -236,6 +217,7 @@ fn merge(
     {
         return Ok(());
     }
+    let [source, target] = both;
     let sides = [source.stream(parked)?, target.stream(parked)?];
     read_ahead(world.limits.batches_ahead, sides, |[source, target]| {
         let mut source = Cursor::new("source", source)?;
@@ -446,57 +428,5 @@ impl<'a> Planned<'a> {
             withheld: Some(Vec::new()),
             hidden,
         })
-    }
-}
-
-/// Parked records of one collection, bounded, and the number of those that its filter hides.
-#[derive(Debug)]
-pub(crate) struct Parking {
-    parked: Mutex<Vec<Parked>>,
-    hidden: AtomicU64,
-    max: usize,
-}
-
-impl Parking {
-    pub(crate) fn new(max: usize) -> Self {
-        Self {
-            parked: Mutex::new(Vec::new()),
-            hidden: AtomicU64::new(0),
-            max,
-        }
-    }
-
-    /// Takes what a piece parks and hides out of it.
-    pub(crate) fn park(&self, piece: &mut Piece) -> Result<()> {
-        self.hidden.fetch_add(piece.hidden, Ordering::Relaxed);
-        let new = std::mem::take(&mut piece.parked);
-        if new.is_empty() {
-            return Ok(());
-        }
-        let mut parked = self
-            .parked
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        parked.extend(new);
-        if parked.len() <= self.max {
-            return Ok(());
-        }
-        let last = parked
-            .last()
-            .map_or(String::new(), |parked| parked.reason.clone());
-        Err(Error::config(format!(
-            "more than {} records do not fit the target; the last one: {last}",
-            self.max
-        ))
-        .hint("this is a matter of the mapping, not of single records: change a type, cast or drop the field"))
-    }
-
-    /// Returns the parked records, and the number of hidden ones.
-    pub(crate) fn into_inner(self) -> (Vec<Parked>, u64) {
-        let parked = self.parked.into_inner();
-        (
-            parked.unwrap_or_else(std::sync::PoisonError::into_inner),
-            self.hidden.into_inner(),
-        )
     }
 }

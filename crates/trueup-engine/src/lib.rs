@@ -23,6 +23,7 @@ pub mod run;
 mod scan;
 mod script;
 mod selection;
+mod shared;
 #[cfg(test)]
 mod sim;
 mod sort;
@@ -38,7 +39,7 @@ mod verify;
 pub use certificate::{Certificate, CollectionProof, SideProof};
 pub use clock::Clock;
 pub use compare::Hashed;
-pub use link::{CollectionSpec, Limits, Link, Mode, Way, World};
+pub use link::{CollectionSpec, Comparison, Limits, Link, Mode, World};
 pub use listing::{Found, Listing, Shape};
 pub use plan_file::PlanFile;
 pub use progress::{Event, Progress, Step, Tick};

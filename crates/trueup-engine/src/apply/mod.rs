@@ -260,6 +260,7 @@ impl<'a> Applier<'a> {
         self.world.progress.tick(Tick {
             collection: &collection.source.collection,
             step: Step::Apply,
+            side: None,
             records: batch.ops.len() as u64,
             total,
         });
@@ -392,6 +393,8 @@ impl<'a> Applier<'a> {
 fn parked(mapping: &Mapping, record: Record<'_>, reason: String) -> Parked {
     Parked {
         key: mapping.name(record),
+        key_text: mapping.key_text(record),
+        place: None,
         field: None,
         reason,
     }

@@ -6,9 +6,9 @@
 //! records that are read.
 
 use crate::connect::Collection;
-use crate::link::{Way, World};
+use crate::link::{Comparison, World};
 use crate::progress::Event;
-use crate::scan::{Part, Reading};
+use crate::scan::{Arrival, Part, Reading};
 use std::sync::Arc;
 use trueup_core::endpoint::{Order, ScanRequest, Snapshot};
 use trueup_core::hashes::{Bucket, Chosen, Hashes, Hashing, Offer, buckets_for};
@@ -45,34 +45,70 @@ impl Hashed {
 }
 
 /// What was found out, and the part that is left to be read.
-pub(super) struct Outcome {
-    pub(super) hashed: Hashed,
+struct Outcome {
+    hashed: Hashed,
     /// `None` where everything is read.
-    pub(super) part: Option<Part>,
+    part: Option<Part>,
 }
 
 /// One side: how it is read, and from what.
-pub(super) struct Half<'a, 's> {
-    pub(super) reading: &'a Reading<'a>,
-    pub(super) snapshot: &'s mut (dyn Snapshot + 'static),
+struct Half<'a, 's> {
+    reading: &'a Reading<'a>,
+    snapshot: &'s mut (dyn Snapshot + 'static),
 }
 
-/// Compares by hashes what can be. `None` where it cannot, or is not worth it.
+/// Lets both sides be read without the records that hashes show to be equal; `orders` says how they come otherwise.
 ///
 /// # Errors
 /// `Config` when hashes were demanded and cannot be had; those of the endpoints.
-pub(super) fn hash(
+pub(super) fn leave_out(
     collection: &Collection,
-    way: Way,
+    way: Comparison,
+    orders: [Arrival; 2],
+    halves: [(&mut Reading<'_>, &mut (dyn Snapshot + 'static)); 2],
+    world: &World<'_>,
+) -> Result<Option<Hashed>> {
+    if orders != [Arrival::OnRequest; 2] {
+        return match way {
+            Comparison::Hash => Err(refused(
+                collection,
+                "its key is not unique and in order on both sides",
+            )),
+            Comparison::Auto | Comparison::Stream => Ok(None),
+        };
+    }
+    let [(source, here), (target, there)] = halves;
+    let halves = [
+        Half {
+            reading: source,
+            snapshot: here,
+        },
+        Half {
+            reading: target,
+            snapshot: there,
+        },
+    ];
+    let Some(Outcome { hashed, part }) = hash(collection, way, halves, world)? else {
+        return Ok(None);
+    };
+    source.part.clone_from(&part);
+    target.part = part;
+    Ok(Some(hashed))
+}
+
+/// Compares by hashes what can be. `None` where it cannot, or is not worth it.
+fn hash(
+    collection: &Collection,
+    way: Comparison,
     mut halves: [Half<'_, '_>; 2],
     world: &World<'_>,
 ) -> Result<Option<Outcome>> {
-    if way == Way::Stream {
+    if way == Comparison::Stream {
         return Ok(None);
     }
     let hashings = match settle(collection, way, &mut halves, world)? {
         Ok(hashings) => hashings,
-        Err(why) if way == Way::Hash => return Err(refused(collection, why)),
+        Err(why) if way == Comparison::Hash => return Err(refused(collection, why)),
         Err(_) => return Ok(None),
     };
     let [source, target] = fold(&mut halves, &hashings, world)?;
@@ -100,7 +136,7 @@ pub(super) fn hash(
     Ok(Some(Outcome { hashed, part }))
 }
 
-pub(super) fn refused(collection: &Collection, why: &str) -> Error {
+fn refused(collection: &Collection, why: &str) -> Error {
     let name = &collection.source.collection;
     Error::config(format!(
         "collection={name}: it cannot be compared by hashes: {why}"
@@ -111,7 +147,7 @@ pub(super) fn refused(collection: &Collection, why: &str) -> Error {
 /// Settles how both sides hash; the inner error says why they do not.
 fn settle(
     collection: &Collection,
-    way: Way,
+    way: Comparison,
     halves: &mut [Half<'_, '_>; 2],
     world: &World<'_>,
 ) -> Result<std::result::Result<[Hashing; 2], &'static str>> {
@@ -133,7 +169,7 @@ fn settle(
         return Ok(Err("the two sides hash in different ways"));
     }
     let bytes = source.bytes.max(target.bytes);
-    if way == Way::Auto && bytes < world.limits.hash_bytes_min {
+    if way == Comparison::Auto && bytes < world.limits.hash_bytes_min {
         return Ok(Err("it is small"));
     }
     agree(collection, &offers, world).map(Ok)

@@ -1,6 +1,6 @@
 //! What a seed stands for.
 
-use crate::link::{CollectionSpec, Limits, Mode, Way};
+use crate::link::{CollectionSpec, Comparison, Limits, Mode};
 use crate::two_way::{ConflictRule, PolicySpec, TwoWay};
 use trueup_core::guard::Guard;
 use trueup_core::policy::{OnDelete, Policy};
@@ -137,7 +137,7 @@ impl Case {
                 delete: random.chance(70),
                 verify: random.chance(8),
                 lift_guard: random.chance(30),
-                compare: Way::Auto,
+                compare: Comparison::Auto,
             },
             guard: Guard {
                 deletes_percent_max: 50,

@@ -1,7 +1,7 @@
 //! Comparing by hashes plans what comparing by reading plans, and reads less.
 
 use super::{Pair, counts, fleet, planes};
-use crate::link::{CollectionSpec, Way};
+use crate::link::{CollectionSpec, Comparison};
 use proptest::collection::btree_map;
 use proptest::prelude::*;
 use trueup_core::Kind;
@@ -14,7 +14,7 @@ fn hashing(source: &[Vec<Owned>], target: &[Vec<Owned>], how: Hashed) -> Pair {
     let mut pair = Pair::planes(source, target);
     pair.source.hash(how);
     pair.target.hash(how);
-    pair.mode.compare = Way::Hash;
+    pair.mode.compare = Comparison::Hash;
     pair.mode.delete = true;
     pair.mode.lift_guard = true;
     pair
@@ -49,7 +49,7 @@ proptest! {
         pair.stage.limits.batches_ahead = ahead;
         let (hashed, report) = pair.plan().unwrap();
         let by_hash = pair.diff().unwrap();
-        pair.mode.compare = Way::Stream;
+        pair.mode.compare = Comparison::Stream;
         let (read, expected) = pair.plan().unwrap();
         let by_reading = pair.diff().unwrap();
         prop_assert_eq!(hashed, read);
@@ -78,7 +78,7 @@ fn equal_worlds_are_not_read() {
     let one = &report.collections[0];
     assert_eq!((one.unchanged, one.unread), (100, 100));
     assert_eq!((one.source_fold.count, one.source_fold.sum), (100, 0));
-    pair.mode.compare = Way::Stream;
+    pair.mode.compare = Comparison::Stream;
     assert_eq!(pair.diff().unwrap_err().kind(), Kind::Unavailable);
 }
 
@@ -140,7 +140,7 @@ fn where_most_differ_all_is_read() {
 #[test]
 fn small_collections_are_read_unless_hashes_are_asked_for() {
     let mut pair = hashing(&fleet(0, 10), &fleet(0, 10), Hashed::Honest);
-    pair.mode.compare = Way::Auto;
+    pair.mode.compare = Comparison::Auto;
     assert_eq!(pair.diff().unwrap().collections[0].hashed, None);
     pair.stage.limits.hash_bytes_min = 0;
     assert!(pair.diff().unwrap().collections[0].hashed.is_some());
@@ -165,7 +165,7 @@ fn hashes_are_refused_where_they_would_not_say_the_same() {
         let error = pair.diff().unwrap_err();
         assert_eq!(error.kind(), Kind::Config);
         assert!(error.to_string().contains("by hashes"), "{error}");
-        pair.mode.compare = Way::Auto;
+        pair.mode.compare = Comparison::Auto;
         pair.stage.limits.hash_bytes_min = 0;
         assert_eq!(pair.diff().unwrap().collections[0].hashed, None);
     }

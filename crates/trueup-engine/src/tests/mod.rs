@@ -24,7 +24,7 @@ mod two_way_rules;
 mod unknown;
 mod verified;
 
-use crate::link::{CollectionSpec, Link, Mode, Way};
+use crate::link::{CollectionSpec, Comparison, Link, Mode};
 use crate::report::{CollectionReport, Report};
 use crate::run;
 use crate::state::{LinkId, Store};
@@ -75,7 +75,7 @@ impl Pair {
                 delete: false,
                 verify: true,
                 lift_guard: false,
-                compare: Way::Auto,
+                compare: Comparison::Auto,
             },
             specs: Vec::new(),
             two_way: None,
@@ -103,6 +103,7 @@ impl Pair {
         Link {
             source,
             target,
+            places: trueup_core::side::Sides::default(),
             collections: self.specs.clone(),
             mode: self.mode,
             guard: Guard::default(),

@@ -190,10 +190,7 @@ impl Query {
                 .all(|(column, wanted)| types::ordered(column.wire, *wanted));
         let mut bounds = Vec::new();
         if ordered {
-            let names = keyed
-                .iter()
-                .map(|(column, _)| sort_key(column))
-                .collect::<Vec<_>>();
+            let names: Vec<String> = keyed.iter().map(|(column, _)| sort_key(column)).collect();
             if let Some(found) = request.after.and_then(|after| bound(&keyed, after)) {
                 let limits = keyed
                     .iter()
@@ -203,18 +200,7 @@ impl Query {
                 sql.push_str(&format!(" {word} ({}) > ({limits})", names.join(", ")));
                 bounds = found;
             }
-            let order = keyed.iter().zip(&names).map(|((column, _), name)| {
-                // The canonical order has NULL first; where there is none, saying so would cost the index.
-                if column.nullable {
-                    format!("{name} NULLS FIRST")
-                } else {
-                    name.clone()
-                }
-            });
-            sql.push_str(&format!(
-                " ORDER BY {}",
-                order.collect::<Vec<_>>().join(", ")
-            ));
+            sql.push_str(&order_by(&keyed, &names));
         }
         Ok(Self {
             sql,
@@ -233,6 +219,18 @@ impl Query {
         }
         Ok(())
     }
+}
+
+fn order_by(keyed: &[(&Column, Type)], names: &[String]) -> String {
+    let order = keyed.iter().zip(names).map(|((column, _), name)| {
+        // The canonical order has NULL first; where there is none, saying so would cost the index.
+        if column.nullable {
+            format!("{name} NULLS FIRST")
+        } else {
+            name.clone()
+        }
+    });
+    format!(" ORDER BY {}", order.collect::<Vec<_>>().join(", "))
 }
 
 fn select(columns: &[&Column], table: &Table) -> String {
