@@ -95,13 +95,7 @@ pub(crate) fn compare(
         Some(snapshot) if collection.create.is_none() => Some(snapshot),
         _ => None,
     };
-    let target_empty = match target_snapshot.as_deref_mut() {
-        Some(snapshot) => {
-            let empty = snapshot.is_empty(&collection.target);
-            empty.map_err(|e| target.place(e))?
-        }
-        None => true,
-    };
+    let target_empty = is_empty(&target, target_snapshot.as_deref_mut())?;
     // A bag that is loaded is written in the order in which the source has it.
     let bag = collection.mapping.is_bag();
     let loaded = target_empty && !mode.count_all;
@@ -116,10 +110,8 @@ pub(crate) fn compare(
     }
     let ascending = source.ascending;
     // Nothing to load is no plan at all: the target is not claimed for it.
-    let source_empty = sides
-        .source
-        .is_empty(&collection.source)
-        .map_err(|e| e.at("source"))?;
+    let source_empty = sides.source.is_empty(&collection.source);
+    let source_empty = source_empty.map_err(|e| e.at("source"))?;
     let mut planned = Planned::new(mode, bag, sides.seen.take(), world);
     if target_empty && !mode.count_all && !source_empty {
         let records = match &source_sorted {
@@ -143,18 +135,19 @@ pub(crate) fn compare(
             ];
             planned.hashed = hashed::leave_out(&collection, mode.compare, orders, halves, world)?;
         }
-        let mut source_side = Side {
-            reading: &source,
-            snapshot: Some(sides.source),
-            sorted: source_sorted.as_mut(),
-        };
-        let mut target_side = Side {
-            reading: &target,
-            snapshot,
-            sorted: target_sorted.as_mut(),
-        };
-        let mut both = [&mut source_side, &mut target_side];
-        merge(&mut both, &mut planned, &parked, world)?;
+        let both = [
+            Side {
+                reading: &source,
+                snapshot: Some(sides.source),
+                sorted: source_sorted.as_mut(),
+            },
+            Side {
+                reading: &target,
+                snapshot,
+                sorted: target_sorted.as_mut(),
+            },
+        ];
+        merge(both, &mut planned, &parked, world)?;
     }
     // Only a load reads the sorted source again; kept, it would hold files open until the end of the run.
     let source_sorted = source_sorted.filter(|_| planned.load.is_some());
@@ -163,6 +156,15 @@ pub(crate) fn compare(
         ascending_source: ascending,
         ..compared
     })
+}
+
+/// Whether the target holds no record, or is not there.
+fn is_empty(target: &Reading<'_>, snapshot: Option<&mut (dyn Snapshot + 'static)>) -> Result<bool> {
+    let Some(snapshot) = snapshot else {
+        return Ok(true);
+    };
+    let empty = snapshot.is_empty(target.schema);
+    empty.map_err(|error| target.place(error))
 }
 
 /// Finds out how the target's records come, and sorts them where that is in no order.
@@ -205,7 +207,7 @@ impl Side<'_, '_> {
 }
 
 fn merge(
-    both: &mut [&mut Side<'_, '_>; 2],
+    both: [Side<'_, '_>; 2],
     planned: &mut Planned<'_>,
     parked: &Parking,
     world: &World<'_>,
@@ -217,7 +219,7 @@ fn merge(
     {
         return Ok(());
     }
-    let [source, target] = both;
+    let [mut source, mut target] = both;
     let sides = [source.stream(parked)?, target.stream(parked)?];
     read_ahead(world.limits.batches_ahead, sides, |[source, target]| {
         let mut source = Cursor::new("source", source)?;

@@ -12,8 +12,8 @@ use trueup_testkit::memory::Hashed;
 /// Two worlds that hash, and a run that has to use it.
 fn hashing(source: &[Vec<Owned>], target: &[Vec<Owned>], how: Hashed) -> Pair {
     let mut pair = Pair::planes(source, target);
-    pair.source.hash(how);
-    pair.target.hash(how);
+    pair.source.hash_like(how);
+    pair.target.hash_like(how);
     pair.mode.compare = Comparison::Hash;
     pair.mode.delete = true;
     pair.mode.lift_guard = true;

@@ -386,7 +386,7 @@ impl Memory {
     }
 
     /// Lets snapshots that are opened from now on hash their records like this.
-    pub fn hash(&self, hashed: Hashed) {
+    pub fn hash_like(&self, hashed: Hashed) {
         self.lock().hashed = hashed;
     }
 

@@ -51,7 +51,7 @@ pub(super) struct Host {
 
 impl Host {
     pub(super) fn new(memory: Memory) -> Self {
-        memory.hash(Hashed::Honest);
+        memory.hash_like(Hashed::Honest);
         let (view, position) = (memory.view(), memory.position());
         let ghosts = Arc::new(Ghosts::new());
         let moment = Moment {

@@ -2,7 +2,7 @@ use super::*;
 use crate::args::Sides;
 use std::path::Path;
 use trueup_core::guard::Guard;
-use trueup_engine::Mode;
+use trueup_engine::{Comparison, Mode};
 
 /// A folder `in` with the given CSV files, each with the fields `id` and `name`.
 fn folder(files: &[&str]) -> tempfile::TempDir {
