@@ -159,7 +159,11 @@ fn the_sides_may_be_named_the_other_way_round() {
     assert_eq!(customers["to_source"]["updated"], 0, "{turned}");
     assert_eq!(names(folder, 1), both("Till"), "the till was the source");
     let shown = conflicts(folder, &["show", "1", "--json"]).json();
-    assert_eq!(shown["link"], "sqlite:till.db <-> sqlite:shop.db");
+    let [till, shop] = ["till.db", "shop.db"].map(|name| {
+        let path = folder.canonicalize().unwrap().join(name);
+        format!("sqlite:{}", path.display())
+    });
+    assert_eq!(shown["link"], format!("{till} <-> {shop}"));
     assert_eq!(shown["source"]["name"], "Till");
     assert_eq!(shown["decision"], "source");
     // The last run named them as they were at first.
