@@ -5,22 +5,22 @@
 //! caller's, in the order in which the caller asks, so a run is one sequence of calls that can be replayed.
 
 mod ascent;
+mod part;
 mod repeats;
 mod told;
 
 pub(crate) use ascent::Arrival;
+pub(crate) use part::Part;
 
 use crate::compare::Parking;
 use crate::expression::on_stack;
 use crate::link::World;
 use crate::progress::{Event, Step, Tick};
 use crate::sort::{Sorted, Sorter};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use trueup_core::batch::{Batch, Record};
 use trueup_core::diff::Stream;
 use trueup_core::endpoint::{Order, Scan, ScanRequest, Snapshot};
-use trueup_core::hashes::{Chosen, Hashing};
 use trueup_core::keyed::Keyed;
 use trueup_core::mapping::{Mapping, Shared};
 use trueup_core::park::Parked;
@@ -139,13 +139,6 @@ impl<'a> Translation<'a> {
     }
 }
 
-/// The records that hashes did not show to be equal.
-#[derive(Clone, Debug)]
-pub(crate) struct Part {
-    pub(crate) hashing: Hashing,
-    pub(crate) chosen: Arc<Chosen>,
-}
-
 /// One side of one collection.
 pub(crate) struct Reading<'a> {
     /// What the user calls the side: `source` or `target`.
@@ -222,26 +215,6 @@ impl Reading<'_> {
             parking,
             numbers: bag.then_some(0),
         }
-    }
-
-    fn start<'s>(
-        &self,
-        snapshot: &'s mut (dyn Snapshot + 'static),
-        ordered: bool,
-    ) -> Result<Box<dyn Scan + 's>> {
-        let key = self.translation.key().unwrap_or_default();
-        let order = if ordered && !self.ascending {
-            Order::Key(&key)
-        } else {
-            Order::Natural
-        };
-        let Some(part) = &self.part else {
-            return self.request(order, |request| snapshot.scan(request));
-        };
-        let hashes = snapshot
-            .hashes()
-            .ok_or_else(|| Error::bug("an endpoint that made hashes makes none"))?;
-        hashes.scan(&self.whole(Order::Key(&key)), &part.hashing, &part.chosen)
     }
 
     fn map(&self, raw: &mut Batch, scratch: &mut Vec<u8>) -> Result<Piece> {

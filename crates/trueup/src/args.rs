@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use trueup_core::guard::Guard;
 use trueup_core::{Error, Kind, Result};
+use trueup_engine::Mode;
 use trueup_engine::state::Store;
-use trueup_engine::{Comparison, Mode};
 
 /// What `--batch-records` may be at most.
 pub(crate) const BATCH_RECORDS_MAX: usize = 100_000;
@@ -327,25 +327,6 @@ impl Sides {
             mode,
             guard,
             batch_records,
-        }
-    }
-}
-
-/// `auto`, `stream` or `hash`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Compare {
-    Auto,
-    Stream,
-    Hash,
-}
-
-impl Compare {
-    /// Returns what the engine calls it.
-    pub(crate) fn way(self) -> Comparison {
-        match self {
-            Self::Auto => Comparison::Auto,
-            Self::Stream => Comparison::Stream,
-            Self::Hash => Comparison::Hash,
         }
     }
 }

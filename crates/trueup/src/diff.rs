@@ -4,7 +4,8 @@
 //! is one for the link the other way round: both sides are exchanged before they are compared, and what was found is
 //! told in the order in which the user named them.
 
-use crate::args::{Compare, Sides};
+use crate::args::Sides;
+use crate::compare::Compare;
 use crate::link;
 use crate::output::{self, Sink};
 use crate::progress::Listener;

@@ -1,6 +1,7 @@
 //! `trueup sync`: makes the target agree with the source, then verifies.
 
-use crate::args::{BATCH_RECORDS_MAX, Compare, DeletesMax, Sides};
+use crate::args::{BATCH_RECORDS_MAX, DeletesMax, Sides};
+use crate::compare::Compare;
 use crate::link;
 use crate::output::{self, PlanText, Sink, Way};
 use crate::progress::Listener;
