@@ -60,7 +60,6 @@ fn xor(a: &[u8], b: &[u8]) -> Vec<u8> {
 /// What a server says first.
 #[derive(Debug)]
 pub(super) struct Greeting {
-    pub(super) version: String,
     pub(super) thread: u64,
     pub(super) nonce: Vec<u8>,
     pub(super) capabilities: u64,
@@ -73,7 +72,7 @@ pub(super) fn greeting(packet: &[u8]) -> io::Result<Greeting> {
     if parts.int(1)? != 10 {
         return Err(broken("the server speaks another protocol"));
     }
-    let version = String::from_utf8_lossy(parts.until_zero()).into_owned();
+    parts.until_zero();
     let thread = parts.int(4)?;
     let mut nonce = parts.take(8)?.to_vec();
     parts.take(1)?;
@@ -86,7 +85,6 @@ pub(super) fn greeting(packet: &[u8]) -> io::Result<Greeting> {
     nonce.truncate(20);
     let method = parts.until_zero().to_vec();
     Ok(Greeting {
-        version,
         thread,
         nonce,
         capabilities,

@@ -168,7 +168,7 @@ fn decimal(column: &Column, v: &str, out: &mut String) -> Result<(), &'static st
     Ok(())
 }
 
-fn text(column: &Column, v: &str) -> Result<(), &'static str> {
+pub(super) fn text(column: &Column, v: &str) -> Result<(), &'static str> {
     match column.limit {
         Limit::Chars(max) if v.chars().nth(max as usize).is_some() => return Err(LONG),
         Limit::Bytes(max) if v.len() > max as usize => return Err(LONG),
@@ -195,7 +195,7 @@ fn is_set(labels: &[String], v: &str) -> bool {
     v.split(',').all(|part| labels.any(|label| label == part))
 }
 
-fn bytes(column: &Column, v: &[u8]) -> Result<(), &'static str> {
+pub(super) fn bytes(column: &Column, v: &[u8]) -> Result<(), &'static str> {
     match column.limit {
         Limit::Bytes(max) if v.len() > max as usize => Err(LONG),
         Limit::Exactly(len) if v.len() > len as usize => Err(LONG),

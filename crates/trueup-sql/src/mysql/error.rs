@@ -183,11 +183,6 @@ pub(super) fn is_blocked(refused: &Refused) -> bool {
     )
 }
 
-/// Whether the whole transaction was rolled back with it.
-pub(super) fn ends_transaction(refused: &Refused) -> bool {
-    matches!(refused.code, 1213 | 1205)
-}
-
 /// Our words for a server's error: number, meaning and names.
 pub(super) fn reason(refused: &Refused) -> String {
     let code = refused.code;

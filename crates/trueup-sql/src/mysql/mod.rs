@@ -16,12 +16,14 @@ mod encode;
 mod error;
 mod options;
 mod quote;
+mod references;
 mod scan;
 mod schema;
 mod rights;
 mod session;
 #[cfg(test)]
 mod tests;
+mod tabbed;
 mod types;
 mod wire;
 mod write;
@@ -111,7 +113,7 @@ impl Endpoint for Mysql {
     }
 
     fn design(&self, wanted: &Schema) -> Result<Design> {
-        unimplemented()
+        self.ask(|connection| design::design(connection, wanted))
     }
 
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {
@@ -130,11 +132,14 @@ impl Endpoint for Mysql {
     }
 
     fn writer(&mut self, claim: &Claim) -> Result<Box<dyn Writer>> {
-        drop(claim); unimplemented()
+        let control = self.about.class == Class::Transactional;
+        let writer = apply::MysqlWriter::claim(self.open()?, claim, control, self.failpoints.clone());
+        Ok(Box::new(
+            writer.map_err(|error| error.at(&self.about.address))?,
+        ))
     }
 }
 
-fn unimplemented<T>() -> Result<T> { Err(Error::bug("x")) }
 /// What makes it this database and no other. MySQL servers have a number of their own; of MariaDB's there is only the
 /// place.
 fn identity(connection: &Connection, settings: &Settings) -> Result<String> {

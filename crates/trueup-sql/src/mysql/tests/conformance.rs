@@ -1,0 +1,66 @@
+//! The conformance suite against a real server; its password is the canary.
+
+use crate::mysql::connect;
+use trueup_core::endpoint::{Context, Endpoint};
+use trueup_core::types::Type;
+use trueup_core::value::Value;
+use trueup_testkit::conformance::{Fixture, run};
+use trueup_testkit::owned::Owned;
+use trueup_testkit::servers::mariadb::{Database, PASSWORD, shared};
+
+struct OnServer {
+    database: Database,
+    /// What stands behind the database's name in the URL.
+    options: &'static str,
+}
+
+fn empty() -> Database {
+    shared().unwrap().fresh_database().unwrap()
+}
+
+impl Fixture for OnServer {
+    fn name(&self) -> &str {
+        "mariadb"
+    }
+
+    fn reset(&mut self) {
+        self.database = empty();
+    }
+
+    fn open(&mut self) -> Box<dyn Endpoint> {
+        let url = format!("{}{}", self.database.url(), self.options);
+        connect(&url, Context::empty()).unwrap()
+    }
+
+    fn holds(&self, ty: Type) -> bool {
+        // The server has no type for any value, and no decimal of any size: these are created as something else.
+        !matches!(ty, Type::Any | Type::Decimal { size: None })
+    }
+
+    fn refuses(&self, ty: Type, value: &Owned) -> bool {
+        const YEAR_1: i64 = -62_135_596_800_000_000;
+        const YEAR_10_000: i64 = 253_402_300_800_000_000;
+        match (ty, value.value()) {
+            (Type::Float { .. }, Value::Float(v)) => !v.is_finite(),
+            (Type::Date, Value::Date(v)) => !(-719_162..=2_932_896).contains(&v),
+            (Type::Timestamp, Value::Timestamp(v)) => !(YEAR_1..YEAR_10_000).contains(&v),
+            (Type::Instant, Value::Instant(v)) => {
+                !(1_000_000..=2_147_483_647_999_999).contains(&v)
+            }
+            _ => false,
+        }
+    }
+
+    fn canary(&self) -> Option<&str> {
+        Some(PASSWORD)
+    }
+}
+
+#[test]
+fn conforms() {
+    let report = run(&mut OnServer {
+        database: empty(),
+        options: "?sslmode=require",
+    });
+    assert!(report.skipped.is_empty(), "{report}");
+}

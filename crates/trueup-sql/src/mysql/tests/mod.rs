@@ -1,0 +1,3 @@
+//! The endpoint against a real server, started by the test kit.
+
+mod conformance;
