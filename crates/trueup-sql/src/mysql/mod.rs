@@ -19,6 +19,7 @@ mod quote;
 mod references;
 mod scan;
 mod schema;
+mod script;
 mod rights;
 mod session;
 #[cfg(test)]
@@ -30,6 +31,7 @@ mod write;
 
 use self::config::Settings;
 use self::scan::MysqlSnapshot;
+use self::script::MysqlScript;
 use self::session::Connection;
 use crate::tls::SslMode;
 use std::cell::RefCell;
@@ -37,7 +39,9 @@ use trueup_core::endpoint::{
     About, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,
 };
 use trueup_core::failpoint::Failpoints;
+use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::Schema;
+use trueup_core::script::Script;
 use trueup_core::{Error, Kind, Result};
 
 /// Connects to the server and database that `url` names. Creates nothing there.
@@ -116,6 +120,10 @@ impl Endpoint for Mysql {
         self.ask(|connection| design::design(connection, wanted))
     }
 
+    fn rights(&mut self, wanted: &[Wanted]) -> Result<Rights> {
+        self.ask(|connection| rights::rights(connection, wanted))
+    }
+
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {
         Ok(Box::new(MysqlSnapshot::open(
             self.open()?,
@@ -137,6 +145,9 @@ impl Endpoint for Mysql {
         Ok(Box::new(
             writer.map_err(|error| error.at(&self.about.address))?,
         ))
+    }
+    fn script(&self) -> Option<Box<dyn Script + '_>> {
+        Some(Box::new(MysqlScript::new(self)))
     }
 }
 

@@ -381,7 +381,7 @@ impl Work<'_> {
 
 /// The condition that a field holds exactly this value: its own `=` finds it by an index, and where that takes
 /// different texts for one, their bytes decide.
-fn is(column: &Column, value: Value<'_>, prefix: &str) -> String {
+pub(super) fn is(column: &Column, value: Value<'_>, prefix: &str) -> String {
     let name = format!("{prefix}{}", ident(&column.name));
     let mut literal = String::new();
     if value.is_null() {
