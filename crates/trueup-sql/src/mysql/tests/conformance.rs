@@ -74,13 +74,20 @@ fn conforms() {
     conforms_on(shared().unwrap(), "?sslmode=require");
 }
 
-/// As a server that allows no `LOAD DATA LOCAL`, small packets, and a client that is not protected.
+/// On a server that allows no `LOAD DATA LOCAL` and only small packets, logs for replicas, and is set otherwise than a
+/// session has to be.
 #[test]
 fn conforms_without_local_infile() {
     let options = Options {
-        settings: ["local-infile=OFF", "max-allowed-packet=4M", "log-bin", "sql-mode=ANSI_QUOTES,NO_BACKSLASH_ESCAPES"]
-            .map(str::to_owned)
-            .into(),
+        settings: [
+            "local-infile=OFF",
+            "max-allowed-packet=4M",
+            "log-bin",
+            "sql-mode=ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH",
+            "default-time-zone=+05:00",
+        ]
+        .map(str::to_owned)
+        .into(),
         tls: false,
     };
     conforms_on(Arc::new(Server::start(options).unwrap()), "");
