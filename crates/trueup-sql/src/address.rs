@@ -46,7 +46,11 @@ pub(crate) fn encoded(text: &str) -> String {
 }
 
 /// Reads a setting that is a number.
-pub(crate) fn number<T: std::str::FromStr>(text: Option<String>, default: T, what: &str) -> Result<T> {
+pub(crate) fn number<T: std::str::FromStr>(
+    text: Option<String>,
+    default: T,
+    what: &str,
+) -> Result<T> {
     let Some(text) = text else { return Ok(default) };
     text.parse().map_err(|_| {
         Error::config(format!(

@@ -61,10 +61,7 @@ pub(crate) fn client(mode: SslMode, roots: &Roots) -> Result<ClientConfig> {
     Ok(config)
 }
 
-fn webpki(
-    roots: &Roots,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<WebPkiServerVerifier>> {
+fn webpki(roots: &Roots, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>> {
     let mut store = RootCertStore::empty();
     match roots {
         Roots::File(path) => {

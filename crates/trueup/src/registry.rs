@@ -62,6 +62,14 @@ const SCHEMES: &[Scheme] = &[
         connect: |address, _, context| trueup_sql::postgres::connect(address, context),
         output: None,
     },
+    Scheme {
+        names: &["mysql", "mariadb"],
+        example: "mysql://USER@HOST:PORT/DATABASE",
+        path: false,
+        password: true,
+        connect: |address, _, context| trueup_sql::mysql::connect(address, context),
+        output: None,
+    },
 ];
 
 /// An address as the user wrote it, taken apart.

@@ -107,13 +107,11 @@ impl MysqlWriter {
     fn commit(&self) -> Result<()> {
         self.failpoints.pass("mysql.before_commit")?;
         self.connection.execute("COMMIT")?;
-        self.failpoints
-            .pass("mysql.after_commit")
-            .map_err(|error| {
-                Error::new(Kind::Unavailable, "the answer to the commit was lost")
-                    .hint("run again: the marker at the target tells whether it was applied")
-                    .cause(error)
-            })
+        self.failpoints.pass("mysql.after_commit").map_err(|error| {
+            Error::new(Kind::Unavailable, "the answer to the commit was lost")
+                .hint("run again: the marker at the target tells whether it was applied")
+                .cause(error)
+        })
     }
 
     /// Creates a table. No transaction of MySQL spans that: the epoch is looked at right before, and the table is

@@ -150,9 +150,7 @@ pub(super) fn dial(settings: &Settings) -> Result<Connection> {
     }
     match settings.ssl_mode {
         SslMode::Allow => match attempt(settings, false) {
-            Err(error) if error.kind() == Kind::Auth => {
-                attempt(settings, true).map_err(|_| error)
-            }
+            Err(error) if error.kind() == Kind::Auth => attempt(settings, true).map_err(|_| error),
             other => other,
         },
         SslMode::Prefer => match attempt(settings, true) {
@@ -178,8 +176,10 @@ fn attempt(settings: &Settings, protect: bool) -> Result<Connection> {
     let greeting = greet(&mut wire).map_err(|foreign| error::connecting(&foreign))?;
     let agreed = WANTED & greeting.capabilities;
     if agreed & NEEDED != NEEDED {
-        return Err(Error::config("the server is too old, or no MySQL or MariaDB")
-            .hint("MariaDB 10.4 and MySQL 5.7 are the oldest that can be used"));
+        return Err(
+            Error::config("the server is too old, or no MySQL or MariaDB")
+                .hint("MariaDB 10.4 and MySQL 5.7 are the oldest that can be used"),
+        );
     }
     let agreed = if protect {
         secure(&mut wire, settings, &greeting, agreed)?
@@ -187,8 +187,7 @@ fn attempt(settings: &Settings, protect: bool) -> Result<Connection> {
         agreed
     };
     log_in(&mut wire, settings, &greeting, agreed, protect)?;
-    wire.patient()
-        .map_err(|error| error::lost(&error))?;
+    wire.patient().map_err(|error| error::lost(&error))?;
     Ok(Connection::new(
         wire,
         settings.clone(),
@@ -370,7 +369,10 @@ impl Login<'_> {
         let method = String::from_utf8_lossy(&self.method);
         Err(Error::new(
             Kind::Auth,
-            format!("the server asks for a login method that trueup does not know: method={}", method.escape_debug()),
+            format!(
+                "the server asks for a login method that trueup does not know: method={}",
+                method.escape_debug()
+            ),
         )
         .hint("let the user log in with mysql_native_password or caching_sha2_password"))
     }

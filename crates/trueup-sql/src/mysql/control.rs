@@ -48,7 +48,11 @@ pub(super) fn existing(connection: &Connection) -> Result<Vec<String>> {
          AND TABLE_NAME IN ('{}') ORDER BY TABLE_NAME",
         TABLES.join("', '")
     );
-    connection.query(&sql)?.iter().map(|row| row.text(0)).collect()
+    connection
+        .query(&sql)?
+        .iter()
+        .map(|row| row.text(0))
+        .collect()
 }
 
 /// Creates the control tables if they are missing; safe against another engine that does the same.

@@ -53,8 +53,9 @@ pub(super) fn record(
 }
 
 fn broken() -> Error {
-    Error::corrupt("the server's records do not have the form that was announced")
-        .hint("the connection may lead through something that changes it; connect directly and run again")
+    Error::corrupt("the server's records do not have the form that was announced").hint(
+        "the connection may lead through something that changes it; connect directly and run again",
+    )
 }
 
 fn misfit() -> io::Error {
@@ -165,9 +166,8 @@ fn moment(
     let (hour, minute, second) = (part(7, 1)?, part(7, 1)?, part(7, 1)?);
     let micro = part(11, 4)?;
     let date = i32::try_from(year).ok().filter(|&year| year > 0);
-    let date = date.and_then(|year| {
-        calendar::days(year, u8::try_from(month).ok()?, u8::try_from(day).ok()?)
-    });
+    let date = date
+        .and_then(|year| calendar::days(year, u8::try_from(month).ok()?, u8::try_from(day).ok()?));
     let of_day = ((hour * 60 + minute) * 60 + second) * 1_000_000 + micro;
     let at = |days: i32| i64::from(days) * calendar::DAY_US + of_day.cast_signed();
     match (wire, date) {
@@ -206,7 +206,10 @@ fn time(parts: &mut Parts<'_>, scratch: &mut String, into: &mut Batch) -> io::Re
     let (negative, days) = (part(8, 1)? == 1, part(8, 4)?);
     let (hour, minute, second) = (part(8, 1)?, part(8, 1)?, part(8, 1)?);
     let micro = part(12, 4)?;
-    let hours = days.checked_mul(24).map(|hours| hours + hour).ok_or_else(misfit)?;
+    let hours = days
+        .checked_mul(24)
+        .map(|hours| hours + hour)
+        .ok_or_else(misfit)?;
     let whole = hours.checked_mul(3_600_000_000).ok_or_else(misfit)?;
     let us = whole + (minute * 60 + second) * 1_000_000 + micro;
     match i64::try_from(us) {
@@ -229,7 +232,9 @@ fn slice(wire: Wire, bytes: &[u8], into: &mut Batch) -> io::Result<()> {
     match wire {
         Wire::Bytes | Wire::Fixed | Wire::Spatial => into.push(Value::Bytes(bytes)),
         Wire::Bit => {
-            let number = bytes.iter().fold(0_u64, |sum, &byte| sum << 8 | u64::from(byte));
+            let number = bytes
+                .iter()
+                .fold(0_u64, |sum, &byte| sum << 8 | u64::from(byte));
             match i64::try_from(number) {
                 Ok(number) => into.push(Value::Int(number)),
                 Err(_) => into.push(Value::Decimal(&number.to_string())),

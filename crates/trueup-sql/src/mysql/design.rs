@@ -221,17 +221,19 @@ fn native(
             Type::Bytes { bytes_max: Some(n) } => n,
             _ => u32::MAX,
         };
-        if share.is_none_or(|share| small <= share) && (small > INLINE_BYTES_MAX || small <= *inline) {
+        if share.is_none_or(|share| small <= share)
+            && (small > INLINE_BYTES_MAX || small <= *inline)
+        {
             *inline = inline.saturating_sub(if small > INLINE_BYTES_MAX { 0 } else { small });
             return Ok(name.to_owned());
         }
     }
     if field.ty == Type::Json && share.is_some() {
         let shown = field.name.escape_debug();
-        return Err(
-            Error::config(format!("a JSON field cannot be part of a key: field={shown}"))
-                .hint("name another key with --key"),
-        );
+        return Err(Error::config(format!(
+            "a JSON field cannot be part of a key: field={shown}"
+        ))
+        .hint("name another key with --key"));
     }
     let uuid = mariadb && connection.server.number >= (10, 7);
     Ok(created(field.ty, uuid, share, inline))
@@ -326,7 +328,9 @@ fn note(field: &Field, ty: Type, indexed: bool) -> Option<String> {
             ));
         }
         (Type::Instant, _) => ("timestamp", "instants from 1970 to 2038"),
-        (Type::Decimal { size: None }, _) => ("decimal(65,30)", "35 digits before the point and 30 behind"),
+        (Type::Decimal { size: None }, _) => {
+            ("decimal(65,30)", "35 digits before the point and 30 behind")
+        }
         (Type::Text { chars_max: None }, Type::Text { chars_max: Some(n) }) if indexed => {
             return Some(format!(
                 "field={shown} is part of a key and holds {n} characters; a longer value is parked"

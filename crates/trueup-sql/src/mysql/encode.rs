@@ -127,7 +127,10 @@ fn float(column: &Column, v: f64, out: &mut String) -> Result<(), &'static str> 
     }
     if let Limit::Digits(_, scale) = column.limit {
         let unit = 10_f64.powi(i32::from(scale));
-        #[expect(clippy::float_cmp, reason = "exactly what the server's rounding would keep")]
+        #[expect(
+            clippy::float_cmp,
+            reason = "exactly what the server's rounding would keep"
+        )]
         if (v * unit).round() / unit != v {
             return Err("number has more digits behind the point than the field keeps");
         }

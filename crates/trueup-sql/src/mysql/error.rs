@@ -196,7 +196,11 @@ pub(super) fn reason(refused: &Refused) -> String {
 /// The name of what was violated. Values stand before it in the message, so the last mention counts.
 pub(super) fn named(refused: &Refused) -> Option<(&'static str, &str)> {
     let message = refused.message.as_str();
-    let after = |what: &str| message.rfind(what).and_then(|at| message.get(at + what.len()..));
+    let after = |what: &str| {
+        message
+            .rfind(what)
+            .and_then(|at| message.get(at + what.len()..))
+    };
     let until = |text: &str, end: char| text.find(end);
     match refused.code {
         1062 | 1586 | 1859 => {
@@ -268,10 +272,26 @@ mod tests {
     #[test]
     fn names_pass_and_values_do_not() {
         let cases = [
-            (1062, "Duplicate entry 'for key 'x'' for key 'PRIMARY'", "unique constraint is violated: error=1062 constraint=PRIMARY"),
-            (1062, "Duplicate entry 'v' for key 't.u_name'", "unique constraint is violated: error=1062 constraint=u_name"),
-            (1048, "Column 'name' cannot be null", "field may not be null: error=1048 field=name"),
-            (1406, "Data too long for column 'v' at row 1", "value is too long for the field: error=1406 field=v"),
+            (
+                1062,
+                "Duplicate entry 'for key 'x'' for key 'PRIMARY'",
+                "unique constraint is violated: error=1062 constraint=PRIMARY",
+            ),
+            (
+                1062,
+                "Duplicate entry 'v' for key 't.u_name'",
+                "unique constraint is violated: error=1062 constraint=u_name",
+            ),
+            (
+                1048,
+                "Column 'name' cannot be null",
+                "field may not be null: error=1048 field=name",
+            ),
+            (
+                1406,
+                "Data too long for column 'v' at row 1",
+                "value is too long for the field: error=1406 field=v",
+            ),
             (
                 1366,
                 "Incorrect string value: 'for column' for column `d`.`t`.`v` at row 1",
@@ -282,7 +302,11 @@ mod tests {
                 "Cannot add or update a child row: a foreign key constraint fails (`d`.`c`, CONSTRAINT `fk` FOREIGN KEY (`p`))",
                 "foreign key is violated: error=1452 constraint=fk",
             ),
-            (1366, "Incorrect value: 'secret'", "text cannot be held in the field's character set: error=1366"),
+            (
+                1366,
+                "Incorrect value: 'secret'",
+                "text cannot be held in the field's character set: error=1366",
+            ),
             (9999, "secret", "error: error=9999"),
         ];
         for (code, message, expected) in cases {

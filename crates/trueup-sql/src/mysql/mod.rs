@@ -17,14 +17,14 @@ mod error;
 mod options;
 mod quote;
 mod references;
+mod rights;
 mod scan;
 mod schema;
 mod script;
-mod rights;
 mod session;
+mod tabbed;
 #[cfg(test)]
 mod tests;
-mod tabbed;
 mod types;
 mod wire;
 mod write;
@@ -141,7 +141,8 @@ impl Endpoint for Mysql {
 
     fn writer(&mut self, claim: &Claim) -> Result<Box<dyn Writer>> {
         let control = self.about.class == Class::Transactional;
-        let writer = apply::MysqlWriter::claim(self.open()?, claim, control, self.failpoints.clone());
+        let writer =
+            apply::MysqlWriter::claim(self.open()?, claim, control, self.failpoints.clone());
         Ok(Box::new(
             writer.map_err(|error| error.at(&self.about.address))?,
         ))
@@ -160,7 +161,10 @@ fn identity(connection: &Connection, settings: &Settings) -> Result<String> {
         _ => settings.place(),
     };
     let database = connection.one("SELECT DATABASE()")?.text(0)?;
-    Ok(format!("mysql {server} database={}", database.escape_debug()))
+    Ok(format!(
+        "mysql {server} database={}",
+        database.escape_debug()
+    ))
 }
 
 fn probe(connection: &Connection, settings: &Settings) -> Result<About> {

@@ -22,7 +22,10 @@ pub(super) fn idents<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 
 /// Appends a text.
 pub(super) fn push_text(text: &str, out: &mut String) {
-    if text.bytes().any(|byte| byte < b' ' || byte == b'\\' || byte == 0x7f) {
+    if text
+        .bytes()
+        .any(|byte| byte < b' ' || byte == b'\\' || byte == 0x7f)
+    {
         out.push_str("_utf8mb4 ");
         push_bytes(text.as_bytes(), out);
         return;

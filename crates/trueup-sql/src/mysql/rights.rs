@@ -213,7 +213,9 @@ fn outside(text: &str, wanted: &str) -> Option<usize> {
     let (mut quoted, mut depth) = (None, 0_u32);
     for (at, c) in text.char_indices() {
         match (quoted, c) {
-            (None, _) if depth == 0 && text.get(at..).is_some_and(|rest| rest.starts_with(wanted)) => {
+            (None, _)
+                if depth == 0 && text.get(at..).is_some_and(|rest| rest.starts_with(wanted)) =>
+            {
                 return Some(at);
             }
             (None, '`' | '\'' | '"') => quoted = Some(c),
@@ -266,15 +268,27 @@ mod tests {
     fn grants_are_read_as_the_server_shows_them() {
         let user = "TO `u`@`%`";
         let cases = [
-            ("GRANT ALL PRIVILEGES ON *.* TO `u`@`%` WITH GRANT OPTION", "DELETE", true),
+            (
+                "GRANT ALL PRIVILEGES ON *.* TO `u`@`%` WITH GRANT OPTION",
+                "DELETE",
+                true,
+            ),
             ("GRANT SELECT, INSERT ON `shop`.* ", "INSERT", true),
             ("GRANT SELECT, INSERT ON `shop`.* ", "DELETE", false),
             ("GRANT SELECT ON `sh%`.* ", "SELECT", true),
             ("GRANT SELECT ON `sh\\_p`.* ", "SELECT", false),
             ("GRANT SELECT ON `sh_p`.* ", "SELECT", true),
             ("GRANT SELECT ON `sh_p`.`orders` ", "SELECT", false),
-            ("GRANT SELECT (`a`, `b`), UPDATE (`a`) ON `shop`.`orders` ", "SELECT", true),
-            ("GRANT SELECT (`a`, `b`), UPDATE (`a`) ON `shop`.`orders` ", "UPDATE", false),
+            (
+                "GRANT SELECT (`a`, `b`), UPDATE (`a`) ON `shop`.`orders` ",
+                "SELECT",
+                true,
+            ),
+            (
+                "GRANT SELECT (`a`, `b`), UPDATE (`a`) ON `shop`.`orders` ",
+                "UPDATE",
+                false,
+            ),
             ("GRANT SELECT ON `shop`.`a ON b` ", "SELECT", false),
             ("GRANT USAGE ON *.* ", "SELECT", false),
             ("GRANT `role` ", "SELECT", false),

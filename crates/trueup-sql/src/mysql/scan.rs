@@ -6,8 +6,8 @@
 
 use super::decode;
 use super::encode;
-use super::quote::ident;
 use super::error;
+use super::quote::ident;
 use super::schema::{Column, Table, described};
 use super::session::{Connection, Rows};
 use super::types::{self, Wire};
@@ -212,7 +212,9 @@ impl<'a> Source<'a> {
         let rows = connection.stream(sql);
         let rows = rows.map_err(|foreign| error::translate(&foreign))?;
         if rows.columns().len() != wires.len() {
-            return Err(Error::bug("a query delivers another number of fields than asked for"));
+            return Err(Error::bug(
+                "a query delivers another number of fields than asked for",
+            ));
         }
         Ok(Self {
             rows,

@@ -101,7 +101,11 @@ pub(super) fn collections(connection: &Connection) -> Result<Vec<String>> {
          ORDER BY CAST(TABLE_NAME AS BINARY)",
         CONTROL_PREFIX.len()
     );
-    connection.query(&sql)?.iter().map(|row| row.text(0)).collect()
+    connection
+        .query(&sql)?
+        .iter()
+        .map(|row| row.text(0))
+        .collect()
 }
 
 /// The condition that finds a table, by the index and then exactly.
@@ -143,7 +147,8 @@ pub(super) fn describe(connection: &Connection, collection: &str) -> Result<Opti
         ));
     }
     if row.text(2)? == "SYSTEM VERSIONED" {
-        let note = "system versioned: only the present records are read; the server keeps the history";
+        let note =
+            "system versioned: only the present records are read; the server keeps the history";
         table.schema.notes.push(note.to_owned());
     }
     let json = json_columns(connection, collection)?;
@@ -167,7 +172,10 @@ fn json_columns(connection: &Connection, collection: &str) -> Result<Vec<String>
     );
     let rows = connection.query(&sql)?;
     let clauses: Result<Vec<String>> = rows.iter().map(|row| row.text(0)).collect();
-    Ok(clauses?.iter().filter_map(|clause| json_column(clause)).collect())
+    Ok(clauses?
+        .iter()
+        .filter_map(|clause| json_column(clause))
+        .collect())
 }
 
 /// The column of the check ``json_valid(`name`)``.
@@ -266,8 +274,11 @@ fn read_references(connection: &Connection, table: &mut Table) -> Result<()> {
     );
     let rows = connection.query(&sql)?;
     for (constraint, columns) in grouped(&rows, table)? {
-        let of = rows.iter().find(|row| row.text(0).is_ok_and(|name| name == constraint));
-        if let (Some(row), Some(fields)) = (of, columns.into_iter().collect::<Option<Vec<usize>>>()) {
+        let of = rows
+            .iter()
+            .find(|row| row.text(0).is_ok_and(|name| name == constraint));
+        if let (Some(row), Some(fields)) = (of, columns.into_iter().collect::<Option<Vec<usize>>>())
+        {
             table.schema.references.push(Reference {
                 fields,
                 collection: row.text(2)?,
@@ -296,8 +307,14 @@ fn read_triggers(connection: &Connection, table: &mut Table) -> Result<()> {
     let names = names?;
     table.triggers = !names.is_empty();
     if table.triggers {
-        let shown: Vec<String> = names.iter().map(|name| name.escape_debug().to_string()).collect();
-        let note = format!("triggers will fire when it is written: {}", shown.join(", "));
+        let shown: Vec<String> = names
+            .iter()
+            .map(|name| name.escape_debug().to_string())
+            .collect();
+        let note = format!(
+            "triggers will fire when it is written: {}",
+            shown.join(", ")
+        );
         table.schema.notes.push(note);
     }
     Ok(())

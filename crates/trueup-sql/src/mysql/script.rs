@@ -148,11 +148,13 @@ impl Said<'_> {
 
     fn literal(&self, at: usize) -> Result<String> {
         let mut out = String::new();
-        encode::push(self.column(at)?, self.write.record.value(at), &mut out).map_err(|refusal| {
-            Error::new(Kind::Rejected, refusal.0).hint(
-                "no script can say this record; change the mapping, or let trueup sync park it",
-            )
-        })?;
+        encode::push(self.column(at)?, self.write.record.value(at), &mut out).map_err(
+            |refusal| {
+                Error::new(Kind::Rejected, refusal.0).hint(
+                    "no script can say this record; change the mapping, or let trueup sync park it",
+                )
+            },
+        )?;
         Ok(out)
     }
 }

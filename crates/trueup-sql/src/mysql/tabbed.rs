@@ -98,7 +98,10 @@ fn push(column: &Column, value: Value<'_>, literal: &mut String, out: &mut Vec<u
         return column.nullable;
     }
     match (column.wire, value) {
-        (Wire::Text | Wire::Padded | Wire::Label | Wire::Labels | Wire::Cast, Value::Text(text)) => {
+        (
+            Wire::Text | Wire::Padded | Wire::Label | Wire::Labels | Wire::Cast,
+            Value::Text(text),
+        ) => {
             escape(text, out);
             encode::text(column, text).is_ok()
         }

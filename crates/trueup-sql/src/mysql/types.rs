@@ -110,7 +110,9 @@ pub(super) fn native(column_type: &str, is_json: bool) -> Native {
 
 /// The numbers in parentheses.
 fn sizes(lower: &str) -> Vec<u32> {
-    let inner = lower.split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+    let inner = lower
+        .split_once('(')
+        .and_then(|(_, rest)| rest.split_once(')'));
     let numbers = inner.map(|(inner, _)| inner.split(',').map(|text| text.trim().parse().ok()));
     numbers
         .and_then(|numbers| numbers.collect::<Option<Vec<u32>>>())
@@ -125,18 +127,33 @@ fn understood(base: &str, sizes: &[u32], unsigned: bool, is_json: bool) -> (Wire
         (Wire::Int, Limit::Bits(bits, signed), ty)
     };
     let chars = |wire, n: u32| (wire, Limit::Chars(n), Type::Text { chars_max: Some(n) });
-    let text = |n: u32| (Wire::Text, Limit::Bytes(n), Type::Text { chars_max: Some(n) });
+    let text = |n: u32| {
+        (
+            Wire::Text,
+            Limit::Bytes(n),
+            Type::Text { chars_max: Some(n) },
+        )
+    };
     let bytes = |wire, limit, n: u32| (wire, limit, Type::Bytes { bytes_max: Some(n) });
     let blob = |n| bytes(Wire::Bytes, Limit::Bytes(n), n);
     let fraction = Limit::Fraction(first.and_then(|n| u8::try_from(n).ok()).unwrap_or(0));
     match base {
-        "tinyint" if first == Some(1) && !unsigned => (Wire::Bool, Limit::Bits(8, true), Type::Bool),
+        "tinyint" if first == Some(1) && !unsigned => {
+            (Wire::Bool, Limit::Bits(8, true), Type::Bool)
+        }
         "tinyint" => int(8),
         "smallint" => int(16),
         "mediumint" => int(24),
         "int" => int(32),
         "bigint" => int(64),
-        "year" => (Wire::Year, Limit::None, Type::Int { bits: 16, signed: false }),
+        "year" => (
+            Wire::Year,
+            Limit::None,
+            Type::Int {
+                bits: 16,
+                signed: false,
+            },
+        ),
         "bit" => bit(first.unwrap_or(1)),
         "float" => (Wire::Float4, fixed(sizes), Type::Float { bits: 32 }),
         "double" => (Wire::Float8, fixed(sizes), Type::FLOAT),
@@ -264,9 +281,7 @@ pub(super) fn ordered(wire: Wire, bytewise: bool, wanted: Type) -> bool {
         }
         Wire::Float4 | Wire::Float8 => matches!(wanted, Type::Float { .. } | Type::Any),
         Wire::Decimal => matches!(wanted, Type::Decimal { .. } | Type::Any),
-        Wire::Text | Wire::Padded => {
-            bytewise && matches!(wanted, Type::Text { .. } | Type::Any)
-        }
+        Wire::Text | Wire::Padded => bytewise && matches!(wanted, Type::Text { .. } | Type::Any),
         Wire::Bytes | Wire::Fixed => matches!(wanted, Type::Bytes { .. } | Type::Any),
         // Dates of zeros and times beyond a day are values of another class, which sort elsewhere; cast, they fit not
         // at all.
@@ -288,6 +303,10 @@ pub(super) fn ordered(wire: Wire, bytewise: bool, wanted: Type) -> bool {
 pub(super) fn is_bytewise(collation: &str) -> bool {
     matches!(
         collation,
-        "utf8mb4_nopad_bin" | "utf8mb3_nopad_bin" | "utf8_nopad_bin" | "ascii_nopad_bin" | "utf8mb4_0900_bin"
+        "utf8mb4_nopad_bin"
+            | "utf8mb3_nopad_bin"
+            | "utf8_nopad_bin"
+            | "ascii_nopad_bin"
+            | "utf8mb4_0900_bin"
     )
 }

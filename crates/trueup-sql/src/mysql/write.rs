@@ -11,13 +11,13 @@ mod standing;
 
 pub(super) use self::load::taken;
 
+use super::encode;
 use super::error::{self, Foreign, Refused};
 use super::quote::{ident, idents};
 use super::references::References;
 use super::schema::{Column, Table};
 use super::session::Connection;
 use super::types::Wire;
-use super::encode;
 use trueup_core::batch::Record;
 use trueup_core::endpoint::{Op, Outcome, Writes};
 use trueup_core::value::Value;
@@ -118,7 +118,8 @@ impl Work<'_> {
         let mut literal = String::new();
         let mut total = 0;
         for (at, column) in self.columns.iter().enumerate() {
-            let wanted = op != Op::Delete || self.writes.bag.is_some() || self.writes.key.contains(&at);
+            let wanted =
+                op != Op::Delete || self.writes.bag.is_some() || self.writes.key.contains(&at);
             if !wanted {
                 continue;
             }
@@ -132,8 +133,9 @@ impl Work<'_> {
             }
             total += literal.len();
         }
-        (total + PACKET_SLACK_BYTES > self.connection.server.packet_bytes_max)
-            .then(|| format!("the record is longer than the server's max_allowed_packet: bytes={total}"))
+        (total + PACKET_SLACK_BYTES > self.connection.server.packet_bytes_max).then(|| {
+            format!("the record is longer than the server's max_allowed_packet: bytes={total}")
+        })
     }
 
     /// Tries records, and returns those that others block.
@@ -341,8 +343,16 @@ impl Work<'_> {
     /// block others: then the rest is tried without it.
     fn swap(&mut self, mut blocked: Part) -> Result<()> {
         blocked.retain(|&(_, act)| act != Act::Delete);
-        let whole = self.columns.len() == self.table.schema.fields.iter().filter(|field| !field.generated).count();
-        let free = whole && self.writes.bag.is_none() && !self.table.triggers && !self.table.cascades;
+        let whole = self.columns.len()
+            == self
+                .table
+                .schema
+                .fields
+                .iter()
+                .filter(|field| !field.generated)
+                .count();
+        let free =
+            whole && self.writes.bag.is_none() && !self.table.triggers && !self.table.cascades;
         for _ in 0..BLOCKED_ROUNDS_MAX {
             if !free || blocked.len() < 2 {
                 return Ok(());
@@ -352,7 +362,8 @@ impl Work<'_> {
             if self.rewrite(&blocked)? {
                 return self.connection.execute("RELEASE SAVEPOINT trueup_swap");
             }
-            self.connection.execute("ROLLBACK TO SAVEPOINT trueup_swap")?;
+            self.connection
+                .execute("ROLLBACK TO SAVEPOINT trueup_swap")?;
             let count = blocked.len();
             blocked.retain(|&(index, _)| self.outcomes.get(index) == Some(&Outcome::Applied(None)));
             self.outcomes = before;
@@ -371,7 +382,10 @@ impl Work<'_> {
         if !self.attempt(removed)?.is_empty() {
             return Ok(false);
         }
-        let anew: Part = part.iter().map(|&(index, _)| (index, Act::Insert)).collect();
+        let anew: Part = part
+            .iter()
+            .map(|&(index, _)| (index, Act::Insert))
+            .collect();
         self.attempt(anew)?;
         let applied =
             |&(index, _): &(usize, Act)| self.outcomes.get(index) == Some(&Outcome::Applied(None));

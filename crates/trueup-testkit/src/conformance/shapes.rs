@@ -278,8 +278,9 @@ fn no_control_objects(stage: &mut Stage<'_>) {
 }
 
 fn hostile_names(stage: &mut Stage<'_>) {
-    let (held, refused): (Vec<&str>, Vec<&str>) =
-        HOSTILE.iter().partition(|name| stage.fixture.holds_name(name));
+    let (held, refused): (Vec<&str>, Vec<&str>) = HOSTILE
+        .iter()
+        .partition(|name| stage.fixture.holds_name(name));
     for name in refused {
         let wanted = schema("plain").int("id").text(name).key(["id"]).build();
         let design = stage.open().design(&wanted);

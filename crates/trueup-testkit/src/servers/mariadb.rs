@@ -82,7 +82,9 @@ impl Server {
     pub fn start(options: Options) -> io::Result<Self> {
         let program = SERVER.iter().map(PathBuf::from).find(|path| path.exists());
         let program = program.ok_or_else(|| {
-            io::Error::other("no MariaDB server found; install mariadb-server-core and mariadb-client-core")
+            io::Error::other(
+                "no MariaDB server found; install mariadb-server-core and mariadb-client-core",
+            )
         })?;
         let account = account("mysql")?;
         let folder = tempfile::Builder::new().prefix("trueup-my-").tempdir()?;
@@ -210,7 +212,9 @@ impl Server {
             command.arg("--clear-groups");
         }
         command.args(["--pdeathsig", "KILL", "--"]).arg(program);
-        command.current_dir(self.folder.path()).env("LC_ALL", "C.UTF-8");
+        command
+            .current_dir(self.folder.path())
+            .env("LC_ALL", "C.UTF-8");
         command
     }
 
@@ -224,7 +228,11 @@ impl Server {
     fn initialise(&self) -> io::Result<()> {
         let mut command = self.as_account(Path::new("mariadb-install-db"));
         command.args(["--no-defaults", "--auth-root-authentication-method=normal"]);
-        command.args(["--skip-test-db", "--skip-name-resolve", "--innodb-log-file-size=8M"]);
+        command.args([
+            "--skip-test-db",
+            "--skip-name-resolve",
+            "--innodb-log-file-size=8M",
+        ]);
         command.arg(format!("--datadir={}", self.data().display()));
         run(command)?;
         let users = format!(
@@ -292,10 +300,12 @@ impl Server {
         let mut child = spawn(command)?;
         let log = child.stderr.take();
         let log = log.ok_or_else(|| io::Error::other("no stderr"))?;
-        let answer = ready(BufReader::new(log)).recv().map_err(io::Error::other)?;
-        answer.map(|()| child).map_err(|said| {
-            io::Error::other(format!("the server did not start: {said}"))
-        })
+        let answer = ready(BufReader::new(log))
+            .recv()
+            .map_err(io::Error::other)?;
+        answer
+            .map(|()| child)
+            .map_err(|said| io::Error::other(format!("the server did not start: {said}")))
     }
 }
 

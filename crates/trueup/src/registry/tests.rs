@@ -73,8 +73,12 @@ fn addresses_read() {
             "config: an address ends in # and names no collection",
         ),
         (
-            "mysql://a:secret@b/c",
-            "config: there is no kind of endpoint called mysql",
+            "mariadb://a:s#t@b/c#orders",
+            "mysql mariadb://a:s#t@b/c orders -",
+        ),
+        (
+            "oracle://a:secret@b/c",
+            "config: there is no kind of endpoint called oracle",
         ),
         (
             "SQLITE:x.db",

@@ -18,6 +18,7 @@ mod filters;
 mod init;
 mod kills;
 mod lattice;
+mod mariadb;
 mod memory;
 mod nycflights;
 mod parked;

@@ -23,7 +23,10 @@ fn urls_say_where_and_as_whom() {
         ("mysql://ann@db/shop", "mysql://ann@db:3306/shop"),
         ("mariadb://ann:x@db:1/s%20p", "mariadb://ann@db:1/s%20p"),
         ("mysql://ann@[::1]:2/shop", "mysql://ann@[::1]:2/shop"),
-        ("mysql://ann@/shop?socket=/run/s", "mysql://ann@/shop?socket=/run/s"),
+        (
+            "mysql://ann@/shop?socket=/run/s",
+            "mysql://ann@/shop?socket=/run/s",
+        ),
         ("mysql://ann@/shop?host=db&port=7", "mysql://ann@db:7/shop"),
     ] {
         let settings = Settings::parse(url, &Context::empty()).unwrap();
@@ -31,7 +34,10 @@ fn urls_say_where_and_as_whom() {
     }
     let settings = Settings::parse("mysql://h/d", &with(&[("USER", "bob"), ("MYSQL_PWD", "x")]));
     let settings = settings.unwrap();
-    assert_eq!((settings.user.as_str(), settings.password.is_some()), ("bob", true));
+    assert_eq!(
+        (settings.user.as_str(), settings.password.is_some()),
+        ("bob", true)
+    );
     assert_eq!(settings.ssl_mode, SslMode::Prefer);
     for url in [
         "mysql://ann@db",
@@ -54,11 +60,15 @@ fn urls_say_where_and_as_whom() {
 fn the_same_server_is_the_same_however_it_is_spelled() {
     let (database, endpoint) = fresh("SELECT 1");
     let (port, name) = (database.server().port(), database.name());
-    let url = format!("mariadb://{USER}:{PASSWORD_ENCODED}@localhost:{port}/{name}?sslmode=disable");
+    let url =
+        format!("mariadb://{USER}:{PASSWORD_ENCODED}@localhost:{port}/{name}?sslmode=disable");
     let other = connect(&url, Context::empty()).unwrap();
     assert_eq!(endpoint.about().identity, other.about().identity);
     let socket = database.server().socket();
-    let url = format!("mysql://{USER}:{PASSWORD_ENCODED}@/{name}?socket={}", socket.display());
+    let url = format!(
+        "mysql://{USER}:{PASSWORD_ENCODED}@/{name}?socket={}",
+        socket.display()
+    );
     let mut local = connect(&url, Context::empty()).unwrap();
     assert_eq!(local.collections().unwrap(), Vec::<String>::new());
 }
@@ -77,13 +87,19 @@ fn tls_is_as_strict_as_it_is_asked_to_be() {
         ("127.0.0.1", "sslmode=prefer".to_owned()),
         ("127.0.0.1", "sslmode=require".to_owned()),
         ("127.0.0.1", format!("sslmode=verify-ca&sslrootcert={root}")),
-        ("localhost", format!("sslmode=verify-full&sslrootcert={root}")),
+        (
+            "localhost",
+            format!("sslmode=verify-full&sslrootcert={root}"),
+        ),
     ] {
         let mut endpoint = connects(host, rest).unwrap();
         assert_eq!(endpoint.collections().unwrap(), Vec::<String>::new());
     }
     for (host, rest) in [
-        ("127.0.0.1", format!("sslmode=verify-full&sslrootcert={root}")),
+        (
+            "127.0.0.1",
+            format!("sslmode=verify-full&sslrootcert={root}"),
+        ),
         ("localhost", "sslmode=verify-full".to_owned()),
         ("localhost", "sslrootcert=system".to_owned()),
     ] {
@@ -97,10 +113,19 @@ fn who_is_not_let_in_is_told_so_without_a_secret() {
     let (database, _) = fresh("SELECT 1");
     let (port, name) = (database.server().port(), database.name());
     for (url, kind) in [
-        (format!("mysql://{USER}:canary-wrong@127.0.0.1:{port}/{name}"), Kind::Auth),
-        (format!("mysql://nobody@127.0.0.1:{port}/{name}"), Kind::Auth),
+        (
+            format!("mysql://{USER}:canary-wrong@127.0.0.1:{port}/{name}"),
+            Kind::Auth,
+        ),
+        (
+            format!("mysql://nobody@127.0.0.1:{port}/{name}"),
+            Kind::Auth,
+        ),
         (format!("{}x", database.url()), Kind::Config),
-        (format!("mysql://{USER}@127.0.0.1:1/{name}"), Kind::Unavailable),
+        (
+            format!("mysql://{USER}@127.0.0.1:1/{name}"),
+            Kind::Unavailable,
+        ),
     ] {
         let error = connect(&url, Context::empty()).err().unwrap();
         assert_eq!(error.kind(), kind, "{error:?}");

@@ -42,9 +42,7 @@ impl Fixture for OnServer {
             (Type::Float { .. }, Value::Float(v)) => !v.is_finite(),
             (Type::Date, Value::Date(v)) => !(-719_162..=2_932_896).contains(&v),
             (Type::Timestamp, Value::Timestamp(v)) => !(YEAR_1..YEAR_10_000).contains(&v),
-            (Type::Instant, Value::Instant(v)) => {
-                !(1_000_000..=2_147_483_647_999_999).contains(&v)
-            }
+            (Type::Instant, Value::Instant(v)) => !(1_000_000..=2_147_483_647_999_999).contains(&v),
             _ => false,
         }
     }

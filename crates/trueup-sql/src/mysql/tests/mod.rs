@@ -100,7 +100,10 @@ impl<'a> Given<'a> {
         records: &[(Op, Vec<Value<'_>>)],
     ) -> trueup_core::Result<Applied> {
         let schema = schema(endpoint, self.collection);
-        let fields = self.fields.iter().map(|name| schema.index_of(name).unwrap());
+        let fields = self
+            .fields
+            .iter()
+            .map(|name| schema.index_of(name).unwrap());
         let fields = fields.collect::<Vec<_>>();
         let mut batch = Batch::new(fields.len());
         records

@@ -63,7 +63,10 @@ fn the_grants_that_are_named_are_enough_and_no_more_is_asked() {
     let poor = Poor::new("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1)");
     let name = || "t".to_owned();
     assert_eq!(poor.missing(&[Wanted::List]), Vec::<String>::new());
-    assert_eq!(poor.missing(&[Wanted::Read(name())]), ["SELECT on table DATABASE.`t`"]);
+    assert_eq!(
+        poor.missing(&[Wanted::Read(name())]),
+        ["SELECT on table DATABASE.`t`"]
+    );
     assert_eq!(poor.connect().collections().unwrap(), ["door"]);
     poor.obey(&[Wanted::Read(name())]);
     let (read, _) = scan(poor.connect().as_mut(), "t");
@@ -92,7 +95,10 @@ fn the_grants_that_are_named_are_enough_and_no_more_is_asked() {
         (Op::Update, vec![Value::Int(1), Value::Int(9)]),
     ];
     for load in [false, true] {
-        let given = Given { load, ..Given::new("t", &["id", "v"]) };
+        let given = Given {
+            load,
+            ..Given::new("t", &["id", "v"])
+        };
         assert_eq!(given.outcomes(endpoint.as_mut(), &records), [APPLIED; 2]);
     }
     let wanted = Schema {

@@ -19,7 +19,11 @@ fn only(columns: &str, values: &str) -> Vec<String> {
 fn trap_30_floats_are_read_as_they_are_stored() {
     assert_eq!(
         only("a float, b float, c double", "16777216, 0.1, 0.1"),
-        ["Float(16777216.0)", "Float(0.10000000149011612)", "Float(0.1)"]
+        [
+            "Float(16777216.0)",
+            "Float(0.10000000149011612)",
+            "Float(0.1)"
+        ]
     );
 }
 
@@ -77,7 +81,10 @@ fn trap_33_a_timestamp_is_an_instant_and_a_datetime_is_not() {
         "'2024-02-29 12:00:00.000001', '2024-02-29 12:00:00.000001'",
     );
     let us = 1_709_208_000_000_001_i64;
-    assert_eq!(found, [format!("Instant({us})"), format!("Timestamp({us})")]);
+    assert_eq!(
+        found,
+        [format!("Instant({us})"), format!("Timestamp({us})")]
+    );
 }
 
 #[test]
@@ -103,7 +110,11 @@ fn trap_35_json_keeps_its_text() {
     );
     assert_eq!(found[0], "Json(\"{\\\"b\\\": 1.50, \\\"a\\\":[]}\")");
     assert_eq!(found[1], "Text(\"{}\")");
-    assert!(found[2].starts_with("Uuid([127, 44, 74, 14,"), "{}", found[2]);
+    assert!(
+        found[2].starts_with("Uuid([127, 44, 74, 14,"),
+        "{}",
+        found[2]
+    );
     assert_eq!(found[3], "Text(\"::1\")");
 }
 
@@ -119,7 +130,10 @@ fn trap_29_a_key_whose_order_follows_a_language_is_not_called_ordered() {
         // Compares as if blanks stood at the end: 'a\t' before 'a'.
         ("varchar(9) COLLATE utf8mb4_bin", false),
         ("varchar(9) COLLATE utf8mb4_general_ci", false),
-        ("varchar(9) CHARACTER SET latin1 COLLATE latin1_nopad_bin", false),
+        (
+            "varchar(9) CHARACTER SET latin1 COLLATE latin1_nopad_bin",
+            false,
+        ),
         ("enum('b','a')", false),
         ("uuid", false),
     ] {
@@ -151,8 +165,14 @@ fn shapes_are_read_whole() {
     assert_eq!(schema.references[0].collection, "parent");
     assert!(schema.references[0].cascades);
     let notes = schema.notes.join("\n");
-    assert!(notes.contains("triggers will fire when it is written: fires"), "{notes}");
-    assert!(notes.contains("the key takes different texts for one"), "{notes}");
+    assert!(
+        notes.contains("triggers will fire when it is written: fires"),
+        "{notes}"
+    );
+    assert!(
+        notes.contains("the key takes different texts for one"),
+        "{notes}"
+    );
 }
 
 #[test]

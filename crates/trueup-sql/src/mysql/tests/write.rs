@@ -9,31 +9,57 @@ fn trap_28_keys_that_only_the_server_takes_for_one_are_refused_and_never_merged(
     let (database, mut endpoint) = fresh(&format!("{FOLDING}; INSERT INTO t VALUES ('a', 1)"));
     let given = Given::new("t", &["k", "v"]);
     let insert = |key| (Op::Insert, vec![Value::Text(key), Value::Int(2)]);
-    let records = [insert("A"), insert("á"), insert("a "), insert("b"), insert("B")];
+    let records = [
+        insert("A"),
+        insert("á"),
+        insert("a "),
+        insert("b"),
+        insert("B"),
+    ];
     for load in [false, true] {
-        let given = Given { load, ..Given::new("t", &["k", "v"]) };
+        let given = Given {
+            load,
+            ..Given::new("t", &["k", "v"])
+        };
         let outcomes = given.outcomes(endpoint.as_mut(), &records);
         let refused: Vec<bool> = outcomes
             .iter()
-            .map(|outcome| outcome.contains("constraint=PRIMARY") && outcome.contains("blocked: true"))
+            .map(|outcome| {
+                outcome.contains("constraint=PRIMARY") && outcome.contains("blocked: true")
+            })
             .collect();
         assert_eq!(refused, [true, true, true, false, true], "{outcomes:?}");
-        assert_eq!(database.sql("SELECT * FROM t ORDER BY k").unwrap(), "a\t1\nb\t2");
+        assert_eq!(
+            database.sql("SELECT * FROM t ORDER BY k").unwrap(),
+            "a\t1\nb\t2"
+        );
     }
     // Neither does a delete or an update of the one touch the other.
     let records = [
         (Op::Delete, vec![Value::Text("A"), Value::Null]),
         (Op::Delete, vec![Value::Text("a "), Value::Null]),
     ];
-    assert_eq!(given.outcomes(endpoint.as_mut(), &records), [APPLIED, APPLIED]);
-    assert_eq!(database.sql("SELECT * FROM t ORDER BY k").unwrap(), "a\t1\nb\t2");
+    assert_eq!(
+        given.outcomes(endpoint.as_mut(), &records),
+        [APPLIED, APPLIED]
+    );
+    assert_eq!(
+        database.sql("SELECT * FROM t ORDER BY k").unwrap(),
+        "a\t1\nb\t2"
+    );
     // A change of case is a change of the key.
     let records = [
         insert("A"),
         (Op::Delete, vec![Value::Text("a"), Value::Null]),
     ];
-    assert_eq!(given.outcomes(endpoint.as_mut(), &records), [APPLIED, APPLIED]);
-    assert_eq!(database.sql("SELECT * FROM t ORDER BY k").unwrap(), "A\t2\nb\t2");
+    assert_eq!(
+        given.outcomes(endpoint.as_mut(), &records),
+        [APPLIED, APPLIED]
+    );
+    assert_eq!(
+        database.sql("SELECT * FROM t ORDER BY k").unwrap(),
+        "A\t2\nb\t2"
+    );
 }
 
 #[test]
@@ -41,9 +67,15 @@ fn trap_37_an_insert_rewrites_no_other_record() {
     let (database, mut endpoint) = fresh(
         "CREATE TABLE t (id int PRIMARY KEY, mail varchar(9) UNIQUE, v int); INSERT INTO t VALUES (1, 'x', 1)",
     );
-    let record = (Op::Insert, vec![Value::Int(2), Value::Text("x"), Value::Int(2)]);
+    let record = (
+        Op::Insert,
+        vec![Value::Int(2), Value::Text("x"), Value::Int(2)],
+    );
     for load in [false, true] {
-        let given = Given { load, ..Given::new("t", &["id", "mail", "v"]) };
+        let given = Given {
+            load,
+            ..Given::new("t", &["id", "mail", "v"])
+        };
         let outcomes = given.outcomes(endpoint.as_mut(), std::slice::from_ref(&record));
         assert!(outcomes[0].contains("constraint=mail"), "{outcomes:?}");
         assert_eq!(database.sql("SELECT * FROM t").unwrap(), "1\tx\t1");
@@ -95,10 +127,19 @@ fn trap_6_and_36_a_conditional_delete_takes_no_others_with_it() {
         ..Given::new("p", &["id", "up"])
     };
     let outcomes = given.outcomes(endpoint.as_mut(), &[delete(1), delete(3), delete(4)]);
-    assert!(outcomes[0].contains("still referenced: table=p on_delete=CASCADE"), "{outcomes:?}");
+    assert!(
+        outcomes[0].contains("still referenced: table=p on_delete=CASCADE"),
+        "{outcomes:?}"
+    );
     assert_eq!(outcomes[1], APPLIED);
-    assert!(outcomes[2].contains("still referenced: table=c on_delete=SET NULL"), "{outcomes:?}");
-    assert_eq!(database.sql("SELECT id FROM p ORDER BY id").unwrap(), "1\n2\n4");
+    assert!(
+        outcomes[2].contains("still referenced: table=c on_delete=SET NULL"),
+        "{outcomes:?}"
+    );
+    assert_eq!(
+        database.sql("SELECT id FROM p ORDER BY id").unwrap(),
+        "1\n2\n4"
+    );
     // Without a condition the actions take place.
     let given = Given::new("p", &["id", "up"]);
     assert_eq!(given.outcomes(endpoint.as_mut(), &[delete(1)]), [APPLIED]);
@@ -115,7 +156,10 @@ fn trap_31_values_of_the_same_native_type_are_carried_whatever_they_are() {
     let values: Vec<Value<'_>> = read.record(0).values().collect();
     for load in [false, true] {
         database.sql("DELETE FROM t").unwrap();
-        let given = Given { load, ..Given::new("t", &["id", "d", "t", "m", "b"]) };
+        let given = Given {
+            load,
+            ..Given::new("t", &["id", "d", "t", "m", "b"])
+        };
         let outcomes = given.outcomes(endpoint.as_mut(), &[(Op::Insert, values.clone())]);
         assert_eq!(outcomes, [APPLIED]);
         let same = "SELECT COUNT(*) FROM s JOIN t USING (id, d, t, m, b)";
@@ -129,7 +173,10 @@ fn trap_34_a_text_that_the_character_set_lacks_is_refused() {
         fresh("CREATE TABLE t (id int PRIMARY KEY, v varchar(9) CHARACTER SET latin1)");
     for load in [false, true] {
         database.sql("DELETE FROM t").unwrap();
-        let given = Given { load, ..Given::new("t", &["id", "v"]) };
+        let given = Given {
+            load,
+            ..Given::new("t", &["id", "v"])
+        };
         let insert = |id, text| (Op::Insert, vec![Value::Int(id), Value::Text(text)]);
         let outcomes = given.outcomes(endpoint.as_mut(), &[insert(1, "ä"), insert(2, "日")]);
         assert_eq!(outcomes[0], APPLIED);
@@ -160,8 +207,18 @@ fn triggers_checks_and_references_refuse_single_records() {
          CREATE TRIGGER refuses BEFORE INSERT ON t FOR EACH ROW \
          IF NEW.id = 13 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'secret'; END IF //",
     );
-    let insert = |id, p, n| (Op::Insert, vec![Value::Int(id), Value::Int(p), Value::Int(n)]);
-    let records = [insert(1, 1, 1), insert(2, 9, 1), insert(3, 1, 0), insert(13, 1, 1)];
+    let insert = |id, p, n| {
+        (
+            Op::Insert,
+            vec![Value::Int(id), Value::Int(p), Value::Int(n)],
+        )
+    };
+    let records = [
+        insert(1, 1, 1),
+        insert(2, 9, 1),
+        insert(3, 1, 0),
+        insert(13, 1, 1),
+    ];
     let outcomes = Given::new("t", &["id", "p", "n"]).outcomes(endpoint.as_mut(), &records);
     assert_eq!(outcomes[0], APPLIED);
     for (outcome, words) in outcomes[1..].iter().zip([
@@ -184,7 +241,11 @@ fn a_value_longer_than_a_packet_is_refused_alone() {
         (Op::Insert, vec![Value::Int(2), Value::Text("short")]),
     ];
     let outcomes = Given::new("t", &["id", "v"]).outcomes(endpoint.as_mut(), &records);
-    assert!(outcomes[0].contains("max_allowed_packet"), "{}", &outcomes[0][..200]);
+    assert!(
+        outcomes[0].contains("max_allowed_packet"),
+        "{}",
+        &outcomes[0][..200]
+    );
     assert_eq!(outcomes[1], APPLIED);
     assert_eq!(database.sql("SELECT * FROM t").unwrap(), "2\tshort");
 }

@@ -81,7 +81,10 @@ impl Work<'_> {
         } else {
             self.writes.key.to_vec()
         };
-        let columns: Vec<_> = delivered.iter().filter_map(|&at| self.columns.get(at).copied()).collect();
+        let columns: Vec<_> = delivered
+            .iter()
+            .filter_map(|&at| self.columns.get(at).copied())
+            .collect();
         let key: Vec<usize> = if whole {
             self.writes.key.to_vec()
         } else {
@@ -96,7 +99,11 @@ impl Work<'_> {
         let mut wanted = BTreeMap::new();
         let mut bytes = Vec::new();
         for &(index, _) in part {
-            self.push_key(self.writes.records.record(index), self.writes.key, &mut bytes);
+            self.push_key(
+                self.writes.records.record(index),
+                self.writes.key,
+                &mut bytes,
+            );
             wanted.insert(bytes.clone(), ());
         }
         let mut rest = part;
@@ -137,7 +144,9 @@ impl Work<'_> {
                 _ => {}
             }
             match single {
-                Some(column) => self.push_value(column, record.value(self.writes.key[0]), &mut terms),
+                Some(column) => {
+                    self.push_value(column, record.value(self.writes.key[0]), &mut terms)
+                }
                 None => terms.push_str(&format!("({})", self.key_like(record))),
             }
             if taken > 0 && terms.len() > limit {
@@ -171,7 +180,8 @@ impl Work<'_> {
     fn push_key(&self, record: Record<'_>, key: &[usize], into: &mut Vec<u8>) {
         into.clear();
         for (&at, &own) in key.iter().zip(self.writes.key) {
-            let exact = matches!(self.columns.get(own), Some(column) if column.wire == Wire::Decimal);
+            let exact =
+                matches!(self.columns.get(own), Some(column) if column.wire == Wire::Decimal);
             match record.value(at) {
                 Value::Int(number) if exact => {
                     canonical::key(Value::Decimal(&number.to_string()), into);
