@@ -69,7 +69,7 @@ impl Settings {
             Error::config("the URL names no database").hint("write mysql://user@host/database")
         })?;
         let password = given.password.or_else(|| env("MYSQL_PWD").map(Secret));
-        let (ssl_mode, roots) = protection(given.ssl_mode, given.roots)?;
+        let (ssl_mode, roots) = protection(given.ssl_mode.as_deref(), given.roots)?;
         let timeout = number(given.connect_timeout, CONNECT_TIMEOUT_S, "connect_timeout")?;
         Ok(Self {
             scheme: given.scheme,
@@ -136,13 +136,13 @@ fn default_host() -> String {
     }
 }
 
-fn protection(mode: Option<String>, roots: Option<String>) -> Result<(SslMode, Roots)> {
+fn protection(mode: Option<&str>, roots: Option<String>) -> Result<(SslMode, Roots)> {
     let roots = match roots {
         Some(name) if name == "system" => Roots::System,
         Some(path) => Roots::File(path.into()),
         None => Roots::None,
     };
-    let mode = match mode.as_deref() {
+    let mode = match mode {
         Some("disable") => SslMode::Disable,
         Some("allow") => SslMode::Allow,
         Some("prefer") => SslMode::Prefer,

@@ -115,7 +115,7 @@ fn sizes(lower: &str) -> Vec<u32> {
         .and_then(|(_, rest)| rest.split_once(')'));
     let numbers = inner.map(|(inner, _)| inner.split(',').map(|text| text.trim().parse().ok()));
     numbers
-        .and_then(|numbers| numbers.collect::<Option<Vec<u32>>>())
+        .and_then(Iterator::collect::<Option<Vec<u32>>>)
         .unwrap_or_default()
 }
 

@@ -96,8 +96,8 @@ impl Work<'_> {
         // What is removed first may free what others want.
         let (removed, others): (Part, Part) =
             acts.into_iter().partition(|(_, act)| *act == Act::Delete);
-        let mut blocked = self.attempt(removed)?;
-        blocked.extend(self.attempt(others)?);
+        let mut blocked = self.attempt(&removed)?;
+        blocked.extend(self.attempt(&others)?);
         self.unblock(blocked)
     }
 
@@ -139,9 +139,9 @@ impl Work<'_> {
     }
 
     /// Tries records, and returns those that others block.
-    fn attempt(&mut self, part: Part) -> Result<Part> {
+    fn attempt(&mut self, part: &[(usize, Act)]) -> Result<Part> {
         let mut blocked = Vec::new();
-        let mut rest = part.as_slice();
+        let mut rest = part;
         while let Some(&(_, act)) = rest.first() {
             let same = rest.iter().take_while(|(_, other)| *other == act).count();
             let (run, after) = rest.split_at(same);
@@ -230,9 +230,8 @@ impl Work<'_> {
         let mut rest = part;
         while !rest.is_empty() {
             let mut sql = String::new();
-            let mut sent = 0;
             let limit = STATEMENT_BYTES.min(self.connection.server.packet_bytes_max / 2);
-            for &(index, act) in rest.iter().take(STATEMENT_RECORDS_MAX) {
+            for (sent, &(index, act)) in rest.iter().take(STATEMENT_RECORDS_MAX).enumerate() {
                 let statement = self.statement(index, act);
                 if sent > 0 && sql.len() + statement.len() > limit {
                     break;
@@ -241,9 +240,11 @@ impl Work<'_> {
                     sql.push(';');
                 }
                 sql.push_str(&statement);
-                sent += 1;
             }
-            let (done, failed) = self.connection.run_all(&sql).map_err(lost)?;
+            let (done, failed) = self
+                .connection
+                .run_all(&sql)
+                .map_err(|foreign| lost(&foreign))?;
             let (through, after) = rest.split_at(done.len().min(rest.len()));
             for (&(index, act), done) in through.iter().zip(&done) {
                 if act == Act::Replace && done.touched == 0 {
@@ -331,7 +332,7 @@ impl Work<'_> {
             }
             let before = blocked.len();
             blocked.reverse();
-            blocked = self.attempt(blocked)?;
+            blocked = self.attempt(&blocked)?;
             idle = if blocked.len() == before { idle + 1 } else { 0 };
         }
         self.swap(blocked)
@@ -379,14 +380,14 @@ impl Work<'_> {
         // What was missing is not ours to remove.
         let standing = part.iter().filter(|(_, act)| *act == Act::Replace);
         let removed: Part = standing.map(|&(index, _)| (index, Act::Delete)).collect();
-        if !self.attempt(removed)?.is_empty() {
+        if !self.attempt(&removed)?.is_empty() {
             return Ok(false);
         }
         let anew: Part = part
             .iter()
             .map(|&(index, _)| (index, Act::Insert))
             .collect();
-        self.attempt(anew)?;
+        self.attempt(&anew)?;
         let applied =
             |&(index, _): &(usize, Act)| self.outcomes.get(index) == Some(&Outcome::Applied(None));
         Ok(part.iter().all(applied))
@@ -426,6 +427,6 @@ fn refused(foreign: Foreign) -> Result<Refused> {
     }
 }
 
-fn lost(foreign: Foreign) -> Error {
-    error::translate(&foreign)
+fn lost(foreign: &Foreign) -> Error {
+    error::translate(foreign)
 }

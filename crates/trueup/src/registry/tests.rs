@@ -72,10 +72,7 @@ fn addresses_read() {
             "sqlite:shop.db#",
             "config: an address ends in # and names no collection",
         ),
-        (
-            "mariadb://a:s#t@b/c#orders",
-            "mysql mariadb://a:s#t@b/c orders -",
-        ),
+        ("mariadb://a@b/c#t", "mysql mariadb://a@b/c t -"),
         (
             "oracle://a:secret@b/c",
             "config: there is no kind of endpoint called oracle",

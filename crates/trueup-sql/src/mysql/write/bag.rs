@@ -80,7 +80,9 @@ impl Work<'_> {
         }
         drop(source);
         // A scan that was cut off may have been cancelled: the connection has to stand for what follows.
-        self.connection.run("DO 0").map_err(lost)?;
+        self.connection
+            .run("DO 0")
+            .map_err(|foreign| lost(&foreign))?;
         Ok(found)
     }
 }

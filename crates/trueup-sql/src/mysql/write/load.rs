@@ -47,7 +47,7 @@ impl Work<'_> {
             }
             // Refused for one record or for all: the careful way finds out, and says why.
             Err(_) if !self.connection.is_closed() => Ok(false),
-            Err(foreign) => Err(lost(foreign)),
+            Err(foreign) => Err(lost(&foreign)),
         }
     }
 
@@ -73,7 +73,7 @@ impl Work<'_> {
                 Ok(done) if done.touched == u64::try_from(taken).unwrap_or(u64::MAX) => {}
                 Ok(_) => return Ok(false),
                 Err(_) if !self.connection.is_closed() => return Ok(false),
-                Err(foreign) => return Err(lost(foreign)),
+                Err(foreign) => return Err(lost(&foreign)),
             }
         }
         Ok(true)

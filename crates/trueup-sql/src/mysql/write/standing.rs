@@ -145,7 +145,7 @@ impl Work<'_> {
             }
             match single {
                 Some(column) => {
-                    self.push_value(column, record.value(self.writes.key[0]), &mut terms)
+                    self.push_value(column, record.value(self.writes.key[0]), &mut terms);
                 }
                 None => terms.push_str(&format!("({})", self.key_like(record))),
             }
