@@ -80,7 +80,10 @@ fn content(column: &Column, value: Value<'_>, out: &mut String) -> Result<(), &'
             quote::push_uuid(v, out);
             Ok(())
         })?,
-        (Wire::Json, Value::Json(v)) => quote::push_text(v, out),
+        (Wire::Json, Value::Json(v)) => {
+            json(column, v)?;
+            quote::push_text(v, out);
+        }
         (_, Value::InvalidText(_)) => return Err("text is not valid UTF-8"),
         (_, Value::Unchanged) => return Err("value did not travel"),
         _ => return Err(MISFIT),
@@ -198,6 +201,41 @@ fn is_set(labels: &[String], v: &str) -> bool {
     v.split(',').all(|part| labels.any(|label| label == part))
 }
 
+/// MySQL's own JSON keeps numbers as 64-bit integers and doubles, and would round any other.
+pub(super) fn json(column: &Column, v: &str) -> Result<(), &'static str> {
+    if column.limit != Limit::Numbers {
+        return Ok(());
+    }
+    let (mut quoted, mut escaped) = (false, false);
+    let outside = v.split(|c: char| {
+        let was_quoted = quoted;
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => {}
+        }
+        was_quoted || quoted || !(c.is_ascii_digit() || "+-.eE".contains(c))
+    });
+    let mut numbers = outside.filter(|part| part.contains(|c: char| c.is_ascii_digit()));
+    if numbers.all(is_kept) {
+        Ok(())
+    } else {
+        Err("a number in the JSON has more digits than the server keeps")
+    }
+}
+
+/// Whether a number is one of 64 bits, or has so few digits that a double gives them back.
+fn is_kept(number: &str) -> bool {
+    if let Ok(whole) = number.parse::<i128>() {
+        return (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&whole);
+    }
+    let mantissa = number.split(['e', 'E']).next().unwrap_or(number);
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
+    let value = number.parse::<f64>().unwrap_or(f64::NAN);
+    digits <= 15 && value.is_finite() && (value == 0.0 || value.abs() > 1e-290)
+}
+
 pub(super) fn bytes(column: &Column, v: &[u8]) -> Result<(), &'static str> {
     match column.limit {
         Limit::Bytes(max) if v.len() > max as usize => Err(LONG),
@@ -248,4 +286,35 @@ fn moment(column: &Column, us: i64, out: &mut String) -> Result<(), &'static str
 fn is_temporal(v: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_digit() || b"-: .".contains(&byte);
     v.len() <= 26 && v.bytes().all(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_mysql_would_round_are_refused() {
+        let column = |limit| Column {
+            name: "j".to_owned(),
+            wire: Wire::Json,
+            limit,
+            nullable: true,
+            labels: Vec::new(),
+            utf8mb4: true,
+            bytewise: false,
+            folding: false,
+        };
+        for (text, kept) in [
+            ("{\"a\": [1, -2.5, 1e10, 18446744073709551615, 0.0]}", true),
+            ("\"12345678901234567890123\"", true),
+            ("{\"\\\\\": 1, \"\\\"12345678901234567890123\": true}", true),
+            ("18446744073709551616", false),
+            ("[0.12345678901234567]", false),
+            ("1e400", false),
+            ("{\"a\\\"\": 12345678901234567890123}", false),
+        ] {
+            assert_eq!(json(&column(Limit::Numbers), text).is_ok(), kept, "{text}");
+            assert!(json(&column(Limit::None), text).is_ok(), "{text}");
+        }
+    }
 }

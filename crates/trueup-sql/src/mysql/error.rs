@@ -95,9 +95,9 @@ fn verdict(code: u16) -> (Kind, &'static str) {
             Kind::Throttled,
             "the server has no connection left; close some, or raise max_connections",
         ),
-        1205 | 1213 | 1020 | 3572 => (
+        1205 | 1213 | 1020 | 1412 | 3572 => (
             Kind::Unavailable,
-            "another session held the records; run again",
+            "another session held or changed what was used; run again",
         ),
         1317 | 1969 | 3024 => (Kind::Unavailable, "the statement was cancelled; run again"),
         1053 | 1077 | 1079 | 1152..=1161 | 1927 | 1094 | 3169 => (
@@ -246,6 +246,7 @@ fn meaning(code: u16) -> &'static str {
         1118 => "record is too large",
         1153 => "value is longer than max_allowed_packet",
         1205 => "lock not available in time",
+        1412 => "the collection's shape changed after the snapshot",
         1213 => "transaction lost against another",
         1216 | 1217 | 1451 | 1452 | 1761 | 1762 => "foreign key is violated",
         1264 | 1690 => "number is out of range",

@@ -170,7 +170,8 @@ fn identity(connection: &Connection, settings: &Settings) -> Result<String> {
 fn probe(connection: &Connection, settings: &Settings) -> Result<About> {
     let identity = identity(connection, settings)?;
     let mut notes = settings.notes.clone();
-    let read_only = connection.one("SELECT @@GLOBAL.read_only")?.text(0)? != "0";
+    let read_only = connection.one("SELECT @@GLOBAL.read_only")?.text(0)?;
+    let read_only = !matches!(read_only.as_str(), "0" | "OFF");
     let control = !read_only && control::possible(connection)?;
     if read_only {
         notes.push("the server is read-only: it can be read, not written".to_owned());

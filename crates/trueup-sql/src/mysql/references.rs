@@ -10,7 +10,7 @@
 use super::quote::ident;
 use super::schema::{Table, named};
 use super::session::Connection;
-use trueup_core::Result;
+use trueup_core::{Kind, Result};
 
 /// The foreign keys to a table that have an action on delete.
 #[derive(Debug, Default)]
@@ -92,8 +92,15 @@ impl References {
                 reference.child,
                 reference.pairs.join(" AND ")
             );
-            if !connection.query(&sql)?.is_empty() {
-                return Ok(Some(reference.reason.clone()));
+            match connection.query(&sql) {
+                Ok(rows) if rows.is_empty() => {}
+                Ok(_) => return Ok(Some(reference.reason.clone())),
+                // Who cannot look has to take it for granted.
+                Err(error) if error.kind() == Kind::Auth => {
+                    let reason = &reference.reason;
+                    return Ok(Some(format!("{reason} (this user cannot read it)")));
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(None)

@@ -107,7 +107,7 @@ fn push(column: &Column, value: Value<'_>, literal: &mut String, out: &mut Vec<u
         }
         (Wire::Json, Value::Json(text)) => {
             escape(text, out);
-            true
+            encode::json(column, text).is_ok()
         }
         (Wire::Bytes | Wire::Fixed | Wire::Spatial, Value::Bytes(bytes)) => {
             hex(bytes, out);

@@ -55,6 +55,8 @@ pub(super) enum Limit {
     Digits(u16, i16),
     /// Digits of a second's fraction.
     Fraction(u8),
+    /// JSON whose numbers the server reads as 64-bit integers and doubles (MySQL's own type).
+    Numbers,
     /// Bits of a whole number, and whether there are negative ones.
     Bits(u8, bool),
 }
@@ -160,7 +162,8 @@ fn understood(base: &str, sizes: &[u32], unsigned: bool, is_json: bool) -> (Wire
         "decimal" => decimal(sizes),
         "char" => chars(Wire::Padded, first.unwrap_or(1)),
         "varchar" => chars(Wire::Text, first.unwrap_or(0)),
-        "longtext" | "json" if is_json || base == "json" => (Wire::Json, Limit::None, Type::Json),
+        "json" => (Wire::Json, Limit::Numbers, Type::Json),
+        "longtext" if is_json => (Wire::Json, Limit::None, Type::Json),
         "tinytext" => text(255),
         "text" => text(65_535),
         "mediumtext" => text(16_777_215),

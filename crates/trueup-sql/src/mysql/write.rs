@@ -284,10 +284,6 @@ impl Work<'_> {
             sql.push_str(&format!("{} = ", ident(&column.name)));
             self.push_value(column, record.value(at), &mut sql);
         }
-        if first {
-            // Nothing but the key: that it is there was seen under the lock.
-            return format!("DO (SELECT 1 FROM {table} WHERE {key})");
-        }
         format!("{sql} WHERE {key}")
     }
 

@@ -3,7 +3,6 @@
 use crate::support::{self, STATE, Trueup};
 use std::fs;
 use std::path::Path;
-use trueup_testkit::servers::mariadb;
 
 /// What is hard to carry: every class of value, keys that differ in case only, texts that look like syntax.
 const SHOP: &str = "\
@@ -18,11 +17,6 @@ const SHOP: &str = "\
     CREATE TABLE words (word text PRIMARY KEY, total integer); \
     INSERT INTO words VALUES ('a', 1), ('A', 2), ('á', 3), ('a ', 4), ('ß', 5), ('s', 6)";
 
-fn shop() -> mariadb::Database {
-    let server = mariadb::shared().expect("MariaDB starts (./test --setup installs it)");
-    server.fresh_database().expect("a database can be made")
-}
-
 fn equal(folder: &Path, source: &str, target: &str) {
     Trueup::new(folder).diff([source, target]).run().expect(0);
 }
@@ -31,7 +25,7 @@ fn equal(folder: &Path, source: &str, target: &str) {
 fn replication_through_three_engines_changes_no_value() {
     let folder = support::folder();
     let folder = folder.path();
-    let (postgres, shop) = (support::database(), shop());
+    let (postgres, shop) = (support::database(), support::mariadb());
     postgres.sql(SHOP).expect("the tables can be made");
     let (source, middle) = (postgres.url(), shop.url());
     let output = Trueup::new(folder)
@@ -60,7 +54,7 @@ fn replication_through_three_engines_changes_no_value() {
 fn changes_and_deletes_reach_mariadb_and_come_back() {
     let folder = support::folder();
     let folder = folder.path();
-    let (postgres, shop) = (support::database(), shop());
+    let (postgres, shop) = (support::database(), support::mariadb());
     postgres.sql(SHOP).expect("the tables can be made");
     let (source, target) = (postgres.url(), shop.url());
     Trueup::new(folder).sync([&source, &target]).run().expect(0);
@@ -101,7 +95,7 @@ fn changes_and_deletes_reach_mariadb_and_come_back() {
 fn two_way_between_mariadb_and_sqlite() {
     let folder = support::folder();
     let folder = folder.path();
-    let shop = shop();
+    let shop = support::mariadb();
     shop.sql("CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(20)); INSERT INTO t VALUES (1, 1, 'x'), (2, 2, 'y')")
         .expect("the table can be made");
     let link = [

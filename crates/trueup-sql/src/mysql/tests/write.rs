@@ -249,3 +249,20 @@ fn a_value_longer_than_a_packet_is_refused_alone() {
     assert_eq!(outcomes[1], APPLIED);
     assert_eq!(database.sql("SELECT * FROM t").unwrap(), "2\tshort");
 }
+
+#[test]
+fn records_that_are_nothing_but_a_key() {
+    let (database, mut endpoint) =
+        fresh("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
+    let record = |op, id| (op, vec![Value::Int(id)]);
+    let records = [
+        record(Op::Update, 1),
+        record(Op::Insert, 2),
+        record(Op::Insert, 1),
+    ];
+    let outcomes = Given::new("t", &["id"]).outcomes(endpoint.as_mut(), &records[..2]);
+    assert_eq!(outcomes, [APPLIED; 2]);
+    let outcomes = Given::new("t", &["id"]).outcomes(endpoint.as_mut(), &records[2..]);
+    assert_eq!(outcomes, [APPLIED]);
+    assert_eq!(database.sql("SELECT id FROM t").unwrap(), "1\n2");
+}

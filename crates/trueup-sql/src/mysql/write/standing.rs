@@ -50,6 +50,10 @@ impl Work<'_> {
                 (Op::Delete, None) => self.settle(index, Outcome::Applied(None)),
                 (Op::Delete, Some(_)) => self.remove(index, &mut acts)?,
                 (_, None) => acts.push((index, Act::Insert)),
+                // Nothing but the key: that it is there was seen under the lock.
+                (_, Some(_)) if self.columns.len() == self.writes.key.len() => {
+                    self.settle(index, Outcome::Applied(None));
+                }
                 (_, Some(_)) => acts.push((index, Act::Replace)),
             }
         }
