@@ -163,7 +163,10 @@ pub fn not_unique(key: &[u8]) -> Error {
             key_digest(key)
         ),
     )
-    .hint("name fields that are unique together with --key collection=field,field")
+    .hint(
+        "name fields that are unique together: --key collection=field,field; or count equal records, one way only: \
+         --key collection=all",
+    )
 }
 
 /// Compares two streams and calls `visit` for every key in order.

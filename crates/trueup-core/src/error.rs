@@ -1,7 +1,7 @@
 //! The one error type: what went wrong, where, and what to do about it.
 //!
 //! Invariant: an error never holds a record's value. It names endpoints, collections, fields, positions, counts
-//! and digests of keys, nothing else. Foreign errors are translated once, in the `error.rs` of the endpoint that
+//! and digests of keys, nothing else; which records it is about stands apart, in [`Error::report`]. Foreign errors are translated once, in the `error.rs` of the endpoint that
 //! met them; retry is decided by [`Kind`] in one layer, the engine.
 
 use std::error::Error as StdError;
@@ -53,6 +53,17 @@ impl Kind {
     }
 }
 
+/// A text that somebody wrote, and where it is wrong: so that who knows where the text came from can show the place there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passage {
+    /// The text: configuration, and never a record's value.
+    pub text: String,
+    /// The byte at which it is wrong; its length, where something is missing at the end.
+    pub at: usize,
+    /// What is wrong there.
+    pub what: String,
+}
+
 /// An error with a kind, a message (lower case, facts as `key=value`), advice, and a cause.
 pub struct Error(Box<Inner>);
 
@@ -61,6 +72,8 @@ struct Inner {
     message: String,
     hint: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    passage: Option<Passage>,
+    report: Option<String>,
 }
 
 impl Error {
@@ -71,6 +84,8 @@ impl Error {
             message: message.into(),
             hint: None,
             source: None,
+            passage: None,
+            report: None,
         }))
     }
 
@@ -104,6 +119,21 @@ impl Error {
         self
     }
 
+    /// Says which text is wrong, and where. The message says so too, for who does not know where the text stands.
+    #[must_use]
+    pub fn passage(mut self, passage: Passage) -> Self {
+        self.0.passage = Some(passage);
+        self
+    }
+
+    /// Adds lines that name the records it is about, by their keys, as plans do. They belong to the report that the user
+    /// reads, and to nothing that is kept or sent on: not to the text of the error, a log or the history.
+    #[must_use]
+    pub fn report(mut self, lines: impl Into<String>) -> Self {
+        self.0.report = Some(lines.into());
+        self
+    }
+
     /// Puts `place` (for example `endpoint=target collection=planes`) before the message.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
@@ -121,9 +151,19 @@ impl Error {
         &self.0.message
     }
 
+    /// Returns the text that is wrong, where it is one that somebody wrote.
+    pub fn wrong_passage(&self) -> Option<&Passage> {
+        self.0.passage.as_ref()
+    }
+
     /// Returns the advice, where there is any.
     pub fn advice(&self) -> Option<&str> {
         self.0.hint.as_deref()
+    }
+
+    /// Returns what [`Error::report`] added: for the user's eyes only.
+    pub fn reported(&self) -> Option<&str> {
+        self.0.report.as_deref()
     }
 }
 

@@ -42,4 +42,4 @@ pub mod text;
 pub mod types;
 pub mod value;
 
-pub use error::{Error, Kind, Result};
+pub use error::{Error, Kind, Passage, Result};

@@ -8,6 +8,7 @@
 pub mod bag;
 mod build;
 mod computed;
+mod name;
 mod shared;
 mod survey;
 
@@ -27,6 +28,7 @@ use crate::park::Parked;
 use crate::schema::Schema;
 use crate::types::Type;
 use crate::value::Value;
+use name::name_misfit;
 use std::sync::Arc;
 
 /// What the user wants to be different from "same names, same key".
@@ -202,7 +204,7 @@ impl Mapping {
         scratch: &mut Vec<u8>,
     ) -> u64 {
         let mut hidden = 0;
-        for record in raw.records() {
+        for (index, record) in raw.records().enumerate() {
             let taken = match self.passes(record, scratch) {
                 Ok(true) => self.push_source(record, out.open().0),
                 Ok(false) => {
@@ -215,8 +217,11 @@ impl Mapping {
             match taken {
                 Ok(()) => self.seal(out, scratch),
                 Err((field, reason)) => {
+                    let (key, key_text) = self.misfit_key(record, scratch);
                     parked.push(Parked {
-                        key: self.misfit_key(record, scratch),
+                        key,
+                        key_text,
+                        place: raw.place(index),
                         field,
                         reason,
                     });
@@ -333,14 +338,18 @@ impl Mapping {
         }
     }
 
-    fn misfit_key(&self, record: Record<'_>, scratch: &mut Vec<u8>) -> Digest {
+    fn misfit_key(&self, record: Record<'_>, scratch: &mut Vec<u8>) -> (Digest, Option<String>) {
         let all: Vec<usize> = (0..self.fields.len()).collect();
         let named = if self.bag { &all } else { &self.key };
-        name_misfit(named, scratch, |position, into| {
+        let named = named
+            .iter()
+            .map(|&position| (position, self.fields[position].name.as_str()));
+        let (digest, text) = name_misfit(named, scratch, |position, into| {
             let field = &self.fields[position];
             let pushed = field.push(record, into);
             pushed.map_err(|_| field.raw(record))
-        })
+        });
+        (digest, (!self.bag).then_some(text))
     }
 }
 
@@ -403,23 +412,6 @@ fn seal_unknown(key: &Batch, width: usize, out: &mut Keyed) {
         records.push(Value::Null);
     }
     out.seal(Standing::Unknown);
-}
-
-/// The digest that names a parked record: of its mapped key, with the raw values where `push` gives those back.
-fn name_misfit<'a, R: IntoIterator<Item = Value<'a>>>(
-    key: &[usize],
-    scratch: &mut Vec<u8>,
-    mut push: impl FnMut(usize, &mut Batch) -> Result<(), R>,
-) -> Digest {
-    scratch.clear();
-    for &position in key {
-        let mut probe = Batch::new(1);
-        match push(position, &mut probe) {
-            Ok(()) => encode::key(probe.record(0).value(0), scratch),
-            Err(raw) => raw.into_iter().for_each(|raw| encode::key(raw, scratch)),
-        }
-    }
-    key_digest(scratch)
 }
 
 /// Digests a canonical key, for messages and for names that may not show the key itself.

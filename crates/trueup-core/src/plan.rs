@@ -4,8 +4,11 @@
 //! guard sees every delete before the first write. The same plan always prints the same text: `--dry-run` shows byte
 //! for byte what is carried out. Loading an empty target is one symbolic action, not a list of records.
 
+mod conflict;
 pub mod file;
 mod json;
+
+pub use conflict::Met;
 
 use crate::batch::{Batch, Record};
 use crate::codec::{self, Reader};

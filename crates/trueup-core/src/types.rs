@@ -71,6 +71,37 @@ impl Type {
     pub const FLOAT: Self = Self::Float { bits: 64 };
     /// A decimal of any size.
     pub const DECIMAL: Self = Self::Decimal { size: None };
+
+    /// How types are written, each kind once, for hints. What is written with a size may have any; `int64` and
+    /// `float64` are read too.
+    pub const SPELLINGS: [&str; 26] = [
+        "any",
+        "bool",
+        "int",
+        "int8",
+        "int16",
+        "int24",
+        "int32",
+        "uint8",
+        "uint16",
+        "uint24",
+        "uint32",
+        "uint64",
+        "float",
+        "float32",
+        "decimal",
+        "decimal(10,2)",
+        "text",
+        "text(80)",
+        "bytes",
+        "bytes(16)",
+        "date",
+        "time",
+        "timestamp",
+        "instant",
+        "uuid",
+        "json",
+    ];
 }
 
 impl FromStr for Type {
@@ -79,10 +110,8 @@ impl FromStr for Type {
     /// Reads what [`Type`]'s `Display` writes; `int` and `float` are the widest ones.
     fn from_str(text: &str) -> Result<Self> {
         read(text).ok_or_else(|| {
-            Error::config("there is no such type").hint(
-                "write any, bool, int, int8 to int64, uint8 to uint64, float, float32, decimal, decimal(10,2), text, \
-                 text(20), bytes, date, time, timestamp, instant, uuid or json",
-            )
+            Error::config("there is no such type")
+                .hint(format!("the types are: {}", Self::SPELLINGS.join(", ")))
         })
     }
 }

@@ -16,7 +16,8 @@ use trueup_core::batch::Batch;
 use trueup_core::diff::{Cursor, Difference, Flow, Totals, diff};
 use trueup_core::digest::Digest;
 use trueup_core::endpoint::{Op, Snapshot};
-use trueup_core::mapping::bag;
+use trueup_core::lattice::Fit;
+use trueup_core::mapping::{MappedField, Mapping, bag};
 use trueup_core::park::Parked;
 use trueup_core::plan::{self, Action, CollectionPlan, Counts, Form, Load};
 use trueup_core::{Error, Result};
@@ -117,12 +118,15 @@ pub(crate) fn compare(
         .map_err(|e| e.at("source"))?;
     let mut planned = Planned::new(mode, bag, sides.seen.take(), world);
     if target_empty && !mode.count_all && !source_empty {
-        planned.load = Some(Load {
-            records: source_sorted
-                .as_ref()
-                .map(Sorted::len)
-                .or(source_order.records()),
-        });
+        let records = match &source_sorted {
+            Some(sorted) => Some(sorted.known()),
+            // What is only planned is told as it would be done: without the records that would be parked.
+            None if !mode.write && may_park(&collection.mapping) => {
+                Some(source.count_known(sides.source, &parked)?)
+            }
+            None => source_order.records(),
+        };
+        planned.load = Some(Load { records });
     } else {
         let mut source_side = Side {
             reading: &source,
@@ -152,6 +156,12 @@ pub(crate) fn compare(
     })
 }
 
+/// Whether a record of the source may be put aside, or hidden.
+fn may_park(mapping: &Mapping) -> bool {
+    let inexact = |field: &MappedField| field.fit != Fit::Exact;
+    mapping.filter().is_some() || mapping.fields().iter().any(inexact)
+}
+
 /// One side during the merge: sorted on disk, or read in order from its endpoint, or empty.
 struct Side<'a, 's> {
     reading: &'a Reading<'a>,
@@ -162,7 +172,10 @@ struct Side<'a, 's> {
 impl Side<'_, '_> {
     fn stream<'b>(&'b mut self, parking: &'b Parking) -> Result<scan::Side<'b>> {
         Ok(match (&mut self.sorted, &mut self.snapshot) {
-            (Some(sorted), _) => Box::new(sorted.read(self.reading.world.limits)?),
+            (Some(sorted), _) => {
+                let read = sorted.read(self.reading.world.limits)?;
+                Box::new(self.reading.told(read))
+            }
             (None, Some(snapshot)) => Box::new(self.reading.records(*snapshot, parking)),
             (None, None) => Box::new(Nothing),
         })

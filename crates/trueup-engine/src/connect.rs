@@ -146,10 +146,25 @@ fn specs(link: &mut Link) -> Result<Vec<CollectionSpec>> {
     if names.is_empty() {
         // A place that does not exist has no collections either; reading it says so.
         drop(link.source.snapshot().map_err(|error| error.at("source"))?);
-        return Err(Error::config("source: there is no collection to read")
-            .hint("check the address; name one with --collections"));
+        return Err(nothing_to_read(link));
     }
     Ok(names.into_iter().map(CollectionSpec::plain).collect())
+}
+
+/// Says that the source is there and empty, and whether the sides may have been named the wrong way round.
+fn nothing_to_read(link: &mut Link) -> Error {
+    let (source, target) = (link.source.about().address, link.target.about().address);
+    let others = link.target.collections().unwrap_or_default();
+    let error = Error::config(format!("source: there is no collection to read: {source}"));
+    error.hint(match others.len() {
+        0 => "it is there and has neither table nor file to read; check the address".to_owned(),
+        1 => format!("check the address; {target} has 1 collection: is it the other way round?"),
+        more => {
+            format!(
+                "check the address; {target} has {more} collections: is it the other way round?"
+            )
+        }
+    })
 }
 
 /// Two collections that write to the same one would undo each other, and each delete what the other wrote.
@@ -211,7 +226,11 @@ pub(crate) fn refuse_shapeless(source: &Schema) -> Result<()> {
 }
 
 pub(crate) fn no_such_collection(source: &mut dyn Endpoint, name: &str) -> Error {
-    let known = source.collections().unwrap_or_default();
+    let known = match source.collections() {
+        // The place itself is missing, which says more.
+        Err(error) if check::lasts(&error) => return error.at("source"),
+        known => known.unwrap_or_default(),
+    };
     let shown: Vec<&str> = known.iter().take(10).map(String::as_str).collect();
     let hint = if shown.is_empty() {
         "the source has no collections; check the address".to_owned()

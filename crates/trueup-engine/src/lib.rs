@@ -23,6 +23,7 @@ pub mod run;
 mod scan;
 mod script;
 mod selection;
+mod shared;
 #[cfg(test)]
 mod sim;
 mod sort;

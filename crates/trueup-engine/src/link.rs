@@ -11,6 +11,7 @@ use trueup_core::endpoint::Endpoint;
 use trueup_core::failpoint::Failpoints;
 use trueup_core::guard::Guard;
 use trueup_core::mapping::Rules;
+use trueup_core::side::Sides;
 use trueup_core::{Error, Kind, Result};
 
 /// One collection of a link.
@@ -62,6 +63,8 @@ pub struct Link {
     pub source: Box<dyn Endpoint>,
     /// Where they go.
     pub target: Box<dyn Endpoint>,
+    /// What the state calls the sides, where their addresses mean something from one folder only.
+    pub places: Sides<Option<String>>,
     /// The collections, in the order the user named them; empty means every collection of the source.
     pub collections: Vec<CollectionSpec>,
     /// What the run may do.
@@ -84,16 +87,34 @@ impl Link {
     /// Returns the name for people: the two addresses.
     pub fn name(&self) -> String {
         let (source, target) = (self.source.about().address, self.target.about().address);
-        let arrow = if self.two_way.is_some() { "<->" } else { "->" };
-        format!("{source} {arrow} {target}")
+        format!("{source} {} {target}", self.arrow())
     }
 
-    /// Returns what names the link in the state store.
+    /// Returns what names the link in the state store, where it is read from any folder.
     pub(crate) fn id(&self) -> LinkId {
         LinkId {
             durable: self.durable_name(),
-            name: self.name(),
+            name: self.lasting_name(),
         }
+    }
+
+    /// Returns the name for people that means the same from every folder: the state knows the link by it.
+    pub fn lasting_name(&self) -> String {
+        let Sides { source, target } = self.lasting_addresses();
+        format!("{source} {} {target}", self.arrow())
+    }
+
+    /// Returns the addresses of both sides as they mean the same from every folder.
+    pub(crate) fn lasting_addresses(&self) -> Sides<String> {
+        let about = Sides::new(self.source.about(), self.target.about());
+        Sides::by(|side| {
+            let place = self.places[side].clone();
+            place.unwrap_or_else(|| about[side].address.clone())
+        })
+    }
+
+    fn arrow(&self) -> &'static str {
+        if self.two_way.is_some() { "<->" } else { "->" }
     }
 
     /// Returns the durable name: the two identities, whatever the addresses look like today.

@@ -4,6 +4,8 @@ use crate::connect::Collection;
 use trueup_core::Result;
 use trueup_core::batch::Record;
 use trueup_core::diff::Difference;
+use trueup_core::digest::Digest;
+use trueup_core::keyed::Standing;
 
 /// The shape in which both sides' records are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +16,7 @@ pub struct Shape {
     pub target: String,
     /// The names of the fields, the target's.
     pub fields: Vec<String>,
-    /// The key, as positions among the fields.
+    /// The key, as positions among the fields; none in a bag.
     pub key: Vec<usize>,
 }
 
@@ -41,6 +43,8 @@ pub struct Found<'a> {
     pub source: Option<Record<'a>>,
     /// The target's record.
     pub target: Option<Record<'a>>,
+    /// The digest of the one record there is, or of the source's: the name that a record of a bag has in plans.
+    pub digest: Digest,
 }
 
 /// Who is shown the differences. An error ends the comparison.
@@ -60,7 +64,12 @@ pub(crate) fn found(difference: Difference<'_>) -> Option<Found<'_>> {
         Difference::Changed { source, target } => (Some(source), Some(target)),
         Difference::Same(_) | Difference::Unknown { .. } => return None,
     };
+    let digest = match source.or(target).map(|entry| entry.standing) {
+        Some(Standing::Present(digest)) => digest,
+        Some(Standing::Unknown) | None => Digest::default(),
+    };
     Some(Found {
+        digest,
         source: source.map(|entry| entry.record),
         target: target.map(|entry| entry.record),
     })

@@ -32,6 +32,8 @@ pub struct Tick<'a> {
     pub collection: &'a str,
     /// The step.
     pub step: Step,
+    /// What the user calls the side whose records they are, where a step is about one side at a time.
+    pub side: Option<&'static str>,
     /// Records done since the last tick of this step.
     pub records: u64,
     /// How many there will be in all, where that is known.

@@ -142,7 +142,8 @@ impl Compared {
             ));
         }
         // What is only planned to be loaded has not been read yet.
-        let read = self.plan.load.is_none() || written.is_some();
+        let load = self.plan.load.as_ref();
+        let read = written.is_some() || load.is_none_or(|load| load.records.is_some());
         let filter = self.collection.mapping.filter();
         notes.extend(filter.map(|filter| filtered(filter, read.then_some(self.hidden))));
         notes.extend(

@@ -3,7 +3,7 @@
 use crate::apply::{Applier, only_we_claimed};
 use crate::compare::{self, Compared, Sides};
 use crate::connect;
-use crate::link::{Link, World};
+use crate::link::{Link, Mode, World};
 use crate::listing::{Listing, Shape, found};
 use crate::plan_file::{self, PlanFile};
 use crate::progress::{Event, Step};
@@ -13,7 +13,8 @@ use crate::report::{Report, report};
 use crate::retry::ParkedOnly;
 use crate::script;
 use crate::selection::{Selection, select};
-use crate::state::{LinkId, RunId, Store};
+use crate::shared;
+use crate::state::{HINT, LinkId, RunId, Store};
 use crate::two_way;
 use trueup_core::diff::Difference;
 use trueup_core::endpoint::{Claim, Snapshot};
@@ -48,7 +49,11 @@ pub fn carry_out(
     world: &World<'_>,
 ) -> Result<Report> {
     one_way_only(link)?;
-    refuse_bags(link)?;
+    refuse_bags(
+        link,
+        "a plan in a file",
+        "trueup sync writes it as a whole, and --dry-run shows what that would do",
+    )?;
     plan.check(link)?;
     recorded(link, store, world, |link, store, id, _| {
         journey(link, store, id, Some(plan), world)
@@ -58,25 +63,40 @@ pub fn carry_out(
 /// Runs `link` once, but carries out only what concerns parked records. Other differences stay, and are no failure.
 ///
 /// # Errors
-/// As [`run`].
+/// As [`run`]; `Config` for a link that goes both ways, every run of which tries its parked records.
 pub fn retry(link: &mut Link, store: &mut Store, world: &World<'_>) -> Result<Report> {
-    one_way_only(link)?;
-    refuse_bags(link)?;
+    if link.two_way.is_some() {
+        return Err(tried_by_every_run());
+    }
+    refuse_bags(
+        link,
+        "trying parked records again",
+        "trueup sync runs the link as a whole, and tries them again",
+    )?;
     recorded(link, store, world, |link, store, id, _| {
         let mut parked = ParkedOnly::of(store, id)?;
         journey(link, store, id, Some(&mut parked), world)
     })
 }
 
-fn refuse_bags(link: &Link) -> Result<()> {
+/// Refuses collections without a key: `what` needs one. `instead` says what does without.
+fn refuse_bags(link: &Link, what: &str, instead: &str) -> Result<()> {
     let bag = link.collections.iter().find(|one| one.rules.bag);
     bag.map_or(Ok(()), |bag| {
+        let name = &bag.source;
         Err(Error::config(format!(
-            "collection={}: single records are chosen by their keys, and it has none",
-            bag.source
+            "collection={name}: {what} names records by their keys, and it has none: its key is all"
         ))
-        .hint("run the link as a whole; for the other collections name them with --collections"))
+        .hint(format!(
+            "{instead}; or name its key, --key {name}=field; or the other collections, with --collections"
+        )))
     })
+}
+
+/// Makes the error for who wants the parked records of a two-way link tried again, and nothing else.
+pub fn tried_by_every_run() -> Error {
+    Error::config("a link that goes both ways tries its parked records again at every run")
+        .hint("run it, by trueup run or trueup sync --two-way; there is nothing to retry by itself")
 }
 
 fn one_way_only(link: &Link) -> Result<()> {
@@ -84,8 +104,10 @@ fn one_way_only(link: &Link) -> Result<()> {
         return Ok(());
     }
     Err(
-        Error::config("a part of a plan can be carried out one way only, not yet with --two-way")
-            .hint("an ordinary run of the link tries parked records again"),
+        Error::config("a plan in a file is carried out one way only, and the link goes both ways")
+            .hint(
+                "--dry-run prints what a run would do; --collections makes it a part of the link",
+            ),
     )
 }
 
@@ -105,7 +127,11 @@ fn recorded(
     match &result {
         Ok(report) => store.finish(run, now, report.exit_code(), None, Some(report))?,
         Err(error) => {
-            let text = format!("{}: {error}", error.kind().name());
+            let mut text = format!("{}: {error}", error.kind().name());
+            if let Some(hint) = error.advice() {
+                text.push_str(HINT);
+                text.push_str(hint);
+            }
             // The first failure is the one to report, whatever becomes of the record of it.
             drop(store.finish(run, now, exit_code(error.kind()), Some(&text), None));
         }
@@ -141,7 +167,7 @@ fn compare_all(
 ) -> Result<Report> {
     link.mode.write = false;
     link.mode.count_all = true;
-    let (compared, _) = read(link, listing, world)?;
+    let (compared, _) = read(link, listing, link.mode, world)?;
     Ok(differences(link, &compared))
 }
 
@@ -158,8 +184,12 @@ pub fn script(
     link.mode.count_all = true;
     link.mode.delete = true;
     script::refuse_speechless(link)?;
-    refuse_bags(link)?;
-    let (mut compared, _) = read(link, None, world)?;
+    refuse_bags(
+        link,
+        "a script",
+        "trueup sync writes it as a whole, and trueup diff --out lists its differences",
+    )?;
+    let (mut compared, _) = read(link, None, link.mode, world)?;
     script::write(link, &mut compared, out)?;
     Ok(differences(link, &compared))
 }
@@ -184,9 +214,13 @@ pub fn plan_file(
     out: &mut dyn FnMut(&str) -> Result<()>,
 ) -> Result<Report> {
     one_way_only(link)?;
-    refuse_bags(link)?;
+    refuse_bags(
+        link,
+        "a plan in a file",
+        "trueup sync writes it as a whole, and --dry-run shows what that would do",
+    )?;
     link.mode.count_all = true;
-    let (mut compared, _) = read(link, None, world)?;
+    let (mut compared, _) = read(link, None, link.mode, world)?;
     guard(link, &compared)?;
     plan_file::write(link, &mut compared, world, out)?;
     let mut report = report(link, &compared, None);
@@ -225,7 +259,12 @@ pub fn plan(
         let id = link.id();
         return two_way::plan(link, store, &id, world, form, out);
     }
-    let (mut compared, _) = read(link, None, world)?;
+    // The link is prepared as for a run; what compare finds is only told.
+    let mode = Mode {
+        write: false,
+        ..link.mode
+    };
+    let (mut compared, _) = read(link, None, mode, world)?;
     for one in &mut compared {
         one.print(form, out)?;
     }
@@ -247,7 +286,7 @@ fn journey(
     let seen = settle_bags(link, store, id, seen)?;
     // What is chosen is chosen record by record, so a load is compared like everything else.
     link.mode.count_all |= selection.is_some();
-    let (mut compared, mut source) = read(link, None, world)?;
+    let (mut compared, mut source) = read(link, None, link.mode, world)?;
     if let Some(selection) = selection.as_deref_mut() {
         select(&mut compared, selection, world)?;
     }
@@ -267,6 +306,7 @@ fn journey(
     }
     let mut report = report(link, &compared, written.as_deref());
     report.notes.extend(notes);
+    shared::note(link, store, &mut report)?;
     report.equal = !selection.is_some_and(|one| one.is_complete()) || report.stayed() == 0;
     if link.mode.verify {
         world.failpoints.pass("engine.verifying")?;
@@ -311,6 +351,7 @@ fn park(store: &mut Store, id: &LinkId, run: RunId, report: Report) -> Result<Re
 fn read(
     link: &mut Link,
     mut listing: Option<&mut dyn Listing>,
+    mode: Mode,
     world: &World<'_>,
 ) -> Result<(Vec<Compared>, Box<dyn Snapshot>)> {
     let collections = connect::prepare(link)?;
@@ -335,7 +376,7 @@ fn read(
             target: target.as_deref_mut(),
             seen: Some(&mut show),
         };
-        compared.push(compare::compare(collection, &mut sides, link.mode, world)?);
+        compared.push(compare::compare(collection, &mut sides, mode, world)?);
     }
     Ok((compared, source))
 }

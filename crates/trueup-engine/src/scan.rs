@@ -5,6 +5,8 @@
 //! caller's, in the order in which the caller asks, so a run is one sequence of calls that can be replayed.
 
 mod ascent;
+mod repeats;
+mod told;
 
 pub(crate) use ascent::Arrival;
 
@@ -14,7 +16,7 @@ use crate::link::World;
 use crate::progress::{Event, Step, Tick};
 use crate::sort::{Sorted, Sorter};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use trueup_core::batch::Batch;
+use trueup_core::batch::{Batch, Record};
 use trueup_core::diff::Stream;
 use trueup_core::endpoint::{Order, Scan, ScanRequest, Snapshot};
 use trueup_core::keyed::Keyed;
@@ -72,6 +74,14 @@ impl Translation<'_> {
         match self {
             Self::OneWay(_, mapping) => mapping.is_bag(),
             Self::Shared(..) => false,
+        }
+    }
+
+    /// The key of a record that was mapped, as plans show it.
+    fn key_text(self, record: Record<'_>) -> Option<String> {
+        match self {
+            Self::OneWay(_, mapping) => mapping.key_text(record),
+            Self::Shared(side, shared) => Some(shared.key_text(side, record)),
         }
     }
 
@@ -243,12 +253,18 @@ impl Reading<'_> {
         let folder = world.spool_folder.clone();
         let mut sorter = Sorter::new(folder, world.limits.sort_bytes_max, width)
             .counting(self.translation.is_bag());
-        let mut pieces = self.pieces(snapshot, false);
+        let reading = self.sorting();
+        let mut pieces = reading.pieces(snapshot, false);
         while let Some(mut piece) = pieces.next()? {
             let taken = park(&mut piece).and_then(|()| sorter.push(&piece.keyed));
             taken.map_err(|error| self.place(error))?;
         }
-        let sorted = sorter.finish().map_err(|error| self.place(error))?;
+        drop(pieces);
+        let finished = sorter.finish().map_err(|error| self.place(error))?;
+        let sorted = match finished {
+            Ok(sorted) => sorted,
+            Err(repeated) => return Err(self.place(self.not_unique(&repeated, snapshot))),
+        };
         world.progress.event(Event::Sorted {
             side: self.name,
             collection: &self.schema.collection,
@@ -270,6 +286,7 @@ impl Reading<'_> {
         self.world.progress.tick(Tick {
             collection: self.title,
             step,
+            side: Some(self.name),
             records: records as u64,
             total: None,
         });

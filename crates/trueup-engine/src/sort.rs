@@ -8,6 +8,10 @@
 //! In a bag equal keys are no error: they are numbered as they are read, known records before unknown ones, so that
 //! what comes out ascends strictly and n copies on one side meet m on the other one by one.
 
+mod repeated;
+
+pub(crate) use repeated::{Example, Repeated};
+
 use crate::link::Limits;
 use crate::spool::{Spool, SpoolReader, Spooled};
 use std::cmp::Reverse;
@@ -16,7 +20,7 @@ use std::path::{Path, PathBuf};
 use trueup_core::Result;
 use trueup_core::batch::Batch;
 use trueup_core::codec::{Reader, put_bytes, put_record};
-use trueup_core::diff::{Stream, not_unique};
+use trueup_core::diff::Stream;
 use trueup_core::digest::Digest;
 use trueup_core::keyed::{Entry, Keyed, Standing};
 use trueup_core::mapping::bag;
@@ -42,6 +46,8 @@ pub(crate) struct Sorter {
     /// A higher level holds what came earlier.
     levels: Vec<Vec<Spooled>>,
     entries: u64,
+    /// How many of them are known, and not only that they exist.
+    known: u64,
 }
 
 impl Sorter {
@@ -57,6 +63,7 @@ impl Sorter {
             index,
             levels,
             entries: 0,
+            known: 0,
         }
     }
 
@@ -79,6 +86,7 @@ impl Sorter {
             encode_rest(entry, &mut self.arena);
             self.index.push((start, key_end, self.arena.len()));
             self.entries += 1;
+            self.known += u64::from(entry.standing != Standing::Unknown);
             let index_bytes = self.index.len() * size_of::<(usize, usize, usize)>();
             if self.arena.len() + index_bytes >= self.bytes_max {
                 self.spill()?;
@@ -87,20 +95,23 @@ impl Sorter {
         Ok(())
     }
 
-    /// Ends collecting and checks that no key occurs twice, unless they are counted.
-    pub(crate) fn finish(mut self) -> Result<Sorted> {
+    /// Ends collecting. Where a key occurs twice and keys are not counted, tells which do instead.
+    pub(crate) fn finish(mut self) -> Result<Result<Sorted, Repeated>> {
         if !self.index.is_empty() {
             self.spill()?;
         }
         let mut runs: Vec<Spooled> = self.levels.into_iter().rev().flatten().collect();
         let mut merged = (runs.len() > RUNS_KEPT_MAX).then(|| Spool::new(&self.folder));
         let mut last: Option<Vec<u8>> = None;
+        let mut repeated = Repeated::default();
         let mut merge = Merge::new(&mut runs)?;
         while let Some(entry) = merge.next()? {
             let key = Reader::new(entry).bytes()?;
             if !self.bag && last.as_deref() == Some(key) {
-                return Err(not_unique(key));
+                repeated.again(entry, self.width)?;
+                continue;
             }
+            repeated.next(entry)?;
             let kept = last.get_or_insert_default();
             kept.clear();
             kept.extend_from_slice(key);
@@ -109,15 +120,19 @@ impl Sorter {
             }
         }
         drop(merge);
+        if repeated.keys > 0 {
+            return Ok(Err(repeated));
+        }
         if let Some(merged) = merged {
             runs = vec![merged.finish()?];
         }
-        Ok(Sorted {
+        Ok(Ok(Sorted {
             runs,
             width: self.width,
             bag: self.bag,
             entries: self.entries,
-        })
+            known: self.known,
+        }))
     }
 
     fn spill(&mut self) -> Result<()> {
@@ -172,12 +187,18 @@ pub(crate) struct Sorted {
     width: usize,
     bag: bool,
     entries: u64,
+    known: u64,
 }
 
 impl Sorted {
     /// Returns the number of entries, unknown ones included.
     pub(crate) fn len(&self) -> u64 {
         self.entries
+    }
+
+    /// Returns the number of entries of which more is known than that they exist.
+    pub(crate) fn known(&self) -> u64 {
+        self.known
     }
 
     /// Reads all entries in key order, in batches of about the limits' size.

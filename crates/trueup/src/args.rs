@@ -3,17 +3,20 @@
 //! Invariant: an option that is accepted has an effect. Each command's own options stand beside the command; what
 //! `sync` and `diff` share stands here.
 
+use crate::pattern::{self, Word};
 use crate::spec::{Named, Place, Spec};
 use crate::terminal;
 use crate::{check, completions, config, conflicts, diff, explain, forget, history, init, man};
-use crate::{output, parked, run, status, sync, two_way, verify, world};
+use crate::{output, parked, registry, run, status, sync, two_way, verify, world};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
-use trueup_core::Result;
 use trueup_core::guard::Guard;
+use trueup_core::{Error, Kind, Result};
 use trueup_engine::Mode;
+use trueup_engine::state::Store;
 
 /// What `--batch-records` may be at most.
 pub(crate) const BATCH_RECORDS_MAX: usize = 100_000;
@@ -52,7 +55,7 @@ pub(crate) enum Command {
     Sync(sync::Args),
     /// Runs the links of a configuration file
     Run(run::Args),
-    /// Proves that the sides of a configured link agree; writes nothing
+    /// Proves that the sides of configured links agree; writes nothing
     Verify(verify::Args),
     /// Compares; writes nothing
     Diff(diff::Args),
@@ -68,7 +71,7 @@ pub(crate) enum Command {
     Conflicts(conflicts::Args),
     /// Lists, shows and tries again records that were put aside
     Parked(parked::Args),
-    /// Forgets a two-way link that is no longer used
+    /// Forgets a link that is no longer used, or was mistyped
     Forget(forget::Args),
     /// Explains a kind of error: what it means, and what to do
     Explain(explain::Args),
@@ -122,10 +125,11 @@ pub(crate) fn definition() -> clap::Command {
 
 /// Reads the arguments, the program's name first, and how the terminal is to be used.
 pub(crate) fn parse(arguments: &[OsString]) -> (terminal::Options, Parsed) {
-    let told = match Cli::try_parse_from(arguments) {
+    let mut told = match Cli::try_parse_from(arguments) {
         Ok(cli) => return (cli.terminal, Parsed::Command(Box::new(cli.command))),
         Err(told) => told,
     };
+    suggest(&mut told, arguments);
     let parsed = if told.use_stderr() {
         Parsed::Wrong {
             complaint: without_passwords(told.render().to_string(), arguments),
@@ -137,8 +141,47 @@ pub(crate) fn parse(arguments: &[OsString]) -> (terminal::Options, Parsed) {
     (terminal::Options::guess(arguments), parsed)
 }
 
+/// Names the option that was most likely meant, where clap finds none: it counts letters that stand in their places, and
+/// in a short word none may.
+fn suggest(told: &mut clap::Error, arguments: &[OsString]) {
+    let Some(ContextValue::String(wrong)) = told.get(ContextKind::InvalidArg) else {
+        return;
+    };
+    if told.kind() != ErrorKind::UnknownArgument || told.get(ContextKind::SuggestedArg).is_some() {
+        return;
+    }
+    let mut command = definition();
+    command.build();
+    let mut command = &command;
+    for word in arguments.iter().skip(1).filter_map(|word| word.to_str()) {
+        command = command.find_subcommand(word).unwrap_or(command);
+    }
+    let names = command.get_arguments().filter_map(clap::Arg::get_long);
+    let names: Vec<&str> = names.collect();
+    let Some(near) = wrong
+        .strip_prefix("--")
+        .and_then(|wrong| config::nearest(wrong, &names))
+    else {
+        return;
+    };
+    let near = format!("--{near}");
+    told.remove(ContextKind::Suggested);
+    told.insert(ContextKind::SuggestedArg, ContextValue::String(near));
+}
+
+/// An interrupted run goes on by the same command: says it, word for word.
+pub(crate) fn how_to_go_on(error: Error, arguments: &[OsString]) -> Error {
+    if error.kind() != Kind::Interrupted {
+        return error;
+    }
+    match again(arguments) {
+        Some(line) => error.hint(format!("nothing is lost; this goes on: {line}")),
+        None => error,
+    }
+}
+
 /// Returns the command line as it can be typed again; `None` when it holds a password or is not text.
-pub(crate) fn again(arguments: &[OsString]) -> Option<String> {
+fn again(arguments: &[OsString]) -> Option<String> {
     let words: Option<Vec<&str>> = arguments.iter().skip(1).map(|word| word.to_str()).collect();
     let line = std::iter::once("trueup".to_owned())
         .chain(words?.into_iter().map(quoted))
@@ -148,7 +191,7 @@ pub(crate) fn again(arguments: &[OsString]) -> Option<String> {
 }
 
 /// Quotes a word for a shell.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |ch: char| ch.is_ascii_alphanumeric() || "-_./:=,@%+#".contains(ch);
     if !word.is_empty() && word.chars().all(plain) && !word.starts_with('#') {
         return word.to_owned();
@@ -185,34 +228,56 @@ pub(crate) struct StateFile {
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
 
-    /// The state file that this configuration file names
+    /// The state file that this configuration file names [default: trueup.toml, where there is one]
     #[arg(long, value_name = "FILE", conflicts_with = "state")]
     config: Option<PathBuf>,
 }
 
 impl StateFile {
-    /// Returns the file that was named, by itself or by a configuration.
-    ///
-    /// # Errors
-    /// `Config` when the configuration cannot be read or names no state.
-    pub(crate) fn path(&self) -> Result<Option<PathBuf>> {
-        match &self.config {
-            Some(config) => config::read_state(config, &world::variable).map(Some),
-            None => Ok(self.state.clone()),
+    /// Returns the configuration that is meant: the one that was named, else the one at hand, unless a state file was
+    /// named.
+    pub(crate) fn config(&self) -> Option<PathBuf> {
+        let at_hand = || Some(PathBuf::from(config::FILE)).filter(|path| path.is_file());
+        match (&self.state, &self.config) {
+            (Some(_), _) => None,
+            (None, Some(named)) => Some(named.clone()),
+            (None, None) => at_hand(),
         }
     }
+
+    /// Opens the store, if there is one: in the file that was named, else where the configuration says, else at the usual
+    /// place. A state file that was named must be there.
+    ///
+    /// # Errors
+    /// `Config` when the configuration cannot be read; what the store says.
+    pub(crate) fn open(&self) -> Result<Option<Store>> {
+        if self.state.is_some() {
+            return world::open_store_if_present(self.state.as_deref());
+        }
+        let state = match self.config() {
+            Some(config) => config::read_state(&config, &world::variable)?,
+            None => None,
+        };
+        world::open_store_if_any(state.as_deref())
+    }
+}
+
+/// Says what a place is for, and what addresses look like.
+pub(crate) fn places(what: &str) -> String {
+    format!("{what}: {}", registry::examples())
 }
 
 /// The two sides, and which collections of them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sides {
-    /// Where the records come from; written only by `sync --two-way`: csv:DIR, csv:FILE.csv, sqlite:FILE, postgres://USER@HOST/DATABASE
+    /// Where the records come from.
+    #[arg(help = places("Where the records come from; written only by `sync --two-way`"))]
     pub(crate) source: String,
 
     /// Where they go
     pub(crate) target: String,
 
-    /// Only these collections, otherwise all that the source has; `a=b` where the target calls it `b`
+    /// Only these collections, otherwise all that the source has; `a=b` where the target calls it `b`; `a*`: those that match; `!a*`: not those
     #[arg(long, value_name = "a,b", value_delimiter = ',')]
     pub(crate) collections: Vec<CollectionRule>,
 
@@ -235,16 +300,27 @@ impl Sides {
         guard: Guard,
         batch_records: usize,
     ) -> Spec {
-        let named = |rule: &CollectionRule| Named {
-            source: rule.source.clone(),
-            target: rule.target.clone(),
-            ..Named::default()
-        };
+        let (mut collections, mut patterns, mut exclude) = (Vec::new(), Vec::new(), Vec::new());
+        for rule in &self.collections {
+            match rule.word() {
+                Word::Name(_) => collections.push(Named {
+                    source: rule.source.clone(),
+                    target: rule.target.clone(),
+                    ..Named::default()
+                }),
+                Word::Pattern(text) => patterns.push(text.to_owned()),
+                Word::Exclusion(text) => exclude.push(text.to_owned()),
+            }
+        }
+        if collections.is_empty() && patterns.is_empty() && !exclude.is_empty() {
+            patterns.push(pattern::ALL.to_owned());
+        }
         Spec {
             source: Place::at(&self.source),
             target: Place::at(&self.target),
-            collections: self.collections.iter().map(named).collect(),
-            exclude: Vec::new(),
+            collections,
+            patterns,
+            exclude,
             keys: self.keys.clone(),
             filters: self.filters.clone(),
             two_way,
@@ -255,13 +331,23 @@ impl Sides {
     }
 }
 
-/// `name`, or `source=target`.
+/// `name`, `source=target`, a pattern, or one after `!`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CollectionRule {
     /// The source's name for it.
     pub(crate) source: String,
     /// The target's name for it, where one was given.
     pub(crate) target: Option<String>,
+}
+
+impl CollectionRule {
+    /// What it means. Beside a name for the target the source's is a name, whatever signs are in it.
+    fn word(&self) -> Word<'_> {
+        match self.target {
+            Some(_) => Word::Name(&self.source),
+            None => Word::read(&self.source),
+        }
+    }
 }
 
 impl FromStr for CollectionRule {

@@ -1,6 +1,6 @@
 //! `trueup check`: what a sync would need, do and promise, before anything is read or written.
 
-use crate::args::{CollectionRule, FilterRule, KeyRule, Sides};
+use crate::args::{CollectionRule, FilterRule, KeyRule, Sides, places};
 use crate::config;
 use crate::link;
 use crate::output::{self, ReportList};
@@ -37,15 +37,18 @@ Exit codes:
     override_usage = "trueup check [OPTIONS] SOURCE [TARGET]\n       trueup check [OPTIONS] [CONFIG] [LINK]..."
 )]
 pub(crate) struct Args {
-    /// Where the records come from, and where they go; or a configuration file [default: trueup.toml], and links of it [default: all]
-    #[arg(value_name = "SOURCE TARGET | CONFIG LINK")]
+    /// Where the records come from, and where they go; or a configuration file and links of it.
+    #[arg(
+        value_name = "SOURCE TARGET | CONFIG LINK",
+        help = places("A configuration file [default: trueup.toml], and links of it [default: all]; or where the records come from, and where they go")
+    )]
     places: Vec<String>,
 
     /// As a link that carries changes both ways
     #[arg(long)]
     two_way: bool,
 
-    /// Only these collections, otherwise all that the source has; `a=b` where the target calls it `b`
+    /// Only these collections, otherwise all that the source has; `a=b` where the target calls it `b`; `a*`: those that match; `!a*`: not those
     #[arg(long, value_name = "a,b", value_delimiter = ',')]
     collections: Vec<CollectionRule>,
 
@@ -157,12 +160,14 @@ fn links(args: &Args, machine: &Machine) -> Result<u8> {
     for one in chosen(&config, names)? {
         list.begin(&one.name)?;
         let code = match pair(&one.spec, machine) {
-            Ok(report) => {
+            Ok(mut report) => {
+                config.point_all(one, &mut report);
                 list.checked(&one.name, &report)?;
                 report.exit_code()
             }
             Err(error) => {
                 let kind = error.kind();
+                let error = config.point(one, error);
                 list.fail(&one.name, &error.at(format_args!("link={}", one.name)))?;
                 exit_code(kind)
             }

@@ -13,12 +13,14 @@ mod mistake;
 mod schema;
 mod topology;
 mod variable;
+mod written;
 
 pub(crate) use mistake::nearest;
 pub(crate) use schema::schema;
 pub(crate) use variable::Lookup;
+pub(crate) use written::Written;
 
-use crate::spec::{Place, Spec};
+use crate::spec::{Place, Secret, Spec};
 use document::Table;
 use mistake::Mistakes;
 use std::fs::File;
@@ -41,6 +43,8 @@ const BYTES_MAX: u64 = 1 << 20;
 pub(crate) struct Config {
     /// The file.
     pub(crate) path: PathBuf,
+    /// Its text: what is wrong with an expression is only found later. It may hold passwords.
+    text: Secret,
     /// Where runs, positions and history are kept, if it says so.
     pub(crate) state: Option<PathBuf>,
     /// The endpoints, in the order of the file.
@@ -73,6 +77,8 @@ pub(crate) struct Link {
     pub(crate) target: String,
     /// What it is told.
     pub(crate) spec: Spec,
+    /// The expressions in it, with their places.
+    expressions: Vec<Written>,
 }
 
 impl Config {
@@ -104,11 +110,28 @@ pub(crate) fn read(path: &Path, env: &Lookup<'_>) -> Result<Config> {
     parse(&text, path, env)
 }
 
-/// Reads a file for its state alone: what else is in it may be wrong, or need variables that are not set.
+/// Reads a file for the names of its links alone, in its order: what is in them may be wrong, or need variables that are
+/// not set.
 ///
 /// # Errors
-/// As [`read`]; `Config` when the file names no state.
-pub(crate) fn read_state(path: &Path, env: &Lookup<'_>) -> Result<PathBuf> {
+/// `Config` when it is not there or does not read as TOML.
+pub(crate) fn read_names(path: &Path) -> Result<Vec<String>> {
+    let text = text(path)?;
+    let mut mistakes = Mistakes::default();
+    let document = document(&text, &mut mistakes);
+    if !mistakes.is_empty() {
+        return Err(mistakes.error(path, &text));
+    }
+    let file = document::file(document.get_ref(), &mut Mistakes::default());
+    let links = file.tables("link").into_iter();
+    Ok(links.map(|(name, _)| name.text.to_owned()).collect())
+}
+
+/// Reads a file for its state alone, as [`read_names`] does; `None` when it names none.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_state(path: &Path, env: &Lookup<'_>) -> Result<Option<PathBuf>> {
     let text = text(path)?;
     let mut mistakes = Mistakes::default();
     let document = document(&text, &mut mistakes);
@@ -118,10 +141,7 @@ pub(crate) fn read_state(path: &Path, env: &Lookup<'_>) -> Result<PathBuf> {
     if !mistakes.is_empty() {
         return Err(mistakes.error(path, &text));
     }
-    state.ok_or_else(|| {
-        Error::config(format!("there is no state in file={}", path.display()))
-            .hint("write state = \"FILE\" at its top; or leave --config out: the state is then where it usually is")
-    })
+    Ok(state)
 }
 
 /// Reads the text of a file.
@@ -163,6 +183,7 @@ fn parse(text: &str, path: &Path, env: &Lookup<'_>) -> Result<Config> {
     }
     Ok(Config {
         path: path.to_owned(),
+        text: Secret(text.to_owned()),
         state,
         endpoints,
         links,

@@ -17,6 +17,10 @@ use trueup_engine::state::{Answer, LinkStanding, PastConflict};
 const OPEN: &str = "open";
 /// How one ended that another one took the place of: there is nothing left to decide.
 const SUPERSEDED: &str = "superseded";
+/// How one ended whose sides came to hold the same by themselves.
+const AGREED: &str = "agreed";
+/// What the state notes of one that a person decided.
+const BY_PERSON: &str = "a person decided";
 
 /// A conflict on record.
 #[derive(Clone, Debug)]
@@ -43,8 +47,15 @@ pub(crate) struct Conflict {
     pub(crate) run: i64,
     /// When, in milliseconds since 1970 UTC.
     pub(crate) at_ms: i64,
+    /// Whether a person decided it, and not a rule.
+    pub(crate) by_person: bool,
+    /// The record that both sides held after the decision; `None` where there is no decision, no record, or none that is
+    /// known.
+    pub(crate) chosen: Option<Fields>,
     /// What a person answered and no run has carried out yet.
     pub(crate) answer: Option<Taken>,
+    /// Whether the last answer was taken back, because a record had changed; the note says why.
+    pub(crate) lapsed: bool,
     /// What became of an earlier answer, or of the conflict itself.
     pub(crate) note: Option<String>,
     /// How the state's order of the sides is told.
@@ -109,6 +120,15 @@ impl Conflict {
         let batch = Sides::by(|side| past.records[seen(side, flipped)].as_ref());
         let records = batch.map(|batch| batch.and_then(|batch| fields(batch, &names, &order)));
         let answer = past.answer.as_ref();
+        let decision = decision(&past.decision, flipped);
+        let side = Side::BOTH.into_iter().find(|side| side.name() == decision);
+        let chosen = match side {
+            Some(side) => records[side].clone(),
+            None => past
+                .chosen
+                .as_ref()
+                .and_then(|batch| fields(batch, &names, &order)),
+        };
         Self {
             id: past.id.0,
             link: name.to_owned(),
@@ -117,10 +137,13 @@ impl Conflict {
             kind: past.kind,
             fields: in_conflict(&ruling, of_user),
             records,
-            decision: decision(&past.decision, flipped),
+            by_person: by_person(past),
+            chosen,
+            decision,
             run: past.run.0,
             at_ms: past.at_ms,
             answer: answer.map(|answer| taken(answer, &names, &stored, flipped)),
+            lapsed: past.lapsed,
             note: past.note.clone(),
             names,
             stored: Stored {
@@ -133,6 +156,19 @@ impl Conflict {
     /// Tells whether nobody has decided it.
     pub(crate) fn is_open(&self) -> bool {
         self.decision == OPEN
+    }
+
+    /// Tells whether it came to a decision, of a rule or of a person.
+    pub(crate) fn is_decided(&self) -> bool {
+        is_decided(&self.decision)
+    }
+
+    /// Tells whether the decision was that there is no record: a delete, or the side that had none.
+    pub(crate) fn chose_nothing(&self) -> bool {
+        let mut sides = Side::BOTH.into_iter();
+        let side = sides.find(|side| side.name() == self.decision);
+        self.decision == Resolution::Delete.name()
+            || side.is_some_and(|side| self.records[side].is_none())
     }
 
     /// Tells whether a person may decide it, or decide it anew.
@@ -190,6 +226,17 @@ fn decision(stored: &str, flipped: bool) -> String {
     let side = Side::BOTH.into_iter().find(|side| side.name() == stored);
     side.map_or(stored, |side| seen(side, flipped).name())
         .to_owned()
+}
+
+/// Tells whether a person decided: what was recorded then is the ruling that the person overruled.
+fn by_person(past: &PastConflict) -> bool {
+    let ruled = past.ruling.resolution.name();
+    is_decided(&past.decision)
+        && (past.note.as_deref() == Some(BY_PERSON) || ruled != past.decision)
+}
+
+fn is_decided(decision: &str) -> bool {
+    ![OPEN, SUPERSEDED, AGREED].contains(&decision)
 }
 
 fn in_conflict(ruling: &Ruling, names: &[String]) -> Vec<FieldInConflict> {

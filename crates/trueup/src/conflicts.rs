@@ -7,7 +7,6 @@ use crate::args::StateFile;
 use crate::conflict::{Conflict, Taken};
 use crate::output::{self, ConflictList};
 use crate::record;
-use crate::world;
 use std::path::PathBuf;
 use trueup_core::side::Side;
 use trueup_core::{Error, Result};
@@ -125,7 +124,7 @@ pub(crate) fn conflicts(args: &Args) -> Result<u8> {
 
 fn list(args: &List) -> Result<()> {
     let mut list = ConflictList::new(args.open, args.json);
-    let store = world::open_store_if_present(args.state.path()?.as_deref())?;
+    let store = args.state.open()?;
     if let Some(store) = &store {
         let links = store.links()?;
         let mut filter = ConflictFilter {
@@ -150,7 +149,7 @@ fn find(state: &StateFile, id: i64) -> Result<(Store, Conflict)> {
         Error::config(format!("there is no conflict={id} on record"))
             .hint("trueup conflicts list shows those there are")
     };
-    let store = world::open_store_if_present(state.path()?.as_deref())?.ok_or_else(unknown)?;
+    let store = state.open()?.ok_or_else(unknown)?;
     let past = store.conflict(ConflictId(id))?.ok_or_else(unknown)?;
     let shown = Conflict::shown(&past, &store.links()?);
     Ok((store, shown))

@@ -78,7 +78,7 @@ pub(crate) fn diff(args: &Args) -> Result<u8> {
     let world = machine.world(&listener, args.state.as_deref());
     let aside = args.out.is_some() || args.sql.is_some();
     let mut sink = if aside {
-        Some(Sink::open(args.out.as_deref())?)
+        Some(Sink::open(args.out.as_deref(), &world.failpoints)?)
     } else {
         None
     };

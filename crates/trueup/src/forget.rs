@@ -1,12 +1,12 @@
-//! `trueup forget`: forgets a two-way link that is no longer used.
+//! `trueup forget`: forgets a link that is no longer used, or was mistyped.
 //!
-//! Its base, intents and conflicts go, its runs stay in the history. No endpoint is touched. A link whose sides are
-//! still in use elsewhere would otherwise count for ever when rings of two-way links are looked for.
+//! Its base, intents, conflicts and parked records go, its runs stay in the history. No endpoint is touched. A two-way
+//! link whose sides are still in use elsewhere would otherwise count for ever when rings are looked for.
 
 use crate::args::StateFile;
 use crate::output;
+use crate::registry::Address;
 use crate::status::{Standing, standings};
-use crate::world;
 use trueup_core::{Error, Result};
 
 const EXAMPLES: &str = "\
@@ -14,7 +14,9 @@ Examples:
   trueup forget 'sqlite:shop.db <-> postgres://app@db1/shop'
   trueup forget 41d0a2c6b1c0f3a7
 
-No data is touched. If the link is synced again, it joins both sides anew, as at its first run.";
+No data is touched, and its runs stay in the history. Lost are: of a link that goes both ways, its
+base and its conflicts with the records that lost (synced again, it joins both sides anew, as at its
+first run); of any link, the list of its parked records (the next run finds them again).";
 
 /// What `forget` is told.
 #[derive(Debug, clap::Args)]
@@ -29,37 +31,28 @@ pub(crate) struct Args {
 
 /// Runs the command and returns the exit code.
 pub(crate) fn forget(args: &Args) -> Result<u8> {
-    let store = world::open_store_if_present(args.state.path()?.as_deref())?;
+    let store = args.state.open()?;
     let Some(mut store) = store else {
         return Err(unknown());
     };
     let links = standings(&store)?;
     let link = find(&links, &args.link)?;
-    if !store.forget_pair(&link.id)? {
+    if !store.forget_link(&link.id)? {
         return Err(unknown());
     }
     output::forgotten(link)?;
     Ok(0)
 }
 
-/// The two-way link of that name or id.
+/// The link of that name or id.
 fn find<'a>(links: &'a [Standing], wanted: &str) -> Result<&'a Standing> {
-    let mirrored = wanted
-        .split_once(" <-> ")
-        .map(|(source, target)| format!("{target} <-> {source}"));
-    let names = |link: &Standing| {
-        link.id == wanted || link.name == wanted || Some(&link.name) == mirrored.as_ref()
-    };
-    let found: Vec<&Standing> = links.iter().filter(|link| names(link)).collect();
-    let both: Vec<&Standing> = found.iter().copied().filter(|link| link.two_way).collect();
-    match (both.as_slice(), found.is_empty()) {
-        (&[link], _) => Ok(link),
-        ([], true) => Err(unknown()),
-        ([], false) => Err(Error::config(
-            "the link goes one way, and there is nothing to forget about it",
-        )
-        .hint("its runs stay in the history and do no harm")),
-        (several, _) => {
+    let spellings = spellings(wanted);
+    let names = |link: &&Standing| link.id == wanted || spellings.contains(&link.name);
+    let found: Vec<&Standing> = links.iter().filter(names).collect();
+    match found.as_slice() {
+        [link] => Ok(link),
+        [] => Err(unknown()),
+        several => {
             let ids: Vec<&str> = several.iter().map(|link| link.id.as_str()).collect();
             Err(
                 Error::config(format!("{} links have this name", several.len()))
@@ -67,6 +60,28 @@ fn find<'a>(links: &'a [Standing], wanted: &str) -> Result<&'a Standing> {
             )
         }
     }
+}
+
+/// A name as it was written, with paths that mean the same from every folder, and a two-way link's the other way round.
+fn spellings(wanted: &str) -> Vec<String> {
+    let mut all = vec![wanted.to_owned()];
+    let lasting = |address: &str| {
+        let found = Address::parse(address).ok().and_then(|one| one.lasting());
+        found.unwrap_or_else(|| address.to_owned())
+    };
+    for arrow in [" <-> ", " -> "] {
+        let Some((source, target)) = wanted.split_once(arrow) else {
+            continue;
+        };
+        let (from, to) = (lasting(source), lasting(target));
+        all.push(format!("{from}{arrow}{to}"));
+        if arrow == " <-> " {
+            all.push(format!("{target}{arrow}{source}"));
+            all.push(format!("{to}{arrow}{from}"));
+        }
+        break;
+    }
+    all
 }
 
 /// Does not repeat what was asked for: an address may hold a password.

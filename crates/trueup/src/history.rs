@@ -2,7 +2,6 @@
 
 use crate::args::StateFile;
 use crate::output;
-use crate::world;
 use trueup_core::{Error, Result};
 use trueup_engine::state::PastRun;
 
@@ -42,7 +41,7 @@ pub(crate) struct Args {
 
 /// Runs the command and returns the exit code.
 pub(crate) fn history(args: &Args) -> Result<u8> {
-    let store = world::open_store_if_present(args.state.path()?.as_deref())?;
+    let store = args.state.open()?;
     let limit = match args.certificate {
         Some(_) => RUNS_MAX,
         None => args.limit as usize,

@@ -6,21 +6,29 @@
 mod ask;
 mod compose;
 mod draft;
+mod look;
 #[cfg(test)]
 mod tests;
 
-use crate::args::{CollectionRule, KeyRule, Sides};
+use crate::args::{CollectionRule, KeyRule, Sides, places};
 use crate::check;
 use crate::config;
+use crate::link;
 use crate::output;
 use crate::registry::Address;
 use crate::world::{self, Machine};
+use compose::Waiting;
 use draft::Draft;
+use look::Look;
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use trueup_core::{Error, Kind, Result};
-use trueup_engine::check::CheckReport;
+use trueup_engine::check::{CheckReport, CollectionCheck};
+
+/// How many lines that wait for an edit are named.
+const WAITING_SHOWN_MAX: usize = 10;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,16 +36,19 @@ Examples:
   trueup init sqlite:shop.db postgres://app@db1/shop --two-way --out shop.toml
   trueup init
 
-Without places it asks for them, if there is a terminal. Passwords are not written: the file names
-a variable of the environment. A collection that cannot run yet is written as a comment, with the
-reason.";
+What is not said it asks for, if there is a terminal: the places, and the keys of collections that
+have none. Passwords are not written: the file names a variable of the environment. A collection
+that cannot run yet is written as a comment, with the reason and what it needs.
+
+Exit codes:
+  0 a file that runs   2 a file whose collections all wait for an edit, or none";
 
 /// What `init` is told.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, override_usage = "trueup init [OPTIONS] [SOURCE TARGET]")]
 pub(crate) struct Args {
-    /// Where the records come from, and where they go
-    #[arg(value_name = "SOURCE TARGET", num_args = 0..=2)]
+    /// Where the records come from, and where they go.
+    #[arg(value_name = "SOURCE TARGET", num_args = 0..=2, help = places("Where the records come from, and where they go"))]
     places: Vec<String>,
 
     /// Write this file
@@ -48,7 +59,7 @@ pub(crate) struct Args {
     #[arg(long)]
     two_way: bool,
 
-    /// Only these collections, otherwise all that the source has; `a=b` where the target calls it `b`
+    /// Only these collections, otherwise all that the source has; `a=b` where the target calls it `b`; `a*`: those that match; `!a*`: not those
     #[arg(long, value_name = "a,b", value_delimiter = ',')]
     collections: Vec<CollectionRule>,
 
@@ -81,14 +92,43 @@ pub(crate) fn init(args: &Args) -> Result<u8> {
         )
         .hint("name files or databases"));
     }
-    let sides = Sides {
+    let mut sides = Sides {
         source: wish.source.clone(),
         target: wish.target.clone(),
         collections: args.collections.clone(),
         keys: args.keys.clone(),
         filters: Vec::new(),
     };
-    let report = check::pair(&check::between(&sides, wish.two_way), &machine)?;
+    let mut found = examine(&sides, wish.two_way, &machine)?;
+    if world::has_terminal() {
+        let keys = ask_keys(&found)?;
+        if !keys.is_empty() {
+            sides.keys.extend(keys);
+            found = examine(&sides, wish.two_way, &machine)?;
+        }
+    }
+    let draft = Draft::new(&wish.source, &wish.target, &folder(&wish.out)?)?;
+    let composed = compose::file(&draft, &found);
+    write(&wish.out, &composed.text, args.force)?;
+    let runs = found.report.collections.len() - composed.waiting.len();
+    output::initialised(&next(&wish.out, &draft, runs, &composed.waiting))?;
+    match composed.waiting.first() {
+        Some(first) if runs == 0 => Err(nothing_runs(&wish.out, first)),
+        Some(_) | None => Ok(0),
+    }
+}
+
+/// What was found at the two places.
+struct Examined {
+    report: CheckReport,
+    /// Of each collection without a key, by the source's name: what its records say.
+    looks: BTreeMap<String, Look>,
+}
+
+/// Checks the link, and looks at the collections that have no key.
+fn examine(sides: &Sides, two_way: bool, machine: &Machine) -> Result<Examined> {
+    let mut link = link::open(&check::between(sides, two_way), &machine.context())?;
+    let report = trueup_engine::check::check(&mut link)?;
     if let Some(problem) = report.problems.first() {
         // Not a collection's: no file would make this link run.
         let error = Error::config(problem.message.clone());
@@ -97,11 +137,48 @@ pub(crate) fn init(args: &Args) -> Result<u8> {
             None => error,
         });
     }
-    let draft = Draft::new(&wish.source, &wish.target, &folder(&wish.out)?)?;
-    let text = compose::file(&draft, &report);
-    write(&wish.out, &text, args.force)?;
-    output::initialised(&next(&wish.out, &draft, &report))?;
-    Ok(0)
+    let looks = report.collections.iter().filter(|one| has_no_key(one));
+    let looks = looks.map(|one| (one.names.source.clone(), look::look(&mut link, one)));
+    Ok(Examined {
+        looks: looks.collect(),
+        report,
+    })
+}
+
+fn has_no_key(one: &CollectionCheck) -> bool {
+    one.key.is_empty() && one.all_problems().next().is_some()
+}
+
+/// Asks for the keys that are missing. One that only the target would have cannot be said here.
+fn ask_keys(found: &Examined) -> Result<Vec<KeyRule>> {
+    let mut keys = Vec::new();
+    let bag = !found.report.two_way;
+    let all = found.report.collections.iter();
+    for one in all.filter(|one| has_no_key(one) && one.keys.source.is_some()) {
+        let name = &one.names.source;
+        let Some(look) = found.looks.get(name) else {
+            continue;
+        };
+        let fields = ask::key(name, look, bag, &mut world::read_line, &mut output::prompt)?;
+        keys.extend(fields.map(|fields| KeyRule {
+            collection: Some(name.clone()),
+            fields,
+        }));
+    }
+    Ok(keys)
+}
+
+/// The file is there, and nothing would come of running it.
+fn nothing_runs(out: &Path, first: &Waiting) -> Error {
+    Error::config(format!(
+        "no collection can run yet: {}: {}",
+        first.name, first.reason
+    ))
+    .hint(format!(
+        "edit line {} of {}: what it needs stands above it",
+        first.line,
+        out.display()
+    ))
 }
 
 fn wish(args: &Args) -> Result<Wish> {
@@ -174,25 +251,27 @@ fn write(out: &Path, text: &str, force: bool) -> Result<()> {
 }
 
 /// What was written, and what to do next.
-fn next(out: &Path, draft: &Draft, report: &CheckReport) -> String {
-    let broken = |one: &&_| compose::is_broken(one);
-    let waiting = report.collections.iter().filter(broken).count();
-    let runs = report.collections.len() - waiting;
-    let noun = |count: usize| {
-        if count == 1 {
-            "collection"
-        } else {
-            "collections"
-        }
+fn next(out: &Path, draft: &Draft, runs: usize, waiting: &[Waiting]) -> String {
+    let noun = |count: usize| match count {
+        0 => "no collection".to_owned(),
+        1 => "1 collection".to_owned(),
+        more => format!("{more} collections"),
     };
-    let mut text = format!("wrote {}: {runs} {}", out.display(), noun(runs));
-    if waiting > 0 {
-        text.push_str(&format!(
-            ", and as a comment {waiting} {} that cannot run yet",
-            noun(waiting)
-        ));
+    let mut text = format!("wrote {}: {}", out.display(), noun(runs));
+    if !waiting.is_empty() {
+        let count = noun(waiting.len());
+        text.push_str(&format!(", and as a comment {count} that cannot run yet"));
     }
     text.push_str("\nnext:\n");
+    for one in waiting.iter().take(WAITING_SHOWN_MAX) {
+        let (line, file) = (one.line, out.display());
+        let name = output::safe(&one.name);
+        text.push_str(&format!("  edit line {line} of {file}: {name}\n"));
+    }
+    if waiting.len() > WAITING_SHOWN_MAX {
+        let more = waiting.len() - WAITING_SHOWN_MAX;
+        text.push_str(&format!("  ... and {more} more lines\n"));
+    }
     for variable in draft.variables() {
         text.push_str(&format!("  read -rs {variable} && export {variable}\n"));
     }

@@ -3,11 +3,14 @@
 //! Invariant: a key or a name that concerns nothing is an error, because it is a typing mistake that would otherwise
 //! change what is compared. Whether fields and types fit is the engine's business.
 
+mod chosen;
+
 use crate::args::{FilterRule, KeyRule, is_bag};
 use crate::registry::Address;
 use crate::spec::{Named, Spec};
 use crate::two_way;
 use trueup_core::endpoint::{Context, Endpoint};
+use trueup_core::side::Sides;
 use trueup_core::{Error, Result};
 use trueup_engine::{CollectionSpec, Link, TwoWay};
 
@@ -27,11 +30,12 @@ pub(crate) fn open(spec: &Spec, context: &Context) -> Result<Link> {
         return Err(Error::config("source and target are both standard input")
             .hint("it can be read once; put one of them into a file"));
     }
-    let named = named(&spec.collections, &addresses.0, &addresses.1)?;
-    let keys = Keys::new(&spec.keys, named.as_deref())?;
+    chosen::check(spec)?;
+    let given = named(spec, &spec.collections, &addresses.0, &addresses.1)?;
+    let keys = Keys::new(&spec.keys, as_all(spec, given.as_deref()))?;
 
-    let source_keys = keys.of_source(named.as_deref());
-    let target_keys = keys.of_target(named.as_deref());
+    let source_keys = keys.of_source(given.as_deref());
+    let target_keys = keys.of_target(given.as_deref());
     let mut source = addresses
         .0
         .connect("source", &source_keys, spec.source.context(context))?;
@@ -43,11 +47,13 @@ pub(crate) fn open(spec: &Spec, context: &Context) -> Result<Link> {
     let target_context = spec.target.context(context);
     let mut target = connect(&addresses.1, "target", &target_keys, target_context)?;
 
-    let mut collections = specs(named, &keys, &addresses.1, source.as_mut())?;
-    if !spec.exclude.is_empty() {
+    let mut given = given;
+    if !spec.patterns.is_empty() {
         let both = spec.two_way.is_some().then_some(target.as_mut());
-        collections = remaining(collections, &spec.exclude, source.as_mut(), both)?;
+        let chosen = chosen::chosen(spec, source.as_mut(), both)?;
+        given = named(spec, &chosen, &addresses.0, &addresses.1)?;
     }
+    let mut collections = specs(given, &keys, &addresses.1, source.as_mut())?;
     filter(&mut collections, &spec.filters, source.as_mut())?;
     let two_way = match &spec.two_way {
         Some(stated) => Some(rules(stated, &collections, source.as_mut())?),
@@ -56,6 +62,7 @@ pub(crate) fn open(spec: &Spec, context: &Context) -> Result<Link> {
     Ok(Link {
         source,
         target,
+        places: Sides::new(addresses.0.lasting(), addresses.1.lasting()),
         collections,
         mode: spec.mode,
         guard: spec.guard,
@@ -72,14 +79,19 @@ pub(crate) fn open_alone(
     context: &Context,
 ) -> Result<(Box<dyn Endpoint>, Vec<CollectionSpec>)> {
     let address = Address::parse(&spec.source.address)?;
-    let named = named(&spec.collections, &address, &address)?;
-    let keys = Keys::new(&spec.keys, named.as_deref())?;
+    chosen::check(spec)?;
+    let mut given = named(spec, &spec.collections, &address, &address)?;
+    let keys = Keys::new(&spec.keys, as_all(spec, given.as_deref()))?;
     let mut endpoint = address.connect(
         "source",
-        &keys.of_source(named.as_deref()),
+        &keys.of_source(given.as_deref()),
         spec.source.context(context),
     )?;
-    let collections = specs(named, &keys, &address, endpoint.as_mut())?;
+    if !spec.patterns.is_empty() {
+        let chosen = chosen::chosen(spec, endpoint.as_mut(), None)?;
+        given = named(spec, &chosen, &address, &address)?;
+    }
+    let collections = specs(given, &keys, &address, endpoint.as_mut())?;
     Ok((endpoint, collections))
 }
 
@@ -95,40 +107,6 @@ fn rules(
     }
     let names: Vec<String> = collections.iter().map(|one| one.source.clone()).collect();
     Ok(stated.settle(&names))
-}
-
-/// Takes the excluded ones from all collections: those of the source, and with `target` those that only it has.
-fn remaining(
-    collections: Vec<CollectionSpec>,
-    exclude: &[String],
-    source: &mut dyn Endpoint,
-    target: Option<&mut (dyn Endpoint + 'static)>,
-) -> Result<Vec<CollectionSpec>> {
-    let mut all = collections;
-    if all.is_empty() {
-        let mut names = source.collections().map_err(|error| error.at("source"))?;
-        if let Some(target) = target {
-            let others = target.collections().map_err(|error| error.at("target"))?;
-            let fresh: Vec<String> = others
-                .into_iter()
-                .filter(|one| !names.contains(one))
-                .collect();
-            names.extend(fresh);
-        }
-        all = names.into_iter().map(plain).collect();
-    }
-    let known: Vec<String> = all.iter().map(|one| one.source.clone()).collect();
-    if let Some(stray) = exclude.iter().find(|name| !known.contains(name)) {
-        return Err(
-            Error::config(format!("there is no collection {stray} to exclude")).hint(list(&known)),
-        );
-    }
-    all.retain(|one| !exclude.contains(&one.source));
-    if all.is_empty() {
-        return Err(Error::config("every collection is excluded")
-            .hint("take one out of exclude; or take the link out"));
-    }
-    Ok(all)
 }
 
 /// Gives the collections the filters that were given apart from them. The source is asked for its names if none is
@@ -187,9 +165,19 @@ fn plain(name: String) -> CollectionSpec {
     }
 }
 
+/// What was named, unless patterns choose more: then nobody knows yet how many collections there are.
+fn as_all<'a>(spec: &Spec, named: Option<&'a [Settled]>) -> Option<&'a [Settled]> {
+    named.filter(|_| spec.patterns.is_empty())
+}
+
 /// Settles the collections as far as they are named; `None` means that the source must be asked.
-fn named(given: &[Named], source: &Address, target: &Address) -> Result<Option<Vec<Settled>>> {
-    if given.is_empty() {
+fn named(
+    spec: &Spec,
+    given: &[Named],
+    source: &Address,
+    target: &Address,
+) -> Result<Option<Vec<Settled>>> {
+    if given.is_empty() && spec.patterns.is_empty() {
         let Some(from) = source.collection.as_ref().or(source.only.as_ref()) else {
             return Ok(None);
         };
@@ -342,7 +330,14 @@ fn specs(
         .hint(list(&known)));
     }
     if let Some(named) = named {
-        return Ok(named.into_iter().map(|one| with_key(one, keys)).collect());
+        let mut all: Vec<CollectionSpec> =
+            named.into_iter().map(|one| with_key(one, keys)).collect();
+        match (all.as_mut_slice(), &keys.bare) {
+            ([only], Some(fields)) => set_key(only, fields),
+            (_, Some(fields)) => return Err(which_collection(fields)),
+            (_, None) => {}
+        }
+        return Ok(all);
     }
     match (known.as_slice(), only_target) {
         ([], _) => Err(Error::config("source: there is no collection to read").hint(list(&known))),

@@ -20,6 +20,7 @@ mod log;
 mod man;
 mod output;
 mod parked;
+mod pattern;
 mod progress;
 mod record;
 mod registry;
@@ -59,20 +60,10 @@ fn main() -> ExitCode {
     let done =
         done.unwrap_or_else(|_| Err(Error::bug("the program stopped at a broken invariant")));
     ExitCode::from(done.unwrap_or_else(|error| {
-        let error = how_to_go_on(error, args::again(&arguments));
+        let error = args::how_to_go_on(error, &arguments);
         output::failure(&error, json);
         exit_code(error.kind())
     }))
-}
-
-/// An interrupted run goes on by the same command: says it, word for word.
-fn how_to_go_on(error: Error, again: Option<String>) -> Error {
-    match again {
-        Some(line) if error.kind() == Kind::Interrupted => {
-            error.hint(format!("nothing is lost; this goes on: {line}"))
-        }
-        Some(_) | None => error,
-    }
 }
 
 fn carry_out(command: &Command) -> Result<u8> {

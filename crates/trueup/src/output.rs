@@ -12,6 +12,7 @@ mod sink;
 mod style;
 mod table;
 mod text;
+mod wrap;
 
 pub(crate) use pieces::{ConflictList, PlanText};
 pub(crate) use reports::ReportList;
@@ -21,7 +22,7 @@ pub(crate) use text::moment;
 
 use crate::conflict::Conflict;
 use crate::log::{self, Entry, Level};
-use crate::status::Standing;
+use crate::status::{Listed, Standing};
 use crate::terminal;
 use std::borrow::Cow;
 use std::error::Error as _;
@@ -35,21 +36,32 @@ use trueup_engine::{Certificate, Found, Report, Shape};
 
 /// How much of a plan is gathered before it is written.
 const PLAN_BYTES: usize = 64 << 10;
+/// How far in the further lines of a note begin.
+const NOTE_INDENT: usize = 4;
 /// How many causes of an error are shown.
 const CAUSES_MAX: usize = 8;
 
-/// Prints what a sync did; with `two_way`, what it did to each side.
-pub(crate) fn synced(report: &Report, two_way: bool, as_json: bool) -> Result<()> {
+/// Which way a run went, and whether it was to delete.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// Changes went both ways.
+    pub(crate) two_way: bool,
+    /// Records that the source does not have were to be deleted, or deletes were no part of it.
+    pub(crate) delete: bool,
+}
+
+/// Prints what a sync did; both ways, what it did to each side.
+pub(crate) fn synced(report: &Report, way: Way, as_json: bool) -> Result<()> {
     if as_json {
         raw(&json::report(report, None)?)
     } else {
-        stdout(&text::synced(report, two_way))
+        stdout(&text::synced(report, way))
     }
 }
 
 /// Prints what a sync did whose records went to standard output.
-pub(crate) fn synced_aside(report: &Report) {
-    stderr(&text::synced(report, false));
+pub(crate) fn synced_aside(report: &Report, way: Way) {
+    stderr(&text::synced(report, way));
 }
 
 /// Prints what a compare found.
@@ -171,7 +183,7 @@ pub(crate) fn checked(report: &CheckReport, as_json: bool) -> Result<()> {
     if as_json {
         raw(&json::check::link(report, None)?)
     } else {
-        stdout(&text::check::link(report))
+        stdout(&text::check::link(report, terminal::get().verbose))
     }
 }
 
@@ -186,11 +198,11 @@ pub(crate) fn prompt(text: &str) {
 }
 
 /// Prints how links stand.
-pub(crate) fn links(links: &[Standing], as_json: bool) -> Result<()> {
+pub(crate) fn links(listed: &Listed, as_json: bool) -> Result<()> {
     if as_json {
-        raw(&json::status::links(links)?)
+        raw(&json::status::links(&listed.links)?)
     } else {
-        stdout(&text::status::links(links))
+        stdout(&text::status::links(listed))
     }
 }
 
@@ -208,11 +220,12 @@ pub(crate) fn failure(error: &Error, as_json: bool) {
             error.kind().name(),
             error.message(),
             error.advice(),
+            error.reported(),
         )));
     }
 }
 
-/// Prints an error for people, or to the log.
+/// Prints an error for people, or to the log; the records it is about stand below it, where no log is wanted.
 fn complain(error: &Error) {
     let entry = Entry {
         level: Level::Error,
@@ -223,6 +236,9 @@ fn complain(error: &Error) {
         ..Entry::default()
     };
     log::tell(&entry, &describe(error));
+    if let Some(lines) = error.reported().filter(|_| !terminal::get().json) {
+        stderr(&escape::lines(lines));
+    }
 }
 
 /// Prints what is wrong with the arguments.
@@ -243,6 +259,7 @@ pub(crate) fn usage(complaint: &str, as_json: bool) {
             Kind::Config.name(),
             &message,
             Some(hint),
+            None,
         )));
     }
 }
@@ -287,7 +304,10 @@ pub(crate) fn help(text: &str) {
 pub(crate) fn progress(line: &str) {
     let line = escape::line(line);
     let line = match line.strip_prefix("note:") {
-        Some(rest) => format!("{}{rest}", paint(WAITS, "note:")),
+        Some(rest) => {
+            let note = format!("{}{rest}", paint(WAITS, "note:"));
+            wrap::wrap(&note, terminal::get().width_err, NOTE_INDENT)
+        }
         None => line,
     };
     stderr(&format!("{line}\n"));

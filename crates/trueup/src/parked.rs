@@ -1,19 +1,20 @@
 //! `trueup parked`: records that were put aside, why and since when, and trying them again.
 //!
-//! List and show read the state file only. A retry is a run of the link like any other, but what it writes concerns
+//! List and show read the state file only, which says of a record its key and its place, and no other value. A retry is a run of the link like any other, but what it writes concerns
 //! parked records alone; a record that fits now leaves the list.
 
 use crate::args::{CollectionRule, DeletesMax, FilterRule, KeyRule, Sides, StateFile};
 use crate::config;
 use crate::link;
-use crate::output;
+use crate::output::{self, Way};
 use crate::spec::Spec;
-use crate::sync::{Asked, batch_records};
+use crate::sync::{Asked, batch_records, refuse_stream};
 use crate::world::{self, Machine};
 use std::path::PathBuf;
 use trueup_core::guard::Guard;
 use trueup_core::{Error, Result};
-use trueup_engine::state::ParkedRecord;
+use trueup_engine::run::tried_by_every_run;
+use trueup_engine::state::{LinkStanding, ParkedRecord, Store};
 use trueup_engine::{Limits, Mode};
 
 const LIST_EXAMPLES: &str = "\
@@ -153,6 +154,12 @@ impl Args {
     }
 }
 
+/// Only what concerns parked records is written: what else the target has is no part of it.
+const RETRIED: Way = Way {
+    two_way: false,
+    delete: true,
+};
+
 /// Runs the command and returns the exit code.
 pub(crate) fn parked(args: &Args) -> Result<u8> {
     match &args.action {
@@ -167,7 +174,7 @@ pub(crate) fn parked(args: &Args) -> Result<u8> {
 }
 
 fn records(state: &StateFile) -> Result<Vec<ParkedRecord>> {
-    let store = world::open_store_if_present(state.path()?.as_deref())?;
+    let store = state.open()?;
     store.map_or_else(|| Ok(Vec::new()), |store| store.parked_records(None))
 }
 
@@ -186,6 +193,7 @@ fn find(records: Vec<ParkedRecord>, which: &str) -> Result<Vec<ParkedRecord>> {
 fn retry(args: &Retry) -> Result<u8> {
     let machine = Machine::new()?;
     let (spec, state) = described(args)?;
+    refuse_stream(&spec)?;
     let mut link = link::open(&spec, &machine.context())?;
     let mut store = world::open_store(state.as_deref())?;
     let asked = Asked {
@@ -193,9 +201,28 @@ fn retry(args: &Retry) -> Result<u8> {
         state: state.as_deref(),
         json: args.json,
     };
+    refuse_both_ways(&spec, &link.lasting_name(), &store)?;
     let report = asked.retry(&spec, &mut link, &mut store)?;
-    output::synced(&report, false, args.json)?;
+    output::synced(&report, RETRIED, args.json)?;
     Ok(report.exit_code())
+}
+
+/// Refuses two places whose parked records belong to a link that goes both ways: a link in one direction has none there.
+fn refuse_both_ways(spec: &Spec, name: &str, store: &Store) -> Result<()> {
+    let Some((source, target)) = name.split_once(" -> ") else {
+        return Ok(());
+    };
+    let both = [
+        format!("{source} <-> {target}"),
+        format!("{target} <-> {source}"),
+    ];
+    let links = store.links()?;
+    let known = links.iter().any(|one| one.name == name);
+    let is_meant = |one: &LinkStanding| one.pair.is_some() && both.contains(&one.name);
+    if spec.two_way.is_none() && !known && links.iter().any(is_meant) {
+        return Err(tried_by_every_run());
+    }
+    Ok(())
 }
 
 /// The link that is meant, and where its state is.

@@ -133,7 +133,7 @@ fn say(said: &Said) {
         event: if said.ended { "step_done" } else { "progress" },
         collection: Some(&said.collection),
         step: Some(said.step.name()),
-        records: Some(said.records),
+        records: Some(said.records()),
         total: said.total,
         ms: Some(said.ms),
         ..Entry::default()

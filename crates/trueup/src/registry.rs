@@ -20,12 +20,47 @@ struct Scheme {
     example: &'static str,
     /// Whether what follows the colon is a path.
     path: bool,
+    /// Options of an address whose value is a path.
+    paths: &'static [PathOption],
     /// Whether a password opens it.
     password: bool,
     connect: Connect,
     /// Where `-` is a standard stream: connects to one that will be written.
     output: Option<Connect>,
 }
+
+/// An option of an address whose value is a path.
+struct PathOption {
+    name: &'static str,
+    /// What stands before the path.
+    before: &'static str,
+    /// The value that is a word, not a path.
+    word: Option<&'static str>,
+}
+
+impl PathOption {
+    const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            before: "",
+            word: None,
+        }
+    }
+}
+
+/// The files that a PostgreSQL URL names. Those that the endpoint does not know, it refuses itself.
+const POSTGRES_FILES: &[PathOption] = &[
+    PathOption {
+        word: Some("system"),
+        ..PathOption::new("sslrootcert")
+    },
+    PathOption::new("sslcert"),
+    PathOption::new("sslkey"),
+    PathOption {
+        before: "file:",
+        ..PathOption::new("password")
+    },
+];
 
 type Connect = fn(&str, &Keys, Context) -> Result<Box<dyn Endpoint>>;
 
@@ -34,6 +69,7 @@ const SCHEMES: &[Scheme] = &[
         names: &["csv"],
         example: "csv:DIR or csv:FILE.csv",
         path: true,
+        paths: &[],
         password: false,
         connect: trueup_sql::csv::connect,
         output: Some(trueup_sql::csv::connect_output),
@@ -42,6 +78,7 @@ const SCHEMES: &[Scheme] = &[
         names: &["jsonl"],
         example: "jsonl:DIR or jsonl:FILE.jsonl",
         path: true,
+        paths: &[],
         password: false,
         connect: trueup_sql::jsonl::connect,
         output: Some(trueup_sql::jsonl::connect_output),
@@ -50,6 +87,7 @@ const SCHEMES: &[Scheme] = &[
         names: &["sqlite"],
         example: "sqlite:FILE",
         path: true,
+        paths: &[],
         password: false,
         connect: |address, _, context| trueup_sql::sqlite::connect(address, context),
         output: None,
@@ -58,6 +96,7 @@ const SCHEMES: &[Scheme] = &[
         names: &["postgres", "postgresql"],
         example: "postgres://USER@HOST:PORT/DATABASE",
         path: false,
+        paths: POSTGRES_FILES,
         password: true,
         connect: |address, _, context| trueup_sql::postgres::connect(address, context),
         output: None,
@@ -137,6 +176,11 @@ impl Address {
             None => (None, text),
         };
         let known = scheme.and_then(|name| by_name(name).ok());
+        let named = |scheme: &&Scheme| !scheme.paths.is_empty();
+        if let Some(scheme) = known.filter(named) {
+            let folder = text_of(folder)?;
+            return Ok(options_in_folder(text, scheme.paths, folder));
+        }
         if path.is_empty()
             || is_standard(path)
             || scheme.is_some() && !known.is_some_and(|scheme| scheme.path)
@@ -144,11 +188,19 @@ impl Address {
             return Ok(text.to_owned());
         }
         let path = folder.join(path);
-        let path = path.to_str().ok_or_else(|| {
-            Error::config("the folder's name is not UTF-8")
-                .hint("an address is text; use a folder whose name is UTF-8")
-        })?;
+        let path = text_of(&path)?;
         Ok(scheme.map_or(path.to_owned(), |scheme| format!("{scheme}:{path}")))
+    }
+
+    /// Returns the address with a path that means the same from every folder; `None` where there is no path, or none that
+    /// can be written.
+    pub(crate) fn lasting(&self) -> Option<String> {
+        let (scheme, path) = self.address.split_once(':')?;
+        if !self.scheme.path || self.standard {
+            return None;
+        }
+        let path = std::path::absolute(path).ok()?;
+        Some(format!("{scheme}:{}", path.to_str()?))
     }
 
     /// Connects. `keys` goes before what the endpoint itself says.
@@ -177,6 +229,51 @@ impl Address {
         let connect = self.scheme.output.unwrap_or(self.scheme.connect);
         told(role, || connect(&self.address, keys, context))
     }
+}
+
+fn text_of(path: &Path) -> Result<&str> {
+    path.to_str().ok_or_else(|| {
+        Error::config("the folder's name is not UTF-8")
+            .hint("an address is text; use a folder whose name is UTF-8")
+    })
+}
+
+/// Puts `folder` before each relative path among an address's options. An address stays encoded as it is.
+fn options_in_folder(text: &str, paths: &[PathOption], folder: &str) -> String {
+    let Some((place, query)) = text.split_once('?') else {
+        return text.to_owned();
+    };
+    let moved = |option: &str| -> Option<String> {
+        let (name, value) = option.split_once('=')?;
+        let known = paths.iter().find(|known| known.name == name)?;
+        let path = value.strip_prefix(known.before)?;
+        let absolute = ["/", "%2F", "%2f"];
+        if path.is_empty()
+            || known.word == Some(path)
+            || absolute.iter().any(|start| path.starts_with(start))
+        {
+            return None;
+        }
+        let folder = encoded(folder);
+        Some(format!("{name}={}{folder}/{path}", known.before))
+    };
+    let options = query.split('&');
+    let options = options.map(|option| moved(option).unwrap_or_else(|| option.to_owned()));
+    let query: Vec<String> = options.collect();
+    format!("{place}?{}", query.join("&"))
+}
+
+/// Writes a path as it can stand in an option.
+fn encoded(path: &str) -> String {
+    let mut out = String::new();
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
 }
 
 /// Connects, and tells whoever wants details how long that took.
@@ -264,8 +361,13 @@ fn is_standard(rest: &str) -> bool {
 
 /// Lists what addresses look like.
 pub(crate) fn known() -> String {
+    format!("the known addresses are: {}", examples())
+}
+
+/// Returns what addresses of each kind look like.
+pub(crate) fn examples() -> String {
     let examples: Vec<&str> = SCHEMES.iter().map(|scheme| scheme.example).collect();
-    format!("the known addresses are: {}", examples.join(", "))
+    examples.join(", ")
 }
 
 /// The collection of an address that is one file, or a standard stream whose collection has a name.

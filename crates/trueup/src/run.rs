@@ -3,10 +3,11 @@
 //! Links are run one after the other, in the order of the file. Invariant: a link that fails does not keep the next from
 //! running, and is not forgotten either: its error is printed at once, and the exit code is the worst of all.
 
+use crate::args::how_to_go_on;
 use crate::config::{self, Config};
 use crate::link;
 use crate::log::{self, Entry};
-use crate::output::{PlanReport, ReportList};
+use crate::output::{PlanReport, ReportList, Way};
 use crate::registry::Address;
 use crate::sync::Asked;
 use crate::world::{self, Machine};
@@ -74,12 +75,14 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
     }
     let mut running = Running {
         args,
+        config: &config,
         asked: Asked {
             machine: &machine,
             state,
             json: args.json,
         },
         store: None,
+        file: lasting(&path),
         list: ReportList::new(args.json),
     };
     if !args.dry_run {
@@ -87,14 +90,25 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
     }
     let mut worst = 0;
     for link in links {
-        worst = worst.max(running.link(link)?);
         if machine.stopped() {
-            worst = worst.max(exit_code(Kind::Interrupted));
+            // The link before it came to its end.
+            worst = worst.max(running.fail(link, stopped_before())?);
+            break;
+        }
+        let code = running.link(link)?;
+        worst = worst.max(code);
+        if code == exit_code(Kind::Interrupted) && machine.stopped() {
             break;
         }
     }
     running.list.finish()?;
     Ok(worst)
+}
+
+/// What is said of a link that does not begin any more.
+pub(crate) fn stopped_before() -> Error {
+    Error::new(Kind::Interrupted, "stopped on request, before this link")
+        .hint("nothing is lost; run the same command again and it goes on")
 }
 
 /// The links that are meant, in the order of the file, or as they were named; each once.
@@ -125,6 +139,11 @@ pub(crate) fn config_and_links(arguments: &[String]) -> (PathBuf, &[String]) {
     }
 }
 
+/// Returns the name that a file has from every folder; `None` where it has none that can be written.
+pub(crate) fn lasting(path: &Path) -> Option<String> {
+    Some(path.canonicalize().ok()?.to_str()?.to_owned())
+}
+
 /// Tells whether an argument is a configuration file: a link's name has no dot.
 fn is_config(argument: &str) -> bool {
     argument.ends_with(".toml") || Path::new(argument).is_file()
@@ -132,8 +151,11 @@ fn is_config(argument: &str) -> bool {
 
 struct Running<'a> {
     args: &'a Args,
+    config: &'a Config,
     asked: Asked<'a>,
     store: Option<Store>,
+    /// The configuration file, as it is called from every folder.
+    file: Option<String>,
     list: ReportList,
 }
 
@@ -143,21 +165,29 @@ impl Running<'_> {
         self.list.begin(&link.name)?;
         match self.carry_out(link) {
             Ok((report, plan)) => {
-                let two_way = link.spec.two_way.is_some();
+                let way = Way {
+                    two_way: link.spec.two_way.is_some(),
+                    delete: link.spec.mode.delete,
+                };
                 let plan = match &plan {
                     Some(plan) => PlanReport::Planned(plan.as_deref()),
                     None => PlanReport::Done,
                 };
-                self.list.push(&link.name, &report, two_way, plan)?;
+                self.list.push(&link.name, &report, way, plan)?;
                 Ok(report.exit_code())
             }
-            Err(error) => {
-                let kind = error.kind();
-                let error = error.at(format_args!("link={}", link.name));
-                self.list.fail(&link.name, &error)?;
-                Ok(exit_code(kind))
-            }
+            Err(error) => self.fail(link, error),
         }
+    }
+
+    /// Prints why a link failed, and returns its exit code.
+    fn fail(&mut self, link: &config::Link, error: Error) -> Result<u8> {
+        let kind = error.kind();
+        let error = self.config.point(link, error);
+        let error = error.at(format_args!("link={}", link.name));
+        let error = how_to_go_on(error, &world::arguments());
+        self.list.fail(&link.name, &error)?;
+        Ok(exit_code(kind))
     }
 
     fn carry_out(&mut self, link: &config::Link) -> Result<(Report, Option<Option<String>>)> {
@@ -172,7 +202,12 @@ impl Running<'_> {
         spec.mode.lift_guard = self.args.yes;
         let mut opened = link::open(&spec, &self.asked.machine.context())?;
         match &mut self.store {
-            Some(store) => Ok((self.asked.run(&spec, &mut opened, store)?, None)),
+            Some(store) => {
+                if let Some(file) = &self.file {
+                    store.name_link(file, &link.name, &opened.durable_name())?;
+                }
+                Ok((self.asked.run(&spec, &mut opened, store)?, None))
+            }
             None => {
                 let (report, plan) = self.asked.plan(&spec, &mut opened)?;
                 Ok((report, Some(plan)))

@@ -23,9 +23,11 @@ pub(crate) struct Spec {
     pub(crate) source: Place,
     /// Where they go.
     pub(crate) target: Place,
-    /// The collections by name; empty means all.
+    /// The collections by name; without any, and without patterns, all take part.
     pub(crate) collections: Vec<Named>,
-    /// Of all collections, those that take no part.
+    /// Patterns that choose more collections.
+    pub(crate) patterns: Vec<String>,
+    /// Of what the patterns choose, the names and patterns of those that take no part.
     pub(crate) exclude: Vec<String>,
     /// Keys that were given apart from the collections.
     pub(crate) keys: Vec<KeyRule>,

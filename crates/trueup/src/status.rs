@@ -3,8 +3,10 @@
 //! It reads the state and nothing else: no endpoint is connected, so what it says is as of the last run.
 
 use crate::args::StateFile;
+use crate::config;
 use crate::output;
-use crate::world;
+use crate::run::lasting;
+use std::path::Path;
 use trueup_core::Result;
 use trueup_core::side::Sides;
 use trueup_engine::CollectionReport;
@@ -20,7 +22,11 @@ const STOPPED: u8 = 2;
 const EXAMPLES: &str = "\
 Examples:
   trueup status
+  trueup status --all
   trueup status --json
+
+Where there is a configuration file (--config, else ./trueup.toml; not with --state), its links are
+listed, by their names; with --all, all that the state file knows.
 
 Exit codes:
   0 nothing needs a person   1 open conflicts, parked records, or a run that failed";
@@ -31,6 +37,10 @@ Exit codes:
 pub(crate) struct Args {
     #[command(flatten)]
     state: StateFile,
+
+    /// Also the links that the configuration file does not have
+    #[arg(long)]
+    all: bool,
 
     /// Print one JSON array instead of text
     #[arg(long)]
@@ -44,10 +54,14 @@ pub(crate) struct Standing {
     pub(crate) id: String,
     /// Its name for people.
     pub(crate) name: String,
+    /// What the configuration file calls it; several of its links may have the same sides.
+    pub(crate) labels: Vec<String>,
     /// Whether changes go both ways.
     pub(crate) two_way: bool,
     /// Its last run.
     pub(crate) last: Option<PastRun>,
+    /// Whether a run of it came to its end.
+    pub(crate) succeeded: bool,
     /// Its collections, as of the last run.
     pub(crate) collections: Vec<Collection>,
     /// Conflicts that nobody has decided.
@@ -111,16 +125,67 @@ impl Standing {
     }
 }
 
+/// What there is to say of all links.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Listed {
+    /// Those that are wanted.
+    pub(crate) links: Vec<Standing>,
+    /// Links of the configuration file that never ran, by its names for them.
+    pub(crate) never: Vec<String>,
+    /// How many links the state file knows besides.
+    pub(crate) others: usize,
+}
+
 /// Runs the command and returns the exit code.
 pub(crate) fn status(args: &Args) -> Result<u8> {
-    let store = world::open_store_if_present(args.state.path()?.as_deref())?;
-    let links = match &store {
-        Some(store) => standings(store)?,
-        None => Vec::new(),
-    };
-    output::links(&links, args.json)?;
-    let waiting = links.iter().any(|link| !link.needs().is_empty());
+    let store = args.state.open()?;
+    let mut listed = Listed::default();
+    if let Some(store) = &store {
+        listed.links = standings(store)?;
+    }
+    if let Some(path) = args.state.config() {
+        let names = config::read_names(&path)?;
+        let known = match &store {
+            Some(store) => known(store, &path)?,
+            None => Vec::new(),
+        };
+        listed.choose(&names, &known, args.all);
+    }
+    output::links(&listed, args.json)?;
+    let waiting = listed.links.iter().any(|link| !link.needs().is_empty());
     Ok(if waiting { NEEDS_PERSON } else { 0 })
+}
+
+/// Which links a configuration file meant by its names when they ran last.
+fn known(store: &Store, path: &Path) -> Result<Vec<(String, String)>> {
+    match lasting(path) {
+        Some(file) => store.named_links(&file),
+        None => Ok(Vec::new()),
+    }
+}
+
+impl Listed {
+    /// Gives the links their names in a configuration file, and unless `all` are wanted leaves out those without.
+    fn choose(&mut self, names: &[String], known: &[(String, String)], all: bool) {
+        let durable = |name: &String| known.iter().find(|(known, _)| known == name);
+        let mut never: Vec<String> = Vec::new();
+        for name in names {
+            let link = durable(name).and_then(|(_, id)| {
+                let mut links = self.links.iter_mut();
+                links.find(|link| link.id == *id)
+            });
+            match link {
+                Some(link) => link.labels.push(name.clone()),
+                None => never.push(name.clone()),
+            }
+        }
+        self.never = never;
+        let before = self.links.len();
+        if !all {
+            self.links.retain(|link| !link.labels.is_empty());
+        }
+        self.others = before - self.links.len();
+    }
 }
 
 /// How all links of the state stand.
@@ -139,6 +204,8 @@ fn standing(link: LinkStanding) -> Standing {
         answered_open: count(|pair| pair.answered_open),
         id: link.durable,
         name: link.name,
+        labels: Vec::new(),
+        succeeded: link.succeeded,
         two_way,
         last: link.last,
         collections,

@@ -2,7 +2,7 @@
 
 use crate::args::{BATCH_RECORDS_MAX, DeletesMax, Sides};
 use crate::link;
-use crate::output::{self, PlanText, Sink};
+use crate::output::{self, PlanText, Sink, Way};
 use crate::progress::Listener;
 use crate::registry::Address;
 use crate::spec::Spec;
@@ -54,11 +54,11 @@ pub(crate) struct Args {
     dry_run: bool,
 
     /// Write the plan to FILE, readable by you only, and stop; --plan-in carries it out
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "two_way"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     plan_out: Option<PathBuf>,
 
     /// Carry out what the plan in FILE lists, and nothing else; what changed since is left and reported
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "two_way", "plan_out"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "plan_out"])]
     plan_in: Option<PathBuf>,
 
     /// Do not compare again afterwards; there is no certificate then
@@ -111,7 +111,16 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
             .hint("the records go there; the report goes to standard error, for people"));
     }
     let stated = args.two_way.stated()?;
+    if stated.is_some() && (args.plan_out.is_some() || args.plan_in.is_some()) {
+        return Err(Error::config(
+            "a plan in a file is for a link that goes one way, and --two-way is given",
+        )
+        .hint("--dry-run prints what a run both ways would do, conflicts included; --collections narrows it"));
+    }
     let spec = args.sides.spec(stated, mode, guard, args.batch_records);
+    if args.plan_out.is_some() || args.plan_in.is_some() {
+        refuse_stream(&spec)?;
+    }
     let mut link = link::open(&spec, &machine.context())?;
     let asked = Asked {
         machine: &machine,
@@ -133,12 +142,30 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
         Some(path) => asked.carry_out(path, &spec, &mut link, &mut store)?,
         None => asked.run(&spec, &mut link, &mut store)?,
     };
+    let way = Way {
+        two_way: args.two_way.two_way(),
+        delete: args.delete,
+    };
     if aside {
-        output::synced_aside(&report);
+        output::synced_aside(&report, way);
     } else {
-        output::synced(&report, args.two_way.two_way(), args.json)?;
+        output::synced(&report, way, args.json)?;
     }
     Ok(report.exit_code())
+}
+
+/// Refuses a target that is standard output, for what carries out a part of a plan. Nothing was read by then.
+///
+/// # Errors
+/// `Config` when the target is standard output.
+pub(crate) fn refuse_stream(spec: &Spec) -> Result<()> {
+    if !Address::is_standard(&spec.target.address) {
+        return Ok(());
+    }
+    Err(Error::config(
+        "target: standard output is written as a whole: no single records can be chosen for it",
+    )
+    .hint("name a file as the target; a sync without a plan in a file writes to -"))
 }
 
 /// What a command asks for besides the link.
@@ -212,7 +239,7 @@ impl Asked<'_> {
     fn plan_out(self, path: &Path, spec: &Spec, link: &mut Link) -> Result<Report> {
         let listener = Listener::new(&link.name());
         let world = self.world(&listener, spec);
-        let mut sink = Sink::file(path)?;
+        let mut sink = Sink::file(path, &world.failpoints)?;
         let result = run::plan_file(link, &world, &mut |lines| sink.push(lines));
         let report = listener.end(result)?;
         sink.finish()?;

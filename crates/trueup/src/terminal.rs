@@ -110,6 +110,8 @@ pub(crate) struct Terminal {
     pub(crate) json: bool,
     /// How many columns standard output has, where it is a terminal.
     pub(crate) width: Option<usize>,
+    /// How many columns standard error has, where it is a terminal.
+    pub(crate) width_err: Option<usize>,
     /// Where bars are drawn; `None` where there are none.
     pub(crate) screen: Option<MultiProgress>,
     /// When the process began.
@@ -144,6 +146,7 @@ impl Terminal {
             verbose: options.verbose,
             json: options.log == Form::Json,
             width: columns(&out),
+            width_err: columns(&err),
             screen: bars.then(MultiProgress::new),
             started_ms: world::now_ms(),
             link: Mutex::new(None),
@@ -186,7 +189,7 @@ fn colored(when: When, env: &dyn Fn(&str) -> Option<String>, is_terminal: bool) 
     }
 }
 
-fn columns(out: &std::io::Stdout) -> Option<usize> {
+fn columns(out: impl std::os::fd::AsFd) -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(out).ok()?;
     Some(usize::from(size.ws_col)).filter(|&columns| columns > 0)
 }

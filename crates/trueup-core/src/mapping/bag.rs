@@ -11,6 +11,7 @@ use crate::batch::{Batch, Record};
 use crate::digest::Digest;
 use crate::encode;
 use crate::keyed::{Keyed, Standing};
+use crate::park::write_key_field;
 use crate::value::Value;
 
 /// The key of a record whose fields do not all fit: it may equal any other.
@@ -49,6 +50,16 @@ impl Mapping {
             encode::key(record.value(position), &mut key);
         }
         key_digest(&key)
+    }
+
+    /// Returns a mapped record's key as plans show it; `None` in a bag, where no field identifies a record.
+    pub fn key_text(&self, record: Record<'_>) -> Option<String> {
+        let mut text = String::new();
+        for &position in &self.key {
+            let name = &self.fields[position].name;
+            write_key_field(name, Some(record.value(position)), &mut text);
+        }
+        (!self.bag).then_some(text)
     }
 
     /// Returns the canonical digest of a record of the target as it was read there.

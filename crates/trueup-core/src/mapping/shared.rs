@@ -20,7 +20,7 @@ use crate::decimal;
 use crate::encode;
 use crate::error;
 use crate::keyed::Keyed;
-use crate::park::Parked;
+use crate::park::{Parked, write_key_field};
 use crate::schema::Schema;
 use crate::side::{Side, Sides};
 use crate::text;
@@ -93,6 +93,20 @@ impl Shared {
         &self.key
     }
 
+    /// Returns the key of a record of the shared shape as plans show it, with the names of `side`.
+    pub fn key_text(&self, side: Side, record: Record<'_>) -> String {
+        let mut text = String::new();
+        for (position, name) in self.key_names(side) {
+            write_key_field(name, Some(record.value(position)), &mut text);
+        }
+        text
+    }
+
+    fn key_names(&self, side: Side) -> impl Iterator<Item = (usize, &str)> {
+        let key = self.key.iter();
+        key.map(move |&at| (at, self.fields[at].names[side].as_str()))
+    }
+
     /// Returns the fields to scan and write on `side`, as indices into its schema, in the shared order.
     pub fn fields(&self, side: Side) -> &[usize] {
         &self.indices[side]
@@ -119,17 +133,20 @@ impl Shared {
         parked: &mut Vec<Parked>,
         scratch: &mut Vec<u8>,
     ) {
-        for record in raw.records() {
+        for (index, record) in raw.records().enumerate() {
             match self.take(side, record, out.open().0) {
                 Ok(()) => seal_present(&self.key, out, scratch),
                 Err((field, reason)) => {
+                    let named = self.key_names(side);
+                    let (key, text) = name_misfit(named, scratch, |position, into| {
+                        let value = record.value(position);
+                        let shared = self.fields[position].share(value, into);
+                        shared.map_err(|_| vec![value])
+                    });
                     parked.push(Parked {
-                        key: name_misfit(&self.key, scratch, |position, into| {
-                            let value = record.value(position);
-                            self.fields[position]
-                                .share(value, into)
-                                .map_err(|_| [value])
-                        }),
+                        key,
+                        key_text: Some(text),
+                        place: raw.place(index),
                         field: Some(field),
                         reason,
                     });

@@ -32,16 +32,7 @@ impl CollectionPlan {
 
     /// Returns one action: its kind, its key, and the names of the fields it changes.
     pub fn action_json(&self, action: &Decoded, record: Record<'_>) -> Json {
-        let key: Map<String, Json> = self
-            .key
-            .iter()
-            .map(|&position| {
-                (
-                    self.fields[position].clone(),
-                    key_value(record.value(position)),
-                )
-            })
-            .collect();
+        let key = key_of(self, record);
         let fields: Vec<&str> = action
             .changed
             .iter()
@@ -60,6 +51,15 @@ impl CollectionPlan {
             "copies": copies,
         })
     }
+}
+
+/// Returns a record's key.
+pub(super) fn key_of(plan: &CollectionPlan, record: Record<'_>) -> Map<String, Json> {
+    let field = |&position: &usize| {
+        let name = plan.fields[position].clone();
+        (name, key_value(record.value(position)))
+    };
+    plan.key.iter().map(field).collect()
 }
 
 fn key_value(value: Value<'_>) -> Json {

@@ -194,7 +194,12 @@ impl<'a> Applier<'a> {
             Some(sorted) => Box::new(sorted.read(limits)?),
             None => Box::new(reading.records(source, &parking)),
         };
-        read_ahead(limits.batches_ahead, [stream], |[stream]| {
+        // While one write is on its way, all batches of the next are read: neither end waits for the other.
+        let ahead = match limits.batches_ahead {
+            0 => 0,
+            some => some.max(limits.load_batches),
+        };
+        read_ahead(ahead, [stream], |[stream]| {
             let mut batch = Pending::new(collection.mapping.fields().len());
             let mut cursor = Cursor::new("source", stream)?;
             while let Some(piece) = cursor.take_batch()? {
@@ -255,6 +260,7 @@ impl<'a> Applier<'a> {
         self.world.progress.tick(Tick {
             collection: &collection.source.collection,
             step: Step::Apply,
+            side: None,
             records: batch.ops.len() as u64,
             total,
         });
@@ -387,6 +393,8 @@ impl<'a> Applier<'a> {
 fn parked(mapping: &Mapping, record: Record<'_>, reason: String) -> Parked {
     Parked {
         key: mapping.name(record),
+        key_text: mapping.key_text(record),
+        place: None,
         field: None,
         reason,
     }

@@ -8,8 +8,8 @@ use super::{Certificate, CollectionProof, SideProof};
 use serde_json::{Value, json};
 use trueup_core::digest::Fold;
 
-/// The version of the document.
-const FORMAT: u64 = 1;
+/// The version of the document. 1: keys in open conflict were counted as parked.
+const FORMAT: u64 = 2;
 
 impl Certificate {
     /// Returns the certificate as a JSON object.
@@ -30,7 +30,8 @@ impl Certificate {
 
     /// Reads a certificate back; `None` when the document is none, or of an unknown version.
     pub fn from_json(document: &Value) -> Option<Self> {
-        if document.get("format")?.as_u64()? != FORMAT {
+        let format = document.get("format")?.as_u64()?;
+        if !(1..=FORMAT).contains(&format) {
             return None;
         }
         Some(Self {
@@ -40,7 +41,7 @@ impl Certificate {
             algorithm: text(document, "algorithm")?,
             source: side_from_json(document.get("source")?)?,
             target: side_from_json(document.get("target")?)?,
-            collections: list(document, "collections", proof_from_json)?,
+            collections: list(document, "collections", |one| proof_from_json(one, format))?,
             notes: texts(document, "notes")?,
         })
     }
@@ -68,11 +69,12 @@ fn proof_to_json(proof: &CollectionProof) -> Value {
         "only_target": proof.only_target,
         "wrong": proof.wrong,
         "parked": proof.parked,
+        "open": proof.open,
         "rules": proof.rules,
     })
 }
 
-fn proof_from_json(document: &Value) -> Option<CollectionProof> {
+fn proof_from_json(document: &Value, format: u64) -> Option<CollectionProof> {
     Some(CollectionProof {
         source: text(document, "source")?,
         target: text(document, "target")?,
@@ -81,6 +83,10 @@ fn proof_from_json(document: &Value) -> Option<CollectionProof> {
         only_target: count(document, "only_target")?,
         wrong: count(document, "wrong")?,
         parked: count(document, "parked")?,
+        open: match format {
+            1 => 0,
+            _ => count(document, "open")?,
+        },
         rules: texts(document, "rules")?,
     })
 }

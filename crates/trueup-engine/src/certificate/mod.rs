@@ -37,6 +37,8 @@ pub struct CollectionProof {
     pub wrong: u64,
     /// Source records left out because they are parked.
     pub parked: u64,
+    /// Keys left out because they are in open conflict; counted here and not as parked.
+    pub open: u64,
     /// The type rules in force: `field: source type -> target type (exact)`.
     pub rules: Vec<String>,
 }
@@ -67,6 +69,6 @@ impl Certificate {
     pub fn is_clean(&self) -> bool {
         self.collections
             .iter()
-            .all(|proof| proof.wrong == 0 && proof.parked == 0)
+            .all(|proof| proof.wrong == 0 && proof.parked == 0 && proof.open == 0)
     }
 }

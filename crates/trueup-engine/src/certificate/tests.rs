@@ -30,6 +30,7 @@ pub(crate) fn sample() -> Certificate {
                 only_target: 4,
                 wrong: 5,
                 parked: 6,
+                open: 7,
                 rules: vec!["year: text -> int (exact within range)".to_owned()],
             },
             CollectionProof {
@@ -40,6 +41,7 @@ pub(crate) fn sample() -> Certificate {
                 only_target: 0,
                 wrong: 0,
                 parked: 0,
+                open: 0,
                 rules: Vec::new(),
             },
         ],
@@ -59,11 +61,24 @@ fn the_document_is_the_golden_one() {
 
 #[test]
 fn an_unknown_version_reads_as_none() {
-    for format in [json!(0), json!(2), json!("1"), json!(null), json!(-1)] {
+    for format in [json!(0), json!(3), json!("1"), json!(null), json!(-1)] {
         let mut document = golden();
         document["format"] = format.clone();
         assert_eq!(Certificate::from_json(&document), None, "format={format}");
     }
+}
+
+/// Before there was a word for it, what was open counted as parked.
+#[test]
+fn the_first_version_is_still_read() {
+    let mut document = golden();
+    document["format"] = json!(1);
+    for proof in document["collections"].as_array_mut().expect("a list") {
+        drop(proof.as_object_mut().and_then(|proof| proof.remove("open")));
+    }
+    let mut expected = sample();
+    expected.collections[0].open = 0;
+    assert_eq!(Certificate::from_json(&document), Some(expected));
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! What a check found: plain values, for people and scripts.
 
 use super::guarantees::Promise;
-use trueup_core::Error;
 use trueup_core::endpoint::About;
 use trueup_core::lattice::Fit;
 use trueup_core::rights::Missing;
 use trueup_core::side::{Side, Sides};
+use trueup_core::{Error, Passage};
 
 /// Something that keeps a sync from starting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Problem {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// The text that is wrong, where it is one that somebody wrote.
+    pub passage: Option<Passage>,
 }
 
 impl From<&Error> for Problem {
@@ -21,6 +23,7 @@ impl From<&Error> for Problem {
         Self {
             message: error.message().to_owned(),
             hint: error.advice().map(str::to_owned),
+            passage: error.wrong_passage().cloned(),
         }
     }
 }

@@ -212,7 +212,7 @@ fn link_as_a_whole_can_be_wrong() {
         said(&found(&pair)),
         [
             "source and target are the same endpoint",
-            "source: there is no collection to read"
+            "source: there is no collection to read: memory:source"
         ]
     );
 }

@@ -2,7 +2,7 @@
 //!
 //! An expression is configuration, so it may be shown. Columns count characters from 1.
 
-use trueup_core::error::Error;
+use trueup_core::error::{Error, Passage};
 
 /// The most characters of a line that are shown around the place.
 const WIDTH: usize = 100;
@@ -39,4 +39,19 @@ pub(crate) fn at_line(subject: &str, what: &str, text: &str, line: usize, column
     Error::config(format!(
         "{subject}: {what}: line={line} column={column}\n  {window}\n  {caret}^"
     ))
+    .passage(Passage {
+        text: text.to_owned(),
+        at: byte(text, line, column),
+        what: what.to_owned(),
+    })
+}
+
+/// Returns the byte of a line and a column, both from 1; the end of the line for a column behind it.
+fn byte(text: &str, line: usize, column: usize) -> usize {
+    let mut lines = text.split_inclusive('\n');
+    let before = lines.by_ref().take(line.saturating_sub(1)).map(str::len);
+    let start: usize = before.sum();
+    let line = lines.next().unwrap_or_default().trim_end_matches('\n');
+    let mut chars = line.char_indices().map(|(byte, _)| byte);
+    start + chars.nth(column.saturating_sub(1)).unwrap_or(line.len())
 }

@@ -5,8 +5,10 @@
 //! order record by record.
 
 use super::Reading;
+use crate::compare::Parking;
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{Order, ScanRequest, Snapshot};
+use trueup_core::keyed::{Entry, Standing};
 use trueup_core::types::Type;
 use trueup_core::{Result, cast, encode};
 
@@ -47,6 +49,24 @@ impl Reading<'_> {
         };
         self.ascending = records.is_some();
         Ok(records.map_or(Arrival::Unordered, Arrival::Unasked))
+    }
+
+    /// Reads everything, keeps nothing but what is parked, and tells how many records are left.
+    pub(crate) fn count_known(
+        &self,
+        snapshot: &mut (dyn Snapshot + 'static),
+        parking: &Parking,
+    ) -> Result<u64> {
+        let mut known = 0;
+        let mut pieces = self.pieces(snapshot, false);
+        while let Some(mut piece) = pieces.next()? {
+            parking
+                .park(&mut piece)
+                .map_err(|error| self.place(error))?;
+            let present = |entry: &Entry<'_>| entry.standing != Standing::Unknown;
+            known += piece.keyed.entries().filter(present).count() as u64;
+        }
+        Ok(known)
     }
 
     /// Reads the keys alone and tells how many records there are if they come in key order and no key twice. A side that

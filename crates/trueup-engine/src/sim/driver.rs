@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use trueup_core::failpoint::Failpoints;
-use trueup_core::side::Side;
+use trueup_core::side::{Side, Sides};
 use trueup_core::{Error, Kind, Result};
 use trueup_testkit::sim::{Act, Crash, Outer, RunId, Sim};
 
@@ -336,6 +336,7 @@ impl Driver {
         Link {
             source: self.sim.endpoint(run, side(Side::Source)),
             target: self.sim.endpoint(run, side(Side::Target)),
+            places: Sides::default(),
             collections: self.case.specs(),
             mode: self.case.mode,
             guard: self.case.guard,
@@ -413,6 +414,7 @@ fn link_id(sim: &Sim, case: &Case) -> LinkId {
     let link = Link {
         source: sim.memory(Side::Source).boxed(),
         target: sim.memory(Side::Target).boxed(),
+        places: Sides::default(),
         collections: Vec::new(),
         mode: case.mode,
         guard: case.guard,

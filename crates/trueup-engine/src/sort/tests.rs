@@ -3,7 +3,6 @@ use crate::link::Limits;
 use crate::spool::Spool;
 use proptest::prelude::*;
 use tempfile::TempDir;
-use trueup_core::Kind;
 use trueup_core::Result;
 use trueup_core::codec::put_bytes;
 use trueup_core::diff::Stream;
@@ -29,13 +28,18 @@ fn keyed(lines: &[Line]) -> Keyed {
     keyed
 }
 
-fn sorted(lines: &[Line], bytes_max: usize, folder: &TempDir) -> Result<Sorted> {
+fn sorter(lines: &[Line], bytes_max: usize, folder: &TempDir) -> Sorter {
     let mut sorter = Sorter::new(folder.path().to_owned(), bytes_max, 2);
     for piece in lines.chunks(3) {
-        sorter.push(&keyed(piece))?;
+        sorter.push(&keyed(piece)).unwrap();
         assert!(sorter.levels.iter().all(|runs| runs.len() < FAN_IN));
     }
-    let sorted = sorter.finish()?;
+    sorter
+}
+
+fn sorted(lines: &[Line], bytes_max: usize, folder: &TempDir) -> Result<Sorted> {
+    let sorter = sorter(lines, bytes_max, folder);
+    let sorted = sorter.finish()?.expect("no key is repeated");
     assert!(sorted.runs.len() <= RUNS_KEPT_MAX);
     Ok(sorted)
 }
@@ -120,17 +124,19 @@ fn more_runs_than_two_levels_hold_are_sorted() {
 #[test]
 fn repeated_key_is_refused_wherever_its_two_records_lie() {
     for bytes_max in [1, 2_000, 1 << 20] {
-        for (first, second) in [(0, 1), (0, 400), (199, 200), (399, 400)] {
+        for (first, second) in [(1, 2), (1, 400), (199, 200), (399, 400)] {
             let folder = TempDir::new().unwrap();
             let mut lines = mixed(400);
             let copy = lines[first].clone();
             lines.insert(second, copy);
-            let error = sorted(&lines, bytes_max, &folder).unwrap_err();
-            assert_eq!(error.kind(), Kind::Config);
-            assert!(
-                error.message().contains("the key is not unique"),
-                "{error:?}"
-            );
+            let copies = lines[first].clone();
+            lines.extend([copies, lines[303].clone(), lines[303].clone()]);
+            let found = sorter(&lines, bytes_max, &folder).finish().unwrap();
+            let found = found.expect_err("two keys are repeated");
+            assert_eq!((found.keys, found.records, found.exact), (2, 6, 4));
+            let examples = found.examples.iter();
+            let examples = examples.map(|one| (one.records, one.exact, one.record.is_some()));
+            assert_eq!(examples.collect::<Vec<_>>(), [(3, 2, true); 2]);
         }
     }
 }

@@ -128,7 +128,7 @@ impl Store {
             } in items
             {
                 let conflict = match conflict {
-                    Some((conflict, result)) => Some(held.hold(&conflict, result)?),
+                    Some(decided) => Some(held.hold(&decided)?),
                     None => None,
                 };
                 stored.push(Item {

@@ -162,6 +162,8 @@ fn parked_from_json(document: &Value) -> Option<Parked> {
         key: Digest(digest_from(document.get("key")?.as_str()?)?),
         field,
         reason: text(document, "reason")?,
+        // A history says what happened, not to whom: that stands among the parked records, as long as they are.
+        ..Parked::default()
     })
 }
 

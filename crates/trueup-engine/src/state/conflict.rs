@@ -20,10 +20,9 @@ use row::{SELECT, Shape, Stored, digest_bytes, past};
 use rusqlite::{OptionalExtension, params};
 use std::collections::BTreeMap;
 use std::fmt;
-use trueup_core::batch::Batch;
+use trueup_core::batch::{Batch, Record};
 use trueup_core::conflict::{Conflict, ConflictKind, Ruling};
 use trueup_core::digest::Digest;
-use trueup_core::encode;
 use trueup_core::side::{Side, Sides};
 use trueup_core::{Error, Result};
 
@@ -82,8 +81,12 @@ pub struct PastConflict {
     /// The digest of the record that both sides hold after the decision; `None` where there is no record, and while
     /// it is open.
     pub result: Option<Digest>,
+    /// The record that both sides hold after the decision, where neither held it before.
+    pub chosen: Option<Batch>,
     /// What a person decided and no run has carried out yet.
     pub answer: Option<Answer>,
+    /// Whether what a person decided last was taken back, because a record had changed; the note says why.
+    pub lapsed: bool,
     /// What else there is to say; no values.
     pub note: Option<String>,
 }
@@ -205,7 +208,7 @@ impl Store {
         self.change(link, "close a conflict", |change| {
             change.complete(collection)?;
             change.transaction.execute(
-                "UPDATE conflict SET stage = 'closed', decision = ?3, result = ?4, \
+                "UPDATE conflict SET stage = 'closed', decision = ?3, result = ?4, lapsed = 0, \
                  note = iif(answer IS NULL, note, 'the sides agreed when the answer was looked at') \
                  WHERE collection = ?1 AND key = ?2 AND stage = 'open'",
                 params![collection.0, key, how, digest_bytes(result)],
@@ -270,7 +273,7 @@ impl Store {
                 Some(_) => {}
             }
             transaction.execute(
-                "UPDATE conflict SET answer = ?2, note = NULL WHERE id = ?1",
+                "UPDATE conflict SET answer = ?2, note = NULL, lapsed = 0 WHERE id = ?1",
                 params![id.0, blob::encode_answer(answer)],
             )?;
             Ok(())
@@ -294,34 +297,38 @@ impl Store {
         Ok(found.into_iter().filter_map(waiting).collect())
     }
 
-    /// Records what came of an answer, which waits no more. Carried out: the conflict is closed, the note says that a
-    /// person decided, and `result` is the digest of the record that both sides hold (`None`: no record). Refused: the
-    /// conflict stays as it was, and the note says why.
+    /// Takes an answer back: the conflict stays as it was, and the note says `why`.
     ///
     /// # Errors
     /// `Config` when there is no such conflict; `Bug` when it has no answer.
-    pub fn answered(
+    pub fn lapse(&mut self, link: &LinkId, id: ConflictId, why: &str) -> Result<()> {
+        self.change(link, "take an answer back", |change| {
+            given_answer(change, id)?;
+            change.transaction.execute(
+                "UPDATE conflict SET answer = NULL, note = ?2, lapsed = 1 WHERE id = ?1",
+                params![id.0, why],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Records that an answer was carried out: the conflict is closed, the note says that a person decided, and `result`
+    /// is the digest of the `record` that both sides hold (`None`: no record).
+    ///
+    /// # Errors
+    /// As [`Store::lapse`].
+    pub fn carried_out(
         &mut self,
         link: &LinkId,
         id: ConflictId,
-        refused: Option<&str>,
         result: Option<Digest>,
+        record: Option<Record<'_>>,
     ) -> Result<()> {
         let held = self.conflict(id)?.map(|past| past.records);
-        let digest = |side: Side| {
-            let record = held.as_ref().and_then(|records| records[side].as_ref());
-            record.map(|record| encode::digest(record.record(0), &mut Vec::new()))
-        };
-        let held = Sides::by(digest);
+        let held = held.unwrap_or_default();
+        let held = held.map(|record| record.map(|record| row::digest_of(record.record(0))));
         self.change(link, "record what came of an answer", |change| {
             let given = given_answer(change, id)?;
-            if let Some(why) = refused {
-                change.transaction.execute(
-                    "UPDATE conflict SET answer = NULL, note = ?2 WHERE id = ?1",
-                    params![id.0, why],
-                )?;
-                return Ok(());
-            }
             // By what was carried out: who answered may have thought again since the run began.
             let decision = match result {
                 None => "delete",
@@ -335,9 +342,9 @@ impl Store {
             let another = |side: Side| held[side.other()] == result && held[side] != result;
             let another = matches!(given, Answer::Side(side) if another(side));
             change.transaction.execute(
-                "UPDATE conflict SET stage = 'closed', decision = ?2, result = ?3, \
-                 answer = iif(?4, answer, NULL), note = 'a person decided' WHERE id = ?1",
-                params![id.0, decision, digest_bytes(result), another],
+                "UPDATE conflict SET stage = 'closed', decision = ?2, result = ?3, lapsed = 0, \
+                 answer = iif(?4, answer, NULL), note = 'a person decided', chosen = ?5 WHERE id = ?1",
+                params![id.0, decision, digest_bytes(result), another, row::chosen(record, &held)],
             )?;
             Ok(())
         })
@@ -413,7 +420,7 @@ fn put_open(
          shape = excluded.shape, run = excluded.run, at_ms = excluded.at_ms, \
          ruling = excluded.ruling, source_record = excluded.source_record, \
          target_record = excluded.target_record, reason = excluded.reason, answer = NULL, \
-         note = iif(answer IS NULL, note, \
+         lapsed = iif(answer IS NULL, lapsed, 1), note = iif(answer IS NULL, note, \
                     'a record changed before the answer was carried out; decide again')",
         params![
             collection.0,

@@ -28,8 +28,10 @@ mod collection;
 mod conflict;
 mod error;
 mod file;
+mod forgotten;
 mod lock;
 mod memory;
+mod named;
 mod pair;
 mod parked;
 mod schema;
@@ -41,8 +43,8 @@ pub use base::INTENT_ITEMS_MAX;
 pub(crate) use blob::{decode_ruling, encode_record, encode_ruling};
 pub use conflict::{Answer, ConflictFilter, ConflictId, PastConflict, Waiting};
 pub use pair::{
-    BaseEntry, CollectionId, CollectionRow, Ends, Intent, Item, Move, Pair, Pending, Token,
-    TwoWayLink,
+    BaseEntry, CollectionId, CollectionRow, DecidedConflict, Ends, Intent, Item, Move, Pair,
+    Pending, Token, TwoWayLink,
 };
 pub use parked::ParkedRecord;
 pub use standing::{LinkStanding, PairStanding};
@@ -90,10 +92,15 @@ pub struct PastRun {
     pub exit: Option<u8>,
     /// The error it ended with: kind and message, no values.
     pub error: Option<String>,
+    /// What to do about that.
+    pub hint: Option<String>,
     /// Its report, where it has one; certificate included. `None` too when another version of
     /// trueup wrote it in a form unknown to this one.
     pub report: Option<Report>,
 }
+
+/// Stands between an error on record and what to do about it.
+pub(crate) const HINT: &str = "\nhint: ";
 
 /// The state store: one SQLite file.
 #[derive(Debug)]
@@ -180,6 +187,7 @@ impl Store {
                 params![link.durable, link.name],
                 |row| row.get(0),
             )?;
+            forgotten::remember(transaction, link)?;
             transaction.execute(
                 "INSERT INTO run (link, started_ms) VALUES (?1, ?2)",
                 params![id, now_ms],
@@ -254,7 +262,7 @@ impl Store {
         Ok(())
     }
 
-    /// Records how a run ended, and releases the link's lock.
+    /// Records how a run ended, and releases the link's lock. An error may end in [`HINT`] and what to do.
     ///
     /// When recording fails, the lock is kept
     /// and `finish` may be tried again. Old runs of the link are dropped.
@@ -393,13 +401,19 @@ fn place(link: &LinkId) -> String {
 
 fn past_run(row: &Row<'_>) -> rusqlite::Result<PastRun> {
     let report: Option<String> = row.get(6)?;
+    let error: Option<String> = row.get(5)?;
+    let (error, hint) = match error.as_deref().map(|text| text.rsplit_once(HINT)) {
+        Some(Some((error, hint))) => (Some(error.to_owned()), Some(hint.to_owned())),
+        Some(None) | None => (error, None),
+    };
     Ok(PastRun {
         run: RunId(row.get(0)?),
         link: row.get(1)?,
         started_ms: row.get(2)?,
         ended_ms: row.get(3)?,
         exit: row.get(4)?,
-        error: row.get(5)?,
+        error,
+        hint,
         report: report.as_deref().and_then(codec::decode),
     })
 }

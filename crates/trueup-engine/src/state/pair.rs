@@ -16,6 +16,7 @@ use super::lock::Lock;
 use super::{LinkId, Store};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use trueup_core::base::Base;
+use trueup_core::batch::Batch;
 use trueup_core::conflict::Conflict;
 use trueup_core::digest::Digest;
 use trueup_core::side::Sides;
@@ -113,8 +114,19 @@ pub struct Pending {
     pub base: Base,
     /// See [`Item::kept`].
     pub kept: Option<Vec<u8>>,
-    /// The conflict that the write decides, with the digest of the record both sides then hold (`None`: no record).
-    pub conflict: Option<(Conflict, Option<Digest>)>,
+    /// The conflict that the write decides.
+    pub conflict: Option<DecidedConflict>,
+}
+
+/// A conflict that a rule decided, before it is carried out.
+#[derive(Clone, Debug)]
+pub struct DecidedConflict {
+    /// What met what, and what was decided.
+    pub conflict: Conflict,
+    /// The digest of the record that both sides hold then; `None`: no record.
+    pub result: Option<Digest>,
+    /// That record, where it is known.
+    pub record: Option<Batch>,
 }
 
 /// A pair on record: durable name, ends, and its collections' names.

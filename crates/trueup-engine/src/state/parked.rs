@@ -1,13 +1,13 @@
 //! Parked records: what each link has put aside, and since when.
 //!
 //! Invariant: a record that stays parked keeps its number and the run that met it first, however many runs meet it
-//! again. Only digests of keys are kept, no values.
+//! again. Of the values only those of the key are kept, and where the record stood in a file: its owner has to find it.
 
 use super::{LinkId, RunId, Store};
 use rusqlite::{Row, Transaction, params};
 use std::collections::{BTreeMap, VecDeque};
 use trueup_core::digest::Digest;
-use trueup_core::park::Parked;
+use trueup_core::park::{Parked, Place};
 use trueup_core::{Error, Result};
 
 /// A parked record on record.
@@ -56,18 +56,32 @@ impl Store {
                 params![id, collection],
             )?;
             let mut insert = transaction.prepare(
-                "INSERT INTO parked (id, link, collection, run, key, field, reason, first_run, first_ms) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                "INSERT INTO parked (id, link, collection, run, key, field, reason, first_run, first_ms, \
+                 key_text, file, line) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?;
-            for Parked { key, field, reason } in parked {
-                let key = key.to_string();
+            for one in parked {
+                let key = one.key.to_string();
+                let place = one.place.as_ref();
+                let file = place.map(|place| &*place.file);
+                let line = place.and_then(|place| i64::try_from(place.line).ok());
                 let known = before.get_mut(&key).and_then(VecDeque::pop_front);
                 let (number, first_run, first_ms) = known.unwrap_or_else(|| {
                     last += 1;
                     (last, Some(run.0), started)
                 });
                 insert.execute(params![
-                    number, id, collection, run.0, key, field, reason, first_run, first_ms
+                    number,
+                    id,
+                    collection,
+                    run.0,
+                    key,
+                    one.field,
+                    one.reason,
+                    first_run,
+                    first_ms,
+                    one.key_text,
+                    file,
+                    line
                 ])?;
             }
             Ok(())
@@ -85,8 +99,8 @@ impl Store {
     pub fn parked_records(&self, link: Option<&str>) -> Result<Vec<ParkedRecord>> {
         let rows = self.read_all(
             "read the parked records",
-            "SELECT parked.id, link.durable, link.name, collection, key, field, reason, run, first_run, first_ms \
-             FROM parked JOIN link ON link.id = parked.link \
+            "SELECT parked.id, link.durable, link.name, collection, key, field, reason, run, first_run, first_ms, \
+             key_text, file, line FROM parked JOIN link ON link.id = parked.link \
              WHERE ?1 IS NULL OR link.durable = ?1 ORDER BY parked.id",
             params![link],
             row,
@@ -129,6 +143,17 @@ fn before(
 }
 
 fn row(row: &Row<'_>) -> rusqlite::Result<(ParkedRecord, String)> {
+    let place = (
+        row.get::<_, Option<String>>(11)?,
+        row.get::<_, Option<i64>>(12)?,
+    );
+    let place = match place {
+        (Some(file), Some(line)) => Some(Place {
+            file: file.into(),
+            line: u64::try_from(line).unwrap_or(0),
+        }),
+        _ => None,
+    };
     let record = ParkedRecord {
         id: row.get(0)?,
         link: row.get(1)?,
@@ -136,6 +161,8 @@ fn row(row: &Row<'_>) -> rusqlite::Result<(ParkedRecord, String)> {
         collection: row.get(3)?,
         parked: Parked {
             key: Digest(0),
+            key_text: row.get(10)?,
+            place,
             field: row.get(5)?,
             reason: row.get(6)?,
         },

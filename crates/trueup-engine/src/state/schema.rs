@@ -137,6 +137,17 @@ const MIGRATIONS: &[&str] = &["
     ALTER TABLE parked ADD COLUMN first_run INTEGER;
     ALTER TABLE parked ADD COLUMN first_ms INTEGER;
     UPDATE parked SET first_run = run, first_ms = (SELECT started_ms FROM run WHERE run.id = parked.run);
+", "
+    -- The record that was decided on, where neither side held it.
+    ALTER TABLE conflict ADD COLUMN chosen BLOB;
+    -- Whether the last answer was taken back, because a record changed; the note says why.
+    ALTER TABLE conflict ADD COLUMN lapsed INTEGER NOT NULL DEFAULT 0 CHECK (lapsed IN (0, 1));
+    UPDATE conflict SET lapsed = 1 WHERE stage = 'open' AND note IS NOT NULL AND answer IS NULL;
+", "
+    -- How a person finds a parked record: its key as plans show it, and where it stood in a file.
+    ALTER TABLE parked ADD COLUMN key_text TEXT;
+    ALTER TABLE parked ADD COLUMN file TEXT;
+    ALTER TABLE parked ADD COLUMN line INTEGER;
 "];
 
 /// What a file turned out to be.

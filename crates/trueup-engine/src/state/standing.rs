@@ -3,6 +3,7 @@
 //! It reads what the other modules wrote and keeps nothing of its own. A pair that was forgotten is no link any more,
 //! though its runs stay in the history.
 
+use super::forgotten::PREFIX;
 use super::pair::{self, Ends};
 use super::{PastRun, Store, past_run};
 use rusqlite::{Row, params};
@@ -18,6 +19,8 @@ pub struct LinkStanding {
     pub name: String,
     /// Its last run; `None` where all of them were dropped.
     pub last: Option<PastRun>,
+    /// Whether a run of it that is on record came to its end.
+    pub succeeded: bool,
     /// Records put aside, as of the last run that came to its end.
     pub parked: u64,
     /// What is kept of a two-way link.
@@ -50,16 +53,17 @@ impl PairStanding {
 impl Store {
     /// Every link on record, in the order of their first runs.
     ///
-    /// A link that goes both ways and of which nothing but runs is left was forgotten, and is not among them; one whose
-    /// runs all failed before anything was kept is.
+    /// Those that were forgotten are not among them, nor is a link that goes both ways and of which nothing but runs is
+    /// left; one whose runs all failed before anything was kept is.
     pub fn links(&self) -> Result<Vec<LinkStanding>> {
         let links = self.read_all(
             "read the links",
             "SELECT id, durable, name, (SELECT count(*) FROM parked WHERE parked.link = link.id) FROM link \
-             WHERE name NOT LIKE '% <-> %' OR EXISTS (SELECT 1 FROM pair WHERE pair.link = link.id) \
-             OR NOT EXISTS (SELECT 1 FROM run WHERE run.link = link.id AND report IS NOT NULL) \
+             WHERE (name NOT LIKE '% <-> %' OR EXISTS (SELECT 1 FROM pair WHERE pair.link = link.id) \
+             OR NOT EXISTS (SELECT 1 FROM run WHERE run.link = link.id AND report IS NOT NULL)) \
+             AND NOT EXISTS (SELECT 1 FROM meta WHERE meta.name = ?1 || durable) \
              ORDER BY id",
-            [],
+            [PREFIX],
             |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, count(row, 3)?)),
         )?;
         let standing = |(id, durable, name, parked)| {
@@ -67,6 +71,7 @@ impl Store {
                 durable,
                 name,
                 last: self.last_run(id)?,
+                succeeded: self.has_succeeded(id)?,
                 parked,
                 pair: self.pair_standing(id)?,
             })
@@ -83,6 +88,15 @@ impl Store {
             past_run,
         )?;
         Ok(runs.into_iter().next())
+    }
+
+    fn has_succeeded(&self, link: i64) -> Result<bool> {
+        let found = self.read_one(
+            "read the link's runs",
+            "SELECT count(*) FROM run WHERE link = ?1 AND exit IN (0, 1)",
+            [link],
+        )?;
+        Ok(found.is_some_and(|count: i64| count > 0))
     }
 
     fn pair_standing(&self, link: i64) -> Result<Option<PairStanding>> {

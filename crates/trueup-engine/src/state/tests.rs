@@ -33,6 +33,7 @@ fn parked(key: u128, reason: &str) -> Parked {
         key: Digest(key),
         field: key.is_multiple_of(2).then(|| "field".to_owned()),
         reason: reason.to_owned(),
+        ..Parked::default()
     }
 }
 
@@ -57,7 +58,13 @@ fn what_was_recorded_is_there_after_reopening() -> Result<()> {
     let run = store.begin(&a, 1_000)?;
     store.checkpoint(&a, "planes", 7)?;
     store.park(&a, "planes", run, &[parked(1, "odd"), parked(2, "even")])?;
-    store.finish(run, 2_000, 1, Some("rejected: no"), Some(&sample()))?;
+    store.finish(
+        run,
+        2_000,
+        1,
+        Some("rejected: no\nhint: look"),
+        Some(&sample()),
+    )?;
     drop(store);
 
     let store = Store::open(&path, "second")?;
@@ -78,6 +85,7 @@ fn what_was_recorded_is_there_after_reopening() -> Result<()> {
             ended_ms: Some(2_000),
             exit: Some(1),
             error: Some("rejected: no".to_owned()),
+            hint: Some("look".to_owned()),
             report: Some(sample()),
         }]
     );

@@ -5,7 +5,8 @@ use crate::link::CollectionSpec;
 use std::collections::BTreeMap;
 use trueup_core::Kind;
 use trueup_core::mapping::Rules;
-use trueup_testkit::faults::{Fault, Step, When};
+use trueup_testkit::faults::{Fault, Faults, Step, When};
+use trueup_testkit::memory::Memory;
 use trueup_testkit::records::{schema, sorted};
 use trueup_testkit::{Owned, record};
 
@@ -161,6 +162,93 @@ fn commit_of_a_killed_run_does_not_land_between_compare_and_claim() {
     });
     assert_eq!(next.run().unwrap().exit_code(), 0);
     assert_eq!(found(&next), source);
+}
+
+/// Run after run, each by a process of its own, in a world where others edit both sides, answers are lost, runs end with
+/// a commit in flight, and commits land when they like: a run that says it ended well has left exact multiplicities.
+#[test]
+fn multisets_agree_after_every_run_that_ends_well() {
+    let (mut well, mut broken) = (0, 0);
+    for seed in 1_000..1_100 {
+        let mut dice = Dice(seed);
+        let mut pair = bags(&dice.lines(), &dice.lines());
+        let mut flights: Vec<Faults> = Vec::new();
+        for run in 0..5 {
+            pair = next_process(pair);
+            if dice.below(2) == 0 {
+                edit(&pair.source, &mut dice);
+            }
+            if dice.below(4) == 0 {
+                edit(&pair.target, &mut dice);
+            }
+            let calm = run == 4;
+            trouble(&pair, &flights, &mut dice, calm);
+            match pair.run() {
+                Ok(report) => {
+                    assert_eq!(report.exit_code(), 0, "seed={seed} run={run} {report:?}");
+                    let wanted = sorted(pair.source.records("lines"));
+                    assert_eq!(found(&pair), wanted, "seed={seed} run={run}");
+                    well += 1;
+                }
+                Err(error) => {
+                    assert!(!calm, "seed={seed} {error}");
+                    assert_eq!(
+                        error.kind(),
+                        Kind::Unavailable,
+                        "seed={seed} run={run} {error}"
+                    );
+                    broken += 1;
+                }
+            }
+            flights.push(pair.target_faults.clone());
+        }
+    }
+    assert!(well > 300 && broken > 20, "well={well} broken={broken}");
+}
+
+/// The same world, for a process that knows only what is in the state file.
+fn next_process(before: Pair) -> Pair {
+    let mut next = bags(&[], &[]);
+    next.source = before.source;
+    next.target = before.target;
+    next.stage = before.stage;
+    next.mode.delete = true;
+    next
+}
+
+/// Somebody else's records take the place of a side's.
+fn edit(side: &Memory, dice: &mut Dice) {
+    side.clear("lines");
+    side.insert_all("lines", &dice.lines());
+}
+
+/// Draws what goes wrong in a run. Whatever is in flight from earlier ones may land at any of its steps.
+fn trouble(pair: &Pair, flights: &[Faults], dice: &mut Dice, calm: bool) {
+    let script = pair.target_faults.clone();
+    let faults = [
+        Fault::FailBefore,
+        Fault::FailAfterWrite,
+        Fault::Late,
+        Fault::Late,
+    ];
+    if !calm && dice.below(4) > 0 {
+        let fault = faults[dice.below(4) as usize].clone();
+        script.plan(When::Batch(1 + dice.below(3)), fault);
+    }
+    // The process dies after its first batch: nothing answers it any more.
+    let dies = !calm && dice.below(2) == 0;
+    let land_at = [Step::Writer, Step::Marker, Step::Apply, Step::Scan][dice.below(4) as usize];
+    let (flights, own) = (flights.to_vec(), script.clone());
+    script.on_call(move |step| {
+        if step == land_at {
+            for flight in &flights {
+                drop(flight.land());
+            }
+        }
+        if dies && step == Step::Apply {
+            own.fail(Step::Writer, 9);
+        }
+    });
 }
 
 #[test]

@@ -416,11 +416,12 @@ fn hidden_records_do_not_count_against_the_guard_or_the_load() {
 }
 
 #[test]
-fn a_plan_that_has_not_read_the_source_does_not_say_what_is_hidden() {
+fn a_plan_of_a_load_says_what_is_hidden() {
     let pair = pair(filtered(ACTIVE[0]), None);
     let (_, report) = pair.plan().unwrap();
     let notes = &report.collections[0].notes;
-    assert!(notes.contains(&format!("where {}", ACTIVE[0])), "{notes:?}");
+    let said = format!("where {}: 1 record hidden", ACTIVE[0]);
+    assert!(notes.contains(&said), "{notes:?}");
 }
 
 #[test]

@@ -101,6 +101,7 @@ impl Pair {
         Link {
             source,
             target,
+            places: trueup_core::side::Sides::default(),
             collections: self.specs.clone(),
             mode: self.mode,
             guard: Guard::default(),

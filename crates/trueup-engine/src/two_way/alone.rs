@@ -3,6 +3,7 @@
 //! Keys in open conflict and parked records take no part: they are counted, and keep the sides from being equal. What
 //! somebody changed since the last run is a difference like any other.
 
+use super::prove::LeftOut;
 use super::{in_order, prepared};
 use crate::link::{Link, World};
 use crate::prove::{certificate, summary};
@@ -11,7 +12,6 @@ use crate::scan::Role;
 use crate::state::{LinkId, Store};
 use crate::verify::{Subject, verify};
 use std::collections::BTreeMap;
-use trueup_core::digest::Digest;
 use trueup_core::endpoint::Endpoint;
 use trueup_core::mapping::key_digest;
 use trueup_core::side::{Side, Sides};
@@ -62,13 +62,15 @@ pub(crate) fn prove_alone(
                 }
             }
             let open_keys = open.keys().map(|key| key_digest(key));
-            let left_out: Vec<Digest> = parked.iter().map(|p| p.key).chain(open_keys).collect();
-            let (proof, at) = verify(joint, snapshot.as_mut(), target, true, &left_out, world)?;
+            let left_out = LeftOut::new(parked.iter().map(|one| one.key), open_keys);
+            let (left_out, keys) = (&left_out, &left_out.keys);
+            let (proof, at) = verify(joint, snapshot.as_mut(), target, true, keys, world)?;
+            let proof = left_out.counted(proof);
             position = at.0;
             let mut summary = summary(&proof, parked);
             summary.open_conflicts = open.len() as u64;
             summary.conflicts = summary.open_conflicts;
-            report.equal &= proof.wrong + proof.parked + summary.open_conflicts == 0;
+            report.equal &= proof.wrong + proof.parked + proof.open + summary.open_conflicts == 0;
             report.equal &= summary.parked.is_empty();
             report.collections.push(summary);
             proofs.push(proof);

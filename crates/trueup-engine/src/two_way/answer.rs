@@ -26,10 +26,10 @@ pub(super) struct Waiting {
 }
 
 /// What became of an answer that needed no write.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Answered {
-    /// Both sides hold what was decided.
-    Done(Option<Digest>),
+    /// Both sides hold what was decided: the digest of the record, and the record; `None`: none.
+    Done(Option<Digest>, Option<Batch>),
     /// It cannot be carried out; says why, without values.
     Refused(String),
 }
@@ -38,6 +38,16 @@ impl Answered {
     /// A side holds something that the person had not seen.
     pub(super) fn changed() -> Self {
         Self::Refused("the record has changed since; look at it and decide again".to_owned())
+    }
+
+    /// Returns what to say of an answer that lapses; `None` for one that holds.
+    pub(super) fn lapse(&self, id: ConflictId) -> Option<String> {
+        match self {
+            Self::Done(..) => None,
+            Self::Refused(why) => Some(format!(
+                "conflict {id}: what a person decided is not carried out: {why}"
+            )),
+        }
     }
 }
 

@@ -19,12 +19,14 @@ use crate::link::World;
 use crate::progress::{Event, Step, Tick};
 use crate::spool::{Spool, Spooled};
 use crate::state::{INTENT_ITEMS_MAX, LinkId, RunId, Store};
-use trueup_core::digest::Digest;
 use trueup_core::endpoint::{Applied, Mark, Op, Outcome, Writes};
 use trueup_core::mapping::key_digest;
 use trueup_core::park::Parked;
 use trueup_core::side::{Side, Sides};
 use trueup_core::{Error, Kind, Result};
+
+/// Why a record is parked whose loser nothing could keep.
+const NO_COPY: &str = "no copy of it could be kept: it is on record as a conflict";
 
 /// What carrying out needs.
 pub(super) struct Carrier<'a> {
@@ -215,6 +217,7 @@ impl Carrier<'_> {
         self.world.progress.tick(Tick {
             collection: joint.title(),
             step: Step::Apply,
+            side: None,
             records: ticked,
             total: None,
         });
@@ -288,18 +291,20 @@ impl Carrier<'_> {
         outcomes: Vec<Outcome>,
         rest: &mut Rest,
     ) -> Result<()> {
-        // What became of the last write that was no copy.
-        let mut last = (false, Digest::default());
+        // Of the last write that a copy belongs to: whether it was made, and what is parked where the copy was not.
+        let mut last = (false, Parked::default());
         for (place, outcome) in outcomes.into_iter().enumerate() {
             let Some(work) = sending.works.get_mut(place) else {
                 return Err(Error::bug("a write belongs to no decision"));
             };
             let done = matches!(outcome, Outcome::Applied(_) | Outcome::Unchanged);
             let Some(work) = work.take() else {
-                self.copied(index, &sending, place, (done, last), rest);
+                self.copied(index, &sending, place, (done, &last), rest);
                 continue;
             };
-            last = (done, key_digest(&work.key));
+            if work.copy.is_some() {
+                last = (done, self.parked(index, &work, None, NO_COPY.to_owned()));
+            }
             match outcome {
                 Outcome::Applied(_) | Outcome::Unchanged => {
                     let done = &mut self.tally.done[index];
@@ -330,13 +335,13 @@ impl Carrier<'_> {
     }
 
     /// Accounts for the copy of a keep-both, which goes with the write before it: `went` says whether the copy was made,
-    /// and the write, and the digest of its key.
+    /// and the write, and what is parked where only the write was.
     fn copied(
         &mut self,
         index: usize,
         sending: &Sending<'_>,
         place: usize,
-        went: (bool, (bool, Digest)),
+        went: (bool, &(bool, Parked)),
         rest: &mut Rest,
     ) {
         let done = &mut self.tally.done[index];
@@ -347,11 +352,8 @@ impl Carrier<'_> {
                 done.written[sending.side].add(Op::Insert);
                 rest.undo.extend(sending.undo(place));
             }
-            (false, (true, key)) => {
-                let reason =
-                    "no copy of it could be kept: it is on record as a conflict".to_owned();
-                let field = None;
-                drop(done.refused.insert(key, Parked { key, field, reason }));
+            (false, (true, parked)) => {
+                drop(done.refused.insert(parked.key, parked.clone()));
             }
             (false, (false, _)) => {}
         }
@@ -361,7 +363,7 @@ impl Carrier<'_> {
     fn follow(&mut self, index: usize, work: Work, rest: &mut Rest) -> Result<()> {
         let result = work.step.base.present();
         let result = result.map(|present| present.digest(Side::Source));
-        let answers = work.answers;
+        let answers = work.answers.map(|id| (id, work.step.record.clone()));
         if work.closes && work.then.is_none() {
             let collection = self.opened.collections[index].id;
             self.store
@@ -373,8 +375,9 @@ impl Carrier<'_> {
                 then.encode(&mut entry);
                 rest.then[then.step.side].push(&entry)
             }
-            (None, Some(id)) => {
-                self.store.answered(self.link, id, None, result)?;
+            (None, Some((id, record))) => {
+                let record = result.map(|_| record.record(0));
+                self.store.carried_out(self.link, id, result, record)?;
                 self.tally.done[index].conflicts += 1;
                 Ok(())
             }
@@ -391,11 +394,20 @@ impl Carrier<'_> {
         reason: &str,
     ) -> Result<()> {
         let side = self.joints[index].user[work.step.side];
-        let key = key_digest(&work.key);
-        let reason = format!("{side}: {reason}");
-        let parked = Parked { key, field, reason };
-        self.tally.done[index].refused.insert(key, parked);
+        let parked = self.parked(index, work, field, format!("{side}: {reason}"));
+        self.tally.done[index].refused.insert(parked.key, parked);
         self.bound(index, 0)
+    }
+
+    fn parked(&self, index: usize, work: &Work, field: Option<String>, reason: String) -> Parked {
+        let (side, record) = (work.step.side, work.step.record.record(0));
+        Parked {
+            key: key_digest(&work.key),
+            key_text: Some(self.joints[index].shared.key_text(side, record)),
+            place: None,
+            field,
+            reason,
+        }
     }
 
     fn bound(&self, index: usize, blocked: usize) -> Result<()> {

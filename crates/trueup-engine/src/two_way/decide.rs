@@ -46,8 +46,9 @@ pub(super) struct Decided {
     pub(super) moves: Spooled,
     /// Conflicts that nobody has decided: the key, then the [`Ruled`].
     pub(super) open: Spooled,
-    /// Conflicts on record as open whose key is in conflict no more.
-    /// With the digest of what both sides hold.
+    /// How many conflicts the planned writes decide.
+    pub(super) ruled: u64,
+    /// Conflicts on record as open whose key is in conflict no more, and the digest of what both sides hold.
     pub(super) gone: Vec<(Vec<u8>, Option<Digest>)>,
     /// What became of the answers of people that need no write.
     pub(super) answered: Vec<(ConflictId, Answered)>,
@@ -122,7 +123,7 @@ pub(super) fn decide(
         let snapshot: &mut Option<Box<dyn Snapshot>> = snapshot;
         let sorted: &mut Option<Sorted> = sorted;
         Ok(match (sorted, snapshot) {
-            (Some(sorted), _) => Box::new(sorted.read(limits)?),
+            (Some(sorted), _) => Box::new(readings[side].told(sorted.read(limits)?)),
             (None, Some(snapshot)) if joint.create[side].is_none() => {
                 Box::new(readings[side].records(snapshot.as_mut(), &parking))
             }
@@ -149,6 +150,7 @@ struct Decider<'a> {
     planned: Sides<Growing>,
     moves: Spool,
     open: Spool,
+    ruled: u64,
     gone: Vec<(Vec<u8>, Option<Digest>)>,
     answered: Vec<(ConflictId, Answered)>,
     totals: Sides<Fold>,
@@ -191,6 +193,7 @@ impl<'a> Decider<'a> {
             }),
             moves: spool(),
             open: spool(),
+            ruled: 0,
             gone: Vec::new(),
             answered: Vec::new(),
             totals: Sides::default(),
@@ -426,6 +429,7 @@ impl<'a> Decider<'a> {
         for step in [Some(&work.step), work.then.as_ref()].into_iter().flatten() {
             self.planned[step.side].counts.add(step.op);
         }
+        self.ruled += u64::from(work.conflict.is_some());
         if work.copy.is_some() {
             self.planned[work.step.side].counts.add(Op::Insert);
         }
@@ -451,6 +455,7 @@ impl<'a> Decider<'a> {
             planned: Sides::new(planned(self.planned.source)?, planned(self.planned.target)?),
             moves: self.moves.finish()?,
             open: self.open.finish()?,
+            ruled: self.ruled,
             gone: self.gone,
             answered: self.answered,
             totals: self.totals,
@@ -479,8 +484,7 @@ fn digest_of(entry: Entry<'_>) -> Option<Digest> {
     }
 }
 
-/// What a side shows under a key. That there is nothing is a fact only because nobody acts on it before both scans have
-/// come to their ends.
+/// What a side shows under a key. That there is nothing is a fact only because both scans end before anybody acts.
 fn observe<'e>(entry: Option<Entry<'e>>, digests: &'e [FieldDigest]) -> Result<Observation<'e>> {
     let Some(entry) = entry else {
         return Ok(Observation::Absent);

@@ -39,6 +39,7 @@ pub use spelling::spelled;
 pub(crate) use trial::{attempt, reversed};
 
 use crate::link::{Link, World};
+use crate::progress::Event;
 use crate::report::Report;
 use crate::state::{Ends, LinkId, RunId, Store};
 use pass::{Pass, Passing};
@@ -67,6 +68,7 @@ pub(crate) fn run(
 ) -> Result<Report> {
     in_order(link, |link, turned| {
         let joints = prepared(link, turned)?;
+        tell_shapes(&joints, world);
         // Every pass is about the same collections, whatever appears meanwhile.
         link.collections = joints.iter().map(|joint| joint.spec.clone()).collect();
         let mut journey = Journey {
@@ -87,13 +89,18 @@ pub(crate) fn run(
 fn in_order<T>(link: &mut Link, what: impl FnOnce(&mut Link, bool) -> Result<T>) -> Result<T> {
     let turned = prepare::is_turned(link);
     if turned {
-        std::mem::swap(&mut link.source, &mut link.target);
+        swap(link);
     }
     let result = what(link, turned);
     if turned {
-        std::mem::swap(&mut link.source, &mut link.target);
+        swap(link);
     }
     result
+}
+
+fn swap(link: &mut Link) {
+    std::mem::swap(&mut link.source, &mut link.target);
+    link.places = std::mem::take(&mut link.places).swapped();
 }
 
 fn prepared(link: &mut Link, turned: bool) -> Result<Vec<Joint>> {
@@ -104,11 +111,28 @@ fn prepared(link: &mut Link, turned: bool) -> Result<Vec<Joint>> {
     prepare::prepare(link, &two_way, turned)
 }
 
+/// Tells listeners what is compared, the user's source first.
+fn tell_shapes(joints: &[Joint], world: &World<'_>) {
+    for joint in joints {
+        for name in Side::BOTH {
+            // The user's name for a side is also the side that the user calls so.
+            let side = joint.user[name];
+            let schema = &joint.schema[side];
+            world.progress.event(Event::Shape {
+                side: name.name(),
+                collection: &schema.collection,
+                fields: schema.fields.len(),
+                missing: joint.create[side].is_some(),
+            });
+        }
+    }
+}
+
 fn ends(link: &Link) -> Ends {
     let about = Sides::new(link.source.about(), link.target.about());
     Ends {
-        identity: about.as_ref().map(|about| about.identity.clone()),
-        address: about.map(|about| about.address),
+        identity: about.map(|about| about.identity),
+        address: link.lasting_addresses(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The plan of a two-way link: what [`run`](super::run) would write, on both sides. Writes nothing, anywhere.
 
+mod meeting;
+
 use super::decide::{Before, Decided, Snapshots, decide};
 use super::pass::before;
 use super::prepare::Joint;
@@ -13,6 +15,9 @@ use std::collections::BTreeMap;
 use trueup_core::Result;
 use trueup_core::plan::{Decoded, Form};
 use trueup_core::side::{Side, Sides};
+
+/// Takes the lines of a plan.
+type Out<'o> = &'o mut dyn FnMut(&str) -> Result<()>;
 
 /// Compares both sides with the base and passes the plan to `out`, line by line. What an interrupted run left behind is
 /// finished by the next run and does not show here.
@@ -43,7 +48,7 @@ pub(crate) fn plan(
         }
         let empty = Store::in_memory("plan")?;
         let store = store.unwrap_or(&empty);
-        let mut all = Vec::new();
+        let (mut all, mut notes) = (Vec::new(), Vec::new());
         for joint in &joints {
             let known = store.peek_collection(id, &joint.names(), &joint.shared.shape())?;
             // What is created anew is joined.
@@ -52,29 +57,41 @@ pub(crate) fn plan(
                     .into_iter()
                     .all(|side| joint.create[side].is_none())
             });
-            let before = match known {
-                Some(known) => Before {
-                    complete: known.complete,
-                    ..before(store, known.id, joint)?.0
-                },
-                None => Before {
-                    store,
-                    collection: None,
-                    complete: false,
-                    open: BTreeMap::new(),
-                    answers: BTreeMap::new(),
-                    batch: 0,
-                },
+            let (before, lapsed) = match known {
+                Some(known) => {
+                    let (mut before, lapsed) = before(store, known.id, joint)?;
+                    before.complete = known.complete;
+                    (before, lapsed)
+                }
+                None => (nothing_known(store), Vec::new()),
             };
             let mut decided = decide(joint, &before, &mut snapshots, world)?;
             for side in [Side::Target, Side::Source] {
                 print(joint, &mut decided, super::user(turned, side), form, out)?;
             }
+            meeting::print(joint, &before, &mut decided, form, out)?;
+            notes.push(meeting::notes(&before, &decided, &lapsed));
             all.push(decided);
         }
         summary::guard(link, &joints, &all)?;
-        Ok(report(link, turned, joints, &all))
+        let mut report = report(link, turned, joints, &all);
+        for (one, notes) in report.collections.iter_mut().zip(notes) {
+            one.notes.extend(notes);
+        }
+        Ok(report)
     })
+}
+
+/// What a run knows of a collection that none has compared.
+fn nothing_known(store: &Store) -> Before<'_> {
+    Before {
+        store,
+        collection: None,
+        complete: false,
+        open: BTreeMap::new(),
+        answers: BTreeMap::new(),
+        batch: 0,
+    }
 }
 
 /// Prints what is planned for one side: the first writes, and the second ones of decisions that begin elsewhere.
@@ -144,7 +161,7 @@ fn report(link: &Link, turned: bool, joints: Vec<Joint>, all: &[Decided]) -> Rep
     let mut report = summary::report(link, turned, &found, &pass, &tally);
     for (one, summary) in all.iter().zip(&mut report.collections) {
         summary.open_conflicts = one.open.len();
-        summary.conflicts = one.open.len();
+        summary.conflicts = one.open.len() + one.ruled;
     }
     let written = |one: &Decided| Sides::by(|side| one.planned[side].counts);
     report.equal = all

@@ -204,9 +204,13 @@ impl Passing<'_, '_> {
         let (name, width) = (joint.partition(Side::Source), joint.shared.types().len());
         let now_ms = self.world.clock.now_ms();
         for (id, became) in std::mem::take(&mut one.answered) {
+            self.notes.extend(became.lapse(id));
             match became {
-                Answered::Done(result) => self.store.answered(self.id, id, None, result)?,
-                Answered::Refused(why) => self.store.answered(self.id, id, Some(&why), None)?,
+                Answered::Done(result, record) => {
+                    let record = record.as_ref().map(|record| record.record(0));
+                    self.store.carried_out(self.id, id, result, record)?;
+                }
+                Answered::Refused(why) => self.store.lapse(self.id, id, &why)?,
             }
         }
         let (mut keys, mut open, mut bytes) = (Vec::new(), Vec::new(), 0);

@@ -153,8 +153,15 @@ pub(super) fn specs(link: &mut Link, user: &Sides<Side>) -> Result<Vec<Collectio
         }
     }
     if names.is_empty() {
-        return Err(Error::config("neither side has a collection")
-            .hint("check the addresses; name a collection with --collections"));
+        let (one, other) = (
+            endpoint(link, user.source).about().address,
+            endpoint(link, user.target).about().address,
+        );
+        return Err(
+            Error::config(format!("neither side has a collection: {one}, {other}")).hint(
+                "check the addresses; a table on one side is enough, it is made on the other",
+            ),
+        );
     }
     Ok(names.into_iter().map(CollectionSpec::plain).collect())
 }
@@ -226,7 +233,7 @@ fn refuse_expressions(spec: &CollectionSpec, user: &Sides<Side>) -> Result<()> {
     if spec.filter.is_some() {
         return refused(
             "only a part of the records is to take part",
-            "a record that leaves the part would have to leave both sides; run the link in one direction",
+            "leave the filter out, or run the link in one direction: a record that leaves the part would have to leave both sides",
         );
     }
     Ok(())

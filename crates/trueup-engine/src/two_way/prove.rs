@@ -7,12 +7,13 @@
 use super::pass::Pass;
 use super::prepare::Joint;
 use super::user;
-use crate::certificate::{Certificate, SideProof};
+use crate::certificate::{Certificate, CollectionProof, SideProof};
 use crate::link::{Link, World};
 use crate::progress::{Event, Step};
 use crate::report::Report;
 use crate::scan::{Reading, Role};
 use crate::verify::{Subject, verify};
+use std::collections::BTreeSet;
 use trueup_core::digest::{ALGORITHM, Digest};
 use trueup_core::endpoint::{Endpoint, Position};
 use trueup_core::side::{Side, Sides};
@@ -80,14 +81,16 @@ pub(super) fn prove(
     let mut position = Position(String::new());
     let mut collections = Vec::new();
     for (index, joint) in passed.joints.iter().enumerate() {
-        let left_out = left_out(passed, report, index);
+        let parked = report.collections[index].parked.iter().map(|one| one.key);
+        let left_out = LeftOut::new(parked, passed.found[index].open.iter().copied());
         let summary = &report.collections[index];
         world.progress.event(Event::Expected {
             collection: joint.title(),
             step: Step::Verify,
             records: summary.source_fold.count + summary.target_fold.count,
         });
-        let proven = verify(joint, source.as_mut(), target, true, &left_out, world);
+        let keys = &left_out.keys;
+        let proven = verify(joint, source.as_mut(), target, true, keys, world);
         let (proof, at) = match proven {
             // It changes faster than it can be read twice.
             Err(error) if error.kind() == Kind::Stale => {
@@ -95,6 +98,7 @@ pub(super) fn prove(
             }
             proven => proven?,
         };
+        let proof = left_out.counted(proof);
         position = at;
         let summary = &mut report.collections[index];
         (summary.source_fold, summary.target_fold) = (proof.source_fold, proof.target_fold);
@@ -143,9 +147,33 @@ fn unproven(report: &mut Report, wrong: u64) -> bool {
     false
 }
 
-/// The digests of the keys that take no part.
-fn left_out(passed: &Pass, report: &Report, index: usize) -> Vec<Digest> {
-    let parked = report.collections[index].parked.iter().map(|p| p.key);
-    let open = passed.found[index].open.iter().copied();
-    parked.chain(open).collect()
+/// The keys that take no part.
+pub(super) struct LeftOut {
+    /// Their digests.
+    pub(super) keys: Vec<Digest>,
+    /// How many of them are in open conflict, and not parked as well.
+    open: u64,
+}
+
+impl LeftOut {
+    pub(super) fn new(
+        parked: impl Iterator<Item = Digest>,
+        open: impl Iterator<Item = Digest>,
+    ) -> Self {
+        let parked: BTreeSet<Digest> = parked.collect();
+        let open: BTreeSet<Digest> = open.filter(|key| !parked.contains(key)).collect();
+        Self {
+            open: open.len() as u64,
+            keys: parked.into_iter().chain(open).collect(),
+        }
+    }
+
+    /// Tells open conflicts from parked records in what was proven with these keys left out.
+    pub(super) fn counted(&self, proof: CollectionProof) -> CollectionProof {
+        CollectionProof {
+            parked: proof.parked.saturating_sub(self.open),
+            open: self.open,
+            ..proof
+        }
+    }
 }

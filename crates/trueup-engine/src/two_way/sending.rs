@@ -7,12 +7,11 @@ use super::marker;
 use super::prepare::Joint;
 use super::tally::Sent;
 use super::work::{Ruled, Work};
-use crate::state::{Pending, Token};
+use crate::state::{DecidedConflict, Pending, Token};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use trueup_core::batch::{Batch, Record};
 use trueup_core::conflict::Conflict;
-use trueup_core::digest::Digest;
 use trueup_core::encode;
 use trueup_core::endpoint::{Check, Op};
 use trueup_core::mapping::Shared;
@@ -192,13 +191,16 @@ impl Check for Sending<'_> {
     }
 }
 
-fn recorded(ruled: &Ruled, name: &str, work: &Work) -> (Conflict, Option<Digest>) {
+fn recorded(ruled: &Ruled, name: &str, work: &Work) -> DecidedConflict {
     let records = ruled.records.as_ref();
     let records = records.map(|record| record.as_ref().map(|record| record.record(0)));
-    (
-        Conflict::new(name, &work.key, ruled.ruling.clone(), records),
-        ruled.result,
-    )
+    // What is written last is what both sides hold then.
+    let last = work.then.as_ref().unwrap_or(&work.step);
+    DecidedConflict {
+        conflict: Conflict::new(name, &work.key, ruled.ruling.clone(), records),
+        result: ruled.result,
+        record: ruled.result.map(|_| last.record.clone()),
+    }
 }
 
 fn key_of(shared: &Shared, record: Record<'_>) -> Vec<u8> {

@@ -302,6 +302,7 @@ impl<'a> Proving<'a> {
             only_target: verdict.map_or(0, |verdict| verdict.only_target),
             wrong: verdict.map_or(0, |verdict| verdict.wrong),
             parked: read.source.parked + self.refused_records,
+            open: 0,
             rules,
         }
     }

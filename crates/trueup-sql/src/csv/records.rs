@@ -79,7 +79,7 @@ impl<'r> Row<'r> for CsvRow<'r> {
         columns.resize_with(self.row.len(), Column::default);
         for (index, column) in columns.iter_mut().enumerate() {
             let (text, quoted) = self.row.field(index);
-            column.see(text, quoted, self.null);
+            column.see(text, quoted, self.null, self.line());
         }
     }
 }

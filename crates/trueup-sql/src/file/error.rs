@@ -49,6 +49,13 @@ pub(crate) fn cut(file: &Path, packing: &str) -> Error {
     .hint("the file was cut off; nothing was concluded from it; get the whole file")
 }
 
+/// Says that only a folder has new files to be packed.
+pub(crate) fn one_file_is_packed_as_named() -> Error {
+    Error::config("this is for the new files of a folder option=compress").hint(
+        "a file's ending says how it is packed: name it FILE.csv.gz; pipe a stream through gzip",
+    )
+}
+
 /// Says that `file` moved under us.
 pub(crate) fn changed(file: &Path, when: &str) -> Error {
     Error::new(
@@ -58,16 +65,21 @@ pub(crate) fn changed(file: &Path, when: &str) -> Error {
     .hint("nothing was concluded from it; run again when nobody else writes the file")
 }
 
-/// Adds `did you mean` for a word that is not among `known`.
+/// Adds `did you mean` for a word that is not among `known`, or lists these.
 pub(crate) fn suggest(error: Error, word: &str, known: &[&str]) -> Error {
-    let nearest = known.iter().map(|name| (distance(word, name), *name)).min();
-    match nearest {
-        Some((steps, name)) if steps <= 1 + word.len() / 3 => {
-            error.hint(format!("did you mean {name:?}?"))
-        }
-        _ if known.len() <= 40 => error.hint(format!("known: {}", known.join(", "))),
-        _ => error,
+    match nearest(word, known) {
+        Some(name) => error.hint(format!("did you mean {name:?}?")),
+        None if known.len() <= 40 => error.hint(format!("known: {}", known.join(", "))),
+        None => error.hint(format!("known: {}, ...", known[..40].join(", "))),
     }
+}
+
+/// Returns the word of `known` that is probably meant.
+pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let nearest = known.iter().map(|name| (distance(word, name), *name)).min();
+    nearest
+        .filter(|(steps, _)| *steps <= 1 + word.len() / 3)
+        .map(|(_, name)| name)
 }
 
 /// Counts the edits between two words.

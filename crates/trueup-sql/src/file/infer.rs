@@ -6,6 +6,9 @@
 //! Invariant: a type is given only when each value of the whole file fits it exactly, so that no later row surprises;
 //! one that could change on the way (`007`, `+1`, `-0`, an integer beyond 64 bits among floats, seven digits of a
 //! second) makes the column text. Only shapes are looked at; the values themselves are cast by the caller.
+//!
+//! A column that is text because of a few values only is told ([`Column::odd`]), by their number and the line of the
+//! first of them: mostly they are mistakes.
 
 use trueup_core::types::Type;
 
@@ -32,10 +35,41 @@ const A_TEXT: u16 = 1 << 12;
 const NESTED: u16 = 1 << 13;
 const CLASSES: u16 = A_NUMBER | A_BOOL | A_TEXT | NESTED;
 
+/// How many shapes there are that a value can have: the bits up to [`TEXT`].
+const SHAPES: usize = 9;
+/// The shapes that values of one type have, as far as there are several types to choose from.
+const FAMILIES: [u16; 6] = [INT | DECIMAL | FLOAT, BOOL, DATE, TIMESTAMP, INSTANT, UUID];
+/// So many values are few, in however short a file.
+const ODD_FEW: u64 = 2;
+/// And so is one in so many.
+const ODD_SHARE: u64 = 10;
+
+/// The values of one shape.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    count: u64,
+    /// The line of the record that has the first of them.
+    line: u64,
+}
+
+/// Values that keep a column from being of the type of all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Odd {
+    /// The type of the others.
+    pub(crate) ty: Type,
+    /// How many there are.
+    pub(crate) count: u64,
+    /// How many values there are in all.
+    pub(crate) values: u64,
+    /// The line of the record that has the first of them.
+    pub(crate) line: u64,
+}
+
 /// What is known of one column.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Column {
     shapes: u16,
+    tallies: [Tally; SHAPES],
     /// How many records have the field.
     pub(crate) count: u64,
     /// Whether a NULL was seen.
@@ -44,14 +78,25 @@ pub(crate) struct Column {
 
 impl Column {
     /// Takes in a text of a syntax that has nothing else.
-    pub(crate) fn see(&mut self, text: &str, quoted: bool, null: &str) {
+    pub(crate) fn see(&mut self, text: &str, quoted: bool, null: &str, line: u64) {
         if !quoted && text == null {
             self.see_null();
             return;
         }
+        self.take(0, shape(text.as_bytes()), line);
+    }
+
+    /// Counts a value of this class and shape.
+    fn take(&mut self, class: u16, shape: u16, line: u64) {
         self.count += 1;
-        if self.shapes & TEXT == 0 {
-            self.shapes |= shape(text.as_bytes());
+        self.shapes |= class | shape;
+        let bit = (shape & !(WIDE | CLASSES)).trailing_zeros();
+        let tally = usize::try_from(bit).ok();
+        if let Some(tally) = tally.and_then(|bit| self.tallies.get_mut(bit)) {
+            if tally.count == 0 {
+                tally.line = line;
+            }
+            tally.count += 1;
         }
     }
 
@@ -62,37 +107,57 @@ impl Column {
     }
 
     /// Takes in a truth value.
-    pub(crate) fn see_bool(&mut self) {
-        self.count += 1;
-        self.shapes |= A_BOOL | BOOL;
+    pub(crate) fn see_bool(&mut self, line: u64) {
+        self.take(A_BOOL, BOOL, line);
     }
 
     /// Takes in a number of which no digit is lost, whatever its notation.
-    pub(crate) fn see_number(&mut self, text: &str) {
-        self.count += 1;
-        self.shapes |= A_NUMBER
-            | match number(text.as_bytes()) {
-                Some(shape) => shape,
-                None if text == "-0" => INT,
-                None => DECIMAL | WIDE,
-            };
+    pub(crate) fn see_number(&mut self, text: &str, line: u64) {
+        let shape = match number(text.as_bytes()) {
+            Some(shape) => shape,
+            None if text == "-0" => INT,
+            None => DECIMAL | WIDE,
+        };
+        self.take(A_NUMBER, shape, line);
     }
 
     /// Takes in a text, which is none of the other classes.
-    pub(crate) fn see_text(&mut self, text: &str) {
-        self.count += 1;
-        self.shapes |= A_TEXT;
-        if self.shapes & TEXT == 0 {
-            let bytes = text.as_bytes();
-            let found = moment(bytes).or_else(|| uuid(bytes).then_some(UUID));
-            self.shapes |= found.unwrap_or(TEXT);
-        }
+    pub(crate) fn see_text(&mut self, text: &str, line: u64) {
+        let bytes = text.as_bytes();
+        let found = moment(bytes).or_else(|| uuid(bytes).then_some(UUID));
+        self.take(A_TEXT, found.unwrap_or(TEXT), line);
     }
 
     /// Takes in a value with an inner structure.
     pub(crate) fn see_nested(&mut self) {
         self.count += 1;
         self.shapes |= NESTED;
+    }
+
+    /// Returns what keeps the column from being of the type that almost all its values have; `None` where it is of one,
+    /// or where there is no such type.
+    pub(crate) fn odd(self) -> Option<Odd> {
+        if self.shapes & NESTED != 0 || !matches!(self.ty(), Type::Text { .. } | Type::Json) {
+            return None;
+        }
+        let values: u64 = self.tallies.iter().map(|tally| tally.count).sum();
+        FAMILIES.into_iter().find_map(|family| {
+            let is_odd = |(bit, tally): &(usize, &Tally)| tally.count > 0 && family >> bit & 1 == 0;
+            let odd = || self.tallies.iter().enumerate().filter(is_odd);
+            let count: u64 = odd().map(|(_, tally)| tally.count).sum();
+            let few = count <= ODD_FEW.max(values / ODD_SHARE) && count * 2 < values;
+            let others = Self {
+                shapes: self.shapes & (family | WIDE),
+                ..Self::default()
+            };
+            let ty = others.ty();
+            (count > 0 && few && ty != Type::TEXT).then_some(Odd {
+                ty,
+                count,
+                values,
+                line: odd().map(|(_, tally)| tally.line).min().unwrap_or(0),
+            })
+        })
     }
 
     /// Returns the type that every value seen fits.

@@ -13,6 +13,7 @@ pub(crate) mod disk;
 pub(crate) mod error;
 pub(crate) mod format;
 pub(crate) mod infer;
+pub(crate) mod near;
 pub(crate) mod pack;
 pub(crate) mod place;
 pub(crate) mod replace;
@@ -28,9 +29,10 @@ pub(crate) mod update;
 use apply::{FileWriter, Seen};
 use disk::{Disk, Local};
 use format::{Format, Records, Row};
+use pack::Packing;
 use place::{Identity, Origin, Place};
 use standard::{Standard, Stream};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use table::Table;
@@ -54,6 +56,8 @@ pub(crate) struct Files<F: Format> {
     pub(crate) context: Context,
     /// The shapes found so far, and the state of the file they were found in.
     pub(crate) shapes: BTreeMap<String, (Identity, Schema)>,
+    /// Whether declared types are still to be looked for among the columns of a folder's files.
+    pub(crate) unchecked: bool,
     /// The states in which the files were last read for a run.
     pub(crate) seen: Seen,
     pub(crate) disk: Arc<dyn Disk>,
@@ -69,6 +73,9 @@ impl<F: Format> Files<F> {
         context: Context,
     ) -> Result<Self> {
         let place = if path == Path::new(STANDARD) {
+            if format.settings().fresh != Packing::None {
+                return Err(error::one_file_is_packed_as_named());
+            }
             let folder = (context.env)("TMPDIR").filter(|folder| !folder.is_empty());
             let folder = folder.map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
             Place::Standard(Standard::new(
@@ -83,7 +90,8 @@ impl<F: Format> Files<F> {
                 )
                 .hint("leave ?name= out; rename a collection with --collections"));
             }
-            Place::new(path, F::ENDINGS)?
+            let fresh = format.settings().fresh;
+            Place::new(path, F::ENDINGS, fresh)?
         };
         let scheme = format!("{}:", F::ENGINE);
         Ok(Self {
@@ -92,6 +100,9 @@ impl<F: Format> Files<F> {
             } else {
                 format!("{scheme}{address}")
             },
+            unchecked: stream == Stream::Input
+                && place.is_directory()
+                && !format.settings().types.is_empty(),
             place,
             format: Arc::new(format),
             keys: keys.iter().cloned().collect(),
@@ -141,14 +152,13 @@ impl<F: Format> Endpoint for Files<F> {
         if found.is_none() && matches!(self.place, Place::Standard(_)) {
             return Ok(Vec::new());
         }
-        let found = found.ok_or_else(|| {
-            Error::config(format!("no such file or directory path={}", path.display()))
-                .hint("check the path")
-        })?;
+        let found = found.ok_or_else(|| near::missing(path, F::ENDINGS))?;
+        self.check_declared_somewhere()?;
         Ok(found.into_keys().collect())
     }
 
     fn schema(&mut self, collection: &str) -> Result<Option<Schema>> {
+        self.check_declared_somewhere()?;
         let Some(origin) = self.place.find(collection)? else {
             return Ok(None);
         };
@@ -232,9 +242,13 @@ impl<F: Format> Files<F> {
         columns.resize_with(names.len(), infer::Column::default);
         let settings = self.format.settings();
         let mut fields = Vec::with_capacity(names.len());
+        let mut odd = Vec::new();
         for (name, column) in names.iter().zip(columns) {
             let mut declared = settings.types.iter();
             let declared = declared.find(|(declared, _)| declared == name);
+            if declared.is_none() {
+                odd.extend(column.odd().map(|odd| near::odd(name, column.ty(), odd)));
+            }
             fields.push(Field {
                 nullable: column.nullable || column.count < records,
                 inferred: declared.is_none(),
@@ -251,6 +265,7 @@ impl<F: Format> Files<F> {
             collection: collection.to_owned(),
             fields,
             key,
+            notes: near::few(odd),
             ..Schema::default()
         };
         Ok((table.identity, schema))
@@ -266,6 +281,42 @@ impl<F: Format> Files<F> {
         stray.map_or(Ok(()), |(declared, _)| {
             Err(unknown(declared, names, path, "types"))
         })
+    }
+
+    /// Refuses a declared type for a column that no file of the folder has. A folder that will be written may get it.
+    fn check_declared_somewhere(&mut self) -> Result<()> {
+        if !std::mem::take(&mut self.unchecked) {
+            return Ok(());
+        }
+        let files = self.place.list()?.unwrap_or_default();
+        let declared = &self.format.settings().types;
+        let mut known = BTreeSet::new();
+        for name in files.keys() {
+            let Some(origin) = self.place.find(name)? else {
+                continue;
+            };
+            // A file that cannot be read may have it; whoever reads the file says what is wrong with it.
+            let Ok(Some(mut table)) = Table::open(&origin, self.format.as_ref()) else {
+                return Ok(());
+            };
+            let Ok(names) = table.all_names() else {
+                return Ok(());
+            };
+            known.extend(names);
+            if declared.iter().all(|(column, _)| known.contains(column)) {
+                return Ok(());
+            }
+        }
+        let stray = declared.iter().find(|(column, _)| !known.contains(column));
+        let Some((stray, _)) = stray.filter(|_| !known.is_empty()) else {
+            return Ok(());
+        };
+        let error = Error::config(format!(
+            "there is no field={stray}, which types names, in any file of path={}",
+            self.place.path().display()
+        ));
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        Err(error::suggest(error, stray, &known))
     }
 
     /// Finds the key's columns. The key given for this collection must be there; the one given for all of a

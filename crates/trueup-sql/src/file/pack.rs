@@ -53,9 +53,10 @@ impl Default for Unpacking {
 }
 
 /// How a file is packed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Packing {
     /// Not at all.
+    #[default]
     None,
     /// As one or more gzip members.
     Gzip,

@@ -63,8 +63,8 @@ impl std::fmt::Display for Identity {
 /// A directory of files, one file, or a standard stream.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
-    /// Each file of the right ending is a collection.
-    Directory(PathBuf, &'static Endings),
+    /// Each file of the right ending is a collection; new files are packed so.
+    Directory(PathBuf, &'static Endings, Packing),
     /// The one collection, and its file.
     File(String, PathBuf),
     /// The one collection of a standard stream.
@@ -123,8 +123,9 @@ impl Origin {
 }
 
 impl Place {
-    /// Decides what `path` means: what it is, or else what it looks like.
-    pub(crate) fn new(path: PathBuf, endings: &'static Endings) -> Result<Self> {
+    /// Decides what `path` means: what it is, or else what it looks like. `fresh` is how new files of a folder are packed;
+    /// a single file's ending says it.
+    pub(crate) fn new(path: PathBuf, endings: &'static Endings, fresh: Packing) -> Result<Self> {
         let name = path.file_name().and_then(|name| name.to_str());
         let (bare, packing) = Packing::split(name.unwrap_or_default());
         let directory = match fs::metadata(&path) {
@@ -137,7 +138,10 @@ impl Place {
             Err(error) => return Err(error::io(&path, "look at", error)),
         };
         if directory {
-            return Ok(Self::Directory(path, endings));
+            return Ok(Self::Directory(path, endings, fresh));
+        }
+        if fresh != Packing::None {
+            return Err(error::one_file_is_packed_as_named());
         }
         let stem = Path::new(bare).file_stem().and_then(|stem| stem.to_str());
         let stem = stem.map(str::to_owned).ok_or_else(|| {
@@ -155,7 +159,7 @@ impl Place {
     /// Returns the path that was given.
     pub(crate) fn path(&self) -> &Path {
         match self {
-            Self::Directory(path, _) | Self::File(_, path) => path,
+            Self::Directory(path, ..) | Self::File(_, path) => path,
             Self::Standard(standard) => standard.path(),
         }
     }
@@ -178,7 +182,7 @@ impl Place {
         match self {
             Self::Standard(_) => None,
             Self::File(name, path) => (name == collection).then(|| resolve(path)),
-            Self::Directory(path, endings) => {
+            Self::Directory(path, endings, fresh) => {
                 let bad = collection.is_empty()
                     || collection.starts_with('.')
                     || collection.contains(['/', '\0']);
@@ -193,7 +197,7 @@ impl Place {
                     all.map(move |packing| named(ending, packing))
                 });
                 let found = all.find(|path| path.is_file());
-                let new = || named(endings.folder.first().unwrap_or(&""), Packing::None);
+                let new = || named(endings.folder.first().unwrap_or(&""), *fresh);
                 Some(resolve(&found.unwrap_or_else(new)))
             }
         }
@@ -207,7 +211,7 @@ impl Place {
                 let found = Identity::at(path)?;
                 Ok(found.map(|identity| BTreeMap::from([(name.clone(), identity)])))
             }
-            Self::Directory(path, endings) => list_directory(path, endings),
+            Self::Directory(path, endings, _) => list_directory(path, endings),
         }
     }
 }

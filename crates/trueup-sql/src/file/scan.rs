@@ -76,12 +76,14 @@ impl<F: Format> Snapshot for FileSnapshot<F> {
 
     fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>> {
         let table = self.open(request.schema)?;
+        let file = table.path().display().to_string();
         let wanted = |(index, field): (usize, &usize)| {
             let wanted = request.wanted.get(index).copied();
             wanted.unwrap_or(request.schema.fields[*field].ty)
         };
         Ok(Box::new(FileScan {
             table,
+            file: file.into(),
             wanted: request.fields.iter().enumerate().map(wanted).collect(),
             fields: request.fields.to_vec(),
             records_max: request.batch_records_max.max(1),
@@ -135,6 +137,8 @@ impl<F: Format> FileSnapshot<F> {
 
 struct FileScan<F: Format> {
     table: Table<F>,
+    /// What the file is called where people are told of a record.
+    file: Arc<str>,
     fields: Vec<usize>,
     /// What each field will be cast to.
     wanted: Vec<Type>,
@@ -155,6 +159,7 @@ impl<F: Format> Scan for FileScan<F> {
                 self.done = true;
                 break;
             };
+            into.set_place(&self.file, row.line());
             for (&field, &wanted) in self.fields.iter().zip(&self.wanted) {
                 into.push(row.value(field, wanted));
             }

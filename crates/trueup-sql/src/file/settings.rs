@@ -4,20 +4,21 @@
 //! errors. The path is taken as it stands; one that holds a question mark is recognised when it exists.
 
 use super::error;
-use super::pack::Unpacking;
+use super::pack::{Packing, Unpacking};
 use crate::percent::{self, Wrong};
 use std::path::{Path, PathBuf};
 use trueup_core::types::Type;
 use trueup_core::{Error, Result};
 
 /// The names of the options that every syntax has.
-pub(crate) const SHARED: [&str; 6] = [
+pub(crate) const SHARED: [&str; 7] = [
     "key",
     "types",
     "open_end",
     "name",
     "max_bytes",
     "window_log_max",
+    "compress",
 ];
 
 /// The options that every syntax has.
@@ -33,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) name: Option<String>,
     /// How far packed files are unpacked.
     pub(crate) unpacking: Unpacking,
+    /// How the new files of a folder are packed.
+    pub(crate) fresh: Packing,
 }
 
 impl Settings {
@@ -48,6 +51,7 @@ impl Settings {
                 let log = number(name, value, 10..=31)?;
                 self.unpacking.window_log_max = u32::try_from(log).unwrap_or(31);
             }
+            "compress" => self.fresh = packing(value)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -121,6 +125,17 @@ fn number(name: &str, value: &str, range: std::ops::RangeInclusive<u64>) -> Resu
     })
 }
 
+fn packing(value: &str) -> Result<Packing> {
+    let mut all = Packing::ALL.into_iter();
+    all.find(|packing| {
+        *packing != Packing::None && packing.ending().strip_prefix('.') == Some(value)
+    })
+    .ok_or_else(|| {
+        Error::config("option names no packing option=compress")
+            .hint("write compress=gz or compress=zst")
+    })
+}
+
 /// Reads `true` or `false`.
 pub(crate) fn truth(name: &str, value: &str) -> Result<bool> {
     match value {
@@ -152,29 +167,22 @@ fn types(value: &str) -> Result<Vec<(String, Type)>> {
         })?;
         let ty = decode(ty)?;
         let declared = declared(&ty).ok_or_else(|| {
-            let error = Error::config(format!("unknown type type={ty} column={column}"));
-            error::suggest(error, &ty, &NAMES)
+            let known = spellings();
+            let near = error::nearest(&ty, &known);
+            let near = near.map_or(String::new(), |near| format!("did you mean {near}? "));
+            Error::config(format!("unknown type type={ty} column={column}"))
+                .hint(format!("{near}the types are: {}", known.join(", ")))
         })?;
         found.push((decode(column)?, declared));
     }
     Ok(found)
 }
 
-const NAMES: [&str; 13] = [
-    "bool",
-    "int",
-    "uint64",
-    "float",
-    "decimal",
-    "text",
-    "bytes",
-    "date",
-    "time",
-    "timestamp",
-    "instant",
-    "uuid",
-    "json",
-];
+/// The spellings of types that may be declared.
+fn spellings() -> Vec<&'static str> {
+    let all = Type::SPELLINGS.into_iter();
+    all.filter(|name| declared(name).is_some()).collect()
+}
 
 /// Reads a type that may be declared: not `any`, which says nothing. The scale of a decimal may be left out.
 fn declared(text: &str) -> Option<Type> {

@@ -1,7 +1,6 @@
 //! Where a new state of a collection grows: beside the file that it will replace, or on its way to standard output.
 
 use super::disk::Disk;
-use super::error;
 use super::place::Identity;
 use super::replace::Beside;
 use super::standard::Standard;
@@ -103,7 +102,7 @@ impl Outgoing {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.disk
             .write(&self.file, bytes, self.written)
-            .map_err(|error| error::io(self.standard.path(), "spool", error))?;
+            .map_err(|error| self.standard.not_kept(error))?;
         self.written += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         Ok(())
     }

@@ -117,15 +117,36 @@ impl Standard {
         }
         let mut file = self.spool()?;
         let read = io::copy(&mut io::stdin().lock(), &mut file).and_then(|_| file.flush());
-        read.map_err(|error| error::io(self.path(), "read", error))?;
+        read.map_err(|error| match is_full(&error) {
+            true => self.not_kept(error),
+            false => error::io(self.path(), "read", error),
+        })?;
         state.copy = Some(Arc::new(file));
         Ok(())
     }
 
     /// Makes an empty temporary file without a name.
     pub(crate) fn spool(&self) -> Result<File> {
-        tempfile::tempfile_in(&self.folder)
-            .map_err(|error| error::io(&self.folder, "create a temporary file in", error))
+        tempfile::tempfile_in(&self.folder).map_err(|error| self.not_kept(error))
+    }
+
+    /// Translates a failure of the copy.
+    pub(crate) fn not_kept(&self, error: io::Error) -> Error {
+        let (path, folder) = (self.path().display(), self.folder.display());
+        if is_full(&error) {
+            return Error::new(
+                Kind::Rejected,
+                format!("no room for the copy of file={path} folder={folder}"),
+            )
+            .hint("free some room in that folder, or name another one in TMPDIR")
+            .cause(error);
+        }
+        Error::new(
+            Kind::Unavailable,
+            format!("cannot keep a copy of file={path} folder={folder}"),
+        )
+        .hint("check that folder, or name another one in TMPDIR")
+        .cause(error)
     }
 
     /// Tells whether the collection went out already.
@@ -163,6 +184,15 @@ impl Standard {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Tells whether there was no room to write. Reading a stream cannot fail so.
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind as E;
+    matches!(
+        error.kind(),
+        E::StorageFull | E::QuotaExceeded | E::FileTooLarge
+    )
 }
 
 fn broken(error: io::Error) -> Error {

@@ -7,6 +7,7 @@ use super::place::{Identity, Origin};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use trueup_core::Result;
 
 /// A file opened for reading, past what stands before its first record.
@@ -38,6 +39,11 @@ impl<F: Format> Table<F> {
             file,
             origin: origin.clone(),
         }))
+    }
+
+    /// Returns the file's name for messages.
+    pub(crate) fn path(&self) -> &Path {
+        self.origin.path()
     }
 
     /// Reads all records for the columns' names; a file that says them first is not read on.

@@ -324,10 +324,10 @@ impl<'r> Row<'r> for JsonRow<'r> {
             let Some(cell) = *cell else { continue };
             match cell.kind {
                 Kind::Null => column.see_null(),
-                Kind::Bool(_) => column.see_bool(),
+                Kind::Bool(_) => column.see_bool(self.line),
                 Kind::Number(Number::Vast) | Kind::Nested => column.see_nested(),
-                Kind::Number(_) => column.see_number(self.raw_of(cell)),
-                Kind::Text => column.see_text(self.content_of(cell)),
+                Kind::Number(_) => column.see_number(self.raw_of(cell), self.line),
+                Kind::Text => column.see_text(self.content_of(cell), self.line),
             }
         }
     }

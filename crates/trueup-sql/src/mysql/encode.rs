@@ -300,7 +300,6 @@ mod tests {
             limit,
             nullable: true,
             labels: Vec::new(),
-            utf8mb4: true,
             bytewise: false,
             folding: false,
         };

@@ -43,7 +43,7 @@ impl MysqlSnapshot {
             let before = status(&connection, WRITTEN)?;
             connection.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")?;
             let logged = status(&connection, LOGGED)?;
-            if !logged.is_empty() && !logged.contains("binlog_snapshot_file= ") {
+            if !logged.is_empty() {
                 position = logged;
                 break;
             }

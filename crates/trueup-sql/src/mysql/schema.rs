@@ -22,8 +22,6 @@ pub(super) struct Column {
     pub(super) limit: Limit,
     pub(super) nullable: bool,
     pub(super) labels: Vec<String>,
-    /// Whether its character set holds every text, so that what is written needs no conversion.
-    pub(super) utf8mb4: bool,
     /// Whether its own order, and what it takes for equal, is that of the bytes.
     pub(super) bytewise: bool,
     /// Whether a text column compares by anything but the bytes, or pads blanks: different texts may be equal there.
@@ -213,7 +211,6 @@ fn read_columns(connection: &Connection, table: &mut Table, json: &[String]) -> 
             limit: native.limit,
             nullable,
             labels: native.labels,
-            utf8mb4: charset.is_empty() || charset == "utf8mb4",
             bytewise: types::is_bytewise(&collation),
             folding: textual && !types::is_bytewise(&collation),
         });

@@ -62,7 +62,6 @@ fn designed(schema: &Schema) -> Vec<Column> {
             limit: native.limit,
             nullable: field.nullable,
             labels: native.labels,
-            utf8mb4: true,
             bytewise: true,
             folding: false,
         }

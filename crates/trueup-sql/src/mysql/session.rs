@@ -272,11 +272,8 @@ impl Connection {
         let count = match packet.first() {
             Some(&OK) => return Ok(done(packet)?),
             Some(&FAILED) => return Err(Foreign::Server(refused(packet))),
-            Some(&FILE) => {
-                // Nobody asked for that; a hostile server gets an empty file.
-                wire.send(&[])?;
-                return self.answer(wire);
-            }
+            // Nobody asked for that: a hostile server gets no file, and no second question.
+            Some(&FILE) => return Err(broken("the server asks for a file").into()),
             _ => Parts::new(packet).length()?.unwrap_or(0),
         };
         let width = self.columns(wire, count)?.len();

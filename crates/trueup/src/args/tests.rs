@@ -112,8 +112,8 @@ fn plans_lists_and_parked_records_are_said_like_this() {
         ("sync a b --plan-in p --delete --yes", "command"),
         ("sync a b --plan-in p --plan-out p", "wrong"),
         ("sync a b --plan-in p --dry-run", "wrong"),
-        ("sync a b --plan-out p --two-way", "wrong"),
-        ("sync a b --plan-in p --two-way", "wrong"),
+        ("sync a b --plan-out p --two-way", "command"),
+        ("sync a b --plan-in p --two-way", "command"),
         ("diff a b --out - --show-values", "command"),
         ("diff a b --sql source --out f", "command"),
         ("diff a b --sql both", "wrong"),
@@ -211,4 +211,41 @@ fn a_filter_says_its_collection_or_is_all_expression() {
     for text in ["", "=qty > 0", "orders=", "orders= "] {
         assert!(text.parse::<FilterRule>().is_err(), "{text}");
     }
+}
+
+#[test]
+fn a_mistyped_option_has_the_right_one_beside_it() {
+    let complaint = |line: &str| {
+        let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        match parse(&arguments).1 {
+            Parsed::Wrong { complaint, .. } => complaint,
+            other => panic!("{other:?}"),
+        }
+    };
+    for (line, expected) in [
+        ("trueup sync a b --kye x", Some("--key")),
+        ("trueup verify --sate x", Some("--state")),
+        ("trueup conflicts list --oepn", Some("--open")),
+        ("trueup -q status --al", Some("--all")),
+        ("trueup sync a b --dry", Some("--dry-run")),
+        ("trueup sync a b --nothing-like-it", None),
+    ] {
+        let complaint = complaint(line);
+        let tip = "tip: a similar argument exists: '";
+        let found = complaint.split_once(tip).map(|(_, rest)| rest);
+        let found = found.and_then(|rest| rest.split('\'').next());
+        assert_eq!(found, expected, "{line}: {complaint}");
+    }
+}
+
+#[test]
+fn help_lists_every_kind_of_address() {
+    let mut command = definition();
+    for name in ["sync", "diff", "check", "init"] {
+        let command = command.find_subcommand_mut(name).unwrap();
+        let help = command.render_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains(&registry::examples()), "{name}: {help}");
+    }
+    assert!(registry::examples().contains("jsonl:DIR"));
 }

@@ -160,13 +160,13 @@ pub(super) static LINK: Section = Section {
         Key::new(
             "collections",
             Kind::Entries(&COLLECTION),
-            "the collections: names, or tables with more to say",
+            "the collections: names, patterns, or tables with more to say",
         )
         .or("all of the source"),
         Key::new(
             "exclude",
             Kind::Texts,
-            "collections to leave out, when all others are taken",
+            "collections to leave out, by name or pattern, when all others are taken",
         )
         .or("[]"),
         Key::new(

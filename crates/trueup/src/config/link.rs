@@ -5,8 +5,10 @@
 
 use super::document::{Entry, Table, Text, TextsOr};
 use super::mistake::Mistakes;
+use super::written::expressions;
 use super::{Endpoint, Link};
 use crate::args::DeletesMax;
+use crate::pattern::{self, Word};
 use crate::spec::{Named, Spec};
 use crate::two_way;
 use trueup_core::guard::Guard;
@@ -56,7 +58,7 @@ pub(super) fn read(
         .stamps
         .extend(stamp.map(|field| (None, field.text.to_owned())));
     let collections = collections(table, both, &mut stated, mistakes);
-    let exclude = exclude(table, mistakes);
+    let (patterns, exclude) = patterns(table, mistakes);
     let batch_records = table.number("batch_records");
     let find = |name: Text<'_>| endpoints.iter().find(|one| one.name == name.text);
     let (source, target) = (find(source?)?, find(target?)?);
@@ -68,6 +70,7 @@ pub(super) fn read(
             source: source.place.clone(),
             target: target.place.clone(),
             collections,
+            patterns,
             exclude,
             keys: Vec::new(),
             filters: Vec::new(),
@@ -82,6 +85,7 @@ pub(super) fn read(
             guard: guard(table).unwrap_or_default(),
             batch_records: batch_records.unwrap_or(Limits::default().batch_records_max),
         },
+        expressions: expressions(table),
     })
 }
 
@@ -147,14 +151,47 @@ fn check_direction(table: &Table<'_>, both: bool, mistakes: &mut Mistakes) {
 const ONLY_BOTH: &str = "only a link that goes both ways has conflicts";
 const WRITE_BOTH: &str = "write direction = \"both\" in the link, or take it out";
 
-fn exclude(table: &Table<'_>, mistakes: &mut Mistakes) -> Vec<String> {
+/// The patterns among the collections, and what is taken from them.
+fn patterns(table: &Table<'_>, mistakes: &mut Mistakes) -> (Vec<String>, Vec<String>) {
+    let (mut patterns, mut taken) = (Vec::new(), Vec::new());
+    let mut exclude: Vec<Text<'_>> = Vec::new();
+    let mut names = 0;
+    for entry in table.entries("collections") {
+        let Entry::Text(text) = entry else {
+            names += 1;
+            continue;
+        };
+        match Word::read(text.text) {
+            Word::Name(_) => names += 1,
+            Word::Pattern(pattern) => patterns.push(pattern.to_owned()),
+            Word::Exclusion("") => mistakes.add_with_help(
+                text.span,
+                "this excludes nothing",
+                "write a name or a pattern after the !",
+            ),
+            Word::Exclusion(_) => exclude.push(text),
+        }
+    }
+    if let (Some(first), true, 1..) = (exclude.first(), patterns.is_empty(), names) {
+        mistakes.add_with_help(
+            first.span.clone(),
+            "the other collections are named in full: there is nothing to exclude",
+            "an exclusion takes from what patterns choose: write a pattern too, or \"*\" for all",
+        );
+    }
+    taken.extend(exclude.iter().map(|text| text.text[1..].to_owned()));
     if let Some(span) = table.place("exclude")
         && table.has("collections")
     {
         let what = "collections are named already";
-        mistakes.add_with_help(span, what, "take one of collections and exclude out");
+        let help = "take one of collections and exclude out; in collections, \"!NAME\" excludes";
+        mistakes.add_with_help(span, what, help);
     }
-    texts(table, "exclude")
+    taken.extend(texts(table, "exclude"));
+    if names == 0 && patterns.is_empty() && !taken.is_empty() {
+        patterns.push(pattern::ALL.to_owned());
+    }
+    (patterns, taken)
 }
 
 fn texts(table: &Table<'_>, key: &str) -> Vec<String> {
@@ -215,6 +252,7 @@ fn collections(
     let mut found: Vec<Named> = Vec::new();
     for entry in table.entries("collections") {
         let (named, span) = match &entry {
+            Entry::Text(name) if Word::read(name.text) != Word::Name(name.text) => continue,
             Entry::Text(name) => {
                 let named = Named {
                     source: name.text.to_owned(),

@@ -6,15 +6,13 @@
 
 use super::Link;
 use super::mistake::Mistakes;
+use crate::pattern;
 use crate::spec::Spec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// A collection at an endpoint, by the endpoint's address and the collection's name.
 type Node<'a> = (&'a str, &'a str);
-
-/// Stands for the collections that no link names.
-const OTHERS: &str = "*";
 
 /// Finds links that cannot be next to each other. `places` are those of the links' names.
 pub(super) fn check(links: &[Link], places: &[Range<usize>], mistakes: &mut Mistakes) {
@@ -43,37 +41,45 @@ fn check_rings(links: &[Link], places: &[Range<usize>], mistakes: &mut Mistakes)
     }
 }
 
-/// The names of all collections that some link names, and one that stands for all others.
+/// The names of all collections that some link names, and the patterns: each stands for what it alone matches. The one
+/// for all stands for the collections that no link names.
 fn names(links: &[Link]) -> BTreeSet<&str> {
-    let mut names = BTreeSet::from([OTHERS]);
+    let mut names = BTreeSet::from([pattern::ALL]);
     for link in links {
         for one in &link.spec.collections {
             names.insert(&one.source);
             names.extend(one.target.as_deref());
         }
-        names.extend(link.spec.exclude.iter().map(String::as_str));
+        let patterns = link.spec.patterns.iter().chain(&link.spec.exclude);
+        names.extend(patterns.map(String::as_str));
     }
     names
+}
+
+/// Tells whether a link's patterns choose `name`, which may be another's pattern. Where two overlap in a part only,
+/// they are taken to meet.
+fn chooses(spec: &Spec, name: &str) -> bool {
+    let chosen = |own: &String| {
+        let wider = pattern::covers(name, own) && name != own;
+        pattern::meet(own, name) && !wider
+    };
+    let excluded = |own: &String| pattern::covers(own, name);
+    spec.patterns.iter().any(chosen) && !spec.exclude.iter().any(excluded)
 }
 
 /// The pairs of collections that a link connects.
 fn edges<'a>(spec: &'a Spec, names: &BTreeSet<&'a str>) -> Vec<(Node<'a>, Node<'a>)> {
     let (source, target) = (spec.source.address.as_str(), spec.target.address.as_str());
-    if spec.collections.is_empty() {
-        let taken = names
-            .iter()
-            .filter(|name| !spec.exclude.iter().any(|one| one == **name));
-        return taken
-            .map(|name| ((source, *name), (target, *name)))
-            .collect();
-    }
-    let named = spec.collections.iter();
-    named
-        .map(|one| {
-            let to = one.target.as_deref().unwrap_or(&one.source);
-            ((source, one.source.as_str()), (target, to))
-        })
-        .collect()
+    let all = spec.collections.is_empty() && spec.patterns.is_empty();
+    let named = |name: &str| spec.collections.iter().any(|one| one.source == name);
+    let taken = names.iter().copied();
+    let taken = taken.filter(|name| all || !named(name) && chooses(spec, name));
+    let chosen = taken.map(|name| ((source, name), (target, name)));
+    let named = spec.collections.iter().map(|one| {
+        let to = one.target.as_deref().unwrap_or(&one.source);
+        ((source, one.source.as_str()), (target, to))
+    });
+    named.chain(chosen).collect()
 }
 
 /// Which nodes are connected.

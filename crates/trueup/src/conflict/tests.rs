@@ -47,7 +47,9 @@ fn past() -> PastConflict {
         at_ms: 0,
         decision: "source".to_owned(),
         result: None,
+        chosen: None,
         answer: None,
+        lapsed: false,
         note: None,
     }
 }
@@ -64,6 +66,7 @@ fn links(name: &str) -> Vec<LinkStanding> {
         durable: "00ff".to_owned(),
         name: name.to_owned(),
         last: None,
+        succeeded: true,
         parked: 0,
         pair: Some(PairStanding {
             ends: ends(),

@@ -5,7 +5,9 @@ fn link(id: &str, name: &str) -> Standing {
         id: id.to_owned(),
         name: name.to_owned(),
         two_way: name.contains("<->"),
+        labels: Vec::new(),
         last: None,
+        succeeded: true,
         collections: Vec::new(),
         open: 0,
         answers: 0,
@@ -22,6 +24,7 @@ fn a_link_is_found_by_its_name_either_way_round_or_by_its_id() {
         // The file behind an address was made anew: two links, one name.
         link("03", "c <-> d"),
         link("04", "d <-> c"),
+        link("05", "sqlite:/x/a.db -> csv:/y"),
     ];
     for (wanted, expected) in [
         ("a <-> b", Ok("01")),
@@ -30,14 +33,10 @@ fn a_link_is_found_by_its_name_either_way_round_or_by_its_id() {
         ("03", Ok("03")),
         ("04", Ok("04")),
         ("c <-> d", Err("2 links have this name")),
-        (
-            "a -> b",
-            Err("the link goes one way, and there is nothing to forget about it"),
-        ),
-        (
-            "02",
-            Err("the link goes one way, and there is nothing to forget about it"),
-        ),
+        ("a -> b", Ok("02")),
+        ("b -> a", Err("there is no such link in the state")),
+        ("02", Ok("02")),
+        ("sqlite:/x/a.db -> csv:/y", Ok("05")),
         (
             "postgres://u:secret@h/db <-> b",
             Err("there is no such link in the state"),
@@ -53,4 +52,13 @@ fn a_link_is_found_by_its_name_either_way_round_or_by_its_id() {
     }
     let hint = find(&links, "c <-> d").unwrap_err();
     assert_eq!(hint.advice(), Some("name one by its id: 03, 04"));
+}
+
+#[test]
+fn a_path_may_be_written_as_it_was_given_to_the_run() {
+    let here = std::env::current_dir().unwrap();
+    let here = here.display();
+    let both = format!("sqlite:{here}/b.db <-> sqlite:{here}/a.db");
+    let links = [link("01", &both)];
+    assert_eq!(find(&links, "a.db <-> sqlite:b.db").unwrap().id, "01");
 }

@@ -4,10 +4,16 @@
 //! for again, a few times.
 
 use super::Wish;
+use super::compose::seen;
+use super::look::Look;
+use crate::args::BAG;
+use crate::output;
 use crate::registry::{self, Address};
 use std::path::PathBuf;
 use trueup_core::{Error, Result};
 
+/// The answer that leaves a collection out for now.
+const LATER: &str = "-";
 /// How often one question is asked.
 const TRIES: usize = 3;
 
@@ -35,6 +41,50 @@ pub(super) fn wish(known: &Wish, listen: &mut Listen<'_>, say: &mut Say<'_>) -> 
         target,
         two_way,
         out,
+    })
+}
+
+/// Asks which fields identify a record of a collection; `None` when that is to be decided later. `bag` tells whether
+/// the link can do without.
+pub(super) fn key(
+    collection: &str,
+    look: &Look,
+    bag: bool,
+    listen: &mut Listen<'_>,
+    say: &mut Say<'_>,
+) -> Result<Option<Vec<String>>> {
+    let name = output::safe(collection);
+    let seen = seen(look).map_or_else(String::new, |seen| format!(": {seen}"));
+    say(&format!("{name} has no key{seen}\n"));
+    let default = look.candidates.first();
+    let shown = default.map_or_else(
+        || LATER.to_owned(),
+        |fields| output::safe(&fields.join(",")),
+    );
+    let all = if bag {
+        format!("{BAG}: none, equal records are counted; ")
+    } else {
+        String::new()
+    };
+    let question =
+        format!("Which fields identify a record of {name}? ({all}{LATER}: decide later) [{shown}]");
+    let mut asking = Asking { listen, say };
+    asking.until(&question, |answer| match answer {
+        "" => Ok(default.cloned()),
+        LATER => Ok(None),
+        BAG if bag => Ok(Some(vec![BAG.to_owned()])),
+        answer => {
+            let fields = answer.split(',').map(|field| field.trim().to_owned());
+            let fields: Vec<String> = fields.collect();
+            match fields.iter().find(|field| !look.fields.contains(field)) {
+                None => Ok(Some(fields)),
+                Some(stray) => Err(format!(
+                    "there is no field {}; it has: {}",
+                    output::safe(stray),
+                    output::safe(&look.fields.join(", "))
+                )),
+            }
+        }
     })
 }
 

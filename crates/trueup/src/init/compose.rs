@@ -3,14 +3,36 @@
 //! Invariant: it reads as what it was made from, whatever the names are: a name is escaped in a string, and in a comment
 //! it cannot end the line.
 
+use super::Examined;
 use super::draft::{Draft, Place};
+use super::look::{self, Look};
 use crate::output;
 use std::fmt::Write as _;
 use trueup_core::side::Side;
 use trueup_engine::check::{CheckReport, CollectionCheck};
 
+/// A file that was composed.
+#[derive(Clone, Debug)]
+pub(super) struct Composed {
+    /// What it says.
+    pub(super) text: String,
+    /// The collections that stand in it as comments, in its order.
+    pub(super) waiting: Vec<Waiting>,
+}
+
+/// A collection that cannot take part yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Waiting {
+    /// The source's name for it.
+    pub(super) name: String,
+    /// The line of the file that makes it take part, counted from 1.
+    pub(super) line: usize,
+    /// What is wrong with it first of all.
+    pub(super) reason: String,
+}
+
 /// Writes the file.
-pub(super) fn file(draft: &Draft, report: &CheckReport) -> String {
+pub(super) fn file(draft: &Draft, found: &Examined) -> Composed {
     let mut out = String::from(
         "# Written by `trueup init`. `trueup check` says whether it can run, `trueup run` runs it.\n\
          # Every setting: docs/guide/configuration.md; `trueup schema` prints them for editors.\n\
@@ -23,14 +45,9 @@ pub(super) fn file(draft: &Draft, report: &CheckReport) -> String {
     for place in [&draft.source, &draft.target] {
         endpoint(place, &mut out);
     }
-    link(draft, report, &mut out);
-    collections(report, &mut out);
-    out
-}
-
-/// Tells whether a collection cannot take part as it is.
-pub(super) fn is_broken(one: &CollectionCheck) -> bool {
-    one.all_problems().next().is_some()
+    link(draft, &found.report, &mut out);
+    let waiting = collections(found, &mut out);
+    Composed { text: out, waiting }
 }
 
 fn endpoint(place: &Place, out: &mut String) {
@@ -84,27 +101,40 @@ fn link(draft: &Draft, report: &CheckReport, out: &mut String) {
     );
 }
 
-fn collections(report: &CheckReport, out: &mut String) {
+fn collections(found: &Examined, out: &mut String) -> Vec<Waiting> {
     out.push_str(
         "# What takes part, each with the fields that identify a record; without this list, all that the source has.\n\
          collections = [\n",
     );
-    for one in &report.collections {
-        if is_broken(one) {
-            broken(one, out);
+    let mut waiting = Vec::new();
+    for one in &found.report.collections {
+        if let Some(problem) = one.all_problems().next() {
+            let look = found.looks.get(&one.names.source);
+            let usual = Look::default();
+            broken(one, look.unwrap_or(&usual), found.report.two_way, out);
+            waiting.push(Waiting {
+                name: one.names.source.clone(),
+                line: out.matches('\n').count(),
+                reason: problem.message.clone(),
+            });
             continue;
         }
         let note = match &one.create {
             Some((side, _)) => format!(" # will be created at the {side}"),
             None => String::new(),
         };
-        say(out, format_args!("  {},{note}", entry(one, &one.key)));
+        for note in &one.notes {
+            say(out, format_args!("  # {}", output::safe(note)));
+        }
+        let entry = entry(one, &one.key, &[]);
+        say(out, format_args!("  {entry},{note}"));
     }
     out.push_str("]\n");
+    waiting
 }
 
-/// A collection that cannot take part, as a comment that can become an entry.
-fn broken(one: &CollectionCheck, out: &mut String) {
+/// A collection that cannot take part, as a comment whose last line can become an entry.
+fn broken(one: &CollectionCheck, look: &Look, two_way: bool, out: &mut String) {
     let name = output::safe(&one.names.source);
     say(out, format_args!("  # {name} cannot take part yet:"));
     for problem in one.all_problems() {
@@ -117,46 +147,83 @@ fn broken(one: &CollectionCheck, out: &mut String) {
             say(out, format_args!("  #     {}", output::safe(hint)));
         }
     }
-    let todo = if one.key.is_empty() {
-        "name the fields that identify a record, or \"all\" to count equal ones"
-    } else {
-        "set that right"
-    };
-    say(out, format_args!("  #   {todo}, and take the # away:"));
+    if one.key.is_empty()
+        && let Some(seen) = seen(look)
+    {
+        say(out, format_args!("  #   {seen}"));
+    }
     let key = if one.key.is_empty() {
-        vec![likely_key(one)]
+        likely_key(one, look)
     } else {
         one.key.clone()
     };
-    say(
-        out,
-        format_args!("  # {},", output::safe(&entry(one, &key))),
-    );
+    let drop = unmatched(one, &key);
+    let todo = todo(one, !drop.is_empty(), two_way);
+    say(out, format_args!("  #   {todo}, and take the # away:"));
+    let entry = entry(one, &key, &drop);
+    say(out, format_args!("  # {},", output::safe(&entry)));
 }
 
-/// The field that a person would look at first.
-fn likely_key(one: &CollectionCheck) -> String {
+/// What is to be done about a collection before its line may be read.
+fn todo(one: &CollectionCheck, drops: bool, two_way: bool) -> &'static str {
+    match (one.key.is_empty(), drops) {
+        (true, true) => "name the fields that identify a record, and make the others fit",
+        (true, false) if two_way => "name the fields that identify a record",
+        (true, false) => "name the fields that identify a record, or \"all\" to count equal ones",
+        (false, true) if one.problems.is_empty() && two_way => {
+            "leave these fields out, or rename = { a = \"b\" } them"
+        }
+        (false, true) if one.problems.is_empty() => {
+            "leave these fields out, or fit them: rename = { a = \"b\" }, cast = { a = \"TYPE\" }"
+        }
+        (false, _) => "set that right",
+    }
+}
+
+/// What the first records say of its fields; `None` when they say nothing.
+pub(super) fn seen(look: &Look) -> Option<String> {
+    let joined = look.candidates.iter().map(|fields| fields.join(","));
+    let names: Vec<String> = joined.map(|fields| output::safe(&fields)).collect();
+    let records = match look.records {
+        0 => return None,
+        1 => "only record".to_owned(),
+        more => format!("first {more} records"),
+    };
+    Some(match names.as_slice() {
+        [] => format!("no field is unique in the {records}"),
+        names => format!("unique in the {records}: {}", names.join("; ")),
+    })
+}
+
+/// The fields that a person would look at first.
+fn likely_key(one: &CollectionCheck, look: &Look) -> Vec<String> {
+    if let Some(best) = look.candidates.first() {
+        return best.clone();
+    }
     let fields = one
         .fields
         .iter()
         .filter_map(|field| field.held[Side::Source].as_ref());
-    let names: Vec<&str> = fields.map(|held| held.name.as_str()).collect();
-    let collection = one.names.source.as_str();
-    let singular = collection.strip_suffix('s').unwrap_or(collection);
-    let likely = [
-        "id".to_owned(),
-        format!("{singular}_id"),
-        format!("{collection}_id"),
-    ];
-    let found = likely
-        .iter()
-        .find(|likely| names.contains(&likely.as_str()));
-    found
-        .cloned()
-        .unwrap_or_else(|| names.first().map_or("FIELD", |name| *name).to_owned())
+    let names = fields.map(|held| held.name.as_str());
+    let best = names.min_by_key(|name| look::rank(&one.names.source, name));
+    vec![best.unwrap_or("FIELD").to_owned()]
 }
 
-fn entry(one: &CollectionCheck, key: &[String]) -> String {
+/// The fields that have no place on the other side, and need none.
+fn unmatched(one: &CollectionCheck, key: &[String]) -> Vec<String> {
+    let wrong = one.fields.iter().filter(|field| field.problem.is_some());
+    let names = wrong.filter_map(|field| {
+        let held = field.held.source.as_ref().or(field.held.target.as_ref())?;
+        Some(held.name.clone())
+    });
+    names.filter(|name| !key.contains(name)).collect()
+}
+
+fn entry(one: &CollectionCheck, key: &[String], drop: &[String]) -> String {
+    let list = |names: &[String]| {
+        let names: Vec<String> = names.iter().map(|name| string(name)).collect();
+        format!("[{}]", names.join(", "))
+    };
     let mut parts = vec![format!("source = {}", string(&one.names.source))];
     if one.names.target != one.names.source {
         parts.push(format!("target = {}", string(&one.names.target)));
@@ -165,8 +232,10 @@ fn entry(one: &CollectionCheck, key: &[String]) -> String {
         // It can take part without a key: equal records count.
         parts.push("key = \"all\"".to_owned());
     } else {
-        let fields: Vec<String> = key.iter().map(|field| string(field)).collect();
-        parts.push(format!("key = [{}]", fields.join(", ")));
+        parts.push(format!("key = {}", list(key)));
+    }
+    if !drop.is_empty() {
+        parts.push(format!("drop = {}", list(drop)));
     }
     format!("{{ {} }}", parts.join(", "))
 }

@@ -51,6 +51,14 @@ fn report(two_way: bool, collections: Vec<CollectionCheck>) -> CheckReport {
     }
 }
 
+/// What was found, without a look at any record.
+fn examined(two_way: bool, collections: Vec<CollectionCheck>) -> Examined {
+    Examined {
+        report: report(two_way, collections),
+        looks: BTreeMap::new(),
+    }
+}
+
 /// Reads a text back as the configuration file it is.
 #[track_caller]
 fn read_back(text: &str) -> Spec {
@@ -83,6 +91,7 @@ fn whatever_the_names_are_the_file_reads_back() {
     broken.problems.push(Problem {
         message: "first\nsource = \"evil\"".to_owned(),
         hint: Some("second\r\nline".to_owned()),
+        passage: None,
     });
     let all = vec![
         collection("plain", "plain", &["id"]),
@@ -92,7 +101,7 @@ fn whatever_the_names_are_the_file_reads_back() {
     ];
     for two_way in [false, true] {
         let draft = Draft::new("sqlite:a$b.db", "postgres://u:geheim@h/d", Path::new("")).unwrap();
-        let text = compose::file(&draft, &report(two_way, all.clone()));
+        let text = compose::file(&draft, &examined(two_way, all.clone())).text;
         assert!(!text.contains("geheim"), "{text}");
         let spec = read_back(&text);
         assert!(spec.source.address.ends_with("a$b.db"), "{:?}", spec.source);
@@ -123,6 +132,7 @@ fn collection_without_a_key_is_a_comment_with_a_likely_one() {
         one.problems.push(Problem {
             message: "no key".to_owned(),
             hint: None,
+            passage: None,
         });
         one.fields = fields
             .iter()
@@ -139,7 +149,7 @@ fn collection_without_a_key_is_a_comment_with_a_likely_one() {
             })
             .collect();
         let draft = Draft::new("sqlite:a.db", "sqlite:b.db", Path::new("")).unwrap();
-        let text = compose::file(&draft, &report(false, vec![one]));
+        let text = compose::file(&draft, &examined(false, vec![one])).text;
         let entry = format!("  # {{ source = \"orders\", key = [\"{expected}\"] }},\n");
         assert!(text.contains(&entry), "{text}");
         let uncommented = text.replace("  # { source", "  { source");
@@ -264,4 +274,54 @@ fn words_are_quoted_where_a_shell_needs_it() {
     assert_eq!(shell("/srv/a.toml"), "/srv/a.toml");
     assert_eq!(shell("my file.toml"), "'my file.toml'");
     assert_eq!(shell("it's"), "'it'\\''s'");
+}
+
+/// Plays a person who is asked for a key; returns the key and what was said.
+fn asked_for_key(bag: bool, candidates: &[&str], answers: &[&str]) -> (Result<String>, String) {
+    let look = Look {
+        fields: vec!["id".to_owned(), "b".to_owned()],
+        candidates: candidates.iter().map(|&one| vec![one.to_owned()]).collect(),
+        records: 7,
+    };
+    let (mut answers, mut said) = (answers.iter(), String::new());
+    let key = ask::key(
+        "orders",
+        &look,
+        bag,
+        &mut || Ok(answers.next().map(|&answer| answer.to_owned())),
+        &mut |text| said.push_str(text),
+    );
+    let key = key.map(|key| key.map_or("later".to_owned(), |key| key.join("+")));
+    (key, said)
+}
+
+#[test]
+fn a_key_is_asked_for_with_what_the_records_say() {
+    for (case, bag, candidates, answers, expected) in [
+        ("the default", true, &["id"][..], &[""][..], "id"),
+        ("none that is likely", true, &[], &[""], "later"),
+        ("later", true, &["id"], &["-"], "later"),
+        ("two fields", true, &["id"], &["b, id"], "b+id"),
+        ("no field at all", true, &["id"], &["all"], "all"),
+        ("mistyped", true, &["id"], &["ib", "b"], "b"),
+        ("no bag both ways", false, &["id"], &["all", "id"], "id"),
+    ] {
+        let (key, _) = asked_for_key(bag, candidates, answers);
+        assert_eq!(key.unwrap(), expected, "{case}");
+    }
+    let (_, said) = asked_for_key(true, &["id"], &["x", "id"]);
+    let question = "Which fields identify a record of orders? (all: none, equal records are counted; -: decide later) [id] ";
+    assert_eq!(
+        said,
+        format!(
+            "orders has no key: unique in the first 7 records: id\n{question}  there is no field x; it has: id, b\n{question}"
+        )
+    );
+    let (key, said) = asked_for_key(false, &[], &[]);
+    assert_eq!(key.unwrap_err().kind(), Kind::Config);
+    assert!(
+        said.starts_with("orders has no key: no field is unique in the first 7 records\n"),
+        "{said}"
+    );
+    assert!(said.ends_with("(-: decide later) [-] "), "{said}");
 }

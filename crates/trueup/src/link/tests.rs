@@ -199,3 +199,127 @@ fn a_filter_finds_its_collection() {
         );
     }
 }
+
+#[test]
+fn patterns_choose_among_what_is_there() {
+    let root = folder(&["log", "orders", "orders_1", "orders_22", "tmp_orders"]);
+    let all = "orders=orders() orders_1=orders_1() orders_22=orders_22()";
+    for (target, collections, keys, expected) in [
+        ("x.db", "orders*", "", all),
+        ("x.db", "orders_?", "", "orders_1=orders_1()"),
+        (
+            "x.db",
+            "*orders",
+            "",
+            "orders=orders() tmp_orders=tmp_orders()",
+        ),
+        (
+            "x.db",
+            "*,!orders*",
+            "",
+            "log=log() tmp_orders=tmp_orders()",
+        ),
+        ("x.db", "!orders*,!log", "", "tmp_orders=tmp_orders()"),
+        (
+            "x.db",
+            "!orders,orders_*",
+            "orders_1=id",
+            "orders_1=orders_1(id) orders_22=orders_22()",
+        ),
+        // What is named in full has its own name at the target, and stays whatever is left out.
+        ("x.db", "orders=o,orders*,!orders*", "", "orders=o()"),
+        (
+            "x.db",
+            "orders=o,orders_?",
+            "",
+            "orders=o() orders_1=orders_1()",
+        ),
+        ("x.db", "log,l*", "", "log=log()"),
+        ("x.db", "l*,!tmp_*", "", "log=log()"),
+        ("out.csv", "l*", "id", "log=out(id)"),
+        ("x.db", "orders_1=*", "", "orders_1=*()"),
+    ] {
+        let found = show(root.path(), "in", target, collections, keys);
+        assert_eq!(
+            found, expected,
+            "{target} --collections {collections} --key {keys}"
+        );
+    }
+    let taken = show(root.path(), "in#log", "x.db", "o*", "");
+    assert!(taken.contains("named twice"), "{taken}");
+    let other = show(root.path(), "in/log.csv", "x.db", "o*", "");
+    assert!(other.contains("no collection matches"), "{other}");
+}
+
+#[test]
+fn patterns_that_choose_nothing_are_mistakes() {
+    let root = folder(&["log", "orders", "orders_1"]);
+    for (collections, keys, expected) in [
+        ("nothing*", "", "no collection matches the pattern nothing*"),
+        (
+            "*,Orders_*",
+            "",
+            "no collection matches the pattern Orders_*",
+        ),
+        (
+            "*,!nothing",
+            "",
+            "there is no collection nothing to exclude",
+        ),
+        ("!*", "", "every collection is excluded"),
+        (
+            "log,!orders*",
+            "",
+            "!orders* has nothing to leave out: all other collections are named in full",
+        ),
+        ("*,!", "", "an exclusion names no collection"),
+        (
+            "o*",
+            "id",
+            "--key id does not say to which collection it belongs",
+        ),
+        (
+            "o*",
+            "lgo=id",
+            "--key names the collection lgo, which the source does not have",
+        ),
+        (
+            "log=orders,orders*",
+            "",
+            "--collections names the target's collection orders twice",
+        ),
+    ] {
+        let found = show(root.path(), "in", "x.db", collections, keys);
+        assert_eq!(
+            found,
+            format!("config: {expected}"),
+            "--collections {collections} --key {keys}"
+        );
+    }
+}
+
+#[test]
+fn near_names_are_told() {
+    let root = folder(&["log", "orders_1", "orders_2"]);
+    for (collections, expected) in [
+        ("ordrs_*", "near it: orders_1, orders_2"),
+        ("ORDERS*", "near it: orders_1, orders_2"),
+        ("x*", "the source has: log, orders_1, orders_2"),
+        ("*,!lof", "near it: log"),
+    ] {
+        let root = root.path().display();
+        let sides = Sides {
+            source: format!("csv:{root}/in"),
+            target: format!("{root}/x.db"),
+            collections: collections
+                .split(',')
+                .map(|rule| rule.parse().unwrap())
+                .collect(),
+            keys: Vec::new(),
+            filters: Vec::new(),
+        };
+        let spec = crate::check::between(&sides, false);
+        let error = open_alone(&spec, &Context::empty()).err().unwrap();
+        assert_eq!(error.advice(), Some(expected), "{collections}");
+    }
+}

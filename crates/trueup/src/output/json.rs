@@ -95,6 +95,7 @@ struct ProofJson<'a> {
     only_target: u64,
     wrong: u64,
     parked: u64,
+    open: u64,
     rules: &'a [String],
 }
 
@@ -123,6 +124,8 @@ struct ErrorJson<'a> {
     kind: &'a str,
     message: &'a str,
     hint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    records: Vec<&'a str>,
 }
 
 /// One object for a run, a compare or a dry run; the last has a plan, given as one JSON object a line.
@@ -162,20 +165,38 @@ pub(super) fn runs(runs: &[PastRun]) -> Result<String> {
 }
 
 /// One object for an error.
-pub(super) fn failure(kind: &str, message: &str, hint: Option<&str>) -> String {
-    a_failure(None, kind, message, hint)
+pub(super) fn failure(
+    kind: &str,
+    message: &str,
+    hint: Option<&str>,
+    records: Option<&str>,
+) -> String {
+    a_failure(None, kind, message, hint, records)
 }
 
 /// The same for a link of a file.
-pub(super) fn named_failure(name: &str, kind: &str, message: &str, hint: Option<&str>) -> String {
-    a_failure(Some(name), kind, message, hint)
+pub(super) fn named_failure(
+    name: &str,
+    kind: &str,
+    message: &str,
+    hint: Option<&str>,
+    records: Option<&str>,
+) -> String {
+    a_failure(Some(name), kind, message, hint, records)
 }
 
-fn a_failure(name: Option<&str>, kind: &str, message: &str, hint: Option<&str>) -> String {
+fn a_failure(
+    name: Option<&str>,
+    kind: &str,
+    message: &str,
+    hint: Option<&str>,
+    records: Option<&str>,
+) -> String {
     let error = ErrorJson {
         kind,
         message,
         hint,
+        records: records.unwrap_or_default().lines().collect(),
     };
     // Texts always serialize; if they did not, an object that says so is still an object.
     line(&FailureJson { name, error }).unwrap_or_else(|_| "{\"error\":null}\n".to_owned())
@@ -272,6 +293,7 @@ fn proof(proof: &CollectionProof) -> ProofJson<'_> {
         only_target: proof.only_target,
         wrong: proof.wrong,
         parked: proof.parked,
+        open: proof.open,
         rules: &proof.rules,
     }
 }

@@ -4,7 +4,8 @@
 //! is done is told though the next link takes hours.
 
 use super::style::{HEADING, paint};
-use super::{PlanReport, complain, escape, json, raw, stderr, stdout, text};
+use super::{PlanReport, Way, complain, escape, json, raw, stderr, stdout, text};
+use crate::terminal;
 use trueup_core::{Error, Result};
 use trueup_engine::Report;
 use trueup_engine::check::CheckReport;
@@ -44,7 +45,7 @@ impl ReportList {
         &mut self,
         name: &str,
         report: &Report,
-        two_way: bool,
+        way: Way,
         plan: PlanReport<'_>,
     ) -> Result<()> {
         if self.as_json {
@@ -56,12 +57,24 @@ impl ReportList {
         }
         self.count += 1;
         match plan {
-            PlanReport::Done => stdout(&text::synced(report, two_way)),
+            PlanReport::Done => stdout(&text::synced(report, way)),
             PlanReport::Planned(_) => {
                 stderr(&text::planned(report));
                 Ok(())
             }
         }
+    }
+
+    /// Prints what a verification found.
+    ///
+    /// # Errors
+    /// As [`ReportList::begin`].
+    pub(crate) fn verified(&mut self, name: &str, report: &Report) -> Result<()> {
+        if self.as_json {
+            return self.object(&json::named_report(name, report, None)?);
+        }
+        self.count += 1;
+        stdout(&text::verified(report))
     }
 
     /// Prints what a check found.
@@ -73,7 +86,7 @@ impl ReportList {
             return self.object(&json::check::link(report, Some(name))?);
         }
         self.count += 1;
-        stdout(&text::check::link(report))
+        stdout(&text::check::link(report, terminal::get().verbose))
     }
 
     /// Prints why a link failed: for people always, and as an object where JSON is wanted.
@@ -87,7 +100,13 @@ impl ReportList {
             return Ok(());
         }
         let kind = error.kind().name();
-        let object = json::named_failure(name, kind, error.message(), error.advice());
+        let object = json::named_failure(
+            name,
+            kind,
+            error.message(),
+            error.advice(),
+            error.reported(),
+        );
         self.object(&object)
     }
 

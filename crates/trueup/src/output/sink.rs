@@ -3,28 +3,52 @@
 //! Invariant: a file is there whole or not at all. It is written beside its place under another name, readable by its
 //! owner only because it can hold keys and values, and takes its place once it is on the disk. It takes the place of
 //! an earlier result only: whatever else stands there may be somebody's data, or the very endpoint of the run.
+//!
+//! The other name is always the same one for a file, and locked as long as the process lives: what a killed run left
+//! there is taken away by the next one, and two runs at the same time do not mix.
 
 use super::{PLAN_BYTES, raw};
-use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{BufWriter, ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
+use trueup_core::failpoint::Failpoints;
 use trueup_core::{Error, Kind, Result};
+
+/// How often the other name is tried when a run that ends takes it away in the same moment.
+const CREATE_TRIES: usize = 3;
 
 /// How the results begin that may be replaced by another: a plan, a list of differences, a script.
 const BEGINNINGS: [&[u8]; 3] = [b"{\"trueup_plan\"", b"{\"trueup_diff\"", b"-- trueup: "];
 
 /// A result on its way out.
 #[derive(Debug)]
-pub(crate) struct Sink(Place);
+pub(crate) struct Sink(Place, Failpoints);
 
 #[derive(Debug)]
 enum Place {
     Stdout(String),
     File {
         path: PathBuf,
-        file: BufWriter<NamedTempFile>,
+        file: BufWriter<File>,
+        beside: Beside,
     },
+}
+
+/// The name under which a file grows. Dropping it removes what is there.
+#[derive(Debug)]
+struct Beside {
+    path: PathBuf,
+    placed: bool,
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if !self.placed {
+            // What stays is taken away by the next run.
+            drop(std::fs::remove_file(&self.path));
+        }
+    }
 }
 
 impl Sink {
@@ -32,10 +56,10 @@ impl Sink {
     ///
     /// # Errors
     /// As [`Sink::file`].
-    pub(crate) fn open(path: Option<&Path>) -> Result<Self> {
+    pub(crate) fn open(path: Option<&Path>, failpoints: &Failpoints) -> Result<Self> {
         match path {
-            Some(path) if path != Path::new("-") => Self::file(path),
-            Some(_) | None => Ok(Self(Place::Stdout(String::new()))),
+            Some(path) if path != Path::new("-") => Self::file(path, failpoints),
+            Some(_) | None => Ok(Self(Place::Stdout(String::new()), failpoints.clone())),
         }
     }
 
@@ -43,7 +67,7 @@ impl Sink {
     ///
     /// # Errors
     /// `Config` when no file can be there.
-    pub(crate) fn file(path: &Path) -> Result<Self> {
+    pub(crate) fn file(path: &Path, failpoints: &Failpoints) -> Result<Self> {
         let wrong = |what: &str| Error::config(format!("file={}: {what}", path.display()));
         if path == Path::new("-") {
             return Err(wrong("this goes into a file, not to standard output").hint("name a file"));
@@ -57,19 +81,27 @@ impl Sink {
                     .hint("name another file, or remove that one"),
             );
         }
-        let made = tempfile::Builder::new()
-            .prefix(".trueup-")
-            .tempfile_in(folder(path));
-        let file = made.map_err(|cause| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let beside = folder(path).join(format!(".trueup-{name}.tmp"));
+        let made = claim(&beside).map_err(|cause| {
             wrong("it cannot be written")
                 .hint("name a file in a folder that you can write")
                 // The text of the error itself names a temporary file.
                 .cause(std::io::Error::from(cause.kind()))
         })?;
-        Ok(Self(Place::File {
+        let Some(file) = made else {
+            return Err(wrong("another run is writing it")
+                .hint("wait until that run has ended, or name another file"));
+        };
+        let place = Place::File {
             path: path.to_owned(),
             file: BufWriter::with_capacity(PLAN_BYTES, file),
-        }))
+            beside: Beside {
+                path: beside,
+                placed: false,
+            },
+        };
+        Ok(Self(place, failpoints.clone()))
     }
 
     /// Tells whether standard output is taken.
@@ -82,6 +114,7 @@ impl Sink {
     /// # Errors
     /// `Unavailable` or `Rejected` when it cannot be written.
     pub(crate) fn push(&mut self, text: &str) -> Result<()> {
+        self.1.pass("result.writing")?;
         match &mut self.0 {
             Place::Stdout(waiting) => {
                 waiting.push_str(text);
@@ -91,7 +124,7 @@ impl Sink {
                 }
                 Ok(())
             }
-            Place::File { path, file } => file
+            Place::File { path, file, .. } => file
                 .write_all(text.as_bytes())
                 .map_err(|cause| failed(path, cause)),
         }
@@ -102,19 +135,68 @@ impl Sink {
     /// # Errors
     /// As [`Sink::push`].
     pub(crate) fn finish(self) -> Result<()> {
-        let (path, file) = match self.0 {
+        let Self(place, failpoints) = self;
+        let (path, file, mut beside) = match place {
             Place::Stdout(waiting) => return raw(&waiting),
-            Place::File { path, file } => (path, file),
+            Place::File { path, file, beside } => (path, file, beside),
         };
-        let done = || -> std::io::Result<()> {
-            let file = file
-                .into_inner()
-                .map_err(std::io::IntoInnerError::into_error)?;
-            file.as_file().sync_all()?;
-            file.persist(&path).map_err(|error| error.error)?;
-            File::open(folder(&path))?.sync_all()
+        failpoints.pass("result.before_sync")?;
+        let synced = file
+            .into_inner()
+            .map_err(std::io::IntoInnerError::into_error)
+            .and_then(|file| file.sync_all().map(|()| file));
+        let file = synced.map_err(|cause| failed(&path, cause))?;
+        failpoints.pass("result.before_rename")?;
+        std::fs::rename(&beside.path, &path).map_err(|cause| failed(&path, cause))?;
+        beside.placed = true;
+        failpoints.pass("result.after_rename")?;
+        let durable = File::open(folder(&path)).and_then(|folder| folder.sync_all());
+        durable.map_err(|cause| failed(&path, cause))?;
+        drop(file);
+        Ok(())
+    }
+}
+
+/// Creates the file at `path`, readable by its owner only, and locks it; takes away what a killed run left there.
+/// `None` when a living run holds it.
+fn claim(path: &Path) -> std::io::Result<Option<File>> {
+    for _ in 0..CREATE_TRIES {
+        let mut options = OpenOptions::new();
+        let made = options.write(true).create_new(true).mode(0o600).open(path);
+        let file = match made {
+            Ok(file) => file,
+            Err(cause) if cause.kind() == ErrorKind::AlreadyExists => {
+                if !take_away(path)? {
+                    return Ok(None);
+                }
+                continue;
+            }
+            Err(cause) => return Err(cause),
         };
-        done().map_err(|cause| failed(&path, cause))
+        let ours = file.metadata()?.ino();
+        let locked = file.try_lock().is_ok();
+        if locked && path.metadata().is_ok_and(|there| there.ino() == ours) {
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
+}
+
+/// Removes a file that nobody holds; tells whether it is gone.
+fn take_away(path: &Path) -> std::io::Result<bool> {
+    let left = match File::open(path) {
+        Ok(left) => left,
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(true),
+        Err(cause) => return Err(cause),
+    };
+    match left.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(false),
+        Err(TryLockError::Error(cause)) => return Err(cause),
+    }
+    match std::fs::remove_file(path) {
+        Err(cause) if cause.kind() != ErrorKind::NotFound => Err(cause),
+        Err(_) | Ok(()) => Ok(true),
     }
 }
 
@@ -125,7 +207,7 @@ fn may_be_replaced(path: &Path) -> std::io::Result<bool> {
         Ok(file) => file
             .take(BEGINNINGS[0].len() as u64)
             .read_to_end(&mut start)?,
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(true),
         Err(cause) => return Err(cause),
     };
     let ours = |beginning: &&[u8]| start.starts_with(beginning);
@@ -141,7 +223,7 @@ fn folder(path: &Path) -> &Path {
 
 fn failed(path: &Path, cause: std::io::Error) -> Error {
     let kind = match cause.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Kind::Rejected,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Kind::Rejected,
         _ => Kind::Unavailable,
     };
     Error::new(

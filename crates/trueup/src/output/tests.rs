@@ -1,7 +1,9 @@
+mod past;
+
 use super::style::plain;
 use super::*;
 use trueup_core::digest::{Digest, Fold};
-use trueup_core::park::Parked;
+use trueup_core::park::{Parked, Place};
 use trueup_core::plan::Counts;
 use trueup_engine::state::RunId;
 use trueup_engine::{CollectionProof, CollectionReport, SideProof};
@@ -60,13 +62,14 @@ fn certificate_of() -> Certificate {
             only_target: 3,
             wrong: 0,
             parked: 0,
+            open: 0,
             rules: vec!["id: csv:text -> sqlite:INTEGER (exact)".to_owned()],
         }],
         notes: vec!["a note".to_owned()],
     }
 }
 
-fn report() -> Report {
+pub(super) fn report() -> Report {
     Report {
         link: "csv:shop -> sqlite:shop.db".to_owned(),
         equal: true,
@@ -76,11 +79,12 @@ fn report() -> Report {
     }
 }
 
-fn parked(field: Option<&str>) -> Parked {
+pub(super) fn parked(field: Option<&str>) -> Parked {
     Parked {
         key: Digest(7),
         field: field.map(str::to_owned),
         reason: "out of range".to_owned(),
+        ..Parked::default()
     }
 }
 
@@ -90,7 +94,7 @@ const CERTIFICATE_JSON: &str = concat!(
     r#""target":{"address":"sqlite:shop.db","position":"p2"},"collections":[{"source":"orders","#,
     r#""target":"purchases","source_records":25,"target_records":128,"#,
     r#""digest_source":"000000000000000000000000000000ab","digest_target":"000000000000000000000000000000cd","#,
-    r#""only_target":3,"wrong":0,"parked":0,"rules":["id: csv:text -> sqlite:INTEGER (exact)"]}],"#,
+    r#""only_target":3,"wrong":0,"parked":0,"open":0,"rules":["id: csv:text -> sqlite:INTEGER (exact)"]}],"#,
     r#""notes":["a note"]}"#,
 );
 
@@ -137,6 +141,7 @@ fn the_json_of_the_history_and_of_an_error() {
         ended_ms: None,
         exit: None,
         error: None,
+        hint: None,
         report: None,
     };
     assert_eq!(
@@ -148,10 +153,15 @@ fn the_json_of_the_history_and_of_an_error() {
         )
     );
     assert_eq!(
-        json::failure("config", "no \u{1b}[31m\"x\"", None),
+        json::failure("config", "no \u{1b}[31m\"x\"", None, None),
         "{\"error\":{\"kind\":\"config\",\"message\":\"no \\u001b[31m\\\"x\\\"\",\"hint\":null}}\n"
     );
 }
+
+const BOTH_WAYS: Way = Way {
+    two_way: true,
+    delete: false,
+};
 
 #[test]
 fn a_sync_is_shown_whole() {
@@ -184,7 +194,7 @@ certificate
 
 equal
 ";
-    assert_eq!(plain(&text::synced(&report(), false)), expected);
+    assert_eq!(plain(&text::synced(&report(), Way::default())), expected);
 }
 
 /// A report of a link that goes both ways: one conflict was decided, one was not.
@@ -217,9 +227,9 @@ conflicts: 2, 1 of them open
 open conflicts remain
 ";
     let mut found = both_ways();
-    assert_eq!(plain(&text::synced(&found, true)), expected);
+    assert_eq!(plain(&text::synced(&found, BOTH_WAYS)), expected);
     found.collections[0].parked = vec![parked(None)];
-    let shown = plain(&text::synced(&found, true));
+    let shown = plain(&text::synced(&found, BOTH_WAYS));
     assert!(shown.ends_with("\nopen conflicts and parked records remain\n"));
     // What each side alone has is carried over or deleted, never left alone.
     assert!(!shown.contains("--delete"), "{shown}");
@@ -232,7 +242,7 @@ fn a_quiet_sync_both_ways_explains_no_signs() {
     (one.to_source, one.to_target) = (counts(0, 0, 0), counts(0, 0, 0));
     (one.conflicts, one.open_conflicts) = (0, 0);
     found.equal = true;
-    let shown = plain(&text::synced(&found, true));
+    let shown = plain(&text::synced(&found, BOTH_WAYS));
     assert!(
         !shown.contains("inserted") && !shown.contains("conflicts:"),
         "{shown}"
@@ -240,7 +250,7 @@ fn a_quiet_sync_both_ways_explains_no_signs() {
     assert_eq!(shown.lines().last(), Some("written, not verified"));
     found.collections[0].conflicts = 3;
     let expected = "\nconflicts: 3, 0 of them open\n  trueup conflicts list shows them\n";
-    assert!(plain(&text::synced(&found, true)).contains(expected));
+    assert!(plain(&text::synced(&found, BOTH_WAYS)).contains(expected));
     let dry = plain(&text::planned(&found));
     assert!(dry.starts_with("\nconflicts: 3, 0 of them open\n") && !dry.contains("shows them"));
 }
@@ -309,28 +319,6 @@ different
 }
 
 #[test]
-fn parked_records_are_listed_up_to_ten() {
-    let mut found = report();
-    found.equal = false;
-    found.collections[0].parked = vec![parked(Some("qty")); 12];
-    found.collections[0].parked[0] = parked(None);
-    let shown = plain(&text::synced(&found, false));
-    let lines: Vec<&str> = shown.lines().filter(|line| line.contains("key=")).collect();
-    assert_eq!(lines.len(), 10);
-    let key = "00000000000000000000000000000007";
-    assert_eq!(
-        lines[0],
-        format!("  orders -> purchases key={key}: out of range")
-    );
-    assert_eq!(
-        lines[1],
-        format!("  orders -> purchases key={key} field=qty: out of range")
-    );
-    assert!(shown.contains("\nparked: 12\n") && shown.contains("\n  ... and 2 more\n"));
-    assert!(shown.ends_with("\nparked records remain\n"));
-}
-
-#[test]
 fn the_last_line_and_the_exit_code_say_the_same() {
     let clean = report();
     let unverified = Report {
@@ -351,41 +339,10 @@ fn the_last_line_and_the_exit_code_say_the_same() {
     ] {
         assert_eq!(found.exit_code(), code, "{word}");
         assert_eq!(
-            plain(&text::synced(&found, false)).lines().last(),
+            plain(&text::synced(&found, Way::default())).lines().last(),
             Some(word)
         );
     }
-}
-
-#[test]
-fn the_history_is_a_table_with_errors_below() {
-    let past = |run, ended_ms, exit, error: Option<&str>, report| PastRun {
-        run: RunId(run),
-        link: "a -> b".to_owned(),
-        started_ms: 1_700_000_000_000,
-        ended_ms,
-        exit,
-        error: error.map(str::to_owned),
-        report,
-    };
-    let end = Some(1_700_000_001_250);
-    let runs = [
-        past(12, None, None, None, None),
-        past(11, end, Some(3), Some("unavailable: no\u{7}"), None),
-        past(10, end, Some(3), Some("interrupted: stopped"), None),
-        past(9, end, Some(0), None, Some(report())),
-    ];
-    let expected = "\
-run  started                   seconds  exit  result             link
- 12  2023-11-14T22:13:20.000Z        -     -  running or killed  a -> b
- 11  2023-11-14T22:13:20.000Z      1.2     3  failed             a -> b
- 10  2023-11-14T22:13:20.000Z      1.2     3  interrupted        a -> b
-  9  2023-11-14T22:13:20.000Z      1.2     0  equal              a -> b
-run 11: unavailable: no\\u{7}
-run 10: interrupted: stopped
-";
-    assert_eq!(plain(&text::runs(&runs)), expected);
-    assert_eq!(plain(&text::runs(&[])), "no runs yet\n");
 }
 
 #[test]
@@ -417,6 +374,11 @@ fn hostile_names_are_escaped_everywhere() {
     (one.source, one.target, one.notes) = (bad(), bad(), vec![bad()]);
     one.parked = vec![Parked {
         key: Digest(1),
+        key_text: Some(bad()),
+        place: Some(Place {
+            file: bad().into(),
+            line: 1,
+        }),
         field: Some(bad()),
         reason: bad(),
     }];
@@ -432,11 +394,12 @@ fn hostile_names_are_escaped_everywhere() {
         ended_ms: Some(1),
         exit: Some(3),
         error: Some(bad()),
+        hint: None,
         report: None,
     };
     let error = Error::config(bad()).hint(bad()).cause(bad());
     for shown in [
-        plain(&text::synced(&found, false)),
+        plain(&text::synced(&found, Way::default())),
         plain(&text::compared(&found)),
         plain(&text::planned(&found)),
         plain(&text::runs(&[past])),

@@ -9,9 +9,11 @@ pub(super) mod parked;
 pub(super) mod selected;
 pub(super) mod status;
 
-use super::escape;
 use super::style::{BAD, GOOD, HEADING, WAITS, count, paint};
 use super::table::{self, table};
+use super::wrap::wrap;
+use super::{NOTE_INDENT, Way, escape};
+use crate::terminal;
 use std::fmt::Write as _;
 use trueup_core::calendar;
 use trueup_core::error::Kind;
@@ -24,10 +26,10 @@ const PARKED_SHOWN_MAX: usize = 10;
 /// How many notes are listed.
 const NOTES_SHOWN_MAX: usize = 50;
 
-/// What a sync did; with `two_way`, what it did to each side.
-pub(super) fn synced(report: &Report, two_way: bool) -> String {
+/// What a sync did; both ways, what it did to each side.
+pub(super) fn synced(report: &Report, way: Way) -> String {
     let mut out = format!("{}\n\n", paint(HEADING, &escape::line(&report.link)));
-    if two_way {
+    if way.two_way {
         write_both_ways(report, &mut out);
     } else {
         write_one_way(report, &mut out);
@@ -35,7 +37,7 @@ pub(super) fn synced(report: &Report, two_way: bool) -> String {
     conflicts(report, &mut out);
     parked(report, &mut out);
     selected::write(report, &mut out);
-    notes(report, !two_way, &mut out);
+    notes(report, (!way.two_way).then_some(way), &mut out);
     if let Some(proof) = &report.certificate {
         out.push('\n');
         certificate::write(proof, &mut out);
@@ -118,7 +120,7 @@ pub(super) fn compared(report: &Report) -> String {
     let mut out = String::new();
     table::rows(&compared_rows(report), &mut out);
     parked(report, &mut out);
-    notes(report, false, &mut out);
+    notes(report, None, &mut out);
     let word = if report.exit_code() == 0 {
         paint(GOOD.bold(), "equal")
     } else {
@@ -173,7 +175,7 @@ pub(super) fn planned(report: &Report) -> String {
     // Nothing is on record yet: the plan names their keys.
     count_conflicts(report, &mut out);
     parked(report, &mut out);
-    notes(report, false, &mut out);
+    notes(report, None, &mut out);
     let word = if report.equal {
         "nothing to write"
     } else {
@@ -310,18 +312,17 @@ fn parked(report: &Report, out: &mut String) {
         .iter()
         .flat_map(|one| one.parked.iter().map(move |parked| (one, parked)));
     for (one, parked) in all.take(PARKED_SHOWN_MAX) {
-        let field = parked.field.as_ref();
-        let field = field.map_or_else(String::new, |field| {
-            format!(" field={}", escape::line(field))
-        });
+        let mut which = parked::key(parked);
+        if let Some(place) = &parked.place {
+            which.push_str(&format!(" {}", escape::line(&place.to_string())));
+        }
+        if let Some(field) = &parked.field {
+            which.push_str(&format!(" field={}", escape::line(field)));
+        }
+        let reason = escape::line(&parked.reason);
         say(
             out,
-            format_args!(
-                "  {} key={}{field}: {}",
-                name(&one.source, &one.target),
-                parked.key,
-                escape::line(&parked.reason)
-            ),
+            format_args!("  {} {which}: {reason}", name(&one.source, &one.target)),
         );
     }
     let more = total.saturating_sub(PARKED_SHOWN_MAX as u64);
@@ -330,8 +331,8 @@ fn parked(report: &Report, out: &mut String) {
     }
 }
 
-/// Lists what the user should know. `left` adds records that only the target has and that stayed.
-fn notes(report: &Report, left: bool, out: &mut String) {
+/// Lists what the user should know. `left`, the way of a run, adds records that only the target has and that stayed.
+fn notes(report: &Report, left: Option<Way>, out: &mut String) {
     let mut lines: Vec<String> = report.notes.iter().map(|note| escape::line(note)).collect();
     for one in &report.collections {
         let name = name(&one.source, &one.target);
@@ -341,14 +342,19 @@ fn notes(report: &Report, left: bool, out: &mut String) {
                 .map(|note| format!("{name}: {}", escape::line(note))),
         );
         let stayed = stayed(one);
-        if left && stayed > 0 {
+        if let Some(way) = left.filter(|_| stayed > 0) {
             let (was, them) = if stayed == 1 {
                 ("was", "it")
             } else {
                 ("were", "them")
             };
+            let advice = if way.delete {
+                String::new()
+            } else {
+                format!("; --delete removes {them}")
+            };
             lines.push(format!(
-                "{name}: {} that only the target has {was} left; --delete removes {them}",
+                "{name}: {} that only the target has {was} left{advice}",
                 records(stayed)
             ));
         }
@@ -358,7 +364,8 @@ fn notes(report: &Report, left: bool, out: &mut String) {
     }
     say(out, format_args!("\n{}", paint(HEADING, "notes")));
     for line in lines.iter().take(NOTES_SHOWN_MAX) {
-        say(out, format_args!("  {line}"));
+        let line = wrap(&format!("  {line}"), terminal::get().width, NOTE_INDENT);
+        say(out, format_args!("{line}"));
     }
     if lines.len() > NOTES_SHOWN_MAX {
         let more = lines.len() - NOTES_SHOWN_MAX;

@@ -33,6 +33,7 @@ impl Bars {
             if let Some((_, _, bar)) = active.take() {
                 bar.finish_and_clear();
             }
+            let total = total.filter(|total| tick.records <= *total);
             let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
             bar.set_style(style(total.is_some(), unit(tick.step)));
             bar.set_message(format!(
@@ -44,12 +45,26 @@ impl Bars {
             *active = Some((tick.collection.to_owned(), tick.step, bar));
         }
         if let Some((_, _, bar)) = active.as_ref() {
-            bar.inc(tick.records);
-            // More than were expected: the bar stays full.
-            if let Some(total) = total {
-                bar.set_length(total.max(bar.position()));
+            let position = bar.position().saturating_add(tick.records);
+            match total {
+                Some(total) if position <= total => bar.set_length(total),
+                // More than were expected: nobody knows how many there will be.
+                Some(_) if bar.length().is_some() => {
+                    bar.unset_length();
+                    bar.set_style(style(false, unit(tick.step)));
+                }
+                Some(_) | None => {}
             }
+            bar.inc(tick.records);
         }
+    }
+
+    /// Returns where the bar stands, and its total.
+    #[cfg(test)]
+    pub(super) fn place(&self) -> Option<(u64, Option<u64>)> {
+        let active = lock(&self.active);
+        let (_, _, bar) = active.as_ref()?;
+        Some((bar.position(), bar.length()))
     }
 
     pub(super) fn clear(&self) {

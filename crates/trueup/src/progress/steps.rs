@@ -7,11 +7,47 @@ use trueup_engine::{Step, Tick};
 /// How often something may be said about a step that is under way.
 const SAID_EVERY_MS: i64 = 2_000;
 
-/// What is counted: a scan counts the records of both sides.
+/// What is counted, of a step whose sides are not told apart.
 pub(super) fn unit(step: Step) -> &'static str {
     match step {
         Step::Apply => "records written",
-        Step::Sort | Step::Compare | Step::Verify => "records read",
+        Step::Sort => "records read",
+        Step::Compare | Step::Verify => "records of both sides read",
+    }
+}
+
+/// What a step has done, of which side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Done {
+    source: u64,
+    target: u64,
+    /// Records that belong to no side in particular.
+    both: u64,
+}
+
+impl Done {
+    fn add(&mut self, side: Option<&str>, records: u64) {
+        let count = match side {
+            Some("source") => &mut self.source,
+            Some("target") => &mut self.target,
+            Some(_) | None => &mut self.both,
+        };
+        *count = count.saturating_add(records);
+    }
+
+    fn total(self) -> u64 {
+        let sides = self.source.saturating_add(self.target);
+        sides.saturating_add(self.both)
+    }
+
+    /// Says what is counted.
+    fn unit(self, step: Step) -> &'static str {
+        match (self.source > 0, self.target > 0, step) {
+            (true, false, Step::Sort | Step::Compare | Step::Verify) => "source records read",
+            (false, true, Step::Sort | Step::Compare | Step::Verify) => "target records read",
+            (true, true, _) => "records of both sides read",
+            _ => unit(step),
+        }
     }
 }
 
@@ -30,7 +66,7 @@ struct Active {
     collection: String,
     step: Step,
     started_ms: i64,
-    records: u64,
+    done: Done,
     total: Option<u64>,
     about: bool,
 }
@@ -40,7 +76,7 @@ struct Active {
 pub(super) struct Said {
     pub(super) collection: String,
     pub(super) step: Step,
-    pub(super) records: u64,
+    done: Done,
     /// How many there will be, while it is under way and where that is known.
     pub(super) total: Option<u64>,
     /// Whether the total is what an earlier reading counted.
@@ -81,7 +117,7 @@ impl Steps {
                 collection: tick.collection.to_owned(),
                 step: tick.step,
                 started_ms: self.ticked_ms,
-                records: 0,
+                done: Done::default(),
                 total: None,
                 about: false,
             });
@@ -89,7 +125,7 @@ impl Steps {
         self.ticked_ms = now_ms;
         let total = self.total(tick);
         if let Some(active) = &mut self.active {
-            active.records += tick.records;
+            active.done.add(tick.side, tick.records);
             (active.total, active.about) = (total, tick.total.is_none());
             if now_ms - self.said_ms >= SAID_EVERY_MS {
                 self.said_ms = now_ms;
@@ -114,7 +150,7 @@ impl Active {
         Said {
             collection: self.collection.clone(),
             step: self.step,
-            records: self.records,
+            done: self.done,
             total: self.total.filter(|_| !ended),
             about: self.about,
             ms: (now_ms - self.started_ms).max(0),
@@ -123,18 +159,36 @@ impl Active {
     }
 }
 
+impl Said {
+    /// Returns how many records were done, of whichever side.
+    pub(super) fn records(&self) -> u64 {
+        self.done.total()
+    }
+}
+
 impl fmt::Display for Said {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (step, unit, records) = (self.step.name(), unit(self.step), self.records);
+        let (step, unit, records) = (self.step.name(), self.done.unit(self.step), self.records());
         let ms = u64::try_from(self.ms).unwrap_or(0);
         let rate = records.saturating_mul(1000) / ms.max(1);
         write!(out, "{}: {step} ", self.collection)?;
         if self.ended {
             let (seconds, tenths) = (ms / 1000, ms % 1000 / 100);
-            return write!(
-                out,
-                "done, {records} {unit} in {seconds}.{tenths} s, {rate}/s"
-            );
+            match self.done {
+                Done {
+                    source: 1..,
+                    target: 1..,
+                    ..
+                } => {
+                    let Done { source, target, .. } = self.done;
+                    write!(
+                        out,
+                        "done, {source} source and {target} target records read"
+                    )?;
+                }
+                _ => write!(out, "done, {records} {unit}")?,
+            }
+            return write!(out, " in {seconds}.{tenths} s, {rate}/s");
         }
         let about = if self.about { "about " } else { "" };
         match self.total {

@@ -5,6 +5,7 @@ fn tick(collection: &str, step: Step, records: u64, total: Option<u64>) -> Tick<
     Tick {
         collection,
         step,
+        side: None,
         records,
         total,
     }
@@ -22,12 +23,12 @@ fn lines_come_every_two_seconds_and_at_the_end_of_a_step() {
     assert_eq!(say(tick("a", Step::Compare, 1000, None), 1000), none);
     assert_eq!(
         say(tick("a", Step::Compare, 1000, None), 2000),
-        ["a: compare 2000 records read, 1000/s"]
+        ["a: compare 2000 records of both sides read, 1000/s"]
     );
     assert_eq!(say(tick("a", Step::Compare, 500, None), 3000), none);
     assert_eq!(
         say(tick("a", Step::Apply, 10, Some(100)), 3500),
-        ["a: compare done, 2500 records read in 3.0 s, 833/s"]
+        ["a: compare done, 2500 records of both sides read in 3.0 s, 833/s"]
     );
     assert_eq!(
         say(tick("a", Step::Apply, 10, Some(100)), 5000),
@@ -47,17 +48,17 @@ fn what_is_expected_is_said_to_be_about_right_and_not_at_all_where_it_was_too_li
     steps.expect("b", Step::Compare, 1);
     assert_eq!(
         texts(&steps.tick(tick("a", Step::Compare, 1000, None), 2000)),
-        ["a: compare 1000 of about 3000 records read, 500/s, 4 s left"]
+        ["a: compare 1000 of about 3000 records of both sides read, 500/s, 4 s left"]
     );
     assert_eq!(
         texts(&steps.tick(tick("a", Step::Compare, 2001, None), 4000)),
-        ["a: compare 3001 records read, 750/s"]
+        ["a: compare 3001 records of both sides read, 750/s"]
     );
     assert_eq!(
         texts(&steps.tick(tick("a", Step::Verify, 1, None), 6000)),
         [
-            "a: compare done, 3001 records read in 4.0 s, 750/s",
-            "a: verify 1 records read, 0/s"
+            "a: compare done, 3001 records of both sides read in 4.0 s, 750/s",
+            "a: verify 1 records of both sides read, 0/s"
         ]
     );
 }
@@ -86,4 +87,46 @@ fn an_interrupted_run_says_what_is_there_to_stay() {
     listener.lasts("c");
     listener.wrote("a", 1, true);
     assert_eq!(said(), "written and durable: a 6, b 7");
+}
+
+#[test]
+fn each_side_is_counted_by_itself_when_a_step_ends() {
+    let mut steps = Steps::new(0);
+    let mut say = |side, step, records, now_ms| {
+        let tick = Tick {
+            side,
+            ..tick("a", step, records, None)
+        };
+        texts(&steps.tick(tick, now_ms))
+    };
+    let (source, target) = (Some("source"), Some("target"));
+    assert!(say(source, Step::Sort, 24, 1000).is_empty());
+    assert_eq!(
+        say(source, Step::Compare, 24, 1500),
+        ["a: sort done, 24 source records read in 1.0 s, 24/s"]
+    );
+    assert_eq!(
+        say(target, Step::Compare, 25, 2000),
+        ["a: compare 49 records of both sides read, 49/s"]
+    );
+    assert_eq!(
+        say(None, Step::Apply, 1, 2000),
+        ["a: compare done, 24 source and 25 target records read in 1.0 s, 49/s"]
+    );
+}
+
+#[test]
+fn a_bar_never_shows_more_than_its_total() {
+    let screen =
+        indicatif::MultiProgress::with_draw_target(indicatif::ProgressDrawTarget::hidden());
+    let bars = Bars::new(screen);
+    let seen = |records, total| {
+        bars.tick(tick("a", Step::Compare, records, None), total);
+        bars.place()
+    };
+    assert_eq!(seen(3, Some(5)), Some((3, Some(5))));
+    assert_eq!(seen(5, Some(5)), Some((8, None)), "nobody knows any more");
+    assert_eq!(seen(5, Some(5)), Some((13, None)));
+    bars.clear();
+    assert_eq!(seen(8, Some(5)), Some((8, None)), "from the start");
 }

@@ -129,3 +129,41 @@ fn a_dash_is_a_standard_stream_of_files_only() {
         assert_eq!(Address::in_folder(text, folder).unwrap(), text);
     }
 }
+
+#[test]
+fn files_that_an_address_names_are_in_the_folder() {
+    for (text, expected) in [
+        ("csv:in?null=NA", "csv:the & conf/in?null=NA"),
+        ("sqlite:/a.db", "sqlite:/a.db"),
+        ("postgres://u@h/d", "postgres://u@h/d"),
+        (
+            "postgres://u:a?b=sslkey@h/d?sslmode=verify-ca&sslrootcert=certs/ca%20b.pem",
+            "postgres://u:a?b=sslkey@h/d?sslmode=verify-ca&sslrootcert=the%20%26%20conf/certs/ca%20b.pem",
+        ),
+        (
+            "postgresql://h/d?sslcert=c.pem&sslkey=../k.pem",
+            "postgresql://h/d?sslcert=the%20%26%20conf/c.pem&sslkey=the%20%26%20conf/../k.pem",
+        ),
+        (
+            "postgres://h/d?sslrootcert=system&sslcert=/c.pem&sslkey=%2fk.pem",
+            "postgres://h/d?sslrootcert=system&sslcert=/c.pem&sslkey=%2fk.pem",
+        ),
+        (
+            "postgres://h/d?sslrootcert=&sslcert",
+            "postgres://h/d?sslrootcert=&sslcert",
+        ),
+        (
+            "postgres://h/d?password=file:pw",
+            "postgres://h/d?password=file:the%20%26%20conf/pw",
+        ),
+        (
+            "postgres://h/d?password=env:pw&host=x/y",
+            "postgres://h/d?password=env:pw&host=x/y",
+        ),
+    ] {
+        let found = Address::in_folder(text, Path::new("the & conf")).unwrap();
+        assert_eq!(found, expected, "{text}");
+        let same = Address::in_folder(text, Path::new("")).unwrap();
+        assert_eq!(same, text, "beside the working directory nothing changes");
+    }
+}

@@ -106,11 +106,61 @@ fn every_link_has_its_direction_its_last_run_and_its_collections() {
 #[test]
 fn a_forgotten_link_is_no_link_any_more() {
     let mut store = store();
-    assert!(store.forget_pair("02").unwrap());
+    assert!(store.forget_link("02").unwrap());
     let names: Vec<String> = standings(&store)
         .unwrap()
         .into_iter()
         .map(|link| link.name)
         .collect();
     assert_eq!(names, ["a -> b", "c <-> d"]);
+}
+
+#[test]
+fn a_link_that_goes_one_way_can_be_forgotten_and_is_known_again_when_it_runs() {
+    let mut store = store();
+    let names = |store: &Store| {
+        let links = standings(store).unwrap().into_iter();
+        links.map(|link| link.id).collect::<Vec<_>>()
+    };
+    for id in ["01", "03"] {
+        assert!(store.forget_link(id).unwrap());
+        assert!(!store.forget_link(id).unwrap(), "it is forgotten already");
+    }
+    assert!(!store.forget_link("nobody").unwrap());
+    assert_eq!(names(&store), ["02"]);
+    assert_eq!(store.history(9).unwrap().len(), 3, "what was stays known");
+    let run = store.begin(&link("01", "a -> b"), 7_000).unwrap();
+    store.finish(run, 8_000, 0, None, None).unwrap();
+    assert_eq!(names(&store), ["01", "02"]);
+}
+
+#[test]
+fn links_of_a_configuration_have_its_names_and_others_are_counted() {
+    let mut store = store();
+    let file = "/etc/a.toml";
+    store.name_link(file, "new", "01").unwrap();
+    store.name_link(file, "gone", "02").unwrap();
+    store.name_link("/etc/a.toml2", "other", "02").unwrap();
+    store.name_link(file, "new", "03").unwrap();
+    let known = store.named_links(file).unwrap();
+    let names = ["new".to_owned(), "never".to_owned()];
+    let listed = |all: bool| {
+        let mut listed = Listed {
+            links: standings(&store).unwrap(),
+            ..Listed::default()
+        };
+        listed.choose(&names, &known, all);
+        let links = listed.links.iter();
+        let links = links.map(|link| format!("{}{}", link.id, link.labels.join(",")));
+        (
+            links.collect::<Vec<_>>().join(" "),
+            listed.never.join(" "),
+            listed.others,
+        )
+    };
+    assert_eq!(listed(false), ("03new".to_owned(), "never".to_owned(), 2));
+    assert_eq!(
+        listed(true),
+        ("01 02 03new".to_owned(), "never".to_owned(), 0)
+    );
 }

@@ -1,7 +1,9 @@
 //! A log without a key travels from CSV to SQLite to PostgreSQL, and every copy of a line counts; also when runs are killed.
 
+use crate::cli::check;
 use crate::support::{self, Output, Trueup, attempt};
 use rustix::process::Signal;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -79,6 +81,97 @@ fn without_a_key_the_error_names_the_way_out() {
     run.run().expect(0);
 }
 
+/// Each copy that only one side has is a line, copies of a record together, named as the plan names them.
+#[test]
+fn differences_are_listed_copy_by_copy() {
+    let folder = support::folder();
+    let home = folder.path();
+    log(home, &[("boot", 2), ("crash", 1), ("stop", 4)]);
+    sync(home, "csv:log.csv", "sqlite:log.db").run().expect(0);
+    log(home, &[("boot", 5), ("crash", 1), ("stop", 2), ("new", 1)]);
+    let sides = [
+        "csv:log.csv",
+        "sqlite:log.db",
+        "--key",
+        "log=all",
+        "--quiet",
+    ];
+    let listed = |options: &[&str]| -> Vec<Value> {
+        let run = Trueup::new(home).diff(sides).arguments(options);
+        let output = run.arguments(["--out", "d.jsonl"]).run().expect(1);
+        assert!(!output.stdout.contains("boot"), "no values\n{output}");
+        let text = fs::read_to_string(home.join("d.jsonl")).unwrap();
+        let lines = text.lines().skip(1);
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let with_values = listed(&["--show-values"]);
+    let mut found: Vec<String> = with_values
+        .iter()
+        .map(|one| {
+            let side = one["kind"].as_str().unwrap().trim_start_matches("only_");
+            format!("{side} {}", one[side]["line"].as_str().unwrap())
+        })
+        .collect();
+    let together = found.clone();
+    found.dedup();
+    found.sort();
+    assert_eq!(found, ["source boot", "source new", "target stop"]);
+    assert_eq!(together.len(), 6, "3 of boot, 1 of new, 2 of stop");
+    // Without values a record has the name that a plan gives it, and nothing else.
+    let bare = listed(&[]);
+    assert!(
+        bare.iter()
+            .all(|one| one.get("source").is_none() && one.get("target").is_none())
+    );
+    let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for one in &bare {
+        let text = |name: &str| one[name].as_str().unwrap().to_owned();
+        *counts.entry((text("kind"), text("record"))).or_default() += 1;
+    }
+    let plan = sync(home, "csv:log.csv", "sqlite:log.db").arguments(["--dry-run"]);
+    let plan = plan.run().expect(1).json()["plan"].clone();
+    let copies = plan
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|line| line.get("op").is_some());
+    let planned: BTreeMap<(String, String), u64> = copies
+        .map(|line| {
+            let kind = match line["op"].as_str().unwrap() {
+                "insert" => "only_source",
+                _ => "only_target",
+            };
+            let record = line["record"].as_str().unwrap().to_owned();
+            ((kind.to_owned(), record), line["copies"].as_u64().unwrap())
+        })
+        .collect();
+    assert_eq!(counts, planned);
+}
+
+#[test]
+fn what_names_records_by_their_keys_is_refused() {
+    let folder = support::folder();
+    let home = folder.path();
+    log(home, &[("boot", 2)]);
+    let sides = [
+        "csv:log.csv",
+        "sqlite:log.db",
+        "--key",
+        "log=all",
+        "--quiet",
+    ];
+    let script = Trueup::new(home).diff(sides).arguments(["--sql", "target"]);
+    let script = script.run().expect(2);
+    assert!(script.stderr.contains("it has none"), "{script}");
+    for option in ["--plan-out", "--plan-in"] {
+        fs::write(home.join("plan"), "").unwrap();
+        let plan = Trueup::new(home).sync(sides).arguments([option, "plan"]);
+        plan.run().expect(2);
+    }
+}
+
 /// How often an uninterrupted run passes each failpoint.
 fn passes(run: Trueup) -> BTreeMap<String, u64> {
     let output = run.env("TRUEUP_FAILPOINT", "*:1:tell").run().expect(0);
@@ -128,4 +221,24 @@ fn killed_runs_leave_exact_multiplicities() {
             }
         }
     }
+}
+
+#[test]
+fn what_needs_a_key_says_what_does_without() {
+    let folder = support::folder();
+    support::sqlite(
+        &folder.path().join("a.db"),
+        "CREATE TABLE marks (a TEXT); INSERT INTO marks VALUES ('x')",
+    );
+    support::sqlite(&folder.path().join("b.db"), "CREATE TABLE marks (a TEXT)");
+    let sides = ["sqlite:a.db", "sqlite:b.db", "--key", "marks=all"];
+    let run = |command: &str, options: &[&str]| {
+        let run = Trueup::new(folder.path()).arguments([command]);
+        run.arguments(sides).arguments(options).run()
+    };
+    check("bag-diff-sql", &run("diff", &["--sql", "target"]));
+    check("bag-plan-out", &run("sync", &["--plan-out", "p.jsonl"]));
+    // What the hints name works.
+    run("diff", &["--out", "d.jsonl"]).expect(1);
+    run("sync", &["--dry-run"]).expect(1);
 }

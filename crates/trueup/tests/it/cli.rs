@@ -64,6 +64,12 @@ pub(crate) fn normal(text: &str) -> String {
             out.push_str(&format!("{begin}id [id]\n"));
             continue;
         }
+        if let Some((before, id)) = line.rsplit_once("trueup forget ")
+            && is_id(id)
+        {
+            out.push_str(&format!("{before}trueup forget [id]\n"));
+            continue;
+        }
         let is_time = |word: &str| word.len() == 24 && word.ends_with('Z') && word.contains('T');
         let words: Vec<&str> = line.split_whitespace().collect();
         if !words.iter().any(|word| is_time(word)) {

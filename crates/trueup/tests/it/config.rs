@@ -1,13 +1,16 @@
 //! A configuration file from outside: links that run, links that fail, and what is said about the file itself.
 
+mod chosen;
 mod schema;
 
 use crate::cli::check;
 use crate::stopped::Stopped;
 use crate::support::{self, Output, Trueup};
 use rustix::process::Signal;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use trueup_testkit::servers::postgres::{PASSWORD, USER};
 
 /// Three places and three links, the second of which cannot work.
 const FILE: &str = r#"
@@ -88,6 +91,45 @@ fn a_link_that_fails_does_not_stop_the_next() {
     assert_eq!(totals, "5,7");
 }
 
+/// The fields are known only once both places are connected.
+#[test]
+fn a_mistake_in_an_expression_is_shown_in_the_file() {
+    let folder = support::folder();
+    let folder = folder.path();
+    let file = r#"state = "state.db"
+[endpoint.shop]
+url = "sqlite:shop.db"
+[endpoint.till]
+url = "sqlite:till.db"
+[link.orders]
+source = "shop"
+target = "till"
+direction = "both"
+collections = [
+  { source = "orders", on_conflict = "cel:source.total > target.totl ? \"source\" : \"target\"" },
+]
+"#;
+    fs::write(folder.join("trueup.toml"), file).unwrap();
+    let orders = "CREATE TABLE orders (id INTEGER PRIMARY KEY, total INTEGER)";
+    support::sqlite(&folder.join("shop.db"), orders);
+    support::sqlite(&folder.join("till.db"), orders);
+    check("run-mistake-in-expression", &run(folder, []).expect(2));
+    let verify = Trueup::new(folder).arguments(["verify", "orders"]).run();
+    let words = ["trueup.toml:11:65", "no such field: field=\"totl\""];
+    for output in [verify, run(folder, ["--dry-run"])] {
+        let output = output.expect(2);
+        assert!(
+            words.iter().all(|word| output.stderr.contains(word)),
+            "{output}"
+        );
+    }
+    let output = Trueup::new(folder).arguments(["check"]).run().expect(1);
+    assert!(
+        words.iter().all(|word| output.stdout.contains(word)),
+        "{output}"
+    );
+}
+
 #[test]
 fn links_are_chosen_by_name() {
     let folder = folder();
@@ -121,33 +163,6 @@ fn a_dry_run_writes_nothing() {
 }
 
 #[test]
-fn all_collections_but_some_are_taken() {
-    let folder = support::folder();
-    let write = |exclude: &str| {
-        let file = format!(
-            "[endpoint.a]\nurl = \"sqlite:a.db\"\n[endpoint.b]\nurl = \"sqlite:b.db\"
-            [link.ab]\nsource = \"a\"\ntarget = \"b\"\nexclude = {exclude}"
-        );
-        fs::write(folder.path().join("trueup.toml"), file).unwrap();
-    };
-    let tables = "CREATE TABLE x (id INTEGER PRIMARY KEY); CREATE TABLE y (id INTEGER PRIMARY KEY)";
-    support::sqlite(&folder.path().join("a.db"), tables);
-    write("[\"y\"]");
-    let output = run(folder.path(), ["--json"]).expect(0);
-    let collections = output.json()[0]["collections"].clone();
-    assert_eq!(collections.as_array().unwrap().len(), 1, "{output}");
-    assert_eq!(collections[0]["name"], "x", "{output}");
-    for (exclude, expected) in [
-        ("[\"z\"]", "there is no collection z to exclude"),
-        ("[\"x\", \"y\"]", "every collection is excluded"),
-    ] {
-        write(exclude);
-        let output = run(folder.path(), []).expect(2);
-        assert!(output.stderr.contains(expected), "{output}");
-    }
-}
-
-#[test]
 fn paths_are_those_of_the_file() {
     let folder = folder();
     let elsewhere = folder.path().join("elsewhere");
@@ -163,6 +178,39 @@ fn paths_are_those_of_the_file() {
         output.stderr.starts_with("state file=../state.db\n"),
         "{output}"
     );
+}
+
+/// The certificates to trust, and a password's file, lie beside the file that names them.
+#[test]
+fn certificates_are_found_beside_the_file() {
+    let (folder, database) = (support::folder(), support::database());
+    let conf = folder.path().join("the & conf");
+    fs::create_dir_all(conf.join("certs")).unwrap();
+    fs::copy(database.server().authority(), conf.join("certs/ca.crt")).unwrap();
+    fs::write(conf.join("pw"), PASSWORD).unwrap();
+    fs::set_permissions(conf.join("pw"), Permissions::from_mode(0o600)).unwrap();
+    let tables = "CREATE TABLE x (id INTEGER PRIMARY KEY); INSERT INTO x VALUES (1)";
+    support::sqlite(&conf.join("a.db"), tables);
+    let port = database.server().port();
+    let write = |roots: &str| {
+        let url = format!(
+            "postgres://{USER}@localhost:{port}/{}?sslmode=verify-full&sslrootcert={roots}&password=file:pw",
+            database.name()
+        );
+        let file = format!(
+            "[endpoint.a]\nurl = \"sqlite:a.db\"\n[endpoint.b]\nurl = \"{url}\"
+            [link.ab]\nsource = \"a\"\ntarget = \"b\""
+        );
+        fs::write(conf.join("trueup.toml"), file).unwrap();
+    };
+    write("certs/ca.crt");
+    let file = "the & conf/trueup.toml";
+    run(folder.path(), [file, "--json"]).expect(0);
+    run(&conf, ["trueup.toml", "--json"]).expect(0);
+    write("certs/other.crt");
+    let output = run(folder.path(), [file]).expect(2);
+    let path = "path=the & conf/certs/other.crt";
+    assert!(output.stderr.contains(path), "{output}");
 }
 
 #[test]
@@ -205,20 +253,46 @@ fn the_guard_of_a_collection_stops_its_link() {
 fn commands_find_the_state_by_the_file() {
     let folder = folder();
     run(folder.path(), ["orders", "people"]).expect(0);
-    let ask = |command: &str| {
-        Trueup::new(folder.path())
-            .arguments([command, "--config", "trueup.toml", "--json"])
-            .run()
-            .expect(0)
+    let ask = |command: &str, arguments: &[&str]| {
+        let run = Trueup::new(folder.path()).arguments([command, "--json"]);
+        run.arguments(arguments).run().expect(0)
     };
-    assert_eq!(ask("history").json().as_array().unwrap().len(), 2);
-    assert_eq!(ask("status").json().as_array().unwrap().len(), 1);
+    let count = |output: &Output| output.json().as_array().unwrap().len();
+    for by_name in [&["--config", "trueup.toml"][..], &[]] {
+        assert_eq!(count(&ask("history", by_name)), 2);
+        assert_eq!(count(&ask("status", by_name)), 1);
+    }
+    // One that names no state means the usual place.
     fs::write(folder.path().join("bare.toml"), "").unwrap();
-    let output = Trueup::new(folder.path())
-        .arguments(["status", "--config", "bare.toml"])
+    let bare = ask("history", &["--config", "bare.toml"]);
+    assert_eq!(bare.stdout, "[]\n");
+}
+
+#[test]
+fn status_lists_the_links_of_the_file_at_hand() {
+    let folder = folder();
+    let status = |arguments: &[&str]| {
+        let run = Trueup::new(folder.path()).arguments(["status"]);
+        run.arguments(arguments).run()
+    };
+    check("status-file-new", &status(&[]).expect(0));
+    run(folder.path(), ["orders"]).expect(0);
+    // A mistyped source stays on record.
+    Trueup::new(folder.path())
+        .sync(["sqlite:gone.db", "sqlite:stock.db"])
         .run()
         .expect(2);
-    check("config-without-state", &output);
+    check("status-file", &status(&[]).expect(0));
+    let all = status(&["--all"]).expect(1);
+    check("status-file-all", &all);
+    // It is forgotten by what was typed, which meant something in its folder.
+    let forget = Trueup::new(folder.path()).arguments(["forget", "gone.db -> stock.db"]);
+    check("forget-one-way", &forget.run().expect(0));
+    let known = status(&["--all", "--json"]).expect(0).json();
+    assert_eq!(known.as_array().unwrap().len(), 1);
+    let history = Trueup::new(folder.path()).arguments(["history", "--json"]);
+    let history = history.run().expect(0).json();
+    assert_eq!(history.as_array().unwrap().len(), 2, "it stays there");
 }
 
 #[test]
@@ -244,7 +318,20 @@ fn a_link_is_verified_by_itself() {
     let json = verify(&["orders", "--json"], 1).json();
     assert_eq!(json["equal"], false);
     assert_eq!(json["certificate"]["collections"][0]["wrong"], 2);
-    check("verify-no-link", &verify(&["trueup.toml"], 2));
+    // One cannot be asked, one was never run: the worst is what counts.
+    check("verify-all", &verify(&["trueup.toml"], 2));
+    let all = verify(&["orders", "people", "--json"], 1).json();
+    assert_eq!(all[0]["name"], "orders");
+    assert_eq!(all[1]["equal"], false);
+    let nowhere = support::folder();
+    let ask = |arguments: &[&str]| {
+        let run = Trueup::new(nowhere.path()).state("verify", [""; 0]);
+        run.arguments(arguments).run().expect(2)
+    };
+    check("verify-nothing", &ask(&[]));
+    let sides = ["sqlite:gone.db", "sqlite:here.db"];
+    Trueup::new(nowhere.path()).sync(sides).run().expect(2);
+    check("verify-links-on-record", &ask(&[]));
     let runs = Trueup::new(folder.path()).history(["--json"]).run();
     assert_eq!(runs.json().as_array().unwrap().len(), 1);
 }
@@ -336,6 +423,12 @@ fn a_request_to_stop_stops_all_links() {
     let output = stopped.go_on().expect(3);
     assert!(
         output.stderr.contains("error[interrupted]: link=orders"),
+        "{output}"
+    );
+    assert!(
+        output
+            .stderr
+            .contains("this goes on: trueup run orders people\n"),
         "{output}"
     );
     assert!(!output.stdout.contains("people"), "{output}");

@@ -15,7 +15,9 @@ use trueup_core::conflict::{Conflict, ConflictKind, FieldRuling, Resolution, Rul
 use trueup_core::policy::Policy;
 use trueup_core::side::{Side, Sides};
 use trueup_core::value::Value;
-use trueup_engine::state::{Answer, ConflictId, Ends, LinkId, Pending, Store, Token};
+use trueup_engine::state::{
+    Answer, ConflictId, DecidedConflict, Ends, LinkId, Pending, Store, Token,
+};
 use trueup_engine::{CollectionReport, Report};
 
 const LINK: &str = "sqlite:till.db <-> sqlite:shop.db";
@@ -105,7 +107,11 @@ fn state(folder: &Path) {
         key: b"7".to_vec(),
         base: Base::Unknown,
         kept: None,
-        conflict: Some((conflict("7", decided, Some(&old), Some(&new)), None)),
+        conflict: Some(DecidedConflict {
+            conflict: conflict("7", decided, Some(&old), Some(&new)),
+            result: None,
+            record: None,
+        }),
     };
     let token = Token([1; 16]);
     let intent = store

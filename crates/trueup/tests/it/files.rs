@@ -227,6 +227,63 @@ fn standard_output_takes_one_collection() {
     sync(home, &["csv:in?key=id", "jsonl:-", "--collections", "a"]).expect(0);
 }
 
+/// What chooses single records cannot write a stream: it is said before the source is read or a plan is written.
+#[test]
+fn standard_output_gets_no_part_of_a_plan() {
+    let folder = support::folder();
+    let home = folder.path();
+    fs::write(home.join("orders.csv"), ORDERS).unwrap();
+    fs::write(home.join("made.jsonl"), "{\"trueup_plan\"").unwrap();
+    for (option, file) in [("--plan-out", "new.jsonl"), ("--plan-in", "made.jsonl")] {
+        for target in ["csv:-", "jsonl:-", "csv:-?delimiter=;"] {
+            for source in ["csv:orders.csv", "csv:-", "csv:nowhere.csv"] {
+                let output = sync(home, &[source, target, "--key", "id", option, file]).expect(2);
+                let told = output
+                    .stderr
+                    .contains("standard output is written as a whole");
+                assert!(told && output.stderr.contains("\n  hint: "), "{output}");
+                assert_eq!(output.stdout, "", "{output}");
+            }
+        }
+    }
+    let retry = ["parked", "retry", "orders.csv", "csv:-", "--key", "id"];
+    let output = Trueup::new(home).arguments(retry).run().expect(2);
+    let told = output
+        .stderr
+        .contains("standard output is written as a whole");
+    assert!(told, "{output}");
+    assert!(!home.join("new.jsonl").exists(), "no plan is made");
+    assert!(!home.join(support::STATE).exists(), "no run is recorded");
+}
+
+#[test]
+fn a_plan_from_standard_input_needs_the_same_input_again() {
+    let folder = support::folder();
+    let home = folder.path();
+    let link = ["sync", "csv:-?name=a", "sqlite:a.db", "--key", "id"];
+    let run = |input: &str, options: &[&str]| {
+        piped(home, input.as_bytes(), &[&link[..], options].concat())
+    };
+    let (code, _, complaint) = run(ORDERS, &["--plan-out", "plan.jsonl"]);
+    assert_eq!(code, Some(1), "{complaint}");
+    assert!(!home.join("a.db").exists(), "nothing is written");
+    let (code, _, complaint) = run("", &["--plan-in", "plan.jsonl"]);
+    assert_eq!(code, Some(3), "{complaint}");
+    assert!(complaint.contains("file=(standard input)"), "{complaint}");
+    // One record is another one by now: it is left, the others are written.
+    let (code, out, complaint) = run(
+        &ORDERS.replace("10.50", "11"),
+        &["--plan-in", "plan.jsonl", "--json"],
+    );
+    assert_eq!(code, Some(1), "{complaint}");
+    let report: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    let one = &report["collections"][0];
+    assert_eq!(one["inserted"], 2, "{one}");
+    assert_eq!(one["selected"]["changed_since"], 1, "{one}");
+    let (code, _, complaint) = run(ORDERS, &["--plan-in", "plan.jsonl"]);
+    assert_eq!(code, Some(0), "{complaint}");
+}
+
 #[test]
 fn a_reader_that_goes_away_fails_the_run() {
     let folder = support::folder();
@@ -319,4 +376,43 @@ fn packed_files_in_a_folder_are_collections() {
     );
     let found = fs::read_dir(home.join("in")).unwrap().count();
     assert_eq!(found, 2, "nothing is left over");
+}
+
+#[test]
+fn new_files_of_a_folder_are_packed_when_it_is_said() {
+    let folder = support::folder();
+    let home = folder.path();
+    fs::create_dir_all(home.join("in")).unwrap();
+    fs::create_dir_all(home.join("out")).unwrap();
+    for name in ["a", "b", "c"] {
+        fs::write(home.join(format!("in/{name}.csv")), "id,v\n1,x\n").unwrap();
+    }
+    // What is there keeps the form it has.
+    fs::write(home.join("out/b.csv"), "id,v\n9,y\n").unwrap();
+    fs::write(home.join("out/c.csv"), "id,v\n1,x\n").unwrap();
+    shell(home, "gzip out/c.csv");
+    sync(home, &["csv:in?key=id", "csv:out?key=id&compress=zst"]).expect(0);
+    let mut names: Vec<String> = fs::read_dir(home.join("out"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["a.csv.zst", "b.csv", "c.csv.gz"]);
+    shell(
+        home,
+        "unzstd -q out/a.csv.zst && cmp in/a.csv out/a.csv && rm out/a.csv.zst",
+    );
+    // What is packed is found again without the option.
+    sync(home, &["csv:in?key=id", "jsonl:lines?key=id&compress=gz"]).expect(0);
+    sync(home, &["csv:in?key=id", "jsonl:lines?key=id", "--json"]).expect(0);
+    assert_eq!(fs::read_dir(home.join("lines")).unwrap().count(), 3);
+    for target in [
+        "csv:one.csv?compress=gz",
+        "csv:one.csv.gz?compress=gz",
+        "csv:-?compress=gz",
+    ] {
+        let output = sync(home, &["csv:in/a.csv?key=id", target]).expect(2);
+        assert!(output.stderr.contains("option=compress"), "{output}");
+        assert!(output.stderr.contains("\n  hint: "), "{output}");
+    }
 }

@@ -185,18 +185,77 @@ fn mistakes_of_init() {
     let sides = ["csv:shop", "sqlite:b.db"];
     cli::check("init-taken", &init(folder.path(), sides));
     assert_eq!(written(folder.path(), "trueup.toml"), "mine");
-    init(folder.path(), sides.into_iter().chain(["--force"])).expect(0);
+    init(
+        folder.path(),
+        sides.into_iter().chain(["--force", "--key", "orders=id"]),
+    )
+    .expect(0);
     assert!(written(folder.path(), "trueup.toml").starts_with("# Written by"));
 }
 
-/// Answers the questions on a terminal of its own.
+#[test]
+fn file_of_which_nothing_runs_says_which_line_to_edit() {
+    let folder = support::folder();
+    cli::shop(folder.path());
+    let output = init(folder.path(), ["csv:shop", "sqlite:shop.db"]).expect(2);
+    snapshot("init-nothing-runs", output, "trueup.toml");
+    let run = Trueup::new(folder.path()).state("run", [""; 0]).run();
+    run.expect(2);
+    uncomment(folder.path());
+    runs(folder.path(), &[]);
+}
+
+/// Takes the `#` away from all lines that wait for that.
+fn uncomment(folder: &Path) {
+    let text = written(folder, "trueup.toml").replace("  # { source", "  { source");
+    fs::write(folder.join("trueup.toml"), text).expect("the file can be written");
+}
+
+#[test]
+fn lines_of_what_does_not_fit_run_once_they_are_no_comments() {
+    for (two_way, name) in [(false, "init-unfit"), (true, "init-unfit-two-way")] {
+        let folder = support::folder();
+        support::sqlite(
+            &folder.path().join("a.db"),
+            "CREATE TABLE bills (id INTEGER PRIMARY KEY NOT NULL, due DATE, note TEXT);
+             CREATE TABLE tags (word TEXT, bill INTEGER);
+             INSERT INTO bills VALUES (1, '2026-01-01', 'x');
+             INSERT INTO tags VALUES ('x', 1), ('y', 1)",
+        );
+        support::sqlite(
+            &folder.path().join("b.db"),
+            "CREATE TABLE bills (id INTEGER PRIMARY KEY NOT NULL, due TIMESTAMPTZ, extra TEXT)",
+        );
+        let way = two_way.then_some("--two-way");
+        let sides = ["sqlite:a.db", "sqlite:b.db"].into_iter().chain(way);
+        let output = init(folder.path(), sides).expect(2);
+        snapshot(name, output, "trueup.toml");
+        uncomment(folder.path());
+        runs(folder.path(), &[]);
+    }
+}
+
+#[test]
+fn a_side_without_any_collection_is_named() {
+    let folder = support::folder();
+    let empty = "CREATE TABLE gone (id INTEGER); DROP TABLE gone";
+    support::sqlite(&folder.path().join("empty.db"), empty);
+    let full = "CREATE TABLE people (id INTEGER PRIMARY KEY)";
+    support::sqlite(&folder.path().join("full.db"), full);
+    let (empty, full) = ("sqlite:empty.db", "sqlite:full.db");
+    cli::check("init-empty-source", &init(folder.path(), [empty, full]));
+    let both = [empty, "sqlite:new.db", "--two-way"];
+    cli::check("init-empty-sides", &init(folder.path(), both));
+    init(folder.path(), [full, empty]).expect(0);
+}
+
+/// Answers the questions on a terminal of its own: the answers, then the program and its arguments.
 const PERSON: &str = "\
 import os, pty, sys
-answers = b'csv:shop\\nsqlite:shop.db\\nn\\nasked.toml\\n'
 child, terminal = pty.fork()
 if child == 0:
-    os.execv(sys.argv[1], [sys.argv[1], 'init'])
-os.write(terminal, answers)
+    os.execv(sys.argv[2], sys.argv[2:])
+os.write(terminal, sys.argv[1].encode())
 said = b''
 while True:
     try:
@@ -210,24 +269,52 @@ sys.stdout.write(said.decode())
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 ";
 
-#[test]
-fn person_at_a_terminal_is_asked() {
-    let folder = support::folder();
-    cli::shop(folder.path());
+/// Runs `init` at a terminal, where somebody types `answers`; returns what the terminal showed.
+fn person(folder: &Path, answers: &str, arguments: &[&str]) -> String {
     let output = Command::new("python3")
-        .args(["-c", PERSON])
+        .args(["-c", PERSON, answers])
         .arg(support::binary())
-        .current_dir(folder.path())
+        .arg("init")
+        .args(arguments)
+        .current_dir(folder)
         .output()
         .expect("python3 can be started");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
+    said.into_owned()
+}
+
+#[test]
+fn person_at_a_terminal_is_asked() {
+    let folder = support::folder();
+    cli::shop(folder.path());
+    let answers = "csv:shop\nsqlite:shop.db\nn\nasked.toml\n\nid\n";
+    let said = person(folder.path(), answers, &[]);
     for part in [
         "Where do they go? ",
         "Which file shall be written? [trueup.toml] ",
+        "Which fields identify a record of orders? ",
+        "wrote asked.toml: 2 collections",
         "trueup run asked.toml",
     ] {
         assert!(said.contains(part), "{part} is not in {said}");
     }
     assert!(written(folder.path(), "asked.toml").contains("url = \"csv:shop\""));
+}
+
+#[test]
+fn person_is_asked_for_the_keys_that_are_missing() {
+    let folder = support::folder();
+    cli::shop(folder.path());
+    let sides = ["csv:shop", "sqlite:shop.db", "--key", "customers=id"];
+    let said = person(folder.path(), "all\n", &sides);
+    let question = "orders has no key: unique in the first 24 records: id";
+    assert!(said.contains(question), "{said}");
+    assert!(!said.contains("record of customers?"), "{said}");
+    let text = written(folder.path(), "trueup.toml");
+    assert!(
+        text.contains("{ source = \"orders\", key = \"all\" },"),
+        "{text}"
+    );
+    runs(folder.path(), &[]);
 }

@@ -79,6 +79,52 @@ fn parked_records_are_listed_shown_and_tried_again() {
 }
 
 #[test]
+fn a_parked_record_of_a_file_is_found_by_its_key_and_its_line() {
+    let folder = support::folder();
+    let folder = folder.path();
+    let file = folder.join("orders.csv");
+    std::fs::write(&file, "region,id,total\nnorth,1,5\nsouth,2,secret\n").unwrap();
+    support::sqlite(
+        &folder.join("till.db"),
+        "CREATE TABLE orders (region TEXT, id INTEGER, total INTEGER NOT NULL, PRIMARY KEY (region, id)) STRICT",
+    );
+    let sides = ["csv:orders.csv?key=region,id", "sqlite:till.db"];
+    let sync = |options: &[&str]| {
+        let run = Trueup::new(folder).sync(sides).arguments(["--quiet"]);
+        run.arguments(options).run()
+    };
+    let file = file.canonicalize().unwrap();
+    let which = format!(
+        "region='south' id=2 file={} line=3 field=total: ",
+        file.display()
+    );
+    let ran = sync(&[]).expect(1);
+    assert!(ran.stdout.contains(&which), "{ran}");
+    let listed = parked(folder, &["list"]).expect(0);
+    let cells = format!("region='south' id=2  {} line 3  total", file.display());
+    assert!(listed.stdout.contains(&cells), "{listed}");
+    let shown = parked(folder, &["show", "1"]).expect(0);
+    let retry = format!(
+        "\n  trueup parked retry 'csv:{}?key=region,id' sqlite:{}\n",
+        file.display(),
+        folder.canonicalize().unwrap().join("till.db").display()
+    );
+    for part in [
+        "key         region='south' id=2\n",
+        "mend the value of total at its source",
+        &retry,
+    ] {
+        assert!(shown.stdout.contains(part), "{part}: {shown}");
+    }
+    let json = parked(folder, &["list", "--json"]).expect(0).json();
+    assert_eq!(json[0]["key_text"], "region='south' id=2");
+    assert_eq!(json[0]["line"], 3);
+    for output in [&ran, &listed, &shown] {
+        assert!(!output.to_string().contains("secret"), "{output}");
+    }
+}
+
+#[test]
 fn a_configured_link_tries_its_parked_records_again() {
     let folder = support::folder();
     let folder = folder.path();
@@ -151,4 +197,15 @@ fn parked_records_in_postgres_are_tried_again() {
             .len(),
         0
     );
+}
+
+/// Every run tries them; a link in one direction between the same places has none.
+#[test]
+fn a_link_both_ways_has_nothing_to_retry_by_itself() {
+    let folder = support::folder();
+    let folder = folder.path();
+    shop(folder);
+    let sync = Trueup::new(folder).sync(SIDES);
+    sync.arguments(["--two-way", "--quiet"]).run().expect(1);
+    check("parked-retry-two-way", &retry(folder, &[]));
 }

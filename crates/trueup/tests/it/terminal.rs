@@ -97,7 +97,7 @@ fn bars_are_for_terminals_and_lines_for_pipes() {
         "a bar is drawn anew: {seen:?}"
     );
     assert!(
-        seen.contains("orders: verify done, 48 records read in "),
+        seen.contains("orders: verify done, 24 source and 24 target records read in "),
         "{seen:?}"
     );
     assert!(!seen.contains("\u{1b}[?25l"), "the cursor stays: {seen:?}");
@@ -171,6 +171,22 @@ fn a_narrow_terminal_gets_a_list_instead_of_a_wide_table() {
 }
 
 #[test]
+fn notes_are_cut_between_words_where_the_terminal_ends() {
+    let folder = support::folder();
+    shop(folder.path());
+    sync(folder.path(), &["-q"]).run().expect(0);
+    support::sqlite(
+        &folder.path().join("shop.db"),
+        "INSERT INTO orders (id) VALUES (9999)",
+    );
+    let run = sync(folder.path(), &["-q", "--color", "never"]);
+    let shown = Screen::new(60).run(run, true).1;
+    let note =
+        "  orders: 1 record that only the target has was left;\r\n    --delete removes it\r\n";
+    assert!(shown.contains(note), "{shown}");
+}
+
+#[test]
 fn the_log_is_an_object_a_line() {
     let folder = support::folder();
     shop(folder.path());
@@ -206,6 +222,32 @@ fn events(log: &str) -> Vec<String> {
         object["event"].as_str().expect(line).to_owned()
     };
     log.lines().map(line).collect()
+}
+
+#[test]
+fn a_link_that_goes_both_ways_says_its_shapes_too() {
+    let folder = support::folder();
+    let table = "CREATE TABLE people (id INTEGER PRIMARY KEY NOT NULL, name TEXT)";
+    support::sqlite(&folder.path().join("b.db"), table);
+    let sides = ["sqlite:b.db", "sqlite:a.db", "--two-way"];
+    let run = Trueup::new(folder.path()).sync(sides);
+    let run = run.arguments(["--log", "json", "-v"]).run().expect(0);
+    let objects = run.stderr.lines().map(|line| {
+        let object: Value = serde_json::from_str(line).expect(line);
+        object
+    });
+    let shapes = objects.filter(|object| object["event"] == "shape");
+    let said: Vec<String> = shapes
+        .map(|shape| shape["message"].as_str().unwrap().to_owned())
+        .collect();
+    // As the user calls the sides.
+    assert_eq!(
+        said,
+        [
+            "source people: has 2 fields",
+            "target people: is missing and will get 2 fields"
+        ]
+    );
 }
 
 #[test]

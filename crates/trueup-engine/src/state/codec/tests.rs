@@ -32,11 +32,12 @@ pub(in crate::state) fn sample() -> Report {
                     key: Digest(0xabc),
                     field: Some("year".to_owned()),
                     reason: "does not fit int".to_owned(),
+                    ..Parked::default()
                 },
                 Parked {
                     key: Digest(u128::MAX),
-                    field: None,
                     reason: "UNIQUE constraint failed: planes.tailnum".to_owned(),
+                    ..Parked::default()
                 },
             ],
             selected: None,
@@ -91,7 +92,7 @@ fn an_unknown_version_of_report_or_certificate_is_none() {
     document["format"] = json!(2);
     assert_eq!(decode(&document.to_string()), None);
     let mut document = golden();
-    document["certificate"]["format"] = json!(2);
+    document["certificate"]["format"] = json!(3);
     assert_eq!(decode(&document.to_string()), None);
 }
 

@@ -5,13 +5,12 @@
 
 use super::super::RunId;
 use super::super::change::{Attempt, Change, Failure};
-use super::super::pair::CollectionId;
-use super::row::{Shape, Stored, digest_bytes};
+use super::super::pair::{CollectionId, DecidedConflict};
+use super::row::{self, Shape, Stored, digest_bytes, digest_of};
 use super::{ConflictId, SUPERSEDED};
 use rusqlite::{Statement, params};
 use trueup_core::Error;
-use trueup_core::conflict::Conflict;
-use trueup_core::digest::Digest;
+use trueup_core::side::Sides;
 
 /// Records the conflicts of one intent.
 pub(in crate::state) struct Holding<'a> {
@@ -27,7 +26,8 @@ impl<'a> Holding<'a> {
         Ok(Self {
             insert: change.transaction.prepare(
                 "INSERT INTO conflict (collection, shape, stage, decision, run, at_ms, ruling, result, \
-                 key, source_record, target_record) VALUES (?1, ?2, 'held', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                 key, source_record, target_record, chosen) \
+                 VALUES (?1, ?2, 'held', ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?,
             shape: Shape::present(change, collection)?,
             collection,
@@ -36,16 +36,16 @@ impl<'a> Holding<'a> {
         })
     }
 
-    pub(in crate::state) fn hold(
-        &mut self,
-        conflict: &Conflict,
-        result: Option<Digest>,
-    ) -> Attempt<ConflictId> {
+    pub(in crate::state) fn hold(&mut self, decided: &DecidedConflict) -> Attempt<ConflictId> {
+        let conflict = &decided.conflict;
         if conflict.ruling().is_open() {
             return Err(Error::bug("a conflict that nobody decided leads to no write").into());
         }
         self.shape.fits(conflict)?;
         let stored = Stored::of(conflict);
+        let held = Sides::by(|side| conflict.record(side).map(digest_of));
+        let record = decided.record.as_ref().map(|record| record.record(0));
+        let chosen = row::chosen(record, &held);
         let id = self.insert.insert(params![
             self.collection.0,
             self.shape.id,
@@ -53,10 +53,11 @@ impl<'a> Holding<'a> {
             self.run.0,
             self.at_ms,
             stored.ruling,
-            digest_bytes(result),
+            digest_bytes(decided.result),
             conflict.key(),
             stored.records.source,
-            stored.records.target
+            stored.records.target,
+            chosen
         ])?;
         Ok(ConflictId(id))
     }
@@ -70,7 +71,7 @@ pub(in crate::state) fn settle(change: &Change<'_>, id: ConflictId) -> Attempt<(
         id,
     )?;
     change.transaction.execute(
-        "UPDATE conflict SET stage = 'closed', decision = ?2, note = ?3 \
+        "UPDATE conflict SET stage = 'closed', decision = ?2, note = ?3, lapsed = 0 \
          FROM (SELECT collection, key FROM conflict WHERE id = ?1) AS settled \
          WHERE conflict.collection = settled.collection AND conflict.key = settled.key \
          AND conflict.stage = 'open' AND conflict.answer IS NULL",
@@ -122,7 +123,7 @@ pub(in crate::state) fn supersede_all(
     collection: CollectionId,
 ) -> Attempt<()> {
     change.transaction.execute(
-        "UPDATE conflict SET stage = 'closed', decision = ?2, answer = NULL, note = iif(answer IS NULL, \
+        "UPDATE conflict SET stage = 'closed', decision = ?2, answer = NULL, lapsed = 0, note = iif(answer IS NULL, \
          'the fields changed: the records are compared anew', \
          'the fields changed before the answer was carried out: the records are compared anew') \
          WHERE collection = ?1 AND stage = 'open'",

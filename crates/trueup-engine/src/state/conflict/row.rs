@@ -9,9 +9,10 @@ use super::super::{RunId, blob};
 use super::{ConflictId, PastConflict};
 use rusqlite::{OptionalExtension, Row};
 use trueup_core::Error;
-use trueup_core::batch::Batch;
+use trueup_core::batch::{Batch, Record};
 use trueup_core::conflict::Conflict;
 use trueup_core::digest::Digest;
+use trueup_core::encode;
 use trueup_core::side::{Side, Sides};
 
 /// Selects what [`past`] reads.
@@ -19,7 +20,7 @@ pub(super) const SELECT: &str = "\
     SELECT conflict.id, durable, source_identity, target_identity, source_address, target_address, \
            pair_collection.source, pair_collection.target, source_fields, target_fields, shape.key, \
            conflict.key, ruling, source_record, target_record, run, at_ms, decision, result, answer, \
-           iif(stage = 'open', coalesce(note, reason), note) \
+           iif(stage = 'open', coalesce(note, reason), note), chosen, lapsed \
     FROM conflict JOIN shape ON shape.id = conflict.shape \
     JOIN pair_collection ON pair_collection.id = conflict.collection \
     JOIN pair ON pair.link = pair_collection.link JOIN link ON link.id = pair.link";
@@ -67,7 +68,22 @@ pub(super) fn past(row: &Row<'_>) -> Attempt<PastConflict> {
         result: digest(row.get(18)?)?,
         answer: answer.transpose()?,
         note: row.get(20)?,
+        chosen: record(21)?,
+        lapsed: row.get(22)?,
     })
+}
+
+pub(super) fn digest_of(record: Record<'_>) -> Digest {
+    encode::digest(record, &mut Vec::new())
+}
+
+/// The bytes of a record that was decided on; `None` where one of the sides held it, and the decision says which.
+pub(super) fn chosen(record: Option<Record<'_>>, held: &Sides<Option<Digest>>) -> Option<Vec<u8>> {
+    let is_new = |record: &Record<'_>| {
+        let digest = Some(digest_of(*record));
+        digest != held.source && digest != held.target
+    };
+    record.filter(is_new).map(blob::encode_record)
 }
 
 pub(super) fn digest_bytes(digest: Option<Digest>) -> Option<[u8; 16]> {

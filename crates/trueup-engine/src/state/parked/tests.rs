@@ -13,8 +13,8 @@ fn link(durable: &str) -> LinkId {
 fn parked(key: u128, reason: &str) -> Parked {
     Parked {
         key: Digest(key),
-        field: None,
         reason: reason.to_owned(),
+        ..Parked::default()
     }
 }
 
@@ -66,6 +66,26 @@ fn what_stays_parked_keeps_its_number_and_its_first_run() -> Result<()> {
 }
 
 #[test]
+fn how_a_record_is_found_is_kept_until_a_run_knows_better() -> Result<()> {
+    let mut store = Store::in_memory("test")?;
+    let a = link("a");
+    let run = store.begin(&a, 100)?;
+    let known = Parked {
+        key_text: Some("id=7".to_owned()),
+        place: Some(Place {
+            file: "shop/orders.csv".into(),
+            line: 17,
+        }),
+        ..parked(1, "r")
+    };
+    store.park(&a, "x", run, std::slice::from_ref(&known))?;
+    assert_eq!(store.parked(&a, "x")?, [known]);
+    store.park(&a, "x", run, &[parked(1, "r")])?;
+    assert_eq!(store.parked(&a, "x")?, [parked(1, "r")]);
+    Ok(())
+}
+
+#[test]
 fn two_records_under_one_key_are_two() -> Result<()> {
     let mut store = Store::in_memory("test")?;
     let a = link("a");
@@ -94,7 +114,10 @@ fn a_file_of_version_2_learns_since_when_records_are_parked() -> Result<()> {
     let connection = Connection::open(&path).expect("a database");
     connection
         .execute_batch(
-            "ALTER TABLE parked DROP COLUMN first_run; ALTER TABLE parked DROP COLUMN first_ms; \
+            "ALTER TABLE conflict DROP COLUMN chosen; ALTER TABLE conflict DROP COLUMN lapsed; \
+             ALTER TABLE parked DROP COLUMN first_run; ALTER TABLE parked DROP COLUMN first_ms; \
+             ALTER TABLE parked DROP COLUMN key_text; ALTER TABLE parked DROP COLUMN file; \
+             ALTER TABLE parked DROP COLUMN line; \
              UPDATE parked SET run = 99 WHERE id = 2; PRAGMA user_version = 2",
         )
         .expect("as it was before");

@@ -99,7 +99,11 @@ fn moved(key: impl Into<Vec<u8>>, base: Base) -> Move {
 fn deciding(key: &str, base: Base, result: Option<Digest>) -> Pending {
     let decided = conflict(key, Resolution::Side(Side::Source), "ours", "theirs");
     Pending {
-        conflict: Some((decided, result)),
+        conflict: Some(DecidedConflict {
+            conflict: decided,
+            result,
+            record: None,
+        }),
         ..item(key, base)
     }
 }

@@ -39,7 +39,8 @@ impl Decider<'_> {
         }
         let write = digests.map(|digest| digest != goal);
         if !write.source && !write.target {
-            self.answered.push((waiting.id, Answered::Done(goal)));
+            self.answered
+                .push((waiting.id, Answered::Done(goal, waiting.wanted.clone())));
             return Ok(false);
         }
         let result = match &wanted {

@@ -1,6 +1,7 @@
 //! Addresses and options.
 
 use crate::csv::config::{Options, parse};
+use crate::file::pack::Packing;
 use crate::file::settings::Settings;
 use std::path::Path;
 use trueup_core::Kind;
@@ -49,6 +50,10 @@ fn an_address_is_a_path_and_options() {
             header: false,
         }
     );
+    assert_eq!(
+        parse("x?compress=zst").unwrap().1.settings.fresh,
+        Packing::Zstd
+    );
     for tab in ["tab", "\\t", "%09"] {
         assert_eq!(
             parse(&format!("x?delimiter={tab}")).unwrap().1.delimiter,
@@ -78,7 +83,9 @@ fn wrong_options_are_refused_with_advice() {
         (
             "x?types=a:decimel",
             "unknown type type=decimel column=a",
-            "decimal",
+            "did you mean decimal? the types are: bool, int, int8, int16, int24, int32, uint8, uint16, uint24, uint32, \
+             uint64, float, float32, decimal, decimal(10,2), text, text(80), bytes, bytes(16), date, time, timestamp, \
+             instant, uuid, json",
         ),
         ("x?types=a", "declared type names no type part=a", "types="),
         ("x?types=a:bool(3)", "unknown type", ""),
@@ -109,6 +116,8 @@ fn wrong_options_are_refused_with_advice() {
             "%25",
         ),
         ("x?null=%ff", "an option is not UTF-8", ""),
+        ("x?compress=bz2", "option names no packing", "compress=zst"),
+        ("x?compress=", "option names no packing", "compress=gz"),
         ("x?header", "option has no value option=header", "="),
         ("x?key=", "empty field name option=key", ""),
         ("csv:", "address names no file or directory", "csv:DIR"),

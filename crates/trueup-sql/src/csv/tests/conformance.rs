@@ -1,4 +1,4 @@
-//! The conformance suite, in the plain dialect and in one that has nothing in common with it.
+//! The conformance suite, in the plain dialect, in one that has nothing in common with it, and packed.
 
 use super::Folder;
 use trueup_core::endpoint::Endpoint;
@@ -12,7 +12,10 @@ struct InFolder {
 
 impl Fixture for InFolder {
     fn name(&self) -> &str {
-        "csv"
+        match self.options {
+            "" => "csv",
+            options => options,
+        }
     }
 
     fn reset(&mut self) {
@@ -42,11 +45,20 @@ fn conforms() {
         .filter(|case| case.needs.is_empty())
         .map(|case| case.name)
         .collect();
-    for options in ["", "?delimiter=;&quote='&null=NA"] {
-        let report = run(&mut InFolder {
+    for (options, ending) in [
+        ("", ".csv"),
+        ("?delimiter=;&quote='&null=NA", ".csv"),
+        ("?compress=gz", ".csv.gz"),
+        ("?compress=zst&delimiter=tab", ".csv.zst"),
+    ] {
+        let mut place = InFolder {
             folder: Folder::new(),
             options,
-        });
+        };
+        let report = run(&mut place);
         assert_eq!(report.passed, expected, "{options}: {report}");
+        let names = place.folder.names();
+        let packed = names.iter().all(|name| name.ends_with(ending));
+        assert!(packed && !names.is_empty(), "{options}: {names:?}");
     }
 }

@@ -7,9 +7,9 @@ fn ty(values: &str) -> String {
     let mut column = Column::default();
     for value in values.split('|').filter(|value| !value.is_empty()) {
         let value = if value == "EMPTY" { "" } else { value };
-        column.see(value, value != "NULL", "NULL");
+        column.see(value, value != "NULL", "NULL", 1);
         if value == "NULL" {
-            column.see(value, false, "NULL");
+            column.see(value, false, "NULL", 1);
         }
     }
     column.ty().to_string()
@@ -94,19 +94,56 @@ fn a_type_is_what_every_value_fits_exactly() {
     }
 }
 
+type Told = Option<(&'static str, u64, u64, u64)>;
+
+/// Values of a column, line by line, and what is said of the few that are not like the others: type, how many, of how
+/// many, first line.
+const ODD: &[(&str, Told)] = &[
+    ("1|2|x", Some(("int64", 1, 3, 3))),
+    ("x|1.5|NULL|2", Some(("decimal", 1, 3, 1))),
+    ("1|2.5|3e5|n/a|n/a", Some(("float64", 2, 5, 4))),
+    ("true|false|yes", Some(("bool", 1, 3, 3))),
+    ("2024-01-01|2024-01-02|2024-13-01", Some(("date", 1, 3, 3))),
+    (
+        "2024-01-01|2024-01-01 10:00:00|2024-01-01 11:00:00",
+        Some(("timestamp", 1, 3, 1)),
+    ),
+    ("1|2|3|4|5|6|7|8|9|a|b", Some(("int64", 2, 11, 10))),
+    ("1|2|3|4|5|6|7|8|9|a|b|c", None),
+    ("1|x", None),
+    ("1|2|3", None),
+    ("x|y|z", None),
+    // Numbers of which no one type holds all exactly.
+    ("1e5|12345678901234567890|3|4|x", None),
+];
+
+#[test]
+fn few_values_that_are_not_like_the_others_are_told() {
+    for (values, expected) in ODD {
+        let mut column = Column::default();
+        for (value, line) in values.split('|').zip(1..) {
+            column.see(value, false, "NULL", line);
+        }
+        let odd = column.odd();
+        let odd = odd.map(|odd| (odd.ty.to_string(), odd.count, odd.values, odd.line));
+        let expected = expected.map(|(ty, count, of, line)| (ty.to_owned(), count, of, line));
+        assert_eq!(odd, expected, "{values}");
+    }
+}
+
 #[test]
 fn null_makes_nullable_and_nothing_else() {
     let mut column = Column::default();
-    column.see("NA", false, "NA");
-    column.see("7", false, "NA");
+    column.see("NA", false, "NA", 1);
+    column.see("7", false, "NA", 1);
     assert_eq!(
         (column.ty().to_string().as_str(), column.nullable),
         ("int64", true)
     );
-    column.see("NA", true, "NA");
+    column.see("NA", true, "NA", 1);
     assert_eq!(column.ty().to_string(), "text", "a quoted marker is a text");
     let mut column = Column::default();
-    column.see("", true, "");
+    column.see("", true, "", 1);
     assert!(!column.nullable, "a quoted empty field is a text");
 }
 
@@ -144,7 +181,7 @@ fn what_is_inferred_can_be_cast() {
     ];
     for value in values {
         let mut column = Column::default();
-        column.see(value, false, "");
+        column.see(value, false, "", 1);
         assert_ne!(column.ty().to_string(), "text", "{value}");
         let cast = trueup_core::cast::push(Value::Text(value), column.ty(), &mut Batch::new(1));
         assert!(cast.is_ok(), "{value} as {}: {cast:?}", column.ty());

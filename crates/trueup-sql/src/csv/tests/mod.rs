@@ -16,6 +16,7 @@ use crate::file::Files;
 use crate::file::apply::Seen;
 use crate::file::disk::{Disk, Local};
 use crate::file::format::Format;
+use crate::file::pack::Packing;
 use crate::file::place::Place;
 use std::collections::BTreeMap;
 use std::fs;
@@ -79,7 +80,7 @@ impl Folder {
         let (path, options) = address::parse(&self.path("?key=id").display().to_string()).unwrap();
         Files {
             address: "csv:test".to_owned(),
-            place: Place::new(path, Options::ENDINGS).unwrap(),
+            place: Place::new(path, Options::ENDINGS, Packing::None).unwrap(),
             format: Arc::new(options),
             keys: BTreeMap::new(),
             context: Context {
@@ -87,6 +88,7 @@ impl Folder {
                 ..Context::empty()
             },
             shapes: BTreeMap::new(),
+            unchecked: false,
             seen: Seen::default(),
             disk,
         }

@@ -1,6 +1,7 @@
-//! The conformance suite, plain.
+//! The conformance suite, plain and packed.
 
 use super::Folder;
+use std::fs;
 use trueup_core::endpoint::Endpoint;
 use trueup_core::types::Type;
 use trueup_testkit::conformance::{Fixture, cases, run};
@@ -11,19 +12,25 @@ const SKIPS: &[(&str, &str)] = &[(
     "a file without records says no names to anybody who did not create it",
 )];
 
-struct InFolder(Folder);
+struct InFolder {
+    folder: Folder,
+    options: &'static str,
+}
 
 impl Fixture for InFolder {
     fn name(&self) -> &str {
-        "jsonl"
+        match self.options {
+            "" => "jsonl",
+            options => options,
+        }
     }
 
     fn reset(&mut self) {
-        self.0 = Folder::new();
+        self.folder = Folder::new();
     }
 
     fn open(&mut self) -> Box<dyn Endpoint> {
-        self.0.open("")
+        self.folder.open(self.options)
     }
 
     fn holds(&self, ty: Type) -> bool {
@@ -58,6 +65,22 @@ fn conforms() {
         .filter(|case| case.needs.is_empty() && !skipped(case.name))
         .map(|case| case.name)
         .collect();
-    let report = run(&mut InFolder(Folder::new()));
-    assert_eq!(report.passed, expected, "{report}");
+    for (options, ending) in [
+        ("", ".jsonl"),
+        ("?compress=zst", ".jsonl.zst"),
+        ("?compress=gz", ".jsonl.gz"),
+    ] {
+        let mut place = InFolder {
+            folder: Folder::new(),
+            options,
+        };
+        let report = run(&mut place);
+        assert_eq!(report.passed, expected, "{options}: {report}");
+        let files: Vec<_> = fs::read_dir(place.folder.path("")).unwrap().collect();
+        let packed = |file: &std::io::Result<fs::DirEntry>| {
+            let name = file.as_ref().unwrap().file_name();
+            name.to_str().unwrap().ends_with(ending)
+        };
+        assert!(!files.is_empty() && files.iter().all(packed), "{files:?}");
+    }
 }

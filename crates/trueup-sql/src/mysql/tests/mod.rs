@@ -1,6 +1,7 @@
 //! The endpoint against a real server, started by the test kit.
 
 mod access;
+mod bytes;
 mod conformance;
 mod rights;
 mod scan;

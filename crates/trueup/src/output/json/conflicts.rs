@@ -24,6 +24,9 @@ struct ConflictJson<'a> {
     rules: Vec<RuleJson<'a>>,
     answer: Option<AnswerJson<'a>>,
     note: Option<&'a str>,
+    decided_by: Option<&'static str>,
+    chosen: Option<Record<'a>>,
+    lapsed: bool,
 }
 
 #[derive(Serialize)]
@@ -87,5 +90,12 @@ fn mirror(one: &Conflict) -> ConflictJson<'_> {
             },
         }),
         note: one.note.as_deref(),
+        decided_by: match (one.is_decided(), one.by_person) {
+            (false, _) => None,
+            (true, false) => Some("rule"),
+            (true, true) => Some("person"),
+        },
+        chosen: one.chosen.as_ref().map(Record),
+        lapsed: one.lapsed,
     }
 }

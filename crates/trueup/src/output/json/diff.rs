@@ -32,6 +32,8 @@ struct DifferenceJson<'a> {
     collection: &'a str,
     kind: &'static str,
     key: Record<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<String>,
     fields: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<Record<'a>>,
@@ -54,7 +56,7 @@ pub(in crate::output) fn header(link: &str, shapes: &[Shape]) -> Result<String> 
     })
 }
 
-/// One difference; with `values`, both records.
+/// One difference; with `values`, both records. A record of a bag has its digest for a name.
 pub(in crate::output) fn difference(
     shape: &Shape,
     found: &Found<'_>,
@@ -75,6 +77,7 @@ pub(in crate::output) fn difference(
         collection: &shape.source,
         kind,
         key: Record(&key),
+        record: shape.key.is_empty().then(|| found.digest.to_string()),
         fields: names(shape, &changed),
         source: source.as_ref().map(Record),
         target: target.as_ref().map(Record),

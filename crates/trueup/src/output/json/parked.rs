@@ -12,6 +12,9 @@ struct ParkedJson<'a> {
     link_id: &'a str,
     collection: &'a str,
     key: String,
+    key_text: Option<&'a str>,
+    file: Option<&'a str>,
+    line: Option<u64>,
     field: Option<&'a str>,
     reason: &'a str,
     since: Option<String>,
@@ -25,12 +28,16 @@ pub(in crate::output) fn list(records: &[ParkedRecord]) -> Result<String> {
 }
 
 fn mirror(one: &ParkedRecord) -> ParkedJson<'_> {
+    let place = one.parked.place.as_ref();
     ParkedJson {
         id: one.id,
         link: &one.link_name,
         link_id: &one.link,
         collection: &one.collection,
         key: one.parked.key.to_string(),
+        key_text: one.parked.key_text.as_deref(),
+        file: place.map(|place| &*place.file),
+        line: place.map(|place| place.line),
         field: one.parked.field.as_deref(),
         reason: &one.parked.reason,
         since: one.first_ms.map(moment),

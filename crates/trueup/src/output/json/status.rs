@@ -9,6 +9,7 @@ use trueup_engine::state::PastRun;
 #[derive(Serialize)]
 struct LinkJson<'a> {
     link: &'a str,
+    names: &'a [String],
     id: &'a str,
     kind: &'static str,
     last_run: Option<LastJson<'a>>,
@@ -26,6 +27,7 @@ struct LastJson<'a> {
     ended: Option<String>,
     exit: Option<u8>,
     error: Option<&'a str>,
+    hint: Option<&'a str>,
     /// It began and did not say how it ended: it is still under way, or was killed.
     interrupted: bool,
 }
@@ -45,6 +47,7 @@ pub(in crate::output) fn links(links: &[Standing]) -> Result<String> {
 fn link(link: &Standing) -> LinkJson<'_> {
     LinkJson {
         link: &link.name,
+        names: &link.labels,
         id: &link.id,
         kind: link.kind(),
         last_run: link.last.as_ref().map(last),
@@ -71,6 +74,7 @@ fn last(run: &PastRun) -> LastJson<'_> {
         ended: run.ended_ms.map(moment),
         exit: run.exit,
         error: run.error.as_deref(),
+        hint: run.hint.as_deref(),
         interrupted: run.ended_ms.is_none(),
     }
 }

@@ -54,11 +54,15 @@ fn write_proof(proof: &CollectionProof, out: &mut String) {
             say(out, format_args!("    {label} {records}, digest {fold}"));
         }
     }
-    if proof.only_target + proof.wrong + proof.parked > 0 {
+    if proof.only_target + proof.wrong + proof.parked + proof.open > 0 {
+        let open = match proof.open {
+            0 => String::new(),
+            open => format!(", in open conflict {}", count(BAD, "", open)),
+        };
         say(
             out,
             format_args!(
-                "    only at the target {}, wrong {}, parked {}",
+                "    only at the target {}, wrong {}, parked {}{open}",
                 proof.only_target,
                 count(BAD, "", proof.wrong),
                 count(WAITS, "", proof.parked)

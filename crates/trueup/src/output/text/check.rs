@@ -1,8 +1,12 @@
-//! What a check found, for people: each endpoint, the promises, each collection field by field, a verdict.
+//! What a check found, for people: each endpoint, the promises, each collection field by field, and last what is wrong
+//! and the verdict: a terminal shows the end of what is printed.
 
 use super::{escape, name, say};
+use crate::output::is_drawn;
 use crate::output::style::{ADVICE, BAD, GOOD, HEADING, WAITS, paint};
 use crate::output::table;
+use crate::output::wrap::wrap;
+use crate::terminal;
 use trueup_core::endpoint::Capabilities;
 use trueup_core::lattice::Fit;
 use trueup_core::rights::{Missing, Remedy};
@@ -11,8 +15,11 @@ use trueup_engine::check::{
     CheckReport, CollectionCheck, EndCheck, FieldCheck, Held, Problem, Promise, Standing, meaning,
 };
 
-/// One link, or one endpoint alone.
-pub(in crate::output) fn link(report: &CheckReport) -> String {
+/// Where the text of a note begins.
+const NOTE_COLUMN: usize = 12;
+
+/// One link, or one endpoint alone; with `all`, every promise in words.
+pub(in crate::output) fn link(report: &CheckReport, all: bool) -> String {
     let mut out = String::new();
     if report.target.is_some() {
         let link = paint(HEADING, &escape::line(&report.link));
@@ -22,16 +29,15 @@ pub(in crate::output) fn link(report: &CheckReport) -> String {
         let role = report.target.is_some().then_some(side);
         end(role, one, &mut out);
     }
-    promises(&report.promises, &mut out);
+    if all {
+        promises(&report.promises, &mut out);
+    } else {
+        promises_in_short(&report.promises, &mut out);
+    }
     for one in &report.collections {
         collection(report, one, &mut out);
     }
-    for problem in &report.problems {
-        write_problem("", problem, &mut out);
-    }
-    if !report.problems.is_empty() {
-        out.push('\n');
-    }
+    problems(report, &mut out);
     let style = if report.problems_total() == 0 {
         GOOD
     } else {
@@ -74,20 +80,29 @@ fn end(role: Option<Side>, end: &EndCheck, out: &mut String) {
     if end.missing.is_empty() && end.weaker.is_empty() {
         plain("rights", "nothing is missing", out);
     }
-    for one in &end.missing {
-        missing("missing", one, out);
+    if !end.missing.is_empty() {
+        let count = end.missing.len();
+        plain("rights", &format!("{count} missing, see below"), out);
     }
     for one in &end.weaker {
         missing("weaker", one, out);
     }
     for note in &end.notes {
-        plain("note", &escape::line(note), out);
+        write_note(note, out);
     }
     out.push('\n');
 }
 
 fn plain(label: &str, text: &str, out: &mut String) {
     say(out, format_args!("  {label:<10}{text}"));
+}
+
+fn write_note(note: &str, out: &mut String) {
+    let line = format!("  {:<10}{}", "note", escape::line(note));
+    say(
+        out,
+        format_args!("{}", wrap(&line, terminal::get().width, NOTE_COLUMN)),
+    );
 }
 
 fn abilities(able: Capabilities) -> String {
@@ -107,18 +122,76 @@ fn abilities(able: Capabilities) -> String {
     words.join(", ")
 }
 
-/// A missing right, and below it what gives it: a statement stands alone on its line, so that it can be copied.
+/// A right that would give more guarantees.
 fn missing(label: &str, one: &Missing, out: &mut String) {
+    plain(label, &right(one), out);
+    remedy(one, out);
+}
+
+fn right(one: &Missing) -> String {
     let why = escape::line(&one.wanted.to_string());
-    plain(
-        label,
-        &format!("{} (to {why})", escape::line(&one.right)),
-        out,
-    );
+    format!("{} (to {why})", escape::line(&one.right))
+}
+
+/// What gives a right: a statement stands alone on its line, so that it can be copied.
+fn remedy(one: &Missing, out: &mut String) {
     match &one.remedy {
         Remedy::Statement(sql) => say(out, format_args!("    {};", escape::line(sql))),
         Remedy::Advice(advice) => say(out, format_args!("    {}", escape::line(advice))),
     }
+}
+
+/// The promises by their numbers, and in words why one does not hold.
+fn promises_in_short(promises: &[Promise], out: &mut String) {
+    if promises.is_empty() {
+        return;
+    }
+    let holding = promises
+        .iter()
+        .filter(|one| one.standing == Standing::Holds);
+    let holding: Vec<&str> = holding.map(|one| one.id).collect();
+    let hold = if holding.len() == 1 { "holds" } else { "hold" };
+    let word = paint(HEADING, "guarantees:");
+    let list = match holding.as_slice() {
+        [] => "none holds as it is written".to_owned(),
+        ids => format!("{} {}", ranges(ids), paint(GOOD, hold)),
+    };
+    say(out, format_args!("{word} {list}; --verbose says them all"));
+    for one in promises {
+        let (word, style) = match one.standing {
+            Standing::Holds => continue,
+            Standing::Partly(_) => ("partly", WAITS),
+            Standing::Fails(_) => ("not", BAD),
+        };
+        let reason = standing(one.standing).1.unwrap_or_default();
+        let word = paint(style, word);
+        say(out, format_args!("  {} {word}: {reason}", one.id));
+    }
+    out.push('\n');
+}
+
+/// `G1`, `G2`, `G3`, `G5` as `G1-G3, G5`.
+fn ranges(ids: &[&str]) -> String {
+    let number = |id: &str| id.trim_start_matches('G').parse::<u32>().ok();
+    let mut runs: Vec<(&str, &str)> = Vec::new();
+    for id in ids {
+        match runs.last_mut() {
+            Some((_, last))
+                if number(id).is_some() && number(id) == number(last).map(|n| n + 1) =>
+            {
+                *last = id;
+            }
+            Some(_) | None => runs.push((id, id)),
+        }
+    }
+    let shown = runs.into_iter().map(|(first, last)| {
+        if first == last {
+            first.to_owned()
+        } else {
+            format!("{first}-{last}")
+        }
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 fn promises(promises: &[Promise], out: &mut String) {
@@ -177,10 +250,7 @@ fn collection(report: &CheckReport, one: &CollectionCheck, out: &mut String) {
         .collect();
     table::rows(&rows, out);
     for note in &one.notes {
-        plain("note", &escape::line(note), out);
-    }
-    for problem in one.all_problems() {
-        write_problem("  ", problem, out);
+        write_note(note, out);
     }
     out.push('\n');
 }
@@ -255,12 +325,60 @@ fn verdict_of(field: &FieldCheck) -> String {
     }
 }
 
-fn write_problem(indent: &str, problem: &Problem, out: &mut String) {
-    let message = escape::lines(&problem.message).replace('\n', "\n    | ");
+/// All that is wrong: with the link, with rights, with collections.
+fn problems(report: &CheckReport, out: &mut String) {
+    if report.problems_total() == 0 {
+        return;
+    }
+    for problem in &report.problems {
+        write_problem("", problem, out);
+    }
     let word = paint(BAD, "problem");
-    say(out, format_args!("{indent}{word}   {message}"));
+    for (side, end) in report.ends() {
+        for one in &end.missing {
+            let right = right(one);
+            say(out, format_args!("{word}   {side}: no right: {right}"));
+            remedy(one, out);
+        }
+    }
+    for one in &report.collections {
+        let name = format!("{}: ", name(&one.names.source, &one.names.target));
+        for problem in one.all_problems() {
+            write_problem(&name, problem, out);
+        }
+    }
+    out.push('\n');
+}
+
+fn write_problem(place: &str, problem: &Problem, out: &mut String) {
+    let message = escape::lines(&problem.message);
+    let mut lines = message.lines();
+    let mut message = lines.next().unwrap_or_default().to_owned();
+    for line in lines {
+        let bar = if is_drawn(line) { "\n    " } else { "\n    | " };
+        message = message + bar + line;
+    }
+    let word = paint(BAD, "problem");
+    say(out, format_args!("{word}   {place}{message}"));
     if let Some(hint) = &problem.hint {
         let word = paint(ADVICE, "hint:");
-        say(out, format_args!("{indent}  {word} {}", escape::line(hint)));
+        say(out, format_args!("  {word} {}", escape::line(hint)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_follow_each_other_are_a_range() {
+        for (ids, expected) in [
+            (&["G1"][..], "G1"),
+            (&["G1", "G2"], "G1-G2"),
+            (&["G1", "G2", "G4", "G5", "G6", "G8"], "G1-G2, G4-G6, G8"),
+            (&[], ""),
+        ] {
+            assert_eq!(ranges(ids), expected);
+        }
     }
 }

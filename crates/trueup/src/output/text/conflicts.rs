@@ -57,6 +57,7 @@ fn decision(one: &Conflict) -> String {
     }
     match &one.answer {
         Some(taken) => format!("{decision}, {} asked for", taken.name()),
+        None if one.lapsed => format!("{decision}, {}", paint(BAD, "answer lapsed")),
         None => decision,
     }
 }
@@ -103,17 +104,21 @@ pub(in crate::output) fn show(one: &Conflict) -> String {
     plain("key", &key(&one.key));
     plain("kind", one.kind.name());
     plain("run", &format!("{}, {}", one.run, moment(one.at_ms)));
-    let decided = escape::line(&one.decision);
-    let open = one.is_open();
-    plain(
-        "decision",
-        &if open { paint(BAD, &decided) } else { decided },
-    );
-    if let Some(taken) = &one.answer {
-        let next = "the next sync of the link carries it out";
-        plain("answer", &format!("{}; {next}", taken.name()));
+    let mut decided = escape::line(&one.decision);
+    if one.is_open() {
+        decided = paint(BAD, &decided);
+    } else if one.by_person {
+        decided.push_str(", by a person");
     }
-    if let Some(note) = &one.note {
+    plain("decision", &decided);
+    if let Some(taken) = &one.answer {
+        let next =
+            "the next sync of the link carries it out, if both sides still hold what stands below";
+        plain("answer", &format!("{}; {next}", taken.name()));
+    } else if one.lapsed {
+        plain("answer", &paint(BAD, "lapsed, and is not carried out"));
+    }
+    if let Some(note) = one.note.as_ref().filter(|_| !one.by_person || one.lapsed) {
         plain("note", &escape::line(note));
     }
     out.push('\n');
@@ -130,9 +135,14 @@ pub(in crate::output) fn show(one: &Conflict) -> String {
     out
 }
 
-/// Both records side by side. A star marks a field in conflict, and behind it stands how that ended.
+/// Both records side by side, and the one that was decided on, or that a person asks for. A star marks a field in
+/// conflict, and behind it stands how that ended.
 fn records(one: &Conflict, out: &mut String) {
-    let mut rows = vec![row(&["", "field", "source", "target", "decided"])];
+    let choice = choice(one);
+    let mut head = vec!["", "field", "source", "target"];
+    head.extend(choice.as_ref().map(|(title, _)| *title));
+    head.push("decided");
+    let mut rows = vec![row(&head)];
     for (index, field) in names(one).into_iter().enumerate() {
         let cell = |side: Side| match &one.records[side] {
             Some(record) => record
@@ -141,15 +151,36 @@ fn records(one: &Conflict, out: &mut String) {
             None => "(no record)".to_owned(),
         };
         let asked = one.fields.iter().find(|asked| asked.name == field);
-        rows.push(vec![
+        let mut cells = vec![
             asked.map_or("", |_| "*").to_owned(),
             escape::line(&field),
             cell(Side::Source),
             cell(Side::Target),
-            asked.map_or_else(String::new, decided),
-        ]);
+        ];
+        cells.extend(choice.as_ref().map(|(_, record)| match record {
+            Some(record) => {
+                let mut fields = record.iter();
+                let found = fields.find(|(name, _)| *name == field);
+                found.map_or_else(dash, |(_, found)| value(found))
+            }
+            None => "(no record)".to_owned(),
+        }));
+        cells.push(asked.map_or_else(String::new, |field| decided(one, field)));
+        rows.push(cells);
     }
     table(&rows, &[], out);
+}
+
+/// The record that a person asks for, or that was decided on, under what it is called; `None` inside: no record.
+fn choice(one: &Conflict) -> Option<(&'static str, Option<&Fields>)> {
+    match &one.answer {
+        Some(Taken::Side(side)) => Some(("asked for", one.records[*side].as_ref())),
+        Some(Taken::Record(record)) => Some(("asked for", Some(record))),
+        None if one.chosen.is_some() || one.chose_nothing() => {
+            Some(("chosen", one.chosen.as_ref()))
+        }
+        None => None,
+    }
 }
 
 /// The names of the fields, in the order of the records.
@@ -161,11 +192,15 @@ fn names(one: &Conflict) -> Vec<String> {
     record.map(|(name, _)| name.clone()).collect()
 }
 
-fn decided(field: &FieldInConflict) -> String {
+fn decided(one: &Conflict, field: &FieldInConflict) -> String {
     let rule = field.policy.map_or("on-delete", |policy| policy.name());
-    match field.decision {
-        Resolution::Open => paint(BAD, &format!("open ({rule})")),
-        decision => format!("{decision} by {rule}"),
+    if one.by_person {
+        return format!("{} by a person", escape::line(&one.decision));
+    }
+    match (field.decision, &one.answer) {
+        (Resolution::Open, Some(taken)) => format!("{} by a person, next sync", taken.name()),
+        (Resolution::Open, None) => paint(BAD, &format!("open ({rule})")),
+        (decision, _) => format!("{decision} by {rule}"),
     }
 }
 

@@ -50,7 +50,7 @@ pub(in crate::output) fn plan_written(report: &Report, path: &Path) -> String {
     let mut out = String::new();
     table(&compared_rows(report), &[], &mut out);
     parked(report, &mut out);
-    notes(report, false, &mut out);
+    notes(report, None, &mut out);
     let path = escape::line(&path.display().to_string());
     let word = if report.equal {
         "nothing to write"

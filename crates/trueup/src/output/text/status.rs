@@ -1,19 +1,41 @@
 //! The standing of links for people: a paragraph each, and what needs a person at the end.
 
 use super::{escape, moment, name, outcome, say};
-use crate::output::style::{ADVICE, GOOD, HEADING, WAITS, count, paint};
-use crate::status::{Base, Standing};
+use crate::output::style::{ADVICE, BAD, GOOD, HEADING, WAITS, count, paint};
+use crate::status::{Base, Listed, Standing};
 use std::fmt::Write as _;
 
-/// Every link, one paragraph each.
-pub(in crate::output) fn links(links: &[Standing]) -> String {
-    if links.is_empty() {
-        return "no links yet\n".to_owned();
-    }
+/// Every link, one paragraph each; then those of which there is nothing to say.
+pub(in crate::output) fn links(listed: &Listed) -> String {
+    let Listed {
+        links,
+        never,
+        others,
+    } = listed;
     let mut out = String::new();
     for link in links {
         one(link, &mut out);
         out.push('\n');
+    }
+    if !never.is_empty() {
+        let names: Vec<String> = never.iter().map(|name| escape::line(name)).collect();
+        say(
+            &mut out,
+            format_args!("not run yet from this file: {}", names.join(", ")),
+        );
+    }
+    if *others > 0 {
+        let noun = if *others == 1 { "link" } else { "links" };
+        say(
+            &mut out,
+            format_args!("not of this file: {others} {noun}; trueup status --all lists all"),
+        );
+    }
+    match (links.is_empty(), out.is_empty()) {
+        (true, true) => return "no links yet\n".to_owned(),
+        (true, false) => return out,
+        (false, _) if !out.ends_with("\n\n") => out.push('\n'),
+        (false, _) => {}
     }
     let waiting = links.iter().filter(|link| !link.needs().is_empty()).count();
     let verdict = match waiting {
@@ -26,16 +48,25 @@ pub(in crate::output) fn links(links: &[Standing]) -> String {
 }
 
 fn one(link: &Standing, out: &mut String) {
-    say(
-        out,
-        format_args!("{}", paint(HEADING, &escape::line(&link.name))),
-    );
+    let labels = link.labels.iter();
+    let labels: String = labels
+        .map(|label| format!("[{}] ", escape::line(label)))
+        .collect();
+    let heading = format!("{labels}{}", escape::line(&link.name));
+    say(out, format_args!("{}", paint(HEADING, &heading)));
     let mut plain = |label: &str, text: &str| {
         say(out, format_args!("  {label:<12}{text}"));
     };
     plain("id", &escape::line(&link.id));
     plain("kind", link.kind());
     plain("last run", &last(link));
+    if let Some(error) = link.last.as_ref().and_then(|run| run.error.as_deref()) {
+        let first = error.lines().next().unwrap_or_default();
+        plain("error", &paint(BAD, &escape::line(first)));
+    }
+    if let Some(hint) = link.last.as_ref().and_then(|run| run.hint.as_deref()) {
+        plain("hint", &escape::line(hint));
+    }
     for collection in &link.collections {
         let mut text = name(&collection.names.source, &collection.names.target);
         match collection.base {
@@ -59,8 +90,12 @@ fn one(link: &Standing, out: &mut String) {
         plain("conflicts", &text);
     }
     plain("parked", &count(WAITS, "", link.parked));
-    if !link.needs().is_empty() {
-        plain("to do", &paint(ADVICE, &link.needs().join("; ")));
+    let mut needs = link.needs().join("; ");
+    if !needs.is_empty() {
+        if !link.succeeded {
+            needs.push_str(&format!("; or trueup forget {}", escape::line(&link.id)));
+        }
+        plain("to do", &paint(ADVICE, &needs));
     }
 }
 
@@ -72,11 +107,27 @@ fn last(link: &Standing) -> String {
         .exit
         .map_or_else(String::new, |exit| format!(", exit {exit}"));
     let started = moment(run.started_ms);
-    format!("{}{exit}, {}, {started}", run.run.0, outcome(run))
+    let never = if link.succeeded || run.ended_ms.is_none() {
+        ""
+    } else {
+        ", none succeeded"
+    };
+    format!("{}{exit}, {}{never}, {started}", run.run.0, outcome(run))
 }
 
 /// What was forgotten.
 pub(in crate::output) fn forgotten(link: &Standing) -> String {
+    if link.collections.iter().all(|one| one.base.is_none()) {
+        let parked = match link.parked {
+            0 => String::new(),
+            1 => ": 1 parked record is off the list".to_owned(),
+            more => format!(": {more} parked records are off the list"),
+        };
+        return format!(
+            "forgot {}{parked}\nNo data was touched, and its runs stay in the history. Run again, it is listed again.\n",
+            escape::line(&link.name)
+        );
+    }
     let collections = link.collections.len();
     let collections = match collections {
         1 => "1 collection".to_owned(),
@@ -89,7 +140,7 @@ pub(in crate::output) fn forgotten(link: &Standing) -> String {
     if link.open > 0 {
         write!(out, ", {} of them open", link.open).expect("writing to a string cannot fail");
     }
-    out.push_str("\nNo data was touched. Synced again, the link joins both sides anew.\n");
+    out.push_str("\nNo data was touched, and its runs stay in the history. Synced again, the link joins both sides anew.\n");
     out
 }
 

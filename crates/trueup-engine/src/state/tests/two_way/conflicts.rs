@@ -95,7 +95,9 @@ fn what_an_answer_came_to_is_named_by_what_it_did() -> Result<()> {
         scene.store.answer(ConflictId(1), &answer)?;
         let link = scene.link.clone();
         let result = (decision != "delete").then_some(Digest(4));
-        scene.store.answered(&link, ConflictId(1), None, result)?;
+        scene
+            .store
+            .carried_out(&link, ConflictId(1), result, None)?;
         let found = scene.store.conflict(ConflictId(1))?.expect("on record");
         assert_eq!(found.decision, decision);
         assert_eq!(

@@ -71,7 +71,7 @@ fn a_file_of_version_1_is_brought_up_and_keeps_what_it_had() -> Result<()> {
     assert_eq!(runs, [(5, None), (4, Some(2_000))]);
     assert_eq!(history[1].error.as_deref(), Some("rejected: no"));
     let version: Option<i64> = store.read_one("test", "PRAGMA user_version", [])?;
-    assert_eq!(version, Some(3));
+    assert_eq!(version, Some(5));
     // The tables are those of a new file.
     assert_eq!(tables(&store), tables(&Store::in_memory("ours")?));
     drop(store);
@@ -169,5 +169,38 @@ fn answers_are_given_from_another_process_while_a_run_is_under_way() -> Result<(
     assert_eq!(waiting.len(), 1);
     assert_eq!(waiting[0].2, answer);
     assert!(person.forget_pair("pair").is_err(), "a run is under way");
+    Ok(())
+}
+
+/// Until then, only the note told that an answer was taken back.
+#[test]
+fn a_file_of_version_3_knows_which_answers_lapsed() -> Result<()> {
+    let folder = folder();
+    let path = folder.path().join("state.db");
+    let mut scene = prepared(open(&path));
+    let link = scene.link.clone();
+    let before = scene.conflicts();
+    let open_ones: Vec<_> = before.iter().filter(|one| one.decision == "open").collect();
+    let id = open_ones[0].id;
+    scene.store.answer(id, &Answer::Side(Side::Target))?;
+    scene.store.lapse(&link, id, "it moved")?;
+    drop(scene);
+    let connection = Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "ALTER TABLE conflict DROP COLUMN chosen; ALTER TABLE conflict DROP COLUMN lapsed; \
+             ALTER TABLE parked DROP COLUMN key_text; ALTER TABLE parked DROP COLUMN file; \
+             ALTER TABLE parked DROP COLUMN line; PRAGMA user_version = 3",
+        )
+        .unwrap();
+    connection.close().unwrap();
+    let store = open(&path);
+    let lapsed: Vec<_> = store.conflicts(&ConflictFilter::default())?;
+    let lapsed: Vec<_> = lapsed
+        .iter()
+        .filter(|one| one.lapsed)
+        .map(|one| one.id)
+        .collect();
+    assert_eq!(lapsed, [id]);
     Ok(())
 }

@@ -17,9 +17,7 @@ fn read_all(scene: &mut Scene) -> Result<()> {
     scene.store.conflicts(&ConflictFilter::default())?;
     scene.store.conflict(ConflictId(1))?;
     scene.store.answers(planes)?;
-    let refused = scene
-        .store
-        .answered(&link, ConflictId(3), Some("not yet"), None);
+    let refused = scene.store.lapse(&link, ConflictId(3), "not yet");
     refused.map(drop)
 }
 
@@ -57,6 +55,8 @@ const DAMAGES: &[&str] = &[
     "UPDATE conflict SET ruling = replace(ruling, '\"field\":1', '\"field\":2')",
     "UPDATE conflict SET ruling = replace(ruling, '\"field\":1', '\"field\":-1')",
     "UPDATE conflict SET ruling = replace(ruling, 'open', 'closed')",
+    "UPDATE conflict SET chosen = x''",
+    "UPDATE conflict SET chosen = x'0103000000'",
     "UPDATE conflict SET source_record = x''",
     "UPDATE conflict SET source_record = CAST(x'02' || substr(source_record, 2) AS BLOB)",
     "UPDATE conflict SET source_record = x'0103000000'",

@@ -176,9 +176,7 @@ fn an_open_conflict_from_its_opening_to_its_answer() -> Result<()> {
     );
     assert_eq!(past.answer.as_ref(), Some(&ours));
 
-    scene
-        .store
-        .answered(&link, ConflictId(1), Some("it moved"), None)?;
+    scene.store.lapse(&link, ConflictId(1), "it moved")?;
     assert_eq!(scene.store.answers(planes)?.len(), 0);
     let refused = scene.store.conflict(ConflictId(1))?.expect("on record");
     assert_eq!(refused.note.as_deref(), Some("it moved"));
@@ -187,7 +185,7 @@ fn an_open_conflict_from_its_opening_to_its_answer() -> Result<()> {
     scene.store.answer(ConflictId(1), &ours)?;
     scene
         .store
-        .answered(&link, ConflictId(1), None, Some(Digest(3)))?;
+        .carried_out(&link, ConflictId(1), Some(Digest(3)), None)?;
     scene
         .store
         .close_conflict(&link, planes, b"m", "agreed", None)?;

@@ -150,7 +150,7 @@ fn a_reason_is_the_note_of_an_open_conflict_without_one() -> Result<()> {
     assert_eq!(found.note.as_deref(), Some("too large"));
     assert_eq!(found.answer, Some(answer));
     let (link, id) = (scene.link.clone(), ConflictId(1));
-    scene.store.answered(&link, id, Some("it moved"), None)?;
+    scene.store.lapse(&link, id, "it moved")?;
     let found = meet(&mut scene, &open, Some("they overlap"))?;
     assert_eq!(found.note.as_deref(), Some("it moved"));
     scene.store.answer(id, &Answer::Side(Side::Target))?;
@@ -158,9 +158,9 @@ fn a_reason_is_the_note_of_an_open_conflict_without_one() -> Result<()> {
     assert_eq!(found.note, None, "there is no reason any more");
     let found = meet(&mut scene, &open, Some("they overlap"))?;
     assert_eq!(found.note.as_deref(), Some("they overlap"));
-    scene.store.answered(&link, id, Some("no"), None)?;
+    scene.store.lapse(&link, id, "no")?;
     scene.store.answer(id, &Answer::Side(Side::Target))?;
-    scene.store.answered(&link, id, None, None)?;
+    scene.store.carried_out(&link, id, None, None)?;
     let closed = scene.conflicts().remove(0);
     assert_eq!(closed.note.as_deref(), Some("a person decided"));
     let other = conflict("m", Resolution::Open, "ours", "theirs");

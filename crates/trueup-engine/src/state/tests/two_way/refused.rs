@@ -99,10 +99,10 @@ pub(super) const CALLS: &[(&str, Call)] = &[
             .close_conflict(&s.link, s.planes, b"open", "agreed", None)
     }),
     ("answered", |s| {
-        s.store.answered(&s.link, ConflictId(3), None, None)
+        s.store.carried_out(&s.link, ConflictId(3), None, None)
     }),
     ("answered, refused", |s| {
-        s.store.answered(&s.link, ConflictId(3), Some("no"), None)
+        s.store.lapse(&s.link, ConflictId(3), "no")
     }),
 ];
 
@@ -277,7 +277,7 @@ fn another_links_collection_conflict_and_run_are_refused() {
                 .close_conflict(link, s.planes, b"open", "agreed", None)
         }),
         ("answered", Kind::Config, |s, link, _| {
-            s.store.answered(link, ConflictId(3), None, None)
+            s.store.carried_out(link, ConflictId(3), None, None)
         }),
     ];
     for (name, kind, call) in cases {
@@ -361,7 +361,11 @@ fn batches_and_conflicts_that_do_not_fit_are_refused() {
         ("open, yet intended", Kind::Bug, |s| {
             let open = conflict("k", Resolution::Open, "a", "b");
             let pending = Pending {
-                conflict: Some((open, None)),
+                conflict: Some(DecidedConflict {
+                    conflict: open,
+                    result: None,
+                    record: None,
+                }),
                 ..item("k", Base::Absent)
             };
             s.intend(Side::Target, 5, vec![pending]).map(drop)
@@ -385,7 +389,7 @@ fn batches_and_conflicts_that_do_not_fit_are_refused() {
                 .drop_intent(&s.link, s.planes, Side::Target, &intent)
         }),
         ("no answer", Kind::Bug, |s| {
-            s.store.answered(&s.link, ConflictId(1), None, None)
+            s.store.carried_out(&s.link, ConflictId(1), None, None)
         }),
     ]);
 }
@@ -414,9 +418,9 @@ fn an_answer_needs_a_conflict_that_stands_and_a_record() -> Result<()> {
         assert!(error.advice().is_some(), "{id}");
     }
     let (link, gone) = (scene.link.clone(), ConflictId(99));
-    let error = scene.store.answered(&link, gone, None, None);
+    let error = scene.store.carried_out(&link, gone, None, None);
     assert_eq!(error.expect_err("unknown").kind(), Kind::Config);
-    let error = scene.store.answered(&link, ConflictId(2), None, None);
+    let error = scene.store.carried_out(&link, ConflictId(2), None, None);
     assert_eq!(error.expect_err("nobody answered").kind(), Kind::Bug);
     assert_eq!(dump(&scene.store), before);
     assert!(scene.store.conflict(gone)?.is_none());

@@ -45,7 +45,10 @@ fn open() -> Conflict {
         decision: "open".to_owned(),
         run: 7,
         at_ms: 1_700_000_000_000,
+        by_person: false,
+        chosen: None,
         answer: None,
+        lapsed: false,
         note: None,
         stored: Stored::default(),
     }
@@ -108,7 +111,10 @@ trueup conflicts resolve 3 --take source|target|FILE decides it
 #[test]
 fn a_decided_conflict_says_which_rule_it_was_and_what_a_person_said() {
     let mut one = decided();
-    one.answer = Some(Taken::Record(Fields::new()));
+    one.answer = Some(Taken::Record(fields(&[
+        ("id", json!(5)),
+        ("vip", json!(false)),
+    ])));
     one.note = Some("refused: field=vip\u{7}".to_owned());
     let expected = r#"conflict 12
   link        sqlite:a.db <-> sqlite:b.db
@@ -117,13 +123,13 @@ fn a_decided_conflict_says_which_rule_it_was_and_what_a_person_said() {
   kind        delete/update
   run         7, 2023-11-14T22:13:20.000Z
   decision    target
-  answer      record; the next sync of the link carries it out
+  answer      record; the next sync of the link carries it out, if both sides still hold what stands below
   note        refused: field=vip\u{7}
 
-   field  source       target       decided
-   id     (no record)  5
-   email  (no record)  "b\u001b@x"
-*  vip    (no record)  "null"       target by on-delete
+   field  source       target       asked for  decided
+   id     (no record)  5            5
+   email  (no record)  "b\u001b@x"  -
+*  vip    (no record)  "null"       false      target by on-delete
 
 trueup conflicts resolve 12 --take source|target|FILE reverses it
 "#;
@@ -131,6 +137,57 @@ trueup conflicts resolve 12 --take source|target|FILE reverses it
     // Another one took its place: nothing is left to decide.
     one.decision = "superseded".to_owned();
     assert!(!plain(&show(&one)).contains("trueup conflicts resolve"));
+}
+
+/// What both sides hold then stands nowhere else once it was changed again.
+#[test]
+fn what_was_chosen_is_shown() {
+    let mut one = open();
+    one.answer = Some(Taken::Side(Side::Target));
+    let shown = plain(&show(&one));
+    let line = r#"*  email  "a@x"   "b\u001b@x"  "b\u001b@x"  target by a person, next sync"#;
+    assert!(shown.contains(line), "{shown}");
+    one.answer = None;
+    one.decision = "merge".to_owned();
+    one.by_person = true;
+    one.note = Some("a person decided".to_owned());
+    one.chosen = Some(fields(&[
+        ("id", json!(5)),
+        ("email", json!("c@x")),
+        ("vip", json!(true)),
+    ]));
+    let expected = r#"
+  decision    merge, by a person
+
+   field  source  target       chosen  decided
+   id     5       5            5
+*  email  "a@x"   "b\u001b@x"  "c@x"   merge by a person
+   vip    null    "null"       true
+"#;
+    let shown = plain(&show(&one));
+    assert!(shown.contains(expected), "{shown}");
+    let shown = json::conflicts::show(&one).unwrap();
+    let facts =
+        r#""decided_by":"person","chosen":{"id":5,"email":"c@x","vip":true},"lapsed":false"#;
+    assert!(shown.contains(facts), "{shown}");
+    one.decision = "delete".to_owned();
+    one.chosen = None;
+    let shown = plain(&show(&one));
+    assert!(
+        shown.contains(r#""b\u001b@x"  (no record)  delete by a person"#),
+        "{shown}"
+    );
+}
+
+#[test]
+fn an_answer_that_lapsed_is_marked() {
+    let mut one = open();
+    one.lapsed = true;
+    one.note = Some("the record has changed since".to_owned());
+    let shown = plain(&show(&one));
+    let lines = "  answer      lapsed, and is not carried out\n  note        the record has changed since\n";
+    assert!(shown.contains(lines), "{shown}");
+    assert!(table_of(&[one], true).contains("\n 3  open, answer lapsed  "));
 }
 
 #[test]
@@ -184,13 +241,13 @@ fn the_json_of_conflicts_is_the_contract() {
         r#"{"id":3,"link":"sqlite:a.db <-> sqlite:b.db","collection":"customers","key":{"id":5},"#,
         r#""kind":"update/update","fields":["email"],"source":{"id":5,"email":"a@x","vip":null},"#,
         r#""target":{"id":5,"email":"b\u001b@x","vip":"null"},"decision":"open","run":7,"at":"2023-11-14T22:13:20.000Z","#,
-        r#""rules":[{"field":"email","policy":"manual","decision":"open"}],"answer":null,"note":null}"#,
+        r#""rules":[{"field":"email","policy":"manual","decision":"open"}],"answer":null,"note":null,"decided_by":null,"chosen":null,"lapsed":false}"#,
         "\n",
         r#"{"id":12,"link":"sqlite:a.db <-> sqlite:b.db","collection":"customers","key":{"id":5},"#,
         r#""kind":"delete/update","fields":["vip"],"source":null,"#,
         r#""target":{"id":5,"email":"b\u001b@x","vip":"null"},"decision":"target","run":7,"at":"2023-11-14T22:13:20.000Z","#,
         r#""rules":[{"field":"vip","policy":null,"decision":"target"}],"#,
-        r#""answer":{"take":"record","record":{"z":1,"a":2}},"note":"why"}"#,
+        r#""answer":{"take":"record","record":{"z":1,"a":2}},"note":"why","decided_by":"rule","chosen":null,"lapsed":false}"#,
         "\n"
     );
     let mut answered = decided();

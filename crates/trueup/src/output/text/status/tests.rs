@@ -20,6 +20,7 @@ fn past(exit: Option<u8>, error: Option<&str>) -> PastRun {
         ended_ms: exit.map(|_| 1_700_000_001_000),
         exit,
         error: error.map(str::to_owned),
+        hint: error.map(|_| "look there".to_owned()),
         report: None,
     }
 }
@@ -29,6 +30,8 @@ fn standing() -> Standing {
         id: "00ff".to_owned(),
         name: "a <-> b".to_owned(),
         two_way: true,
+        labels: Vec::new(),
+        succeeded: true,
         last: Some(past(Some(3), Some("unavailable: gone"))),
         collections: vec![
             collection("customers", "customers", Some(Base::Complete)),
@@ -47,12 +50,58 @@ fn quiet() -> Standing {
         id: "0001".to_owned(),
         name: "a -> b".to_owned(),
         two_way: false,
+        labels: Vec::new(),
+        succeeded: true,
         last: Some(past(None, None)),
         collections: vec![collection("customers", "customers", None)],
         open: 0,
         answers: 0,
         answered_open: 0,
         parked: 0,
+    }
+}
+
+fn all(links: &[Standing]) -> String {
+    super::links(&Listed {
+        links: links.to_vec(),
+        ..Listed::default()
+    })
+}
+
+#[test]
+fn what_a_file_has_and_has_not_is_said_below() {
+    let listed = |links: &[Standing], never: &[&str], others| {
+        plain(&super::links(&Listed {
+            links: links.to_vec(),
+            never: never.iter().map(|&name| name.to_owned()).collect(),
+            others,
+        }))
+    };
+    let named = Standing {
+        labels: vec!["one".to_owned(), "two".to_owned()],
+        ..quiet()
+    };
+    let text = listed(&[named], &["x", "y"], 2);
+    assert!(text.starts_with("[one] [two] a -> b\n"), "{text}");
+    let end = "\n\nnot run yet from this file: x, y\nnot of this file: 2 links; trueup status --all lists all\n\nnothing needs a person\n";
+    assert!(text.ends_with(end), "{text}");
+    assert_eq!(listed(&[], &["x"], 0), "not run yet from this file: x\n");
+}
+
+#[test]
+fn what_never_succeeded_says_so_and_can_be_forgotten() {
+    let link = Standing {
+        succeeded: false,
+        last: Some(past(Some(2), Some("config: first line\nsecond"))),
+        ..quiet()
+    };
+    let text = plain(&all(&[link]));
+    for line in [
+        "  last run    7, exit 2, failed, none succeeded, 2023-11-14T22:13:20.000Z\n",
+        "  error       config: first line\n",
+        "  to do       see why the last run failed, then run it again; or trueup forget 0001\n",
+    ] {
+        assert!(text.contains(line), "{line}{text}");
     }
 }
 
@@ -63,6 +112,8 @@ a <-> b
   id          00ff
   kind        two-way
   last run    7, exit 3, failed, 2023-11-14T22:13:20.000Z
+  error       unavailable: gone
+  hint        look there
   collection  customers, base complete
   collection  orders -> purchases, joining
   conflicts   2 open, 1 answer waits for the next sync
@@ -78,10 +129,10 @@ a -> b
 
 1 link needs a person
 ";
-    assert_eq!(plain(&links(&[standing(), quiet()])), expected);
-    assert!(plain(&links(&[standing(), standing()])).ends_with("\n2 links need a person\n"));
-    assert!(plain(&links(&[quiet()])).ends_with("\nnothing needs a person\n"));
-    assert_eq!(plain(&links(&[])), "no links yet\n");
+    assert_eq!(plain(&all(&[standing(), quiet()])), expected);
+    assert!(plain(&all(&[standing(), standing()])).ends_with("\n2 links need a person\n"));
+    assert!(plain(&all(&[quiet()])).ends_with("\nnothing needs a person\n"));
+    assert_eq!(plain(&all(&[])), "no links yet\n");
 }
 
 #[test]
@@ -118,13 +169,13 @@ fn what_is_under_way_or_answered_needs_nobody() {
 #[test]
 fn the_json_of_links_is_the_contract() {
     let expected = concat!(
-        r#"[{"link":"a <-> b","id":"00ff","kind":"two-way","last_run":{"run":7,"started":"2023-11-14T22:13:20.000Z","#,
-        r#""ended":"2023-11-14T22:13:21.000Z","exit":3,"error":"unavailable: gone","interrupted":false},"#,
+        r#"[{"link":"a <-> b","names":[],"id":"00ff","kind":"two-way","last_run":{"run":7,"started":"2023-11-14T22:13:20.000Z","#,
+        r#""ended":"2023-11-14T22:13:21.000Z","exit":3,"error":"unavailable: gone","hint":"look there","interrupted":false},"#,
         r#""collections":[{"source":"customers","target":"customers","base":"complete"},"#,
         r#"{"source":"orders","target":"purchases","base":"joining"}],"#,
         r#""open_conflicts":2,"answers_waiting":1,"parked":4,"needs_person":true},"#,
-        r#"{"link":"a -> b","id":"0001","kind":"one-way","last_run":{"run":7,"started":"2023-11-14T22:13:20.000Z","#,
-        r#""ended":null,"exit":null,"error":null,"interrupted":true},"#,
+        r#"{"link":"a -> b","names":[],"id":"0001","kind":"one-way","last_run":{"run":7,"started":"2023-11-14T22:13:20.000Z","#,
+        r#""ended":null,"exit":null,"error":null,"hint":null,"interrupted":true},"#,
         r#""collections":[{"source":"customers","target":"customers","base":null}],"#,
         r#""open_conflicts":0,"answers_waiting":0,"parked":0,"needs_person":false}]"#,
         "\n"
@@ -141,7 +192,7 @@ fn a_forgotten_link_is_named_with_what_went() {
     assert_eq!(
         forgotten(&standing()),
         "forgot a <-> b: the base of 2 collections and all conflicts on record, 2 of them open\n\
-         No data was touched. Synced again, the link joins both sides anew.\n"
+         No data was touched, and its runs stay in the history. Synced again, the link joins both sides anew.\n"
     );
     let mut one = standing();
     one.collections.truncate(1);
@@ -150,5 +201,12 @@ fn a_forgotten_link_is_named_with_what_went() {
     assert!(
         forgotten(&one)
             .starts_with("forgot x\\u{1b}: the base of 1 collection and all conflicts on record\n")
+    );
+    let mut one_way = quiet();
+    one_way.parked = 2;
+    assert_eq!(
+        forgotten(&one_way),
+        "forgot a -> b: 2 parked records are off the list\n\
+         No data was touched, and its runs stay in the history. Run again, it is listed again.\n"
     );
 }
