@@ -91,3 +91,44 @@ pub(super) fn greeting(packet: &[u8]) -> io::Result<Greeting> {
         method,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn proofs_are_those_of_the_protocol() {
+        let nonce: Vec<u8> = (1..=20).collect();
+        let proof = |method: &str, password| answer(method.as_bytes(), password, &nonce);
+        assert_eq!(
+            proof("mysql_native_password", "secret")
+                .map(|proof| hex(&proof))
+                .as_deref(),
+            Some("b32bb3a583e1340c0a1108d58b1be49781ad8c2f")
+        );
+        assert_eq!(
+            proof("caching_sha2_password", "secret")
+                .map(|proof| hex(&proof))
+                .as_deref(),
+            Some("746ebe205d56a0707acb3e796e834e0dd7b1d61743b26bd5202c7a623230c7c9")
+        );
+        assert_eq!(proof("caching_sha2_password", ""), Some(Vec::new()));
+        assert_eq!(proof("client_ed25519", "secret"), None);
+    }
+
+    #[test]
+    fn a_greeting_of_mysql_8_is_read() {
+        let mut packet = b"\x0a8.0.36\0\x2a\0\0\0abcdefgh\0\xff\xff\xff\x02\0\xff\xdf\x15".to_vec();
+        packet.extend([0; 10]);
+        packet.extend(b"ijklmnopqrst\0caching_sha2_password\0");
+        let greeting = greeting(&packet).unwrap();
+        assert_eq!(greeting.thread, 42);
+        assert_eq!(greeting.nonce, b"abcdefghijklmnopqrst");
+        assert_eq!(greeting.method, b"caching_sha2_password");
+        assert_eq!(greeting.capabilities, 0xdfff_ffff);
+    }
+}

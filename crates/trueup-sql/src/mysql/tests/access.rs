@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::mysql::config::Settings;
+use crate::mysql::connect::dial;
 use crate::tls::SslMode;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use trueup_core::Kind;
 use trueup_testkit::servers::mariadb::{PASSWORD, PASSWORD_ENCODED, USER};
@@ -131,5 +134,73 @@ fn who_is_not_let_in_is_told_so_without_a_secret() {
         assert_eq!(error.kind(), kind, "{error:?}");
         assert!(!format!("{error:?}").contains("canary"), "{error:?}");
         assert!(error.advice().is_some());
+    }
+}
+
+/// A server of one connection that speaks MySQL 8's greeting and, to what it then gets, the given answer. Returns what
+/// it got, packet by packet.
+fn scripted(answer: &'static [u8]) -> (String, std::thread::JoinHandle<Vec<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut number = 0;
+        let mut send = |stream: &mut TcpStream, payload: &[u8]| {
+            let len = u8::try_from(payload.len()).unwrap();
+            stream.write_all(&[len, 0, 0, number]).unwrap();
+            stream.write_all(payload).unwrap();
+            number += 2;
+        };
+        let mut greeting =
+            b"\x0a8.0.36\0\x2a\0\0\0abcdefgh\0\xff\xf7\xff\x02\0\xff\xdf\x15".to_vec();
+        greeting.extend([0; 10]);
+        greeting.extend(b"ijklmnopqrst\0caching_sha2_password\0");
+        send(&mut stream, &greeting);
+        let mut got = Vec::new();
+        let mut head = [0; 4];
+        while stream.read_exact(&mut head).is_ok() {
+            let mut packet = vec![0; usize::from(head[0]) | usize::from(head[1]) << 8];
+            stream.read_exact(&mut packet).unwrap();
+            got.push(packet);
+            send(&mut stream, answer);
+        }
+        got
+    });
+    let url = format!("mysql://ann:secret@127.0.0.1:{port}/shop?sslmode=disable");
+    (url, serving)
+}
+
+#[test]
+fn logins_of_mysql_8_without_tls_never_show_the_password() {
+    let holds = |packets: &[Vec<u8>], text: &[u8]| {
+        let mut windows = packets.iter().flat_map(|packet| packet.windows(text.len()));
+        windows.any(|window| window == text)
+    };
+    // The server does not know the proof and wants the password itself.
+    let (url, serving) = scripted(b"\x01\x04");
+    let settings = Settings::parse(&url, &Context::empty()).unwrap();
+    let error = dial(&settings).err().unwrap();
+    assert_eq!(error.kind(), Kind::Auth, "{error:?}");
+    assert!(
+        error.advice().unwrap().contains("sslmode=require"),
+        "{error:?}"
+    );
+    let got = serving.join().unwrap();
+    assert!(holds(&got, b"caching_sha2_password") && holds(&got, b"shop"));
+    assert!(!holds(&got, b"secret"));
+    // It asks for the password in clear, or for what nobody knows.
+    for (answer, words) in [
+        (
+            b"\xfemysql_clear_password\0".as_slice(),
+            "does not protect it",
+        ),
+        (b"\xfesomething_else\0abc\0", "method=something_else"),
+    ] {
+        let (url, serving) = scripted(answer);
+        let settings = Settings::parse(&url, &Context::empty()).unwrap();
+        let error = dial(&settings).err().unwrap();
+        assert_eq!(error.kind(), Kind::Auth, "{error:?}");
+        assert!(error.message().contains(words), "{error:?}");
+        assert!(!holds(&serving.join().unwrap(), b"secret"));
     }
 }
