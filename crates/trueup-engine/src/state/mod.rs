@@ -262,7 +262,7 @@ impl Store {
         Ok(())
     }
 
-    /// Records how a run ended, and releases the link's lock. An error may end in [`HINT`] and what to do.
+    /// Records how a run ended, and releases the link's lock. An error may end in a line that says what to do.
     ///
     /// When recording fails, the lock is kept
     /// and `finish` may be tried again. Old runs of the link are dropped.
