@@ -37,8 +37,12 @@ impl MysqlWriter {
     ) -> Result<Self> {
         // What a batch reads it locks, so that it needs no snapshot; and a gap between two keys is nobody's. A log of
         // statements would not have it.
-        let log = connection.one("SELECT @@log_bin, @@binlog_format")?;
-        if log.text(0)? == "0" || log.text(1)? != "STATEMENT" {
+        let log = "SHOW VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format')";
+        let mut of_statements = Vec::new();
+        for row in connection.query(log)? {
+            of_statements.push(matches!(row.text(1)?.as_str(), "ON" | "1" | "STATEMENT"));
+        }
+        if of_statements != [true, true] {
             connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")?;
         }
         let epoch = if control {

@@ -182,6 +182,18 @@ fn probe(connection: &Connection, settings: &Settings) -> Result<About> {
                 .to_owned(),
         );
     }
+    if !read_only
+        && connection
+            .one("SELECT @@innodb_flush_log_at_trx_commit")?
+            .text(0)?
+            != "1"
+    {
+        notes.push(
+            "a commit may be lost when the server crashes (innodb_flush_log_at_trx_commit is not 1); the next run \
+             finds that out and compares anew"
+                .to_owned(),
+        );
+    }
     notes.extend(protection_note(connection.is_encrypted(), settings));
     Ok(About {
         engine: if connection.server.mariadb {
