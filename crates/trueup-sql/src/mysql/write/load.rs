@@ -4,12 +4,13 @@
 //! record goes the careful way, which finds out whose fault it is. `LOAD DATA LOCAL` turns errors into warnings and
 //! values into others, so a single warning is enough.
 
+use super::super::error::Foreign;
 use super::super::schema::Column;
 use super::super::types::Wire;
 use super::super::{encode, quote, tabbed};
 use super::{STATEMENT_RECORDS_MAX, Work, lost};
-use trueup_core::Result;
 use trueup_core::endpoint::{Op, Outcome};
+use trueup_core::{Kind, Result};
 
 impl Work<'_> {
     /// Loads the whole batch; `false` when it has to be done the other way.
@@ -45,9 +46,7 @@ impl Work<'_> {
                 let total = u64::try_from(self.writes.ops.len()).unwrap_or(u64::MAX);
                 Ok(whole && done.warnings == 0 && done.touched == total)
             }
-            // Refused for one record or for all: the careful way finds out, and says why.
-            Err(_) if !self.connection.is_closed() => Ok(false),
-            Err(foreign) => Err(lost(&foreign)),
+            Err(foreign) => given_up(&foreign),
         }
     }
 
@@ -72,12 +71,20 @@ impl Work<'_> {
             match self.connection.run(&sql) {
                 Ok(done) if done.touched == u64::try_from(taken).unwrap_or(u64::MAX) => {}
                 Ok(_) => return Ok(false),
-                Err(_) if !self.connection.is_closed() => return Ok(false),
-                Err(foreign) => return Err(lost(&foreign)),
+                Err(foreign) => return given_up(&foreign),
             }
         }
         Ok(true)
     }
+}
+
+/// Refused for one record or for all: the careful way finds out, and says why. Unless the transaction went with it.
+fn given_up(foreign: &Foreign) -> Result<bool> {
+    let error = lost(foreign);
+    if error.kind() == Kind::Unavailable {
+        return Err(error);
+    }
+    Ok(false)
 }
 
 /// How a column takes what stands in the file, where that is not the text itself.
