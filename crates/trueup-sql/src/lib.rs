@@ -12,5 +12,6 @@ pub mod mysql;
 mod percent;
 pub mod postgres;
 mod secret;
+mod server;
 pub mod sqlite;
 mod tls;

@@ -27,6 +27,39 @@ pub(crate) enum SslMode {
     VerifyFull,
 }
 
+impl SslMode {
+    /// Reads one of libpq's words.
+    ///
+    /// # Errors
+    /// `Config` when it is none.
+    pub(crate) fn named(word: &str) -> Result<Self> {
+        Ok(match word {
+            "disable" => Self::Disable,
+            "allow" => Self::Allow,
+            "prefer" => Self::Prefer,
+            "require" => Self::Require,
+            "verify-ca" => Self::VerifyCa,
+            "verify-full" => Self::VerifyFull,
+            other => {
+                return Err(Error::config(format!(
+                    "unknown sslmode: value={}",
+                    other.escape_debug()
+                ))
+                .hint("use disable, allow, prefer, require, verify-ca or verify-full"));
+            }
+        })
+    }
+
+    /// Refuses a mode that the roots make worthless, and returns any other.
+    pub(crate) fn with(self, roots: &Roots) -> Result<Self> {
+        if *roots == Roots::System && self != Self::VerifyFull {
+            return Err(Error::config("sslrootcert=system needs sslmode=verify-full")
+                .hint("anyone can get a certificate that the system trusts; only the host name tells them apart"));
+        }
+        Ok(self)
+    }
+}
+
 /// The certificates to trust.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Roots {

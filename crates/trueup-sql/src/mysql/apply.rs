@@ -5,10 +5,10 @@
 //! [`write`](super::write)'s business.
 
 use super::control;
-use super::design::same_shape;
 use super::schema::{Table, described};
-use super::session::{Connection, unusable};
+use super::session::Connection;
 use super::write;
+use crate::server::{answer_lost, same_shape, unusable};
 use trueup_core::endpoint::{Applied, Claim, Design, Mark, Marker, Outcome, Writer, Writes};
 use trueup_core::failpoint::Failpoints;
 use trueup_core::{Error, Kind, Result};
@@ -117,11 +117,9 @@ impl MysqlWriter {
     fn commit(&self) -> Result<()> {
         self.failpoints.pass("mysql.before_commit")?;
         self.connection.execute("COMMIT")?;
-        self.failpoints.pass("mysql.after_commit").map_err(|error| {
-            Error::new(Kind::Unavailable, "the answer to the commit was lost")
-                .hint("run again: the marker at the target tells whether it was applied")
-                .cause(error)
-        })
+        self.failpoints
+            .pass("mysql.after_commit")
+            .map_err(answer_lost)
     }
 
     /// Creates a table. No transaction of MySQL spans that: the epoch is looked at right before, and the table is

@@ -4,7 +4,7 @@
 //! allow-list: an unknown one is an error, never passed on. `sslmode` has the words and meanings of PostgreSQL.
 
 use super::options;
-use crate::address::{decoded, encoded, filled, host_and_port, number};
+use crate::address::{Url, bracketed, encoded, filled, number, one_host, unknown_parameter};
 use crate::secret::{Secret, secret};
 use crate::tls::{Roots, SslMode};
 use std::path::Path;
@@ -104,12 +104,8 @@ impl Settings {
             let socket = encoded(&self.host);
             return format!("{scheme}://{user}@/{database}?socket={socket}");
         }
-        let host = if self.host.contains(':') {
-            format!("[{}]", self.host)
-        } else {
-            self.host.clone()
-        };
-        format!("{scheme}://{user}@{host}:{}/{database}", self.port)
+        let (host, port) = (bracketed(&self.host), self.port);
+        format!("{scheme}://{user}@{host}:{port}/{database}")
     }
 
     /// Where the server is, however it was spelled.
@@ -142,28 +138,16 @@ fn protection(mode: Option<&str>, roots: Option<String>) -> Result<(SslMode, Roo
         Some(path) => Roots::File(path.into()),
         None => Roots::None,
     };
-    let mode = match mode {
-        Some("disable") => SslMode::Disable,
-        Some("allow") => SslMode::Allow,
-        Some("prefer") => SslMode::Prefer,
-        Some("require") if matches!(roots, Roots::File(_)) => SslMode::VerifyCa,
-        Some("require") => SslMode::Require,
-        Some("verify-ca") => SslMode::VerifyCa,
-        Some("verify-full") => SslMode::VerifyFull,
-        None if roots == Roots::System => SslMode::VerifyFull,
-        None if roots != Roots::None => SslMode::VerifyCa,
-        None => SslMode::Prefer,
-        Some(other) => {
-            return Err(
-                Error::config(format!("unknown sslmode: value={}", other.escape_debug()))
-                    .hint("use disable, allow, prefer, require, verify-ca or verify-full"),
-            );
-        }
+    let mode = match (mode, &roots) {
+        (Some(word), _) => SslMode::named(word)?,
+        (None, Roots::System) => SslMode::VerifyFull,
+        (None, Roots::File(_)) => SslMode::VerifyCa,
+        (None, Roots::None) => SslMode::Prefer,
     };
-    if roots == Roots::System && mode != SslMode::VerifyFull {
-        return Err(Error::config("sslrootcert=system needs sslmode=verify-full")
-            .hint("anyone can get a certificate that the system trusts; only the host name tells them apart"));
-    }
+    let mode = match &roots {
+        Roots::File(_) if mode == SslMode::Require => SslMode::VerifyCa,
+        _ => mode.with(&roots)?,
+    };
     Ok((mode, roots))
 }
 
@@ -176,41 +160,22 @@ fn parse_url(url: &str, context: &Context) -> Result<Given> {
                 .hint("write mysql://user@host:port/database"));
         }
     };
-    let (rest, query) = rest
-        .split_once('?')
-        .map_or((rest, None), |(rest, query)| (rest, Some(query)));
-    let (authority, path) = rest
-        .split_once('/')
-        .map_or((rest, None), |(a, p)| (a, Some(p)));
+    let url = Url::parse(rest)?;
+    let parameters = url.parameters();
     let mut given = Given {
         scheme,
+        user: url.user,
+        password: url.password,
+        host: url.host,
+        port: url.port,
+        database: url.database,
         ..Given::default()
     };
-    let hosts = match authority.rsplit_once('@') {
-        Some((user, hosts)) => {
-            let (user, password) = user
-                .split_once(':')
-                .map_or((user, None), |(u, p)| (u, Some(p)));
-            given.user = filled(decoded(user)?);
-            let password = password.map(decoded).transpose()?;
-            given.password = password.and_then(filled).map(Secret);
-            hosts
-        }
-        None => authority,
-    };
-    let (host, port) = host_and_port(hosts)?;
-    given.host = filled(decoded(host)?);
-    given.port = port.map(str::to_owned);
-    given.database = path.map(decoded).transpose()?.and_then(filled);
-    let pairs = query.unwrap_or_default().split('&');
-    for pair in pairs.filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        given.set(&decoded(name)?, decoded(value)?, context)?;
+    for parameter in parameters {
+        let (name, value) = parameter?;
+        given.set(&name, value, context)?;
     }
-    if given.host.as_ref().is_some_and(|host| host.contains(',')) {
-        return Err(Error::config("the URL names several hosts")
-            .hint("name the one to use; trueup does not choose"));
-    }
+    one_host(given.host.as_ref())?;
     Ok(given)
 }
 
@@ -232,13 +197,7 @@ impl Given {
                 self.password = Some(secret(value, context)?);
                 return Ok(());
             }
-            _ => {
-                return Err(Error::config(format!(
-                    "unknown parameter in the URL: name={}",
-                    name.escape_debug()
-                ))
-                .hint(format!("known are {PARAMETERS}")));
-            }
+            _ => return Err(unknown_parameter(name, PARAMETERS)),
         };
         *slot = filled(value);
         Ok(())

@@ -9,8 +9,9 @@
 
 use super::quote::{bytes, text};
 use super::session::Connection;
+use crate::server::same_epoch;
+use trueup_core::Result;
 use trueup_core::endpoint::{Claim, Mark, Marker};
-use trueup_core::{Error, Kind, Result};
 
 /// A name of any length is found by its SHA-256: an index holds 3,072 bytes.
 const CREATE: [&str; 2] = [
@@ -116,15 +117,7 @@ pub(super) fn hold(connection: &Connection, link: &str, epoch: u64) -> Result<()
     );
     let rows = connection.query(&sql)?;
     let current = rows.first().map(|row| row.int(0)).transpose()?;
-    if current == Some(epoch) {
-        return Ok(());
-    }
-    let current = current.map_or_else(|| "none".to_owned(), |epoch| epoch.to_string());
-    Err(Error::new(
-        Kind::Stale,
-        format!("another engine writes this link: epoch={epoch} current={current}"),
-    )
-    .hint("nothing was written; make sure that only one engine runs this link, then run again"))
+    same_epoch(epoch, current)
 }
 
 /// Reads a marker.

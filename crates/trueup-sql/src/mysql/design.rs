@@ -65,34 +65,6 @@ pub(super) fn design(connection: &Connection, wanted: &Schema) -> Result<Design>
     Ok(Design { schema, statement })
 }
 
-/// Makes sure that a collection that exists has the designed shape.
-///
-/// # Errors
-/// `Config` when it has not; names the fields.
-pub(super) fn same_shape(designed: &Schema, found: &Schema) -> Result<()> {
-    let differing = |field: &&Field| {
-        let same = found.fields.iter().find(|other| other.name == field.name);
-        same.is_none_or(|other| other.ty != field.ty || other.generated)
-    };
-    let names = designed.fields.iter().filter(differing);
-    let names = names.map(|field| field.name.escape_debug().to_string());
-    let names = names.collect::<Vec<_>>();
-    let count = designed.fields.len() == found.fields.len();
-    if names.is_empty() && count && designed.key == found.key {
-        return Ok(());
-    }
-    let collection = designed.collection.escape_debug();
-    let fields = if names.is_empty() {
-        "key or number of fields".to_owned()
-    } else {
-        names.join(",")
-    };
-    Err(Error::config(format!(
-        "the collection exists in another shape: collection={collection} differs={fields}"
-    ))
-    .hint("use it as it is with a mapping, or drop it so that it can be created"))
-}
-
 fn check_names(wanted: &Schema) -> Result<()> {
     quote::check(&wanted.collection, "collection")?;
     if wanted.collection.to_lowercase().starts_with(CONTROL_PREFIX) {

@@ -11,7 +11,7 @@ use super::wire::{Parts, Wire, broken};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use trueup_core::{Error, Kind, Result};
+use trueup_core::{Error, Result};
 
 /// What stands before a record of the binary form, and for a statement that is done.
 const OK: u8 = 0x00;
@@ -468,10 +468,4 @@ impl Drop for Rows<'_> {
             .guarded(|wire| Ok(send(wire, command::CLOSE, &self.statement)?));
         drop(closed);
     }
-}
-
-/// Says that a connection which broke earlier is of no use.
-pub(super) fn unusable() -> Error {
-    Error::new(Kind::Unavailable, "the writer's connection broke earlier")
-        .hint("claim the right to write again, then read the marker")
 }
