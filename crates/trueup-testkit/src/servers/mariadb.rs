@@ -3,16 +3,13 @@
 //! As with PostgreSQL, [`shared`] gives every test of a process the same server, and each test makes its own
 //! [`Database`] in it. It does not sync to disk: it survives the crash of its processes, not of the machine.
 
-use super::host::{Account, account};
-use super::{certify, free_port, lock, run, spawn};
-use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::chown;
+use super::process::{Manner, Process, feed};
+use super::{lock, run};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, Weak};
-use tempfile::TempDir;
 
 /// The user of every server started here who may do everything.
 pub const USER: &str = "admin";
@@ -21,8 +18,14 @@ pub const PASSWORD: &str = "canary-Pa55/word";
 /// The password as it stands in a URL.
 pub const PASSWORD_ENCODED: &str = "canary-Pa55%2Fword";
 
-/// How often starting is tried: the port found free may be taken.
-const START_ATTEMPTS_MAX: usize = 20;
+const MANNER: Manner = Manner {
+    prefix: "trueup-my-",
+    account: "mysql",
+    death: "KILL",
+    up: "ready for connections",
+    // The port found free may be taken.
+    attempts_max: 20,
+};
 /// Where Debian puts the server, which is not on everybody's path.
 const SERVER: [&str; 2] = ["/usr/sbin/mariadbd", "/usr/local/sbin/mariadbd"];
 
@@ -40,10 +43,7 @@ pub struct Options {
 pub struct Server {
     options: Options,
     program: PathBuf,
-    account: Option<Account>,
-    folder: TempDir,
-    port: Mutex<u16>,
-    child: Mutex<Option<Child>>,
+    process: Process,
     databases: AtomicU32,
 }
 
@@ -86,23 +86,15 @@ impl Server {
                 "no MariaDB server found; install mariadb-server-core and mariadb-client-core",
             )
         })?;
-        let account = account("mysql")?;
-        let folder = tempfile::Builder::new().prefix("trueup-my-").tempdir()?;
         let server = Self {
             options,
             program,
-            account,
-            folder,
-            port: Mutex::new(0),
-            child: Mutex::new(None),
+            process: Process::new(MANNER)?,
             databases: AtomicU32::new(0),
         };
-        server.own(server.folder.path())?;
         server.initialise()?;
         if server.options.tls {
-            for path in certify(server.folder.path())? {
-                server.own(&path)?;
-            }
+            server.process.certify()?;
         }
         server.launch()?;
         Ok(server)
@@ -110,17 +102,17 @@ impl Server {
 
     /// Returns the TCP port on loopback.
     pub fn port(&self) -> u16 {
-        *lock(&self.port)
+        self.process.port()
     }
 
     /// Returns the server's socket.
     pub fn socket(&self) -> PathBuf {
-        self.folder.path().join("socket")
+        self.process.folder().join("socket")
     }
 
     /// Returns the certificate of the authority that signed the server's certificate (with [`Options::tls`]).
     pub fn authority(&self) -> PathBuf {
-        self.folder.path().join("ca.crt")
+        self.process.folder().join("ca.crt")
     }
 
     /// Returns the URL of `database`, as the user who may do everything, with the password.
@@ -156,25 +148,7 @@ impl Server {
         command.arg("SET time_zone = '+00:00'");
         command.args(["-u", USER, "-D", database, "-S"]);
         command.arg(self.socket()).env("MYSQL_PWD", PASSWORD);
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn()?;
-        let stdin = child.stdin.take();
-        let mut stdin = stdin.ok_or_else(|| io::Error::other("no stdin"))?;
-        let text = sql.to_owned();
-        let feeding = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
-        let output = child.wait_with_output()?;
-        let fed = feeding
-            .join()
-            .map_err(|_| io::Error::other("feeding the client panicked"))?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(io::Error::other(said));
-        }
-        fed?;
-        let printed = String::from_utf8_lossy(&output.stdout);
+        let printed = feed(command, sql)?;
         Ok(printed.trim_end_matches('\n').to_owned())
     }
 
@@ -183,11 +157,7 @@ impl Server {
     /// # Errors
     /// When there is no process to kill.
     pub fn kill(&self) -> io::Result<()> {
-        if let Some(mut child) = lock(&self.child).take() {
-            child.kill()?;
-            child.wait()?;
-        }
-        Ok(())
+        self.process.kill()
     }
 
     /// Starts a killed server again on the same data and port.
@@ -200,33 +170,11 @@ impl Server {
     }
 
     fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
-    /// A command that runs as the server's account and dies with this process.
-    fn as_account(&self, program: &Path) -> Command {
-        let mut command = Command::new("setpriv");
-        if let Some(account) = self.account {
-            command.arg(format!("--reuid={}", account.uid));
-            command.arg(format!("--regid={}", account.gid));
-            command.arg("--clear-groups");
-        }
-        command.args(["--pdeathsig", "KILL", "--"]).arg(program);
-        command
-            .current_dir(self.folder.path())
-            .env("LC_ALL", "C.UTF-8");
-        command
-    }
-
-    fn own(&self, path: &Path) -> io::Result<()> {
-        match self.account {
-            Some(account) => chown(path, Some(account.uid), Some(account.gid)),
-            None => Ok(()),
-        }
+        self.process.folder().join("data")
     }
 
     fn initialise(&self) -> io::Result<()> {
-        let mut command = self.as_account(Path::new("mariadb-install-db"));
+        let mut command = self.process.as_account(Path::new("mariadb-install-db"));
         command.args(["--no-defaults", "--auth-root-authentication-method=normal"]);
         command.args([
             "--skip-test-db",
@@ -234,6 +182,7 @@ impl Server {
             "--innodb-log-file-size=8M",
         ]);
         command.arg(format!("--datadir={}", self.data().display()));
+        command.arg(self.temporary());
         run(command)?;
         let users = format!(
             "CREATE USER {USER}@localhost IDENTIFIED BY '{PASSWORD}';\n\
@@ -241,31 +190,22 @@ impl Server {
              CREATE USER {USER}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';\n\
              GRANT ALL ON *.* TO {USER}@'127.0.0.1' WITH GRANT OPTION;\n"
         );
-        std::fs::write(self.folder.path().join("users.sql"), users)?;
-        self.own(&self.folder.path().join("users.sql"))
+        std::fs::write(self.process.folder().join("users.sql"), users)?;
+        self.process.own(&self.process.folder().join("users.sql"))
+    }
+
+    /// Where temporary tables go: a server that starts removes those of every other one in the same folder.
+    fn temporary(&self) -> String {
+        format!("--tmpdir={}", self.process.folder().display())
     }
 
     fn launch(&self) -> io::Result<()> {
-        let mut last = io::Error::other("not tried");
-        for _ in 0..START_ATTEMPTS_MAX {
-            let port = match self.port() {
-                0 => free_port()?,
-                port => port,
-            };
-            match self.launch_on(port) {
-                Ok(child) => {
-                    *lock(&self.port) = port;
-                    *lock(&self.child) = Some(child);
-                    return Ok(());
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
+        self.process.launch(|port| self.command(port))
     }
 
-    fn launch_on(&self, port: u16) -> io::Result<Child> {
-        let folder = self.folder.path();
+    /// What starts the server.
+    fn command(&self, port: u16) -> Command {
+        let folder = self.process.folder();
         let mut settings = vec![
             format!("datadir={}", self.data().display()),
             format!("socket={}", self.socket().display()),
@@ -281,7 +221,8 @@ impl Server {
             "performance-schema=OFF".to_owned(),
             "local-infile=ON".to_owned(),
         ];
-        if port_is_new(&self.port) {
+        // Not run yet: its users are still to be made.
+        if self.process.port() == 0 {
             settings.push(format!("init-file={}", folder.join("users.sql").display()));
         }
         if self.options.tls {
@@ -290,28 +231,11 @@ impl Server {
             }
         }
         settings.extend(self.options.settings.iter().cloned());
-        let mut command = self.as_account(&self.program);
-        command.arg("--no-defaults");
+        let mut command = self.process.as_account(&self.program);
+        command.arg("--no-defaults").arg(self.temporary());
         command.args(settings.iter().map(|setting| format!("--{setting}")));
         command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        let mut child = spawn(command)?;
-        let log = child.stderr.take();
-        let log = log.ok_or_else(|| io::Error::other("no stderr"))?;
-        let answer = ready(BufReader::new(log))
-            .recv()
-            .map_err(io::Error::other)?;
-        answer
-            .map(|()| child)
-            .map_err(|said| io::Error::other(format!("the server did not start: {said}")))
     }
-}
-
-/// Whether the server has not run yet: then its users are still to be made.
-fn port_is_new(port: &Mutex<u16>) -> bool {
-    *lock(port) == 0
 }
 
 impl Drop for Server {
@@ -355,33 +279,4 @@ impl Drop for Database {
             .sql("mysql", &format!("DROP DATABASE {}", self.name));
         drop(dropped);
     }
-}
-
-/// Reads the server's log to its end, and tells once whether it came up.
-fn ready(mut log: impl BufRead + Send + 'static) -> Receiver<Result<(), String>> {
-    let (tell, told) = sync_channel(1);
-    std::thread::spawn(move || {
-        let mut said = String::new();
-        let mut line = Vec::new();
-        let mut waiting = true;
-        loop {
-            line.clear();
-            if log.read_until(b'\n', &mut line).unwrap_or(0) == 0 {
-                break;
-            }
-            if !waiting {
-                continue;
-            }
-            let text = String::from_utf8_lossy(&line);
-            if text.contains("ready for connections") {
-                waiting = false;
-                tell.send(Ok(())).unwrap_or_default();
-            }
-            said.push_str(&text);
-        }
-        if waiting {
-            tell.send(Err(said)).unwrap_or_default();
-        }
-    });
-    told
 }

@@ -7,6 +7,7 @@
 mod host;
 pub mod mariadb;
 pub mod postgres;
+mod process;
 
 use std::io;
 use std::net::TcpListener;
