@@ -1,5 +1,8 @@
 //! What the endpoints that are database servers check alike, and say in the same words.
 
+#[cfg(test)]
+pub(crate) mod given;
+
 use trueup_core::schema::{Field, Schema};
 use trueup_core::{Error, Kind, Result};
 
