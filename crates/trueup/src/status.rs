@@ -227,7 +227,7 @@ fn collections(link: &LinkStanding) -> Vec<Collection> {
             })
             .collect();
     };
-    let flipped = pair.is_flipped(&link.name);
+    let flipped = pair.is_flipped();
     let collection = |(names, complete): &(Sides<String>, bool)| Collection {
         names: if flipped {
             names.clone().swapped()

@@ -32,6 +32,9 @@ pub struct LinkStanding {
 pub struct PairStanding {
     /// Who its sides are.
     pub ends: Ends,
+    /// Whether the link's name has the sides in the other order than the pair; `None` where nobody can tell in which
+    /// order the user has them: then the name is made of the pair's own addresses, in the pair's own order.
+    pub turned: Option<bool>,
     /// Its collections: names, and whether the base is complete.
     pub collections: Vec<(Sides<String>, bool)>,
     /// Conflicts that nobody decided, those with an answer included.
@@ -43,10 +46,9 @@ pub struct PairStanding {
 }
 
 impl PairStanding {
-    /// Tells whether `name`, the link's name for people, has the sides in the other order than the pair.
-    pub fn is_flipped(&self, name: &str) -> bool {
-        let (source, target) = (&self.ends.address.source, &self.ends.address.target);
-        source != target && name == format!("{target} <-> {source}")
+    /// Tells whether the link's name for people has the sides in the other order than the pair.
+    pub fn is_flipped(&self) -> bool {
+        self.turned == Some(true)
     }
 }
 
@@ -67,13 +69,19 @@ impl Store {
             |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, count(row, 3)?)),
         )?;
         let standing = |(id, durable, name, parked)| {
+            let pair = self.pair_standing(id)?;
+            let unknown = pair.as_ref().filter(|pair| pair.turned.is_none());
+            let name = unknown.map_or(name, |pair| {
+                let Sides { source, target } = &pair.ends.address;
+                format!("{source} <-> {target}")
+            });
             Ok(LinkStanding {
                 durable,
                 name,
                 last: self.last_run(id)?,
                 succeeded: self.has_succeeded(id)?,
                 parked,
-                pair: self.pair_standing(id)?,
+                pair,
             })
         };
         links.into_iter().map(standing).collect()
@@ -82,7 +90,7 @@ impl Store {
     fn last_run(&self, link: i64) -> Result<Option<PastRun>> {
         let runs = self.read_all(
             "read the link's last run",
-            "SELECT run.id, link.name, started_ms, ended_ms, exit, error, report \
+            "SELECT run.id, coalesce(run.name, link.name), started_ms, ended_ms, exit, error, report \
              FROM run JOIN link ON link.id = run.link WHERE link.id = ?1 ORDER BY run.id DESC LIMIT 1",
             [link],
             past_run,
@@ -102,11 +110,12 @@ impl Store {
     fn pair_standing(&self, link: i64) -> Result<Option<PairStanding>> {
         let ends = self.read_all(
             "read a pair",
-            "SELECT source_identity, target_identity, source_address, target_address FROM pair WHERE link = ?1",
+            "SELECT source_identity, target_identity, source_address, target_address, turned \
+             FROM pair WHERE link = ?1",
             [link],
-            |row| pair::ends(row, 0),
+            |row| Ok((pair::ends(row, 0)?, row.get(4)?)),
         )?;
-        let Some(ends) = ends.into_iter().next() else {
+        let Some((ends, turned)) = ends.into_iter().next() else {
             return Ok(None);
         };
         let collections = self.read_all(
@@ -127,6 +136,7 @@ impl Store {
         let (open, answered_open, answers) = counts.into_iter().next().unwrap_or_default();
         Ok(Some(PairStanding {
             ends,
+            turned,
             collections,
             open,
             answered_open,

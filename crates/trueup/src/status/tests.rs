@@ -36,7 +36,7 @@ fn store() -> Store {
     store.finish(run, 2_000, 0, None, Some(&report)).unwrap();
     let both = link("02", "b <-> a");
     let run = store.begin(&both, 3_000).unwrap();
-    store.pair(&both, &ends()).unwrap();
+    store.pair(&both, &ends(), true).unwrap();
     let fields = || vec!["id".to_owned()];
     for (source, target) in [("x", "y"), ("z", "z")] {
         let (row, _) = store

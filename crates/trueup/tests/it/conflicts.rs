@@ -71,7 +71,7 @@ fn state(folder: &Path) {
         identity: sides("1", "2"),
         address: sides("sqlite:shop.db", "sqlite:till.db"),
     };
-    store.pair(&link, &ends).unwrap();
+    store.pair(&link, &ends, true).unwrap();
     let names = |balance: &str| ["id", "name", balance].map(str::to_owned).to_vec();
     let fields = Sides::new(names("balance"), names("account"));
     let opened = store.collection(&link, &sides("customers", "clients"), "s", &fields, &[0]);

@@ -257,7 +257,7 @@ fn a_pending_seal_becomes_the_seal_with_the_first_that_relies_on_it() -> Result<
             s.open(&conflict("k", Resolution::Open, "a", "b"), 1)
         }),
         ("pair", false, |s, link| {
-            s.store.pair(link, &ends()).map(drop)
+            s.store.pair(link, &ends(), false).map(drop)
         }),
     ];
     for (name, seals, step) in steps {
@@ -296,7 +296,7 @@ fn opening_what_is_there_writes_nothing() -> Result<()> {
     assert_eq!(version()?, before);
     let mut moved = ends();
     moved.address.target = "postgres://c/shop".to_owned();
-    scene.store.pair(&scene.link, &moved)?;
+    scene.store.pair(&scene.link, &moved, false)?;
     assert_ne!(version()?, before);
     assert_eq!(scene.store.two_way_links()?[0].1, moved);
     Ok(())
