@@ -185,5 +185,9 @@ fn a_side_is_not_taken_while_nobody_knows_which_is_called_the_source() {
     let one = Conflict::shown(&past(), &links("/x/b <-> /x/a"));
     assert_eq!(one.collection.source, "orders");
     let error = one.check(&Taken::Side(Side::Source)).unwrap_err();
-    assert!(error.advice().is_some_and(|hint| hint.contains("run the link once")));
+    assert!(
+        error
+            .advice()
+            .is_some_and(|hint| hint.contains("run the link once"))
+    );
 }

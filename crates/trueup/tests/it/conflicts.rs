@@ -334,3 +334,80 @@ fn more_conflicts_than_are_read_at_a_time_are_one_array() {
         .collect();
     assert_eq!(ids, (1..=many + 3).collect::<Vec<_>>());
 }
+
+/// A state of before names were absolute: the pair's addresses are as they were typed, and the user had them the other
+/// way round. A run that fails renames nothing, and where the words do not agree no side is guessed.
+#[test]
+fn a_side_is_taken_only_where_its_order_is_known() {
+    let folder = support::folder();
+    let folder = folder.path();
+    state(folder);
+    let old = |sql: &str| {
+        let old = "ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; PRAGMA user_version = 5";
+        support::sqlite(&folder.join(STATE), &format!("{old}; {sql}"));
+    };
+    let run = |arguments: &[&str]| Trueup::new(folder).state("conflicts", arguments).run();
+    old("SELECT 1");
+    let known = run(&["show", "1", "--json"]).expect(0).json();
+    assert_eq!(known["link"], json!(LINK));
+    assert_eq!(known["collection"], json!("clients"));
+    // What a run of the version before left that failed between its begin and the pair.
+    old("UPDATE link SET name = 'sqlite:/x/till.db <-> sqlite:/x/shop.db'");
+    let shown = run(&["show", "1", "--json"]).expect(0).json();
+    assert_eq!(shown["link"], json!("sqlite:shop.db <-> sqlite:till.db"));
+    assert_eq!(shown["collection"], json!("customers"));
+    check(
+        "conflicts-resolve-unknown-order",
+        &run(&["resolve", "1", "--take", "source"]),
+    );
+    assert_eq!(answer(folder, 1), None);
+}
+
+/// The record that a person takes is the one shown as that side's, whatever runs failed in between.
+#[test]
+fn a_failed_run_does_not_swap_the_sides_of_an_older_state() {
+    let folder = support::folder();
+    let folder = folder.path();
+    for (file, name) in [("b.db", "of b"), ("a.db", "of a")] {
+        let table = "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)";
+        support::sqlite(
+            &folder.join(file),
+            &format!("{table}; INSERT INTO t VALUES (1, '{name}')"),
+        );
+    }
+    let sync = |source: &str, target: &str, more: &[&str]| {
+        let arguments = [&[source, target, "--two-way"], more].concat();
+        Trueup::new(folder).sync(arguments).run()
+    };
+    let conflicts = |arguments: &[&str]| Trueup::new(folder).state("conflicts", arguments).run();
+    let source = || conflicts(&["show", "1", "--json"]).expect(0).json()["source"]["name"].clone();
+    for (first, second) in [("b.db", "a.db"), ("a.db", "b.db")] {
+        let names = (format!("sqlite:{first}"), format!("sqlite:{second}"));
+        let (first, second) = (names.0.as_str(), names.1.as_str());
+        sync(first, second, &[]).expect(1);
+        let mine = source();
+        // As a version wrote it that named links as they were typed.
+        let typed = format!(
+            "UPDATE pair SET source_address = 'sqlite:' || replace(source_address, rtrim(source_address, \
+             replace(source_address, '/', '')), ''), target_address = 'sqlite:' || replace(target_address, \
+             rtrim(target_address, replace(target_address, '/', '')), ''); \
+             UPDATE link SET name = '{first} <-> {second}'; \
+             ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; PRAGMA user_version = 5"
+        );
+        support::sqlite(&folder.join(STATE), &typed);
+        assert_eq!(source(), mine);
+        sync(first, second, &["--collections", "nosuch"]).expect(2);
+        assert_eq!(source(), mine);
+        // The other way round it fails as well, and nothing is turned.
+        sync(second, first, &["--collections", "nosuch"]).expect(2);
+        assert_eq!(source(), mine);
+        conflicts(&["resolve", "1", "--take", "source"]).expect(0);
+        assert_eq!(source(), mine);
+    }
+    sync("sqlite:a.db", "sqlite:b.db", &[]).expect(0);
+    let taken = rusqlite::Connection::open(folder.join("b.db")).unwrap();
+    let name: String = taken
+        .query_row("SELECT name FROM t", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(name, "of a");
+}

@@ -211,11 +211,17 @@ fn a_file_of_version_3_knows_which_answers_lapsed() -> Result<()> {
 #[test]
 fn an_older_file_knows_the_order_of_the_sides_only_where_its_words_agree() -> Result<()> {
     let older = [
-        (3, "ALTER TABLE parked DROP COLUMN key_text; ALTER TABLE parked DROP COLUMN file; \
+        (
+            3,
+            "ALTER TABLE parked DROP COLUMN key_text; ALTER TABLE parked DROP COLUMN file; \
              ALTER TABLE parked DROP COLUMN line; ALTER TABLE conflict DROP COLUMN chosen; \
-             ALTER TABLE conflict DROP COLUMN lapsed;"),
-        (4, "ALTER TABLE parked DROP COLUMN key_text; ALTER TABLE parked DROP COLUMN file; \
-             ALTER TABLE parked DROP COLUMN line;"),
+             ALTER TABLE conflict DROP COLUMN lapsed;",
+        ),
+        (
+            4,
+            "ALTER TABLE parked DROP COLUMN key_text; ALTER TABLE parked DROP COLUMN file; \
+             ALTER TABLE parked DROP COLUMN line;",
+        ),
         (5, ""),
     ];
     let Sides { source, target } = ends().address;
@@ -224,14 +230,17 @@ fn an_older_file_knows_the_order_of_the_sides_only_where_its_words_agree() -> Re
         (format!("{target} <-> {source}"), Some(true)),
         (format!("/abs/{target} <-> /abs/{source}"), None),
     ];
-    for ((version, sql), (name, expected)) in
-        older.iter().flat_map(|one| cases.iter().map(move |case| (one, case)))
+    for ((version, sql), (name, expected)) in older
+        .iter()
+        .flat_map(|one| cases.iter().map(move |case| (one, case)))
     {
         let folder = folder();
         let path = folder.path().join("state.db");
         let mut scene = prepared(open(&path));
         let (link, run) = (scene.link.clone(), scene.run);
-        scene.store.park(&link, "planes", run, &[parked(3, "odd")])?;
+        scene
+            .store
+            .park(&link, "planes", run, &[parked(3, "odd")])?;
         drop(scene);
         let connection = Connection::open(&path).unwrap();
         let sql = format!(
@@ -244,7 +253,11 @@ fn an_older_file_knows_the_order_of_the_sides_only_where_its_words_agree() -> Re
         let links = store.links()?;
         let pair = links[0].pair.as_ref().unwrap();
         assert_eq!(pair.turned, *expected, "{version} {name}");
-        let shown = if expected.is_some() { name } else { &cases[0].0 };
+        let shown = if expected.is_some() {
+            name
+        } else {
+            &cases[0].0
+        };
         assert_eq!(&links[0].name, shown, "{version}");
         assert_eq!(store.parked(&link, "planes")?, [parked(3, "odd")]);
         assert_eq!(store.history(9)?[0].link, *name);
@@ -274,6 +287,9 @@ fn a_pair_is_named_where_its_order_is_written() -> Result<()> {
     scene.store.finish(run, 3, 0, None, None)?;
     // The past is called as it was.
     let names = scene.store.history(9)?.into_iter().map(|run| run.link);
-    assert_eq!(names.collect::<Vec<_>>(), ["b <-> a", scene.link.name.as_str()]);
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        ["b <-> a", scene.link.name.as_str()]
+    );
     Ok(())
 }
