@@ -166,6 +166,11 @@ impl Store {
         })
     }
 
+    /// Where the store is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The store's id: a copy restored elsewhere keeps it, a new store has another.
     pub fn incarnation(&self) -> &str {
         &self.incarnation
@@ -422,11 +427,12 @@ fn past_run(row: &Row<'_>) -> rusqlite::Result<PastRun> {
     })
 }
 
-/// Keeps the history of a link within its limits.
+/// Keeps the history of a link within its limits. The last run that came to its end stays: it says that the link works.
 fn drop_old(transaction: &Transaction<'_>, link: i64) -> rusqlite::Result<()> {
     transaction.execute(
         "DELETE FROM run WHERE id IN \
-         (SELECT id FROM run WHERE link = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)",
+         (SELECT id FROM run WHERE link = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2) \
+         AND id IS NOT (SELECT max(id) FROM run WHERE link = ?1 AND exit IN (0, 1))",
         params![link, RUNS_KEPT_MAX],
     )?;
     transaction.execute(

@@ -5,10 +5,11 @@
 
 use super::forgotten::PREFIX;
 use super::pair::{self, Ends};
-use super::{PastRun, Store, past_run};
+use super::{PastRun, Store, named, past_run};
+use crate::report::exit_code;
 use rusqlite::{Row, params};
-use trueup_core::Result;
 use trueup_core::side::Sides;
+use trueup_core::{Kind, Result};
 
 /// How a link stands.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct LinkStanding {
     pub last: Option<PastRun>,
     /// Whether a run of it that is on record came to its end.
     pub succeeded: bool,
+    /// Whether more of it is kept than its runs: a pair, parked records, or how far it got.
+    pub kept: bool,
     /// Records put aside, as of the last run that came to its end.
     pub parked: u64,
     /// What is kept of a two-way link.
@@ -56,19 +59,29 @@ impl Store {
     /// Every link on record, in the order of their first runs.
     ///
     /// Those that were forgotten are not among them, nor is a link that goes both ways and of which nothing but runs is
-    /// left; one whose runs all failed before anything was kept is.
+    /// left; one whose runs all failed before anything was kept is. Left out is also what was only ever mistyped: every
+    /// run was refused as it was stated, nothing is kept, and no configuration file has it.
     pub fn links(&self) -> Result<Vec<LinkStanding>> {
         let links = self.read_all(
             "read the links",
-            "SELECT id, durable, name, (SELECT count(*) FROM parked WHERE parked.link = link.id) FROM link \
-             WHERE (name NOT LIKE '% <-> %' OR EXISTS (SELECT 1 FROM pair WHERE pair.link = link.id) \
+            "SELECT id, durable, name, (SELECT count(*) FROM parked WHERE parked.link = link.id), \
+                 EXISTS (SELECT 1 FROM pair WHERE pair.link = link.id) \
+                 OR EXISTS (SELECT 1 FROM parked WHERE parked.link = link.id) \
+                 OR EXISTS (SELECT 1 FROM progress WHERE progress.link = link.id) AS kept FROM link \
+             WHERE (kept OR EXISTS (SELECT 1 FROM run WHERE run.link = link.id AND exit IS NOT ?2) \
+                 OR NOT EXISTS (SELECT 1 FROM run WHERE run.link = link.id) \
+                 OR EXISTS (SELECT 1 FROM meta WHERE substr(meta.name, 1, length(?3)) = ?3 AND value = durable)) \
+             AND (name NOT LIKE '% <-> %' OR EXISTS (SELECT 1 FROM pair WHERE pair.link = link.id) \
              OR NOT EXISTS (SELECT 1 FROM run WHERE run.link = link.id AND report IS NOT NULL)) \
              AND NOT EXISTS (SELECT 1 FROM meta WHERE meta.name = ?1 || durable) \
              ORDER BY id",
-            [PREFIX],
-            |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, count(row, 3)?)),
+            params![PREFIX, exit_code(Kind::Config), named::PREFIX],
+            |row| {
+                let (id, durable, name) = (row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?);
+                Ok((id, durable, name, count(row, 3)?, row.get(4)?))
+            },
         )?;
-        let standing = |(id, durable, name, parked)| {
+        let standing = |(id, durable, name, parked, kept)| {
             let pair = self.pair_standing(id)?;
             let unknown = pair.as_ref().filter(|pair| pair.turned.is_none());
             let name = unknown.map_or(name, |pair| {
@@ -80,6 +93,7 @@ impl Store {
                 name,
                 last: self.last_run(id)?,
                 succeeded: self.has_succeeded(id)?,
+                kept,
                 parked,
                 pair,
             })

@@ -176,7 +176,7 @@ fn the_history_is_newest_first_and_as_long_as_asked() -> Result<()> {
         let run = store.begin(&link(durable), 10 + number as i64)?;
         store.finish(run, 100, 0, None, None)?;
     }
-    // A link may get another name for people.
+    // A link may get another name for people; what was is called as it was then.
     let renamed = LinkId {
         durable: "b".to_owned(),
         name: "bee".to_owned(),
@@ -191,7 +191,7 @@ fn the_history_is_newest_first_and_as_long_as_asked() -> Result<()> {
         (5, "bee"),
         (4, "c for people"),
         (3, "a for people"),
-        (2, "bee"),
+        (2, "b for people"),
     ];
     assert_eq!(lines, expected.map(|(run, link)| (run, link.to_owned())));
     assert_eq!(store.history(0)?, []);

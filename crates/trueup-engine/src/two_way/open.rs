@@ -166,8 +166,9 @@ impl Opening<'_> {
                 _ => "one side",
             };
             self.notes.push(format!(
-                "{whose} or the state file is not the one of the last run (restored from a backup, or replaced): what \
-                 the sides agreed on is no longer known, so they are joined again, and nothing is deleted"
+                "{whose} or the state file is not the one of the last run (restored from a backup, or replaced; \
+                 state={}, and another user or another HOME has another one): what the sides agreed on is no longer known, so they are joined again, and nothing is deleted",
+                self.store.path().display()
             ));
         } else if found != pair.seal {
             self.store.adopt_seals(self.link, &found)?;

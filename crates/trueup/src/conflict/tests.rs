@@ -72,6 +72,7 @@ fn links(name: &str) -> Vec<LinkStanding> {
         name: name.to_owned(),
         last: None,
         succeeded: true,
+        kept: false,
         parked: 0,
         pair: Some(PairStanding {
             ends: ends(),
