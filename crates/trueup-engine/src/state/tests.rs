@@ -323,3 +323,19 @@ fn only_who_began_a_run_records_anything_for_it() -> Result<()> {
     assert_eq!(ours.history(1)?[0].ended_ms, Some(2));
     Ok(())
 }
+
+/// However often it failed since: a link that once worked is not taken for one that never did.
+#[test]
+fn the_last_run_that_came_to_its_end_is_never_dropped() -> Result<()> {
+    let mut store = Store::in_memory("ours")?;
+    let a = link("a");
+    for number in 0..=RUNS_KEPT_MAX {
+        let run = store.begin(&a, number)?;
+        let exit = if number == 0 { 0 } else { 3 };
+        store.finish(run, number, exit, None, None)?;
+    }
+    let runs = store.history(usize::MAX)?;
+    assert_eq!(runs.last().map(|run| run.run), Some(RunId(1)));
+    assert!(store.links()?[0].succeeded);
+    Ok(())
+}
