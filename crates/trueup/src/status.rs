@@ -168,8 +168,11 @@ pub(crate) fn listed(store: Option<&Store>, state: &StateFile, all: bool) -> Res
             Some(store) => known(store, &path)?,
             None => Vec::new(),
         };
-        let alike = |listed: &Listed| found_by_places(&path, &listed.links);
-        known.extend(alike(&listed));
+        // What the file ran by another of its names is that one: another link of it may have the same places.
+        let found = found_by_places(&path, &listed.links).into_iter();
+        let strange = |id: &String| known.iter().all(|(_, known)| known != id);
+        let found: Vec<_> = found.filter(|(_, id)| strange(id)).collect();
+        known.extend(found);
         listed.choose(&names, &known, all);
     }
     Ok(listed)
