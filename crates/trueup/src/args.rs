@@ -3,20 +3,22 @@
 //! Invariant: an option that is accepted has an effect. Each command's own options stand beside the command; what
 //! `sync` and `diff` share stands here.
 
+mod state_file;
+
+pub(crate) use state_file::{StateFile, name_state};
+
 use crate::pattern::{self, Word};
 use crate::spec::{Named, Place, Spec};
 use crate::terminal;
 use crate::{check, completions, config, conflicts, diff, explain, forget, history, init, man};
-use crate::{output, parked, registry, run, status, sync, two_way, verify, world};
+use crate::{output, parked, registry, run, status, sync, two_way, verify};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::str::FromStr;
 use trueup_core::guard::Guard;
 use trueup_core::{Error, Kind, Result};
 use trueup_engine::Mode;
-use trueup_engine::state::Store;
 
 /// What `--batch-records` may be at most.
 pub(crate) const BATCH_RECORDS_MAX: usize = 100_000;
@@ -219,47 +221,6 @@ fn without_passwords(mut complaint: String, arguments: &[OsString]) -> String {
         }
     }
     complaint
-}
-
-/// Which state file.
-#[derive(Debug, clap::Args)]
-pub(crate) struct StateFile {
-    /// Where runs, positions and history are kept [default: $XDG_STATE_HOME/trueup/state.db]
-    #[arg(long, value_name = "FILE")]
-    state: Option<PathBuf>,
-
-    /// The state file that this configuration file names [default: trueup.toml, where there is one]
-    #[arg(long, value_name = "FILE", conflicts_with = "state")]
-    config: Option<PathBuf>,
-}
-
-impl StateFile {
-    /// Returns the configuration that is meant: the one that was named, else the one at hand, unless a state file was
-    /// named.
-    pub(crate) fn config(&self) -> Option<PathBuf> {
-        let at_hand = || Some(PathBuf::from(config::FILE)).filter(|path| path.is_file());
-        match (&self.state, &self.config) {
-            (Some(_), _) => None,
-            (None, Some(named)) => Some(named.clone()),
-            (None, None) => at_hand(),
-        }
-    }
-
-    /// Opens the store, if there is one: in the file that was named, else where the configuration says, else at the usual
-    /// place. A state file that was named must be there.
-    ///
-    /// # Errors
-    /// `Config` when the configuration cannot be read; what the store says.
-    pub(crate) fn open(&self) -> Result<Option<Store>> {
-        if self.state.is_some() {
-            return world::open_store_if_present(self.state.as_deref());
-        }
-        let state = match self.config() {
-            Some(config) => config::read_state(&config, &world::variable)?,
-            None => None,
-        };
-        world::open_store_if_any(state.as_deref())
-    }
 }
 
 /// Says what a place is for, and what addresses look like.

@@ -9,6 +9,7 @@ mod json;
 mod pieces;
 mod reports;
 mod sink;
+mod state;
 mod style;
 mod table;
 mod text;
@@ -17,6 +18,7 @@ mod wrap;
 pub(crate) use pieces::{ConflictList, PlanText};
 pub(crate) use reports::ReportList;
 pub(crate) use sink::Sink;
+pub(crate) use state::{set_state_words, with_state};
 pub(crate) use style::HELP;
 pub(crate) use text::moment;
 
@@ -200,7 +202,7 @@ pub(crate) fn prompt(text: &str) {
 /// Prints how links stand.
 pub(crate) fn links(listed: &Listed, as_json: bool) -> Result<()> {
     if as_json {
-        raw(&json::status::links(&listed.links)?)
+        raw(&json::status::links(listed)?)
     } else {
         stdout(&text::status::links(listed))
     }

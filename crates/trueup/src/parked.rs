@@ -3,7 +3,7 @@
 //! List and show read the state file only, which says of a record its key and its place, and no other value. A retry is a run of the link like any other, but what it writes concerns
 //! parked records alone; a record that fits now leaves the list.
 
-use crate::args::{CollectionRule, DeletesMax, FilterRule, KeyRule, Sides, StateFile};
+use crate::args::{CollectionRule, DeletesMax, FilterRule, KeyRule, Sides, StateFile, name_state};
 use crate::config;
 use crate::link;
 use crate::output::{self, Way};
@@ -184,8 +184,12 @@ fn find(records: Vec<ParkedRecord>, which: &str) -> Result<Vec<ParkedRecord>> {
         |one: &ParkedRecord| one.id.to_string() == which || one.parked.key.to_string() == which;
     let found: Vec<ParkedRecord> = records.into_iter().filter(is_it).collect();
     if found.is_empty() {
-        return Err(Error::config("no record of that number or key is parked")
-            .hint("trueup parked list shows those there are"));
+        return Err(
+            Error::config("no record of that number or key is parked").hint(format!(
+                "{} shows those there are",
+                output::with_state("trueup parked list")
+            )),
+        );
     }
     Ok(found)
 }
@@ -195,6 +199,7 @@ fn retry(args: &Retry) -> Result<u8> {
     let (spec, state) = described(args)?;
     refuse_stream(&spec)?;
     let mut link = link::open(&spec, &machine.context())?;
+    name_state(state.as_deref());
     let mut store = world::open_store(state.as_deref())?;
     let asked = Asked {
         machine: &machine,

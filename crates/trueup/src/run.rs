@@ -3,10 +3,10 @@
 //! Links are run one after the other, in the order of the file. Invariant: a link that fails does not keep the next from
 //! running, and is not forgotten either: its error is printed at once, and the exit code is the worst of all.
 
-use crate::args::how_to_go_on;
+use crate::args::{how_to_go_on, name_state};
 use crate::config::{self, Config};
 use crate::link;
-use crate::log::{self, Entry};
+use crate::log;
 use crate::output::{PlanReport, ReportList, Way};
 use crate::registry::Address;
 use crate::sync::Asked;
@@ -65,14 +65,9 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
     let links = chosen(&config, names)?;
     let state = args.state.as_deref().or(config.state.as_deref());
     if let Some(state) = state {
-        let text = format!("state file={}", state.display());
-        let entry = Entry {
-            event: "state",
-            message: Some(&text),
-            ..Entry::default()
-        };
-        log::tell(&entry, &text);
+        log::state(state);
     }
+    name_state(state);
     let mut running = Running {
         args,
         config: &config,

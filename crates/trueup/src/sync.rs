@@ -1,6 +1,6 @@
 //! `trueup sync`: makes the target agree with the source, then verifies.
 
-use crate::args::{BATCH_RECORDS_MAX, DeletesMax, Sides};
+use crate::args::{BATCH_RECORDS_MAX, DeletesMax, Sides, name_state};
 use crate::link;
 use crate::output::{self, PlanText, Sink, Way};
 use crate::progress::Listener;
@@ -137,6 +137,7 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
         output::plan_written(&report, path, args.json)?;
         return Ok(report.exit_code());
     }
+    name_state(args.state.as_deref());
     let mut store = world::open_store(args.state.as_deref())?;
     let report = match &args.plan_in {
         Some(path) => asked.carry_out(path, &spec, &mut link, &mut store)?,

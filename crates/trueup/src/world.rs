@@ -248,7 +248,10 @@ pub(crate) fn open_store_if_any(given: Option<&Path>) -> Result<Option<Store>> {
 }
 
 /// Where the state is kept: as given, else as the XDG base directories say. Relative variables do not count there.
-fn state_path(given: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf> {
+pub(crate) fn state_path(
+    given: Option<&Path>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<PathBuf> {
     if let Some(path) = given {
         return Ok(path.to_owned());
     }

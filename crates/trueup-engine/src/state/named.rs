@@ -6,6 +6,8 @@ use super::Store;
 use rusqlite::params;
 use trueup_core::Result;
 
+/// Begins what is noted of a file.
+pub(super) const PREFIX: &str = "config ";
 /// Stands between a file and a name, where neither can have it.
 const BETWEEN: &str = "\nlink ";
 
@@ -36,5 +38,5 @@ impl Store {
 }
 
 fn prefix(file: &str) -> String {
-    format!("config {file}{BETWEEN}")
+    format!("{PREFIX}{file}{BETWEEN}")
 }

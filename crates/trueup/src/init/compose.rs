@@ -37,9 +37,16 @@ pub(super) fn file(draft: &Draft, found: &Examined) -> Composed {
         "# Written by `trueup init`. `trueup check` says whether it can run, `trueup run` runs it.\n\
          # Every setting: docs/guide/configuration.md; `trueup schema` prints them for editors.\n\
          \n\
-         # Where runs, positions and history are kept; without it, $XDG_STATE_HOME/trueup/state.db.\n\
-         # state = \"trueup.db\"\n\
-         \n\
+         # Where runs, positions and history are kept; without it, $XDG_STATE_HOME/trueup/state.db.\n",
+    );
+    if found.report.two_way {
+        // What both sides agreed on stands there: whoever runs the file has to have the same one.
+        out.push_str("state = \"trueup.db\"\n");
+    } else {
+        out.push_str("# state = \"trueup.db\"\n");
+    }
+    out.push_str(
+        "\n\
          # Addresses: ${NAME} is replaced from the environment, $$ is a dollar. Relative paths begin in this file's folder.\n",
     );
     for place in [&draft.source, &draft.target] {

@@ -9,6 +9,7 @@ pub(super) mod parked;
 pub(super) mod selected;
 pub(super) mod status;
 
+use super::state::with_state;
 use super::style::{BAD, GOOD, HEADING, WAITS, count, paint};
 use super::table::{self, table};
 use super::wrap::wrap;
@@ -156,7 +157,10 @@ pub(super) fn verified(report: &Report) -> String {
         let conflicts = if open == 1 { "conflict" } else { "conflicts" };
         say(
             &mut out,
-            format_args!("\n{open} open {conflicts} left out: trueup conflicts list --open"),
+            format_args!(
+                "\n{open} open {conflicts} left out: {}",
+                with_state("trueup conflicts list --open")
+            ),
         );
     }
     parked(report, &mut out);
@@ -282,7 +286,10 @@ fn conflicts(report: &Report, out: &mut String) {
     };
     say(
         out,
-        format_args!("  trueup conflicts list{open} shows them"),
+        format_args!(
+            "  {} shows them",
+            with_state(&format!("trueup conflicts list{open}"))
+        ),
     );
 }
 
