@@ -130,7 +130,7 @@ impl<F: Format> Endpoint for Files<F> {
                 ordered: false,
                 typed: false,
             },
-            notes: Vec::new(),
+            notes: self.place.absence().into_iter().collect(),
         };
         if let Place::Standard(standard) = &self.place {
             about.identity.clone_from(&self.address);
