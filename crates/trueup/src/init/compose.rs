@@ -166,6 +166,10 @@ fn broken(one: &CollectionCheck, look: &Look, two_way: bool, out: &mut String) {
 
 /// What is to be done about a collection before its line may be read.
 fn todo(one: &CollectionCheck, drops: bool, two_way: bool) -> &'static str {
+    if one.keys.source.is_none() && one.keys.target.is_none() {
+        // Its shape is not known: what it needs besides cannot be said yet.
+        return "set that right first, name the fields that identify a record";
+    }
     match (one.key.is_empty(), drops) {
         (true, true) => "name the fields that identify a record, and make the others fit",
         (true, false) if two_way => "name the fields that identify a record",

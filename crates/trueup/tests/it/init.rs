@@ -374,3 +374,29 @@ fn person_is_asked_for_the_keys_that_are_missing() {
     );
     runs(folder.path(), &[]);
 }
+
+#[test]
+fn a_file_in_another_encoding_is_told_with_what_converts_it() {
+    let folder = support::folder();
+    fs::write(folder.path().join("l.csv"), b"id,name\n1,Jos\xe9\n")
+        .expect("the file can be written");
+    init(folder.path(), ["csv:l.csv", "sqlite:b.db"]).expect(2);
+    let text = written(folder.path(), "trueup.toml");
+    let advice = "invalid UTF-8 file=";
+    assert!(text.contains(advice), "{text}");
+    assert!(text.contains("iconv -f latin1 -t utf-8"), "{text}");
+    let todo = "  #   set that right first, name the fields that identify a record, and take the # away:\n";
+    assert!(text.contains(todo), "{text}");
+}
+
+#[test]
+fn a_file_of_tabs_has_a_hint() {
+    let folder = support::folder();
+    fs::write(folder.path().join("t.csv"), "id\tname\n1\tAda\n").expect("the file can be written");
+    let check = |place: &str| {
+        let run = Trueup::new(folder.path()).arguments(["check", place, "sqlite:b.db"]);
+        run.run().stdout
+    };
+    assert!(check("csv:t.csv").contains("?delimiter=tab"));
+    assert!(!check("csv:t.csv?delimiter=tab&key=id").contains("has tabs"));
+}
