@@ -61,6 +61,8 @@ pub struct Schema {
     pub uniques: Vec<Vec<usize>>,
     /// Foreign keys to collections of the same endpoint.
     pub references: Vec<Reference>,
+    /// The collections whose records the endpoint itself deletes or rewrites when one here is deleted, in their order.
+    pub cascades: Vec<String>,
     /// Whether records may be hidden from this user (row level security), so that a missing one proves nothing.
     pub partial: bool,
     /// What the reader should know: triggers that will fire, row security, and the like. Names only.

@@ -146,12 +146,14 @@ pub(crate) fn parse(arguments: &[OsString]) -> (terminal::Options, Parsed) {
 /// Names the option that was most likely meant, where clap finds none: it counts letters that stand in their places, and
 /// in a short word none may.
 fn suggest(told: &mut clap::Error, arguments: &[OsString]) {
-    let Some(ContextValue::String(wrong)) = told.get(ContextKind::InvalidArg) else {
+    let Some(ContextValue::String(wrong)) = told.get(ContextKind::InvalidArg).cloned() else {
         return;
     };
     if told.kind() != ErrorKind::UnknownArgument || told.get(ContextKind::SuggestedArg).is_some() {
         return;
     }
+    // It advises to pass it as a value, which no command has a use for.
+    told.remove(ContextKind::Suggested);
     let mut command = definition();
     command.build();
     let mut command = &command;
@@ -167,7 +169,6 @@ fn suggest(told: &mut clap::Error, arguments: &[OsString]) {
         return;
     };
     let near = format!("--{near}");
-    told.remove(ContextKind::Suggested);
     told.insert(ContextKind::SuggestedArg, ContextValue::String(near));
 }
 

@@ -50,6 +50,8 @@ pub(crate) struct Way {
     pub(crate) two_way: bool,
     /// Records that the source does not have were to be deleted, or deletes were no part of it.
     pub(crate) delete: bool,
+    /// The link stands in a configuration file: options of `sync` do not fit it.
+    pub(crate) in_file: bool,
 }
 
 /// Prints what a sync did; both ways, what it did to each side.

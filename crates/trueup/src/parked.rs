@@ -158,6 +158,7 @@ impl Args {
 const RETRIED: Way = Way {
     two_way: false,
     delete: true,
+    in_file: false,
 };
 
 /// Runs the command and returns the exit code.

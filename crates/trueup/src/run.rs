@@ -163,6 +163,7 @@ impl Running<'_> {
                 let way = Way {
                     two_way: link.spec.two_way.is_some(),
                     delete: link.spec.mode.delete,
+                    in_file: true,
                 };
                 let plan = match &plan {
                     Some(plan) => PlanReport::Planned(plan.as_deref()),

@@ -126,10 +126,10 @@ impl Standing {
             needs.push("see why the last run failed, then run it again");
         }
         if self.open > self.answered_open {
-            needs.push("decide the open conflicts");
+            needs.push("decide the open conflicts: trueup conflicts list --open");
         }
         if self.parked > 0 {
-            needs.push("see why records are parked");
+            needs.push("see why records are parked: trueup parked list");
         }
         needs
     }

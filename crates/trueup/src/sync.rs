@@ -146,6 +146,7 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     let way = Way {
         two_way: args.two_way.two_way(),
         delete: args.delete,
+        in_file: false,
     };
     if aside {
         output::synced_aside(&report, way);

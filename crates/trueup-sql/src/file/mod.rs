@@ -130,7 +130,7 @@ impl<F: Format> Endpoint for Files<F> {
                 ordered: false,
                 typed: false,
             },
-            notes: Vec::new(),
+            notes: self.place.absence().into_iter().collect(),
         };
         if let Place::Standard(standard) = &self.place {
             about.identity.clone_from(&self.address);
@@ -241,6 +241,7 @@ impl<F: Format> Files<F> {
         let names = table.reader.names();
         columns.resize_with(names.len(), infer::Column::default);
         let settings = self.format.settings();
+        let tabs = matches!(names, [only] if only.contains('\t'));
         let mut fields = Vec::with_capacity(names.len());
         let mut odd = Vec::new();
         for (name, column) in names.iter().zip(columns) {
@@ -261,11 +262,16 @@ impl<F: Format> Files<F> {
         }
         self.check_declared(names, origin.path())?;
         let key = self.key(collection, names, origin.path())?;
+        let mut notes = near::few(odd);
+        if tabs {
+            let note = "the one column's name has tabs: is this what parts the columns? Then it is ?delimiter=tab";
+            notes.push(note.to_owned());
+        }
         let schema = Schema {
             collection: collection.to_owned(),
             fields,
             key,
-            notes: near::few(odd),
+            notes,
             ..Schema::default()
         };
         Ok((table.identity, schema))

@@ -42,6 +42,7 @@ pub(super) fn design(connection: &Connection, wanted: &Schema) -> Result<Design>
     let mut schema = Schema {
         notes: Vec::new(),
         references: Vec::new(),
+        cascades: Vec::new(),
         partial: false,
         ..wanted.clone()
     };

@@ -34,7 +34,7 @@ impl References {
             keys: Vec::new(),
             table: table.sql(),
         };
-        if !table.cascades {
+        if table.schema.cascades.is_empty() {
             return Ok(references);
         }
         let sql = format!(

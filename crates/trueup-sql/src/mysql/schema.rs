@@ -36,8 +36,6 @@ pub(super) struct Table {
     pub(super) engine: String,
     /// Whether triggers run when records are written.
     pub(super) triggers: bool,
-    /// Whether deletes here delete or rewrite records of other tables.
-    pub(super) cascades: bool,
 }
 
 impl Table {
@@ -135,7 +133,6 @@ pub(super) fn describe(connection: &Connection, collection: &str) -> Result<Opti
         columns: Vec::new(),
         engine: row.maybe(1)?.unwrap_or_default(),
         triggers: false,
-        cascades: false,
     };
     if table.transactional().is_err() {
         let engine = table.engine.escape_debug();
@@ -284,12 +281,21 @@ fn read_references(connection: &Connection, table: &mut Table) -> Result<()> {
         }
     }
     let sql = format!(
-        "SELECT COUNT(*) FROM information_schema.REFERENTIAL_CONSTRAINTS \
-         WHERE UNIQUE_CONSTRAINT_SCHEMA = DATABASE() \
-         AND DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') AND {}",
+        "SELECT DISTINCT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_SCHEMA = DATABASE() \
+         FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE UNIQUE_CONSTRAINT_SCHEMA = DATABASE() \
+         AND DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') AND {} ORDER BY 1, 2",
         named("REFERENCED_TABLE_NAME", name)
     );
-    table.cascades = connection.one(&sql)?.int(0)? > 0;
+    for row in connection.query(&sql)? {
+        let (database, name) = (row.text(0)?, row.text(1)?);
+        let here = row.text(2)? == "1";
+        let cascading = if here {
+            name
+        } else {
+            format!("{database}.{name}")
+        };
+        table.schema.cascades.push(cascading);
+    }
     Ok(())
 }
 

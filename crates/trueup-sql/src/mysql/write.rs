@@ -348,8 +348,10 @@ impl Work<'_> {
                 .iter()
                 .filter(|field| !field.generated)
                 .count();
-        let free =
-            whole && self.writes.bag.is_none() && !self.table.triggers && !self.table.cascades;
+        let free = whole
+            && self.writes.bag.is_none()
+            && !self.table.triggers
+            && self.table.schema.cascades.is_empty();
         for _ in 0..BLOCKED_ROUNDS_MAX {
             if !free || blocked.len() < 2 {
                 return Ok(());

@@ -55,6 +55,7 @@ fn read_table(connection: &Connection, collection: &str) -> rusqlite::Result<Opt
     read_fields(connection, &mut schema)?;
     read_uniques(connection, &mut schema)?;
     read_references(connection, &mut schema)?;
+    read_cascades(connection, &mut schema)?;
     read_triggers(connection, &mut schema)?;
     Ok(Some(schema))
 }
@@ -124,6 +125,17 @@ fn read_references(connection: &Connection, schema: &mut Schema) -> rusqlite::Re
             reference.fields.extend(field);
         }
     }
+    Ok(())
+}
+
+/// Finds the tables whose foreign keys to this one have an action on delete.
+fn read_cascades(connection: &Connection, schema: &mut Schema) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT DISTINCT m.name FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' \
+         AND f.\"table\" = ?1 COLLATE NOCASE AND f.on_delete NOT IN ('NO ACTION', 'RESTRICT') ORDER BY m.name",
+    )?;
+    let names = statement.query_map([&schema.collection], |row| row.get(0))?;
+    schema.cascades = names.collect::<rusqlite::Result<_>>()?;
     Ok(())
 }
 

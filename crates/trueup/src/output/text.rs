@@ -150,7 +150,13 @@ fn compared_rows(report: &Report) -> Vec<Vec<String>> {
 pub(super) fn verified(report: &Report) -> String {
     let mut out = String::new();
     if let Some(proof) = &report.certificate {
-        certificate::write(proof, &mut out);
+        // What differs is certified by nobody.
+        let heading = if report.equal {
+            "certificate"
+        } else {
+            "comparison"
+        };
+        certificate::write_as(heading, proof, &mut out);
     }
     let open = report.open_conflicts();
     if open > 0 {
@@ -357,6 +363,8 @@ fn notes(report: &Report, left: Option<Way>, out: &mut String) {
             };
             let advice = if way.delete {
                 String::new()
+            } else if way.in_file {
+                format!("; delete = true removes {them}")
             } else {
                 format!("; --delete removes {them}")
             };

@@ -156,7 +156,9 @@ fn shapes_are_read_whole() {
     assert_eq!(endpoint.collections().unwrap(), ["parent", "t"]);
     assert_eq!(endpoint.schema("v").unwrap(), None);
     assert_eq!(endpoint.schema("T").unwrap(), None);
+    assert_eq!(schema(endpoint.as_mut(), "parent").cascades, ["t"]);
     let schema = schema(endpoint.as_mut(), "t");
+    assert!(schema.cascades.is_empty());
     assert_eq!(schema.key_names(), ["b", "a"]);
     assert_eq!(schema.uniques, [vec![2], vec![2, 0]]);
     let generated: Vec<bool> = schema.fields.iter().map(|field| field.generated).collect();

@@ -149,7 +149,7 @@ a <-> b
   collection  orders -> purchases, joining
   conflicts   2 open, 1 answer waits for the next sync
   parked      4
-  to do       see why the last run failed, then run it again; decide the open conflicts; see why records are parked
+  to do       see why the last run failed, then run it again; decide the open conflicts: trueup conflicts list --open; see why records are parked: trueup parked list
 
 a -> b
   id          0001
