@@ -252,6 +252,7 @@ impl<F: Format> Files<F> {
             fields.push(Field {
                 nullable: column.nullable || column.count < records,
                 inferred: declared.is_none(),
+                dynamic: true,
                 ..Field::new(
                     name.clone(),
                     declared.map_or(column.ty(), |(_, ty)| *ty),
@@ -261,6 +262,10 @@ impl<F: Format> Files<F> {
         }
         self.check_declared(names, origin.path())?;
         let key = self.key(collection, names, origin.path())?;
+        // A declared type lasts longer than what is in the file today: the next one may have an empty value there.
+        for (index, field) in fields.iter_mut().enumerate() {
+            field.nullable |= !field.inferred && !key.contains(&index);
+        }
         let schema = Schema {
             collection: collection.to_owned(),
             fields,
