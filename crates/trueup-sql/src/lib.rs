@@ -4,9 +4,13 @@
 //! declares. None of them knows the engine.
 
 mod access;
+mod address;
 pub mod csv;
 mod file;
 pub mod jsonl;
+pub mod mysql;
 mod percent;
 pub mod postgres;
+mod secret;
 pub mod sqlite;
+mod tls;

@@ -4,44 +4,13 @@
 //! allow-list: an unknown one is an error, never passed on. `sslmode` means what it means to libpq.
 
 use super::pgpass;
-use crate::percent;
-use std::fmt;
+use crate::address::{decoded, encoded, filled, host_and_port, number};
+use crate::secret::{Secret, secret};
+use crate::tls::{Roots, SslMode};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use trueup_core::endpoint::Context;
 use trueup_core::{Error, Result};
-
-/// Text that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Secret(pub(super) String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-/// How much the connection is protected; libpq's names and meanings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SslMode {
-    Disable,
-    Allow,
-    Prefer,
-    Require,
-    VerifyCa,
-    VerifyFull,
-}
-
-/// The certificates to trust.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Roots {
-    /// Those in this file.
-    File(PathBuf),
-    /// Those of the operating system.
-    System,
-    /// None.
-    None,
-}
 
 /// Everything needed to connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,17 +147,6 @@ fn default_host() -> String {
     }
 }
 
-fn number<T: std::str::FromStr>(text: Option<String>, default: T, what: &str) -> Result<T> {
-    let Some(text) = text else { return Ok(default) };
-    text.parse().map_err(|_| {
-        Error::config(format!(
-            "{what} is not a number in range: value={}",
-            text.escape_debug()
-        ))
-        .hint("write digits only; a port is at most 65535")
-    })
-}
-
 fn protection(
     mode: Option<String>,
     roots: Option<String>,
@@ -306,60 +264,4 @@ impl Given {
         *slot = filled(value);
         Ok(())
     }
-}
-
-/// Reads `env:NAME` and `file:PATH`; anything else is the password itself.
-fn secret(value: String, context: &Context) -> Result<Secret> {
-    if let Some(name) = value.strip_prefix("env:") {
-        return (context.env)(name).map(Secret).ok_or_else(|| {
-            Error::config(format!(
-                "the password's variable is not set: name={}",
-                name.escape_debug()
-            ))
-            .hint(
-                "set the variable, or name another place: password=env:NAME or password=file:PATH",
-            )
-        });
-    }
-    if let Some(path) = value.strip_prefix("file:") {
-        return pgpass::secret_file(Path::new(path));
-    }
-    Ok(Secret(value))
-}
-
-fn host_and_port(text: &str) -> Result<(&str, Option<&str>)> {
-    if let Some(rest) = text.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']').ok_or_else(|| {
-            Error::config("the URL's host has no closing bracket")
-                .hint("write an IPv6 address as [::1]")
-        })?;
-        return Ok((host, rest.strip_prefix(':').filter(|port| !port.is_empty())));
-    }
-    Ok(text.split_once(':').map_or((text, None), |(h, p)| {
-        (h, Some(p).filter(|p| !p.is_empty()))
-    }))
-}
-
-fn filled(text: String) -> Option<String> {
-    Some(text).filter(|text| !text.is_empty())
-}
-
-/// Undoes percent encoding. The error does not show the text: it may be a password.
-fn decoded(text: &str) -> Result<String> {
-    percent::decode(text).map_err(|_| {
-        Error::config("the URL has a percent sign that is not followed by two hex digits of UTF-8")
-            .hint("write a percent sign as %25, and @ : / ? # in a password as %40 %3A %2F %3F %23")
-    })
-}
-
-fn encoded(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }

@@ -25,15 +25,15 @@ mod stage;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod tls;
 mod types;
 mod write;
 
 use self::apply::PostgresWriter;
-use self::config::{Settings, SslMode};
+use self::config::Settings;
 use self::connect::{Connection, column};
 use self::scan::PostgresSnapshot;
 use self::script::PostgresScript;
+use crate::tls::SslMode;
 use std::cell::RefCell;
 use trueup_core::endpoint::{
     About, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,

@@ -6,15 +6,14 @@
 //! so under root it runs as `postgres` or `nobody`.
 
 use super::host::{Account, account};
-use super::spawn;
+use super::{certify, free_port, lock, run, spawn};
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::TcpListener;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tempfile::TempDir;
 
 /// The superuser of every server started here.
@@ -88,7 +87,7 @@ impl Server {
             Some(bin) => bin.clone(),
             None => newest_debian()?,
         };
-        let account = account()?;
+        let account = account("postgres")?;
         let folder = tempfile::Builder::new().prefix("trueup-pg-").tempdir()?;
         let server = Self {
             options,
@@ -251,26 +250,8 @@ impl Server {
         run(command)
     }
 
-    /// Makes an authority and a server certificate with the `openssl` command.
     fn certify(&self) -> io::Result<()> {
-        let folder = self.folder.path();
-        std::fs::write(
-            folder.join("san"),
-            "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n",
-        )?;
-        let steps = [
-            "req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=trueup-test-ca -keyout ca.key -out ca.crt",
-            "req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out server.csr",
-            "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -extfile san -out server.crt",
-        ];
-        for step in steps {
-            let mut command = Command::new("openssl");
-            command.args(step.split(' ')).current_dir(folder);
-            run(command)?;
-        }
-        for name in ["server.key", "server.crt"] {
-            let path = folder.join(name);
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        for path in certify(self.folder.path())? {
             self.own(&path)?;
         }
         Ok(())
@@ -400,10 +381,6 @@ impl Drop for Database {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Reads the server's log to its end, and tells once whether it came up.
 fn ready(mut log: impl BufRead + Send + 'static) -> Receiver<Result<(), String>> {
     let (tell, told) = sync_channel(1);
@@ -432,22 +409,6 @@ fn ready(mut log: impl BufRead + Send + 'static) -> Receiver<Result<(), String>>
         }
     });
     told
-}
-
-fn run(mut command: Command) -> io::Result<()> {
-    let output = command.stdin(Stdio::null()).output()?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(io::Error::other(format!(
-        "{:?} failed: {said}",
-        command.get_program()
-    )))
-}
-
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// The newest version under Debian's folder.
