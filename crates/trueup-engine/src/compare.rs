@@ -19,8 +19,8 @@ use trueup_core::endpoint::{Op, Snapshot};
 use trueup_core::lattice::Fit;
 use trueup_core::mapping::{MappedField, bag};
 use trueup_core::park::Parked;
-use trueup_core::types::Type;
 use trueup_core::plan::{self, Action, CollectionPlan, Counts, Form, Load};
+use trueup_core::types::Type;
 use trueup_core::{Error, Result};
 
 /// A collection with its plan.

@@ -251,14 +251,23 @@ impl StateFile {
     /// # Errors
     /// `Config` when the configuration cannot be read; what the store says.
     pub(crate) fn open(&self) -> Result<Option<Store>> {
+        let file = self.file()?;
         if self.state.is_some() {
-            return world::open_store_if_present(self.state.as_deref());
+            return world::open_store_if_present(file.as_deref());
         }
-        let state = match self.config() {
-            Some(config) => config::read_state(&config, &world::variable)?,
-            None => None,
-        };
-        world::open_store_if_any(state.as_deref())
+        world::open_store_if_any(file.as_deref())
+    }
+
+    /// Returns the state file that [`StateFile::open`] opens; `None` where it is the usual one.
+    ///
+    /// # Errors
+    /// `Config` when the configuration cannot be read.
+    pub(crate) fn file(&self) -> Result<Option<PathBuf>> {
+        match (&self.state, self.config()) {
+            (Some(state), _) => Ok(Some(state.clone())),
+            (None, Some(config)) => config::read_state(&config, &world::variable),
+            (None, None) => Ok(None),
+        }
     }
 }
 

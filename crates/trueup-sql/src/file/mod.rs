@@ -247,7 +247,8 @@ impl<F: Format> Files<F> {
             let mut declared = settings.types.iter();
             let declared = declared.find(|(declared, _)| declared == name);
             if declared.is_none() {
-                odd.extend(column.odd().map(|odd| near::odd(name, column.ty(), odd)));
+                let told = |odd| near::odd(name, column.ty(), odd, settings);
+                odd.extend(column.odd().map(told));
             }
             fields.push(Field {
                 nullable: column.nullable || column.count < records,

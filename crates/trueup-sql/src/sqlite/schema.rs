@@ -59,11 +59,7 @@ fn read_table(connection: &Connection, collection: &str) -> rusqlite::Result<Opt
     Ok(Some(schema))
 }
 
-fn read_fields(
-    connection: &Connection,
-    strict: bool,
-    schema: &mut Schema,
-) -> rusqlite::Result<()> {
+fn read_fields(connection: &Connection, strict: bool, schema: &mut Schema) -> rusqlite::Result<()> {
     let mut statement = connection
         .prepare("SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1)")?;
     let mut rows = statement.query([&schema.collection])?;

@@ -145,9 +145,14 @@ impl Meeting<'_, '_> {
         }
         let shown = answered.iter().zip(0..CONFLICTS_SHOWN_MAX);
         for (id, _) in shown.clone() {
-            (self.out)(&format!("  conflict {id}: what a person decided is carried out\n"))?;
+            (self.out)(&format!(
+                "  conflict {id}: what a person decided is carried out\n"
+            ))?;
         }
-        self.rest((answered.len() - shown.count()) as u64, "decided by a person")
+        self.rest(
+            (answered.len() - shown.count()) as u64,
+            "decided by a person",
+        )
     }
 
     fn is_enough(&self, shown: u64) -> bool {
