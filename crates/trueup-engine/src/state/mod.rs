@@ -173,6 +173,8 @@ impl Store {
 
     /// Takes the link's lock (refused while another process holds it) and records that a run began.
     ///
+    /// A pair keeps its name until [`Store::pair`] writes it with the addresses: together they say which side is whose.
+    ///
     /// The lock is held until [`Store::finish`], or until the store is dropped or the process dies: then the run
     /// stays without an end, and the next one learns of it by [`Store::was_interrupted`].
     ///
@@ -183,7 +185,9 @@ impl Store {
         let (run, id) = self.write("record that a run began", |transaction| {
             let id: i64 = transaction.query_row(
                 "INSERT INTO link (durable, name) VALUES (?1, ?2) \
-                 ON CONFLICT (durable) DO UPDATE SET name = excluded.name RETURNING id",
+                 ON CONFLICT (durable) DO UPDATE SET name = iif( \
+                     EXISTS (SELECT 1 FROM pair WHERE pair.link = link.id), link.name, excluded.name) \
+                 RETURNING id",
                 params![link.durable, link.name],
                 |row| row.get(0),
             )?;

@@ -165,6 +165,11 @@ impl Store {
                     ends.address.target
                 ],
             )?;
+            // With the addresses: apart from each other they do not say which side the user calls the source.
+            change.transaction.execute(
+                "UPDATE link SET name = ?2 WHERE id = ?1 AND name <> ?2",
+                params![change.link, link.name],
+            )?;
             let (found, pair) = read_pair(change)?;
             if found == ends.identity {
                 Ok(pair)
