@@ -188,11 +188,7 @@ pub(crate) fn parked(args: &Args) -> Result<u8> {
 }
 
 /// How each of the records is tried again.
-fn again(
-    records: &[ParkedRecord],
-    store: Option<&Store>,
-    state: &StateFile,
-) -> Result<Vec<Again>> {
+fn again(records: &[ParkedRecord], store: Option<&Store>, state: &StateFile) -> Result<Vec<Again>> {
     match store {
         Some(store) => again::again(records, store, state),
         None => Ok(Vec::new()),
@@ -279,8 +275,10 @@ fn refuse_options(args: &Retry) -> Result<()> {
     if said == 0 && !args.delete && args.deletes_max.is_none() {
         return Ok(());
     }
-    Err(Error::config("a link of a configuration file takes its options from there")
-        .hint("write them into the file, or name the link as SOURCE TARGET"))
+    Err(
+        Error::config("a link of a configuration file takes its options from there")
+            .hint("write them into the file, or name the link as SOURCE TARGET"),
+    )
 }
 
 /// The link that is meant, and where its state is.

@@ -2,8 +2,8 @@
 
 use crate::args::{BATCH_RECORDS_MAX, DeletesMax, Sides};
 use crate::link;
-use crate::parked;
 use crate::output::{self, PlanText, Sink, Way};
+use crate::parked;
 use crate::progress::Listener;
 use crate::registry::Address;
 use crate::spec::Spec;

@@ -112,11 +112,20 @@ fn the_type_that_a_note_names_is_taken() {
         run(folder, "sync", &sides).expect(1)
     };
     let name = "a%2Cb%3A%20c%26d%25:int";
-    expect(&dry("csv:bills.csv"), &[&format!("; ?types={name} takes it as int")]);
+    expect(
+        &dry("csv:bills.csv"),
+        &[&format!("; ?types={name} takes it as int")],
+    );
     let note = format!("; types={name} among the address's options takes it as int");
     expect(&dry("csv:bills.csv?null=NA"), &[&note]);
     let declared = dry(&format!("csv:bills.csv?types={name}"));
-    expect(&declared, &["; e:int added to the address's types= takes it as int", "parked: 1\n"]);
+    expect(
+        &declared,
+        &[
+            "; e:int added to the address's types= takes it as int",
+            "parked: 1\n",
+        ],
+    );
 }
 
 #[test]

@@ -181,8 +181,13 @@ target = \"till\"
 /// The words of the command that a report ends with, the program's name left out.
 fn command(output: &support::Output) -> Vec<String> {
     let line = output.stdout.lines().last().unwrap().trim();
-    let words = line.strip_prefix("trueup ").unwrap_or_else(|| panic!("{output}"));
-    words.split(' ').map(|word| word.replace('\'', "")).collect()
+    let words = line
+        .strip_prefix("trueup ")
+        .unwrap_or_else(|| panic!("{output}"));
+    words
+        .split(' ')
+        .map(|word| word.replace('\'', ""))
+        .collect()
 }
 
 #[test]
@@ -198,7 +203,14 @@ fn the_command_that_is_shown_tries_the_records_again() {
         &folder.join("till.db"),
         "CREATE TABLE sales (id INTEGER PRIMARY KEY, total INTEGER CHECK (total > 0))",
     );
-    let options = ["--collections", "orders=sales", "--key", "orders=id", "--where", "id < 3"];
+    let options = [
+        "--collections",
+        "orders=sales",
+        "--key",
+        "orders=id",
+        "--where",
+        "id < 3",
+    ];
     let sync = Trueup::new(folder).sync(SIDES).arguments(options);
     sync.arguments(["--quiet"]).run().expect(1);
     for report in [&["list"][..], &["show", "1"]] {
@@ -207,7 +219,10 @@ fn the_command_that_is_shown_tries_the_records_again() {
         // The expression is quoted for a shell; here its words are put together again.
         let text = words.join(" ").replace("id < 3", "id<3");
         let words: Vec<&str> = text.split(' ').collect();
-        let again = Trueup::new(folder).arguments(words).arguments(["--json"]).run();
+        let again = Trueup::new(folder)
+            .arguments(words)
+            .arguments(["--json"])
+            .run();
         assert_eq!(again.expect(1).collection("orders")["parked"], 1);
     }
 }
@@ -219,7 +234,10 @@ fn a_link_that_never_ran_has_nothing_to_try_again() {
     shop(folder);
     for state in [None, Some(())] {
         if state.is_some() {
-            support::sqlite(&folder.join("other.db"), "CREATE TABLE parts (id INTEGER PRIMARY KEY)");
+            support::sqlite(
+                &folder.join("other.db"),
+                "CREATE TABLE parts (id INTEGER PRIMARY KEY)",
+            );
             let other = Trueup::new(folder).sync(["sqlite:shop.db", "sqlite:other.db"]);
             other.arguments(["--quiet"]).run().expect(0);
         }

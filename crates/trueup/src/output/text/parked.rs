@@ -126,7 +126,9 @@ fn advice(one: &ParkedRecord, again: &Again, out: &mut String) {
     };
     let then = match again {
         Again::Command(command) => format!("then:\n  {}", escape::line(command)),
-        Again::WithOptions(command) => format!("then, {WITH_OPTIONS}:\n  {}", escape::line(command)),
+        Again::WithOptions(command) => {
+            format!("then, {WITH_OPTIONS}:\n  {}", escape::line(command))
+        }
         Again::NextRun => "the link's next run tries it again".to_owned(),
     };
     say(out, format_args!("{what}; {then}"));
