@@ -10,7 +10,7 @@ use trueup_core::Result;
 /// Stands between a file and a name, where neither can have it.
 const BETWEEN: &str = "\nlink ";
 /// Begins the name under which a link's options stand; its durable name follows.
-const OPTIONS: &str = "options ";
+pub(super) const OPTIONS: &str = "options ";
 /// Begins the name under which a link of a file stands.
 const CONFIG: &str = "config ";
 
