@@ -21,6 +21,9 @@ pub struct Field {
     pub generated: bool,
     /// Whether the type is a guess from the data (CSV): the other side's type then decides.
     pub inferred: bool,
+    /// Whether the endpoint lets values of another class than `ty` stand there (SQLite, files): the type says what is
+    /// meant, and not what is found.
+    pub dynamic: bool,
 }
 
 impl Field {
@@ -33,6 +36,7 @@ impl Field {
             nullable: true,
             generated: false,
             inferred: false,
+            dynamic: false,
         }
     }
 }

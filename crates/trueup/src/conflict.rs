@@ -127,8 +127,8 @@ impl Conflict {
         let chosen = match side {
             Some(side) => records[side].clone(),
             None => past
-                .chosen
-                .as_ref()
+                .outcome()
+                .filter(|_| is_decided(&decision))
                 .and_then(|batch| fields(batch, &names, &order)),
         };
         Self {

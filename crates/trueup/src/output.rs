@@ -24,6 +24,7 @@ pub(crate) use text::moment;
 
 use crate::conflict::Conflict;
 use crate::log::{self, Entry, Level};
+use crate::parked::Again;
 use crate::status::{Listed, Standing};
 use crate::terminal;
 use std::borrow::Cow;
@@ -98,20 +99,20 @@ pub(crate) fn plan_written(report: &Report, path: &Path, as_json: bool) -> Resul
 }
 
 /// Prints the parked records of all links.
-pub(crate) fn parked_list(records: &[ParkedRecord], as_json: bool) -> Result<()> {
+pub(crate) fn parked_list(records: &[ParkedRecord], again: &[Again], as_json: bool) -> Result<()> {
     if as_json {
         raw(&json::parked::list(records)?)
     } else {
-        stdout(&text::parked::list(records))
+        stdout(&text::parked::list(records, again))
     }
 }
 
 /// Prints some parked records, each in full.
-pub(crate) fn parked_shown(records: &[ParkedRecord], as_json: bool) -> Result<()> {
+pub(crate) fn parked_shown(records: &[ParkedRecord], again: &[Again], as_json: bool) -> Result<()> {
     if as_json {
         raw(&json::parked::list(records)?)
     } else {
-        stdout(&text::parked::show(records))
+        stdout(&text::parked::show(records, again))
     }
 }
 
@@ -229,7 +230,8 @@ pub(crate) fn failure(error: &Error, as_json: bool) {
     }
 }
 
-/// Prints an error for people, or to the log; the records it is about stand below it, where no log is wanted.
+/// Prints an error for people, or to the log; the records it is about stand below it, where somebody looks on or asked for
+/// more: what is caught in a file is a log, and has no values.
 fn complain(error: &Error) {
     let entry = Entry {
         level: Level::Error,
@@ -239,8 +241,16 @@ fn complain(error: &Error) {
         hint: error.advice(),
         ..Entry::default()
     };
-    log::tell(&entry, &describe(error));
-    if let Some(lines) = error.reported().filter(|_| !terminal::get().json) {
+    let terminal = terminal::get();
+    let watched = terminal.watched || terminal.verbose;
+    let lines = error.reported().filter(|_| !terminal.json);
+    let mut told = describe(error);
+    if lines.is_some() && !watched {
+        let more = paint(ADVICE, "more:");
+        told.push_str(&format!("  {more} --verbose shows some of the keys\n"));
+    }
+    log::tell(&entry, &told);
+    if let Some(lines) = lines.filter(|_| watched) {
         stderr(&escape::lines(lines));
     }
 }

@@ -3,6 +3,7 @@
 use crate::args::{BATCH_RECORDS_MAX, DeletesMax, Sides, name_state};
 use crate::link;
 use crate::output::{self, PlanText, Sink, Way};
+use crate::parked;
 use crate::progress::Listener;
 use crate::registry::Address;
 use crate::spec::Spec;
@@ -139,6 +140,9 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     }
     name_state(args.state.as_deref());
     let mut store = world::open_store(args.state.as_deref())?;
+    if spec.two_way.is_none() {
+        store.note_options(&link.durable_name(), &parked::options(&args.sides))?;
+    }
     let report = match &args.plan_in {
         Some(path) => asked.carry_out(path, &spec, &mut link, &mut store)?,
         None => asked.run(&spec, &mut link, &mut store)?,

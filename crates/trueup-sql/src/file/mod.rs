@@ -248,11 +248,13 @@ impl<F: Format> Files<F> {
             let mut declared = settings.types.iter();
             let declared = declared.find(|(declared, _)| declared == name);
             if declared.is_none() {
-                odd.extend(column.odd().map(|odd| near::odd(name, column.ty(), odd)));
+                let told = |odd| near::odd(name, column.ty(), odd, settings);
+                odd.extend(column.odd().map(told));
             }
             fields.push(Field {
                 nullable: column.nullable || column.count < records,
                 inferred: declared.is_none(),
+                dynamic: true,
                 ..Field::new(
                     name.clone(),
                     declared.map_or(column.ty(), |(_, ty)| *ty),
@@ -262,6 +264,10 @@ impl<F: Format> Files<F> {
         }
         self.check_declared(names, origin.path())?;
         let key = self.key(collection, names, origin.path())?;
+        // A declared type lasts longer than what is in the file today: the next one may have an empty value there.
+        for (index, field) in fields.iter_mut().enumerate() {
+            field.nullable |= !field.inferred && !key.contains(&index);
+        }
         let mut notes = near::few(odd);
         if tabs {
             let note = "the one column's name has tabs: is this what parts the columns? Then it is ?delimiter=tab";

@@ -45,17 +45,26 @@ impl StateFile {
             (None, Some(config)) => words("--config", config),
             (None, None) => String::new(),
         });
+        let file = self.file()?;
         if self.state.is_some() {
-            return world::open_store_if_present(self.state.as_deref());
+            return world::open_store_if_present(file.as_deref());
         }
-        let state = match self.config() {
-            Some(config) => {
+        world::open_store_if_any(file.as_deref())
+    }
+
+    /// Returns the state file that [`StateFile::open`] opens; `None` where it is the usual one.
+    ///
+    /// # Errors
+    /// `Config` when the configuration cannot be read.
+    pub(crate) fn file(&self) -> Result<Option<PathBuf>> {
+        match (&self.state, self.config()) {
+            (Some(state), _) => Ok(Some(state.clone())),
+            (None, Some(config)) => {
                 let state = config::read_state(&config, &world::variable);
-                state.map_err(|error| self.around(error))?
+                state.map_err(|error| self.around(error))
             }
-            None => None,
-        };
-        world::open_store_if_any(state.as_deref())
+            (None, None) => Ok(None),
+        }
     }
 
     /// Says which file was changed, where nobody named it: the configuration that lies in the folder did.
