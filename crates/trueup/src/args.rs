@@ -239,6 +239,13 @@ pub(crate) struct Sides {
     /// Where they go
     pub(crate) target: String,
 
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+}
+
+/// Which collections of two sides take part, by which keys, and which of their records.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Choice {
     /// Only these collections, otherwise all that the source has; `a=b` where the target calls it `b`; `a*`: those that match; `!a*`: not those
     #[arg(long, value_name = "a,b", value_delimiter = ',')]
     pub(crate) collections: Vec<CollectionRule>,
@@ -253,6 +260,22 @@ pub(crate) struct Sides {
     pub(crate) filters: Vec<FilterRule>,
 }
 
+impl Choice {
+    /// Refuses a choice beside links of a configuration file, which say so themselves.
+    ///
+    /// # Errors
+    /// `Config` when anything was chosen.
+    pub(crate) fn refuse(&self) -> Result<()> {
+        if self.collections.is_empty() && self.keys.is_empty() && self.filters.is_empty() {
+            return Ok(());
+        }
+        Err(
+            Error::config("a link of a configuration file takes its options from there")
+                .hint("write them into the file, or name the link as SOURCE TARGET"),
+        )
+    }
+}
+
 impl Sides {
     /// Describes the link between the two, with what the command's own options say.
     pub(crate) fn spec(
@@ -263,7 +286,7 @@ impl Sides {
         batch_records: usize,
     ) -> Spec {
         let (mut collections, mut patterns, mut exclude) = (Vec::new(), Vec::new(), Vec::new());
-        for rule in &self.collections {
+        for rule in &self.choice.collections {
             match rule.word() {
                 Word::Name(_) => collections.push(Named {
                     source: rule.source.clone(),
@@ -283,8 +306,8 @@ impl Sides {
             collections,
             patterns,
             exclude,
-            keys: self.keys.clone(),
-            filters: self.filters.clone(),
+            keys: self.choice.keys.clone(),
+            filters: self.choice.filters.clone(),
             two_way,
             mode,
             guard,

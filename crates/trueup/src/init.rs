@@ -10,7 +10,7 @@ mod look;
 #[cfg(test)]
 mod tests;
 
-use crate::args::{CollectionRule, KeyRule, Sides, places};
+use crate::args::{Choice, CollectionRule, KeyRule, Sides, places};
 use crate::check;
 use crate::config;
 use crate::link;
@@ -97,15 +97,17 @@ pub(crate) fn init(args: &Args) -> Result<u8> {
     let mut sides = Sides {
         source: wish.source.clone(),
         target: wish.target.clone(),
-        collections: args.collections.clone(),
-        keys: args.keys.clone(),
-        filters: Vec::new(),
+        choice: Choice {
+            collections: args.collections.clone(),
+            keys: args.keys.clone(),
+            filters: Vec::new(),
+        },
     };
     let mut found = examine(&sides, wish.two_way, &machine)?;
     if world::has_terminal() {
         let keys = ask_keys(&found)?;
         if !keys.is_empty() {
-            sides.keys.extend(keys);
+            sides.choice.keys.extend(keys);
             found = examine(&sides, wish.two_way, &machine)?;
         }
     }

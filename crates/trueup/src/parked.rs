@@ -8,7 +8,7 @@ mod again;
 
 pub(crate) use again::{Again, options};
 
-use crate::args::{CollectionRule, DeletesMax, FilterRule, KeyRule, Sides, StateFile, name_state};
+use crate::args::{Choice, DeletesMax, Sides, StateFile, name_state};
 use crate::config;
 use crate::link;
 use crate::output::{self, Way};
@@ -104,22 +104,8 @@ struct Retry {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Only these collections, as for sync
-    #[arg(
-        long,
-        value_name = "a,b",
-        value_delimiter = ',',
-        conflicts_with = "config"
-    )]
-    collections: Vec<CollectionRule>,
-
-    /// Collection `c` has the key `f,g`, as for sync
-    #[arg(long = "key", value_name = "c=f,g", conflicts_with = "config")]
-    keys: Vec<KeyRule>,
-
-    /// As for sync
-    #[arg(long = "where", value_name = "c=CEL", conflicts_with = "config")]
-    filters: Vec<FilterRule>,
+    #[command(flatten)]
+    choice: Choice,
 
     /// Delete parked records that the source does not have any more
     #[arg(long, conflicts_with = "config")]
@@ -277,14 +263,14 @@ fn file(args: &Retry) -> Option<PathBuf> {
 
 /// Refuses what the configuration file says, where it is the one at hand: clap knows of a named one only.
 fn refuse_options(args: &Retry) -> Result<()> {
-    let said = args.collections.len() + args.keys.len() + args.filters.len();
-    if said == 0 && !args.delete && args.deletes_max.is_none() {
+    args.choice.refuse()?;
+    if !args.delete && args.deletes_max.is_none() {
         return Ok(());
     }
-    Err(
-        Error::config("a link of a configuration file takes its options from there")
-            .hint("write them into the file, or name the link as SOURCE TARGET"),
+    Err(Error::config(
+        "--delete and --deletes-max are for two places, and a link of a file is named",
     )
+    .hint("write them into the file: delete, and deletes_max of its guard"))
 }
 
 /// The link that is meant, and where its state is.
@@ -302,9 +288,7 @@ fn described(args: &Retry) -> Result<(Spec, Option<PathBuf>)> {
             let sides = Sides {
                 source: source.clone(),
                 target: target.clone(),
-                collections: args.collections.clone(),
-                keys: args.keys.clone(),
-                filters: args.filters.clone(),
+                choice: args.choice.clone(),
             };
             let mode = Mode {
                 write: true,

@@ -2,7 +2,7 @@
 //!
 //! It reads the state, and of configuration files the names and the state. Nothing is connected.
 
-use crate::args::{Sides, StateFile, quoted};
+use crate::args::{Choice, StateFile, quoted};
 use crate::config;
 use crate::run::lasting;
 use crate::world;
@@ -27,9 +27,9 @@ pub(crate) enum Again {
 }
 
 /// Spells the options that say which collections take part and how, as [`Again::Command`] ends with them.
-pub(crate) fn options(sides: &Sides) -> String {
+pub(crate) fn options(choice: &Choice) -> String {
     let mut words = Vec::new();
-    let collections = sides.collections.iter().map(|rule| match &rule.target {
+    let collections = choice.collections.iter().map(|rule| match &rule.target {
         Some(target) => format!("{}={target}", rule.source),
         None => rule.source.clone(),
     });
@@ -41,11 +41,11 @@ pub(crate) fn options(sides: &Sides) -> String {
         Some(collection) => quoted(&format!("{collection}={rest}")),
         None => quoted(rest),
     };
-    for rule in &sides.keys {
+    for rule in &choice.keys {
         let rule = of(&rule.collection, &rule.fields.join(","));
         words.push(format!("--key {rule}"));
     }
-    for rule in &sides.filters {
+    for rule in &choice.filters {
         words.push(format!("--where {}", of(&rule.collection, &rule.text)));
     }
     words.join(" ")

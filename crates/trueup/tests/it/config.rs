@@ -1,6 +1,7 @@
 //! A configuration file from outside: links that run, links that fail, and what is said about the file itself.
 
 mod chosen;
+mod one_link;
 mod schema;
 
 use crate::cli::check;
