@@ -4,7 +4,7 @@
 //! each bucket's records. Where count and sum agree, the bucket's records are taken to be equal; the others are read and
 //! compared value by value. Invariant: a hash only ever saves reading. What differs is always told from values, and two
 //! records that are different to us may share a hash by chance alone, never by the way it is made
-//! (`docs/design/0008-hashes.md`).
+//! (`docs/design/0009-hashes.md`).
 
 use crate::endpoint::{Scan, ScanRequest};
 use crate::error::Result;

@@ -69,17 +69,23 @@ const NO_ZONE: &str = "only one of the types has a time zone, and none is assume
 /// Says how the values of `from` fit `to`. Fields of equal native type exchange values unread. An inferred type is a
 /// guess about texts, so texts are what is cast.
 pub fn fit(from: &Field, to: &Field) -> Fit {
-    if from.native == to.native {
+    if from.native == to.native && !narrows(from, to) {
         return Fit::Exact;
     }
     let known = |field: &Field| if field.inferred { Type::TEXT } else { field.ty };
     types(known(from), known(to))
 }
 
+/// Tells whether only `from` lets values of another class stand there: those are no values of `to`.
+fn narrows(from: &Field, to: &Field) -> bool {
+    from.dynamic && !to.dynamic
+}
+
 /// Returns the type in which the values of two fields are compared: [`Type::Any`] when both hold the same native
 /// type and values pass unread; otherwise the target's, unless that is a guess or says nothing, then the source's.
 pub fn meet(source: &Field, target: &Field) -> Type {
-    if source.native == target.native && !source.inferred && !target.inferred {
+    let alike = source.native == target.native && !narrows(source, target);
+    if alike && !source.inferred && !target.inferred {
         Type::Any
     } else if target.ty == Type::Any || target.inferred {
         source.ty

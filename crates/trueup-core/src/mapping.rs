@@ -9,6 +9,7 @@ pub mod bag;
 mod build;
 mod computed;
 mod name;
+mod near;
 mod shared;
 mod survey;
 

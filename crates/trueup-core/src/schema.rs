@@ -21,6 +21,9 @@ pub struct Field {
     pub generated: bool,
     /// Whether the type is a guess from the data (CSV): the other side's type then decides.
     pub inferred: bool,
+    /// Whether the endpoint lets values of another class than `ty` stand there (SQLite, files): the type says what is
+    /// meant, and not what is found.
+    pub dynamic: bool,
 }
 
 impl Field {
@@ -33,6 +36,7 @@ impl Field {
             nullable: true,
             generated: false,
             inferred: false,
+            dynamic: false,
         }
     }
 }
@@ -61,6 +65,8 @@ pub struct Schema {
     pub uniques: Vec<Vec<usize>>,
     /// Foreign keys to collections of the same endpoint.
     pub references: Vec<Reference>,
+    /// The collections whose records the endpoint itself deletes or rewrites when one here is deleted, in their order.
+    pub cascades: Vec<String>,
     /// Whether records may be hidden from this user (row level security), so that a missing one proves nothing.
     pub partial: bool,
     /// What the reader should know: triggers that will fire, row security, and the like. Names only.

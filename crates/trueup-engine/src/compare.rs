@@ -22,9 +22,10 @@ use trueup_core::diff::{Cursor, Difference, Flow, Totals, diff};
 use trueup_core::digest::Digest;
 use trueup_core::endpoint::{Op, Snapshot};
 use trueup_core::lattice::Fit;
-use trueup_core::mapping::{MappedField, Mapping, bag};
+use trueup_core::mapping::{MappedField, bag};
 use trueup_core::park::Parked;
 use trueup_core::plan::{self, Action, CollectionPlan, Counts, Form, Load};
+use trueup_core::types::Type;
 
 /// A collection with its plan.
 #[derive(Debug)]
@@ -117,7 +118,7 @@ pub(crate) fn compare(
         let records = match &source_sorted {
             Some(sorted) => Some(sorted.known()),
             // What is only planned is told as it would be done: without the records that would be parked.
-            None if !mode.write && may_park(&collection.mapping) => {
+            None if !mode.write && may_park(&collection) => {
                 Some(source.count_known(sides.source, &parked)?)
             }
             None => source_order.records(),
@@ -181,9 +182,17 @@ fn in_order(
 }
 
 /// Whether a record of the source may be put aside, or hidden.
-fn may_park(mapping: &Mapping) -> bool {
+fn may_park(collection: &Collection) -> bool {
+    let mapping = &collection.mapping;
     let inexact = |field: &MappedField| field.fit != Fit::Exact;
-    mapping.filter().is_some() || mapping.fields().iter().any(inexact)
+    // That declared types fit exactly says little of a source whose values may be of others; a guess from the data is
+    // taken for texts in the first place.
+    let mut read = mapping.source_fields().iter().zip(mapping.source_types());
+    let loose = |(&field, &ty): (&usize, &Type)| {
+        let field = &collection.source.fields[field];
+        field.dynamic && !field.inferred && ty != Type::Any
+    };
+    mapping.filter().is_some() || mapping.fields().iter().any(inexact) || read.any(loose)
 }
 
 /// One side during the merge: sorted on disk, or read in order from its endpoint, or empty.

@@ -8,9 +8,10 @@ use crate::selection::Selected;
 use crate::verify::filtered;
 use trueup_core::Kind;
 use trueup_core::digest::Fold;
-use trueup_core::endpoint::Class;
+use trueup_core::endpoint::{About, Class};
 use trueup_core::park::Parked;
 use trueup_core::plan::Counts;
+use trueup_core::schema::Schema;
 
 /// What a run did to one collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,13 +111,20 @@ impl Report {
 /// Sums up what was compared and, where it was, written. Nothing is proven yet.
 pub(crate) fn report(link: &Link, compared: &[Compared], written: Option<&[Written]>) -> Report {
     let target = link.target.about();
-    let mut notes = [link.source.about().notes, target.notes].concat();
+    let mut notes = [link.source.about().notes, target.notes.clone()].concat();
     if target.class == Class::Blind {
         notes.push("target is of class B: batches carry no marker there".to_owned());
     }
+    let created = compared.iter().any(|one| one.collection.create.is_some());
+    notes.extend(not_created(&link.source.about(), &target, created));
     let collections = compared.iter().enumerate();
     let collections = collections
-        .map(|(index, one)| one.report(written.and_then(|written| written.get(index))))
+        .map(|(index, one)| {
+            one.report(
+                written.and_then(|written| written.get(index)),
+                link.mode.delete,
+            )
+        })
         .collect();
     Report {
         link: link.name(),
@@ -126,8 +134,28 @@ pub(crate) fn report(link: &Link, compared: &[Compared], written: Option<&[Writt
     }
 }
 
+/// Says what a collection that is created does not get of what its source has, where a source can have it.
+pub(crate) fn not_created(source: &About, target: &About, created: bool) -> Option<String> {
+    let databases = source.capabilities.typed && target.capabilities.typed;
+    let note = "what is created has the source's fields, key and unique constraints; its foreign keys, other indexes and \
+                defaults are not created";
+    (created && databases).then(|| note.to_owned())
+}
+
+/// Says which other records go or change with those that are deleted from a collection.
+pub(crate) fn cascading(target: &Schema) -> Option<String> {
+    if target.cascades.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "target: a record that is deleted takes others with it, or changes them, by foreign keys of: {} (the plan does not list \
+         them for that, and the guard does not count them)",
+        target.cascades.join(", ")
+    ))
+}
+
 impl Compared {
-    fn report(&self, written: Option<&Written>) -> CollectionReport {
+    fn report(&self, written: Option<&Written>, delete: bool) -> CollectionReport {
         let counts = written.map(|written| written.counts).unwrap_or_default();
         let mut parked = self.parked.clone();
         parked.extend(
@@ -144,6 +172,9 @@ impl Compared {
                 "deletes held back count={}: a record of the source does not fit, and in a bag it may equal any of them",
                 self.held_back
             ));
+        }
+        if delete && self.plan.counts.deletes > 0 {
+            notes.extend(cascading(&self.collection.target));
         }
         // What is only planned to be loaded has not been read yet.
         notes.extend(self.hashed.as_ref().map(Hashed::note));

@@ -4,9 +4,22 @@
 //! declares. None of them knows the engine.
 
 mod access;
+mod address;
 pub mod csv;
 mod file;
 pub mod jsonl;
+pub mod mysql;
 mod percent;
 pub mod postgres;
+mod secret;
+mod server;
 pub mod sqlite;
+mod tls;
+
+/// Says that a place is not there: a target that is new, or a typing mistake.
+fn absence(what: &str, path: &std::path::Path) -> String {
+    format!(
+        "the {what} {} does not exist; the first run that writes to it creates it",
+        path.display()
+    )
+}

@@ -28,3 +28,16 @@ pub(crate) fn decode(text: &str) -> Result<String, Wrong> {
     }
     String::from_utf8(bytes).map_err(|_| Wrong::Utf8)
 }
+
+/// Percent-encodes these signs, spaces and control characters, so that [`decode`] gives the text back.
+pub(crate) fn encode(text: &str, signs: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for ch in text.chars() {
+        if ch.is_ascii() && (signs.contains(ch) || ch == ' ' || ch.is_ascii_control()) {
+            out.push_str(&format!("%{:02X}", u32::from(ch)));
+        } else {
+            out.push(ch);
+        }
+    }
+    out
+}

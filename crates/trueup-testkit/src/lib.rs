@@ -9,6 +9,7 @@ pub mod faults;
 pub mod memory;
 pub mod owned;
 pub mod records;
+pub mod scripts;
 pub mod servers;
 pub mod sim;
 

@@ -3,20 +3,22 @@
 //! Invariant: an option that is accepted has an effect. Each command's own options stand beside the command; what
 //! `sync` and `diff` share stands here.
 
+mod state_file;
+
+pub(crate) use state_file::{StateFile, name_state};
+
 use crate::pattern::{self, Word};
 use crate::spec::{Named, Place, Spec};
 use crate::terminal;
 use crate::{check, completions, config, conflicts, diff, explain, forget, history, init, man};
-use crate::{output, parked, registry, run, status, sync, two_way, verify, world};
+use crate::{output, parked, registry, run, status, sync, two_way, verify};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::str::FromStr;
 use trueup_core::guard::Guard;
 use trueup_core::{Error, Kind, Result};
 use trueup_engine::Mode;
-use trueup_engine::state::Store;
 
 /// What `--batch-records` may be at most.
 pub(crate) const BATCH_RECORDS_MAX: usize = 100_000;
@@ -144,12 +146,14 @@ pub(crate) fn parse(arguments: &[OsString]) -> (terminal::Options, Parsed) {
 /// Names the option that was most likely meant, where clap finds none: it counts letters that stand in their places, and
 /// in a short word none may.
 fn suggest(told: &mut clap::Error, arguments: &[OsString]) {
-    let Some(ContextValue::String(wrong)) = told.get(ContextKind::InvalidArg) else {
+    let Some(ContextValue::String(wrong)) = told.get(ContextKind::InvalidArg).cloned() else {
         return;
     };
     if told.kind() != ErrorKind::UnknownArgument || told.get(ContextKind::SuggestedArg).is_some() {
         return;
     }
+    // It advises to pass it as a value, which no command has a use for.
+    told.remove(ContextKind::Suggested);
     let mut command = definition();
     command.build();
     let mut command = &command;
@@ -165,7 +169,6 @@ fn suggest(told: &mut clap::Error, arguments: &[OsString]) {
         return;
     };
     let near = format!("--{near}");
-    told.remove(ContextKind::Suggested);
     told.insert(ContextKind::SuggestedArg, ContextValue::String(near));
 }
 
@@ -221,47 +224,6 @@ fn without_passwords(mut complaint: String, arguments: &[OsString]) -> String {
     complaint
 }
 
-/// Which state file.
-#[derive(Debug, clap::Args)]
-pub(crate) struct StateFile {
-    /// Where runs, positions and history are kept [default: $XDG_STATE_HOME/trueup/state.db]
-    #[arg(long, value_name = "FILE")]
-    state: Option<PathBuf>,
-
-    /// The state file that this configuration file names [default: trueup.toml, where there is one]
-    #[arg(long, value_name = "FILE", conflicts_with = "state")]
-    config: Option<PathBuf>,
-}
-
-impl StateFile {
-    /// Returns the configuration that is meant: the one that was named, else the one at hand, unless a state file was
-    /// named.
-    pub(crate) fn config(&self) -> Option<PathBuf> {
-        let at_hand = || Some(PathBuf::from(config::FILE)).filter(|path| path.is_file());
-        match (&self.state, &self.config) {
-            (Some(_), _) => None,
-            (None, Some(named)) => Some(named.clone()),
-            (None, None) => at_hand(),
-        }
-    }
-
-    /// Opens the store, if there is one: in the file that was named, else where the configuration says, else at the usual
-    /// place. A state file that was named must be there.
-    ///
-    /// # Errors
-    /// `Config` when the configuration cannot be read; what the store says.
-    pub(crate) fn open(&self) -> Result<Option<Store>> {
-        if self.state.is_some() {
-            return world::open_store_if_present(self.state.as_deref());
-        }
-        let state = match self.config() {
-            Some(config) => config::read_state(&config, &world::variable)?,
-            None => None,
-        };
-        world::open_store_if_any(state.as_deref())
-    }
-}
-
 /// Says what a place is for, and what addresses look like.
 pub(crate) fn places(what: &str) -> String {
     format!("{what}: {}", registry::examples())
@@ -277,6 +239,13 @@ pub(crate) struct Sides {
     /// Where they go
     pub(crate) target: String,
 
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+}
+
+/// Which collections of two sides take part, by which keys, and which of their records.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Choice {
     /// Only these collections, otherwise all that the source has; `a=b` where the target calls it `b`; `a*`: those that match; `!a*`: not those
     #[arg(long, value_name = "a,b", value_delimiter = ',')]
     pub(crate) collections: Vec<CollectionRule>,
@@ -291,6 +260,22 @@ pub(crate) struct Sides {
     pub(crate) filters: Vec<FilterRule>,
 }
 
+impl Choice {
+    /// Refuses a choice beside links of a configuration file, which say so themselves.
+    ///
+    /// # Errors
+    /// `Config` when anything was chosen.
+    pub(crate) fn refuse(&self) -> Result<()> {
+        if self.collections.is_empty() && self.keys.is_empty() && self.filters.is_empty() {
+            return Ok(());
+        }
+        Err(
+            Error::config("a link of a configuration file takes its options from there")
+                .hint("write them into the file, or name the link as SOURCE TARGET"),
+        )
+    }
+}
+
 impl Sides {
     /// Describes the link between the two, with what the command's own options say.
     pub(crate) fn spec(
@@ -301,7 +286,7 @@ impl Sides {
         batch_records: usize,
     ) -> Spec {
         let (mut collections, mut patterns, mut exclude) = (Vec::new(), Vec::new(), Vec::new());
-        for rule in &self.collections {
+        for rule in &self.choice.collections {
             match rule.word() {
                 Word::Name(_) => collections.push(Named {
                     source: rule.source.clone(),
@@ -321,8 +306,8 @@ impl Sides {
             collections,
             patterns,
             exclude,
-            keys: self.keys.clone(),
-            filters: self.filters.clone(),
+            keys: self.choice.keys.clone(),
+            filters: self.choice.filters.clone(),
             two_way,
             mode,
             guard,

@@ -1,6 +1,6 @@
 //! `trueup check`: what a sync would need, do and promise, before anything is read or written.
 
-use crate::args::{CollectionRule, FilterRule, KeyRule, Sides, places};
+use crate::args::{Choice, Sides, places};
 use crate::config;
 use crate::link;
 use crate::output::{self, ReportList};
@@ -48,17 +48,8 @@ pub(crate) struct Args {
     #[arg(long)]
     two_way: bool,
 
-    /// Only these collections, otherwise all that the source has; `a=b` where the target calls it `b`; `a*`: those that match; `!a*`: not those
-    #[arg(long, value_name = "a,b", value_delimiter = ',')]
-    collections: Vec<CollectionRule>,
-
-    /// Collection `c` has the key `f,g`, or `all` where equal records count; may be repeated; `f,g` suffices for a single collection
-    #[arg(long = "key", value_name = "c=f,g")]
-    keys: Vec<KeyRule>,
-
-    /// As for sync
-    #[arg(long = "where", value_name = "c=CEL")]
-    filters: Vec<FilterRule>,
+    #[command(flatten)]
+    choice: Choice,
 
     /// Print one JSON object instead of a text; of links of a file, an array
     #[arg(long)]
@@ -97,9 +88,7 @@ impl Args {
         let sides = Sides {
             source: source.to_owned(),
             target: target.to_owned(),
-            collections: self.collections.clone(),
-            keys: self.keys.clone(),
-            filters: self.filters.clone(),
+            choice: self.choice.clone(),
         };
         between(&sides, self.two_way)
     }
@@ -126,7 +115,7 @@ pub(crate) fn pair(spec: &Spec, machine: &Machine) -> Result<CheckReport> {
 }
 
 /// Tells whether the arguments mean a configuration file: by its name, or because they are no addresses.
-fn means_config(places: &[String]) -> bool {
+pub(crate) fn means_config(places: &[String]) -> bool {
     let Some(first) = places.first() else {
         return true;
     };
@@ -141,11 +130,12 @@ fn is_link(argument: &str) -> bool {
 
 /// Checks links of a configuration file, one after the other; one that cannot be asked does not stop the next.
 fn links(args: &Args, machine: &Machine) -> Result<u8> {
-    if args.two_way || !args.collections.is_empty() || !args.keys.is_empty() {
-        return Err(Error::config(
-            "--two-way, --collections and --key are for two places, and there are none",
-        )
-        .hint("the links of a configuration file say so themselves"));
+    args.choice.refuse()?;
+    if args.two_way {
+        return Err(
+            Error::config("--two-way is for two places, and there are none")
+                .hint("the links of a configuration file say so themselves"),
+        );
     }
     let (path, names) = config_and_links(&args.places);
     if args.places.is_empty() && !path.exists() {

@@ -231,7 +231,7 @@ fn text(path: &Path) -> Result<String> {
         .and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes))
         .map_err(|cause| {
             Error::config(format!("cannot read the configuration: {}", place()))
-                .hint("name the file; without a name it is ./trueup.toml")
+                .hint("name the file; without a name it is ./trueup.toml, which trueup init writes")
                 .cause(cause)
         })?;
     if bytes.len() as u64 > BYTES_MAX {

@@ -11,7 +11,7 @@ use trueup_core::policy::Policy;
 use trueup_core::side::{Side, Sides};
 use trueup_core::{Error, Result};
 use trueup_engine::spelled;
-use trueup_engine::state::{Answer, LinkStanding, PastConflict};
+use trueup_engine::state::{Answer, LinkStanding, PairStanding, PastConflict};
 
 /// How a conflict that nobody decided stands.
 const OPEN: &str = "open";
@@ -67,6 +67,8 @@ pub(crate) struct Conflict {
 pub(crate) struct Stored {
     /// Whether its sides are in the other order.
     pub(crate) flipped: bool,
+    /// Whether nobody can tell in which order the user has the sides; then they are shown as the state has them.
+    pub(crate) order_unknown: bool,
     /// The names of the fields there, in the order of [`Conflict::names`].
     pub(crate) names: Vec<String>,
 }
@@ -107,7 +109,7 @@ impl Conflict {
         let link = links.iter().find(|link| link.durable == past.link);
         let name = link.map_or(past.link.as_str(), |link| link.name.as_str());
         let pair = link.and_then(|link| link.pair.as_ref());
-        let flipped = pair.is_some_and(|pair| pair.is_flipped(name));
+        let flipped = pair.is_some_and(PairStanding::is_flipped);
         let ruling = if flipped {
             past.ruling.mirrored()
         } else {
@@ -125,8 +127,8 @@ impl Conflict {
         let chosen = match side {
             Some(side) => records[side].clone(),
             None => past
-                .chosen
-                .as_ref()
+                .outcome()
+                .filter(|_| is_decided(&decision))
                 .and_then(|batch| fields(batch, &names, &order)),
         };
         Self {
@@ -148,6 +150,7 @@ impl Conflict {
             names,
             stored: Stored {
                 flipped,
+                order_unknown: pair.is_some_and(|pair| pair.turned.is_none()),
                 names: stored,
             },
         }
@@ -176,11 +179,18 @@ impl Conflict {
         self.decision != SUPERSEDED
     }
 
-    /// Refuses a record under another key: it would be another record.
+    /// Refuses an answer while nobody can tell which side the user calls the source, and a record under another key: it
+    /// would be another record.
     ///
     /// # Errors
-    /// `Config`, naming the fields.
+    /// `Config`, naming the fields of the key.
     pub(crate) fn check(&self, taken: &Taken) -> Result<()> {
+        if self.stored.order_unknown {
+            return Err(Error::config(
+                "which side is called the source is not known: the link ran last under other names",
+            )
+            .hint("run the link once, then look at the conflict again and decide"));
+        }
         let Taken::Record(record) = taken else {
             return Ok(());
         };

@@ -146,8 +146,10 @@ fn list(args: &List) -> Result<()> {
 
 fn find(state: &StateFile, id: i64) -> Result<(Store, Conflict)> {
     let unknown = || {
-        Error::config(format!("there is no conflict={id} on record"))
-            .hint("trueup conflicts list shows those there are")
+        Error::config(format!("there is no conflict={id} on record")).hint(format!(
+            "{} shows those there are",
+            output::with_state("trueup conflicts list")
+        ))
     };
     let store = state.open()?.ok_or_else(unknown)?;
     let past = store.conflict(ConflictId(id))?.ok_or_else(unknown)?;
@@ -164,6 +166,7 @@ fn resolve(args: &Resolve) -> Result<()> {
     };
     conflict.check(&taken)?;
     store.answer(ConflictId(args.id), &conflict.answer(&taken))?;
+    args.state.tell(&store);
     conflict.answer = Some(taken);
     output::answered(&conflict)
 }

@@ -4,17 +4,21 @@
 //! is one for the link the other way round: both sides are exchanged before they are compared, and what was found is
 //! told in the order in which the user named them.
 
-use crate::args::Sides;
+use crate::args::{Choice, Sides, places};
+use crate::check::means_config;
 use crate::compare::Compare;
+use crate::config;
 use crate::link;
 use crate::output::{self, Sink};
 use crate::progress::Listener;
-use crate::world::Machine;
-use std::path::PathBuf;
+use crate::run::{config_and_links, one_of};
+use crate::spec::Spec;
+use crate::world::{self, Machine};
+use std::path::{Path, PathBuf};
 use trueup_core::guard::Guard;
 use trueup_core::{Error, Result};
 use trueup_engine::{
-    CollectionSpec, Found, Limits, Link, Listing, Mode, Report, Shape, World, run,
+    CollectionSpec, Comparison, Found, Limits, Link, Listing, Mode, Report, Shape, World, run,
 };
 
 const EXAMPLES: &str = "\
@@ -23,16 +27,33 @@ Examples:
   trueup diff sqlite:shop.db#orders postgres://app@db1/shop#orders --json
   trueup diff sqlite:shop.db sqlite:till.db --out differences.jsonl --show-values
   trueup diff sqlite:shop.db postgres://app@db1/shop --sql target --out repair.sql
+  trueup diff orders
+  trueup diff /etc/trueup/shop.toml orders --out differences.jsonl
+
+CONFIG is a file, or ends in .toml; without it, ./trueup.toml. The sides of a link that goes
+both ways are compared as they are, whatever a run would make of it.
 
 Output:
   collection  +only at the source  -only at the target  ~changed  =same";
 
 /// What `diff` is told.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    override_usage = "trueup diff [OPTIONS] SOURCE TARGET\n       trueup diff [OPTIONS] [CONFIG] LINK"
+)]
 pub(crate) struct Args {
+    /// Where the records come from, and where they go; or a configuration file and a link of it.
+    #[arg(
+        value_name = "SOURCE TARGET | CONFIG LINK",
+        required = true,
+        num_args = 1..=2,
+        help = places("A configuration file [default: trueup.toml], and a link of it; or the two sides to compare")
+    )]
+    places: Vec<String>,
+
     #[command(flatten)]
-    sides: Sides,
+    choice: Choice,
 
     /// List every difference in FILE, one JSON object a line; `-` is standard output
     #[arg(long, value_name = "FILE")]
@@ -46,14 +67,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "source|target", hide_possible_values = true)]
     sql: Option<Which>,
 
-    /// How to compare: `hash` leaves out what the servers' own hashes show to be equal, `stream` reads every record, `auto` hashes where that can be done and saves time
+    /// How to compare: `hash` leaves out what the servers' own hashes show to be equal, `stream` reads every record, `auto` hashes where that can be done and saves time [default: as the link's file says, else auto]
     #[arg(
         long,
         value_name = "auto|stream|hash",
-        hide_possible_values = true,
-        default_value = "auto"
+        hide_possible_values = true
     )]
-    compare: Compare,
+    compare: Option<Compare>,
 
     /// Print one JSON object instead of lines
     #[arg(long)]
@@ -74,19 +94,55 @@ enum Which {
 /// Runs the command and returns the exit code.
 pub(crate) fn diff(args: &Args) -> Result<u8> {
     let machine = Machine::new()?;
-    let mode = Mode {
-        write: false,
-        count_all: true,
-        delete: false,
-        verify: false,
-        lift_guard: false,
-        compare: args.compare.way(),
+    if means_config(&args.places) {
+        args.choice.refuse()?;
+        let (path, names) = config_and_links(&args.places);
+        let config = config::read(&path, &world::variable)?;
+        let link = one_of(&config, names)?;
+        let state = args.state.as_deref().or(config.state.as_deref());
+        return print(args, &link.spec, state, &machine).map_err(|error| {
+            config
+                .point(link, error)
+                .at(format_args!("link={}", link.name))
+        });
+    }
+    let [source, target] = args.places.as_slice() else {
+        return Err(Error::config("two places are compared, and one is named")
+            .hint("write trueup diff SOURCE TARGET, or name a link of a configuration file"));
+    };
+    let sides = Sides {
+        source: source.clone(),
+        target: target.clone(),
+        choice: args.choice.clone(),
     };
     let batch_records = Limits::default().batch_records_max;
-    let spec = args.sides.spec(None, mode, Guard::default(), batch_records);
-    let mut link = link::open(&spec, &machine.context())?;
+    let spec = sides.spec(None, COMPARE, Guard::default(), batch_records);
+    print(args, &spec, args.state.as_deref(), &machine)
+}
+
+/// Nothing is written, and everything is counted.
+const COMPARE: Mode = Mode {
+    write: false,
+    count_all: true,
+    delete: false,
+    verify: false,
+    lift_guard: false,
+    compare: Comparison::Auto,
+};
+
+/// Compares two sides, prints what was asked for, and returns the exit code.
+fn print(args: &Args, spec: &Spec, state: Option<&Path>, machine: &Machine) -> Result<u8> {
+    let mut link = link::open(spec, &machine.context())?;
+    link.mode = Mode {
+        compare: args.compare.map_or(spec.mode.compare, Compare::way),
+        ..COMPARE
+    };
+    link.two_way = None;
     let listener = Listener::new(&link.name());
-    let world = machine.world(&listener, args.state.as_deref());
+    let world = World {
+        limits: Limits::of(spec.batch_records),
+        ..machine.world(&listener, state)
+    };
     let aside = args.out.is_some() || args.sql.is_some();
     let mut sink = if aside {
         Some(Sink::open(args.out.as_deref(), &world.failpoints)?)

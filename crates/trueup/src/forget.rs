@@ -6,13 +6,14 @@
 use crate::args::StateFile;
 use crate::output;
 use crate::registry::Address;
-use crate::status::{Standing, standings};
+use crate::status::{Standing, listed};
 use trueup_core::{Error, Result};
 
 const EXAMPLES: &str = "\
 Examples:
   trueup forget 'sqlite:shop.db <-> postgres://app@db1/shop'
   trueup forget 41d0a2c6b1c0f3a7
+  trueup forget orders
 
 No data is touched, and its runs stay in the history. Lost are: of a link that goes both ways, its
 base and its conflicts with the records that lost (synced again, it joins both sides anew, as at its
@@ -22,7 +23,7 @@ first run); of any link, the list of its parked records (the next run finds them
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The link, by its name or its id; trueup status lists both
+    /// The link, by its name, its id, or its name in the configuration file; trueup status lists all of them
     link: String,
 
     #[command(flatten)]
@@ -35,19 +36,27 @@ pub(crate) fn forget(args: &Args) -> Result<u8> {
     let Some(mut store) = store else {
         return Err(unknown());
     };
-    let links = standings(&store)?;
+    let links = listed(Some(&store), &args.state, true)?.links;
     let link = find(&links, &args.link)?;
     if !store.forget_link(&link.id)? {
         return Err(unknown());
     }
+    args.state.tell(&store);
     output::forgotten(link)?;
     Ok(0)
 }
 
-/// The link of that name or id.
+/// The link of that name or id, or that the configuration file calls so.
 fn find<'a>(links: &'a [Standing], wanted: &str) -> Result<&'a Standing> {
     let spellings = spellings(wanted);
-    let names = |link: &&Standing| link.id == wanted || spellings.contains(&link.name);
+    let label = wanted
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let label = label.unwrap_or(wanted);
+    let names = |link: &&Standing| {
+        let labelled = link.labels.iter().any(|one| one == label);
+        labelled || link.id == wanted || spellings.contains(&link.name)
+    };
     let found: Vec<&Standing> = links.iter().filter(names).collect();
     match found.as_slice() {
         [link] => Ok(link),
@@ -86,8 +95,10 @@ fn spellings(wanted: &str) -> Vec<String> {
 
 /// Does not repeat what was asked for: an address may hold a password.
 fn unknown() -> Error {
-    Error::config("there is no such link in the state")
-        .hint("trueup status lists the links with their names and ids")
+    Error::config("there is no such link in the state").hint(format!(
+        "{} lists the links with their names and ids",
+        output::with_state("trueup status --all")
+    ))
 }
 
 #[cfg(test)]

@@ -60,8 +60,10 @@ pub(crate) fn history(args: &Args) -> Result<u8> {
 fn find(runs: &[PastRun], number: i64) -> Result<trueup_engine::Certificate> {
     let found = runs.iter().find(|past| past.run.0 == number);
     let past = found.ok_or_else(|| {
-        Error::config(format!("there is no run={number} in the history"))
-            .hint("trueup history lists them")
+        Error::config(format!("there is no run={number} in the history")).hint(format!(
+            "{} lists them",
+            output::with_state("trueup history")
+        ))
     })?;
     let certificate = past
         .report

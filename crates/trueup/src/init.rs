@@ -10,7 +10,7 @@ mod look;
 #[cfg(test)]
 mod tests;
 
-use crate::args::{CollectionRule, KeyRule, Sides, places};
+use crate::args::{Choice, CollectionRule, KeyRule, Sides, places};
 use crate::check;
 use crate::config;
 use crate::link;
@@ -83,7 +83,9 @@ struct Wish {
 
 /// Runs the command and returns the exit code.
 pub(crate) fn init(args: &Args) -> Result<u8> {
-    let machine = Machine::new()?;
+    let machine = Machine::asking()?;
+    // Before anything is asked; another file may be named in the answers.
+    refuse_taken(&args.out, args.force)?;
     let wish = wish(args)?;
     refuse_taken(&wish.out, args.force)?;
     if Address::is_standard(&wish.source) || Address::is_standard(&wish.target) {
@@ -95,15 +97,17 @@ pub(crate) fn init(args: &Args) -> Result<u8> {
     let mut sides = Sides {
         source: wish.source.clone(),
         target: wish.target.clone(),
-        collections: args.collections.clone(),
-        keys: args.keys.clone(),
-        filters: Vec::new(),
+        choice: Choice {
+            collections: args.collections.clone(),
+            keys: args.keys.clone(),
+            filters: Vec::new(),
+        },
     };
     let mut found = examine(&sides, wish.two_way, &machine)?;
     if world::has_terminal() {
         let keys = ask_keys(&found)?;
         if !keys.is_empty() {
-            sides.keys.extend(keys);
+            sides.choice.keys.extend(keys);
             found = examine(&sides, wish.two_way, &machine)?;
         }
     }
@@ -111,7 +115,9 @@ pub(crate) fn init(args: &Args) -> Result<u8> {
     let composed = compose::file(&draft, &found);
     write(&wish.out, &composed.text, args.force)?;
     let runs = found.report.collections.len() - composed.waiting.len();
-    output::initialised(&next(&wish.out, &draft, runs, &composed.waiting))?;
+    let mut said = notes(&found);
+    said.push_str(&next(&wish.out, &draft, runs, &composed.waiting));
+    output::initialised(&said)?;
     match composed.waiting.first() {
         Some(first) if runs == 0 => Err(nothing_runs(&wish.out, first)),
         Some(_) | None => Ok(0),
@@ -166,6 +172,13 @@ fn ask_keys(found: &Examined) -> Result<Vec<KeyRule>> {
         }));
     }
     Ok(keys)
+}
+
+/// What a person should know of the target before the file is used: that it is new, for one.
+fn notes(found: &Examined) -> String {
+    let notes = found.report.target.iter().flat_map(|end| &end.about.notes);
+    let lines = notes.map(|note| format!("note: target: {}\n", output::safe(note)));
+    lines.collect()
 }
 
 /// The file is there, and nothing would come of running it.

@@ -7,6 +7,7 @@ use crate::output;
 use crate::terminal;
 use crate::world;
 use serde::Serialize;
+use std::path::Path;
 
 /// How much it matters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -46,6 +47,17 @@ pub(crate) struct Entry<'a> {
     pub(crate) message: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) hint: Option<&'a str>,
+}
+
+/// Says which state file is used.
+pub(crate) fn state(path: &Path) {
+    let text = format!("state file={}", path.display());
+    let entry = Entry {
+        event: "state",
+        message: Some(&text),
+        ..Entry::default()
+    };
+    tell(&entry, &text);
 }
 
 /// An entry with when, and about which link.

@@ -9,13 +9,13 @@ use trueup_core::{Error, Result};
 const EXAMPLES: &str = "\
 Examples:
   trueup man | man -l -
-  trueup man ~/.local/share/man/man1";
+  mkdir -p ~/.local/share/man/man1 && trueup man ~/.local/share/man/man1";
 
 /// What `man` is told.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// Write one page for every command into this folder; without it, the main page is printed
+    /// Write one page for every command into this folder, which is there; without it, the main page is printed
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
 }
@@ -30,9 +30,14 @@ pub(crate) fn man(args: &Args) -> Result<u8> {
         output::source(&page)?;
         return Ok(0);
     };
-    std::fs::create_dir_all(folder)
-        .and_then(|()| clap_mangen::generate_to(definition, folder))
-        .map_err(|cause| unwritable(folder, cause))?;
+    if !folder.is_dir() {
+        // A command's name is the likely mistake: `man` takes one.
+        return Err(
+            Error::config(format!("there is no folder path={}", folder.display()))
+                .hint("make it first; the page of one command is printed by trueup help COMMAND"),
+        );
+    }
+    clap_mangen::generate_to(definition, folder).map_err(|cause| unwritable(folder, cause))?;
     Ok(0)
 }
 

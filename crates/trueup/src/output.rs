@@ -9,6 +9,7 @@ mod json;
 mod pieces;
 mod reports;
 mod sink;
+mod state;
 mod style;
 mod table;
 mod text;
@@ -17,11 +18,13 @@ mod wrap;
 pub(crate) use pieces::{ConflictList, PlanText};
 pub(crate) use reports::ReportList;
 pub(crate) use sink::Sink;
+pub(crate) use state::{set_state_words, with_state};
 pub(crate) use style::HELP;
 pub(crate) use text::moment;
 
 use crate::conflict::Conflict;
 use crate::log::{self, Entry, Level};
+use crate::parked::Again;
 use crate::status::{Listed, Standing};
 use crate::terminal;
 use std::borrow::Cow;
@@ -48,6 +51,8 @@ pub(crate) struct Way {
     pub(crate) two_way: bool,
     /// Records that the source does not have were to be deleted, or deletes were no part of it.
     pub(crate) delete: bool,
+    /// The link stands in a configuration file: options of `sync` do not fit it.
+    pub(crate) in_file: bool,
 }
 
 /// Prints what a sync did; both ways, what it did to each side.
@@ -94,20 +99,20 @@ pub(crate) fn plan_written(report: &Report, path: &Path, as_json: bool) -> Resul
 }
 
 /// Prints the parked records of all links.
-pub(crate) fn parked_list(records: &[ParkedRecord], as_json: bool) -> Result<()> {
+pub(crate) fn parked_list(records: &[ParkedRecord], again: &[Again], as_json: bool) -> Result<()> {
     if as_json {
         raw(&json::parked::list(records)?)
     } else {
-        stdout(&text::parked::list(records))
+        stdout(&text::parked::list(records, again))
     }
 }
 
 /// Prints some parked records, each in full.
-pub(crate) fn parked_shown(records: &[ParkedRecord], as_json: bool) -> Result<()> {
+pub(crate) fn parked_shown(records: &[ParkedRecord], again: &[Again], as_json: bool) -> Result<()> {
     if as_json {
         raw(&json::parked::list(records)?)
     } else {
-        stdout(&text::parked::show(records))
+        stdout(&text::parked::show(records, again))
     }
 }
 
@@ -200,7 +205,7 @@ pub(crate) fn prompt(text: &str) {
 /// Prints how links stand.
 pub(crate) fn links(listed: &Listed, as_json: bool) -> Result<()> {
     if as_json {
-        raw(&json::status::links(&listed.links)?)
+        raw(&json::status::links(listed)?)
     } else {
         stdout(&text::status::links(listed))
     }
@@ -225,7 +230,8 @@ pub(crate) fn failure(error: &Error, as_json: bool) {
     }
 }
 
-/// Prints an error for people, or to the log; the records it is about stand below it, where no log is wanted.
+/// Prints an error for people, or to the log; the records it is about stand below it, where somebody looks on or asked for
+/// more: what is caught in a file is a log, and has no values.
 fn complain(error: &Error) {
     let entry = Entry {
         level: Level::Error,
@@ -235,8 +241,16 @@ fn complain(error: &Error) {
         hint: error.advice(),
         ..Entry::default()
     };
-    log::tell(&entry, &describe(error));
-    if let Some(lines) = error.reported().filter(|_| !terminal::get().json) {
+    let terminal = terminal::get();
+    let watched = terminal.watched || terminal.verbose;
+    let lines = error.reported().filter(|_| !terminal.json);
+    let mut told = describe(error);
+    if lines.is_some() && !watched {
+        let more = paint(ADVICE, "more:");
+        told.push_str(&format!("  {more} --verbose shows some of the keys\n"));
+    }
+    log::tell(&entry, &told);
+    if let Some(lines) = lines.filter(|_| watched) {
         stderr(&escape::lines(lines));
     }
 }

@@ -1,9 +1,14 @@
 //! `trueup parked`: records that were put aside, why and since when, and trying them again.
 //!
-//! List and show read the state file only, which says of a record its key and its place, and no other value. A retry is a run of the link like any other, but what it writes concerns
-//! parked records alone; a record that fits now leaves the list.
+//! List and show read the state file only, which says of a record its key and its place, and no other value. A retry is a
+//! run of the link like any other, but what it writes concerns parked records alone; a record that fits now leaves the
+//! list.
 
-use crate::args::{CollectionRule, DeletesMax, FilterRule, KeyRule, Sides, StateFile};
+mod again;
+
+pub(crate) use again::{Again, options};
+
+use crate::args::{Choice, DeletesMax, Sides, StateFile, name_state};
 use crate::config;
 use crate::link;
 use crate::output::{self, Way};
@@ -31,8 +36,10 @@ const RETRY_EXAMPLES: &str = "\
 Examples:
   trueup parked retry csv:shop sqlite:shop.db --key orders=id
   trueup parked retry --config trueup.toml orders
+  trueup parked retry orders
 
-Name the link as sync does, with the same options. Other differences are left, and are no failure:
+Name the link as sync does, with the same options, or as a configuration file does (--config, else
+./trueup.toml); parked show has the command. Other differences are left, and are no failure:
 exit code 0 says that nothing is parked any more. A link that goes both ways tries its parked
 records again at every run.";
 
@@ -86,33 +93,19 @@ struct Show {
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = RETRY_EXAMPLES,
-    override_usage = "trueup parked retry [OPTIONS] SOURCE TARGET\n       trueup parked retry [OPTIONS] --config FILE LINK"
+    override_usage = "trueup parked retry [OPTIONS] SOURCE TARGET\n       trueup parked retry [OPTIONS] [--config FILE] LINK"
 )]
 struct Retry {
-    /// The two sides as sync names them, or with --config the name of a link
+    /// The two sides as sync names them, or the name of a link of the configuration file
     #[arg(value_name = "SOURCE TARGET | LINK", required = true, num_args = 1..=2)]
     names: Vec<String>,
 
-    /// The configuration file that describes the link
+    /// The configuration file that describes the link [default: trueup.toml, where one name is given]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Only these collections, as for sync
-    #[arg(
-        long,
-        value_name = "a,b",
-        value_delimiter = ',',
-        conflicts_with = "config"
-    )]
-    collections: Vec<CollectionRule>,
-
-    /// Collection `c` has the key `f,g`, as for sync
-    #[arg(long = "key", value_name = "c=f,g", conflicts_with = "config")]
-    keys: Vec<KeyRule>,
-
-    /// As for sync
-    #[arg(long = "where", value_name = "c=CEL", conflicts_with = "config")]
-    filters: Vec<FilterRule>,
+    #[command(flatten)]
+    choice: Choice,
 
     /// Delete parked records that the source does not have any more
     #[arg(long, conflicts_with = "config")]
@@ -158,23 +151,38 @@ impl Args {
 const RETRIED: Way = Way {
     two_way: false,
     delete: true,
+    in_file: false,
 };
 
 /// Runs the command and returns the exit code.
 pub(crate) fn parked(args: &Args) -> Result<u8> {
     match &args.action {
-        Action::List(args) => output::parked_list(&records(&args.state)?, args.json)?,
+        Action::List(args) => {
+            let store = args.state.open()?;
+            let found = records(store.as_ref())?;
+            let again = again(&found, store.as_ref(), &args.state)?;
+            output::parked_list(&found, &again, args.json)?;
+        }
         Action::Show(args) => {
-            let found = find(records(&args.state)?, &args.which)?;
-            output::parked_shown(&found, args.json)?;
+            let store = args.state.open()?;
+            let found = find(records(store.as_ref())?, &args.which)?;
+            let again = again(&found, store.as_ref(), &args.state)?;
+            output::parked_shown(&found, &again, args.json)?;
         }
         Action::Retry(args) => return retry(args),
     }
     Ok(0)
 }
 
-fn records(state: &StateFile) -> Result<Vec<ParkedRecord>> {
-    let store = state.open()?;
+/// How each of the records is tried again.
+fn again(records: &[ParkedRecord], store: Option<&Store>, state: &StateFile) -> Result<Vec<Again>> {
+    match store {
+        Some(store) => again::again(records, store, state),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn records(store: Option<&Store>) -> Result<Vec<ParkedRecord>> {
     store.map_or_else(|| Ok(Vec::new()), |store| store.parked_records(None))
 }
 
@@ -184,8 +192,12 @@ fn find(records: Vec<ParkedRecord>, which: &str) -> Result<Vec<ParkedRecord>> {
         |one: &ParkedRecord| one.id.to_string() == which || one.parked.key.to_string() == which;
     let found: Vec<ParkedRecord> = records.into_iter().filter(is_it).collect();
     if found.is_empty() {
-        return Err(Error::config("no record of that number or key is parked")
-            .hint("trueup parked list shows those there are"));
+        return Err(
+            Error::config("no record of that number or key is parked").hint(format!(
+                "{} shows those there are",
+                output::with_state("trueup parked list")
+            )),
+        );
     }
     Ok(found)
 }
@@ -195,16 +207,30 @@ fn retry(args: &Retry) -> Result<u8> {
     let (spec, state) = described(args)?;
     refuse_stream(&spec)?;
     let mut link = link::open(&spec, &machine.context())?;
-    let mut store = world::open_store(state.as_deref())?;
+    name_state(state.as_deref());
+    let Some(mut store) = world::open_store_if_any(state.as_deref())? else {
+        return Err(never_ran());
+    };
     let asked = Asked {
         machine: &machine,
         state: state.as_deref(),
         json: args.json,
     };
     refuse_both_ways(&spec, &link.lasting_name(), &store)?;
+    let durable = link.durable_name();
+    if !store.links()?.iter().any(|one| one.durable == durable) {
+        return Err(never_ran());
+    }
     let report = asked.retry(&spec, &mut link, &mut store)?;
     output::synced(&report, RETRIED, args.json)?;
     Ok(report.exit_code())
+}
+
+/// Nothing can be parked of a link that never ran: it is mistyped, or its state is elsewhere.
+fn never_ran() -> Error {
+    Error::config("the link has not run with this state: nothing of it is parked").hint(
+        "trueup parked show ID has the command for each parked record; --state or --config names another state",
+    )
 }
 
 /// Refuses two places whose parked records belong to a link that goes both ways: a link in one direction has none there.
@@ -225,11 +251,34 @@ fn refuse_both_ways(spec: &Spec, name: &str, store: &Store) -> Result<()> {
     Ok(())
 }
 
+/// The configuration file that is meant: a name alone is that of a link in the file at hand. An address is none.
+fn file(args: &Retry) -> Option<PathBuf> {
+    let at_hand = || match args.names.as_slice() {
+        [name] if !name.contains(':') => Some(PathBuf::from(config::FILE)),
+        _ => None,
+    };
+    let at_hand = || at_hand().filter(|path| path.is_file());
+    args.config.clone().or_else(at_hand)
+}
+
+/// Refuses what the configuration file says, where it is the one at hand: clap knows of a named one only.
+fn refuse_options(args: &Retry) -> Result<()> {
+    args.choice.refuse()?;
+    if !args.delete && args.deletes_max.is_none() {
+        return Ok(());
+    }
+    Err(Error::config(
+        "--delete and --deletes-max are for two places, and a link of a file is named",
+    )
+    .hint("write them into the file: delete, and deletes_max of its guard"))
+}
+
 /// The link that is meant, and where its state is.
 fn described(args: &Retry) -> Result<(Spec, Option<PathBuf>)> {
-    match (&args.config, args.names.as_slice()) {
+    match (file(args), args.names.as_slice()) {
         (Some(path), [name]) => {
-            let config = config::read(path, &world::variable)?;
+            refuse_options(args)?;
+            let config = config::read(&path, &world::variable)?;
             let mut spec = config.link(name)?.spec.clone();
             spec.mode.verify &= !args.no_verify;
             spec.mode.lift_guard = args.yes;
@@ -239,9 +288,7 @@ fn described(args: &Retry) -> Result<(Spec, Option<PathBuf>)> {
             let sides = Sides {
                 source: source.clone(),
                 target: target.clone(),
-                collections: args.collections.clone(),
-                keys: args.keys.clone(),
-                filters: args.filters.clone(),
+                choice: args.choice.clone(),
             };
             let mode = Mode {
                 write: true,
@@ -260,6 +307,6 @@ fn described(args: &Retry) -> Result<(Spec, Option<PathBuf>)> {
         (Some(_), _) => Err(Error::config("with --config one link is named")
             .hint("write trueup parked retry --config FILE LINK")),
         (None, _) => Err(Error::config("a source and a target are needed")
-            .hint("write trueup parked retry SOURCE TARGET, or --config FILE LINK")),
+            .hint("write trueup parked retry SOURCE TARGET, or --config FILE LINK; LINK alone where trueup.toml is")),
     }
 }

@@ -48,8 +48,8 @@ impl PathOption {
     }
 }
 
-/// The files that a PostgreSQL URL names. Those that the endpoint does not know, it refuses itself.
-const POSTGRES_FILES: &[PathOption] = &[
+/// The files that a server's URL names. Those that the endpoint does not know, it refuses itself.
+const SERVER_FILES: &[PathOption] = &[
     PathOption {
         word: Some("system"),
         ..PathOption::new("sslrootcert")
@@ -96,9 +96,18 @@ const SCHEMES: &[Scheme] = &[
         names: &["postgres", "postgresql"],
         example: "postgres://USER@HOST:PORT/DATABASE",
         path: false,
-        paths: POSTGRES_FILES,
+        paths: SERVER_FILES,
         password: true,
         connect: |address, _, context| trueup_sql::postgres::connect(address, context),
+        output: None,
+    },
+    Scheme {
+        names: &["mysql", "mariadb"],
+        example: "mysql://USER@HOST:PORT/DATABASE",
+        path: false,
+        paths: SERVER_FILES,
+        password: true,
+        connect: |address, _, context| trueup_sql::mysql::connect(address, context),
         output: None,
     },
 ];

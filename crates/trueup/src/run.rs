@@ -3,25 +3,28 @@
 //! Links are run one after the other, in the order of the file. Invariant: a link that fails does not keep the next from
 //! running, and is not forgotten either: its error is printed at once, and the exit code is the worst of all.
 
-use crate::args::how_to_go_on;
+use crate::args::{how_to_go_on, name_state};
 use crate::config::{self, Config};
 use crate::link;
-use crate::log::{self, Entry};
-use crate::output::{PlanReport, ReportList, Way};
+use crate::log;
+use crate::output::{self, PlanReport, ReportList, Way};
 use crate::registry::Address;
-use crate::sync::Asked;
+use crate::spec::Spec;
+use crate::sync::{Asked, refuse_plan_file};
 use crate::world::{self, Machine};
 use std::path::{Path, PathBuf};
 use trueup_core::{Error, Kind, Result};
-use trueup_engine::Report;
 use trueup_engine::run::exit_code;
 use trueup_engine::state::Store;
+use trueup_engine::{Link, Report};
 
 const EXAMPLES: &str = "\
 Examples:
   trueup run
   trueup run orders customers
   trueup run /etc/trueup/shop.toml --dry-run
+  trueup run orders --plan-out plan.jsonl
+  trueup run orders --plan-in plan.jsonl
 
 CONFIG is a file, or ends in .toml; without it, ./trueup.toml. Without LINK, all links run, in the
 order of the file. A link that fails does not stop the next; the exit code is the highest of all.
@@ -40,6 +43,14 @@ pub(crate) struct Args {
     #[arg(long)]
     dry_run: bool,
 
+    /// Write the plan of the one link to FILE, readable by you only, and stop; --plan-in carries it out
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    plan_out: Option<PathBuf>,
+
+    /// Carry out what the plan of the one link in FILE lists, and nothing else; what changed since is left and reported
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "plan_out"])]
+    plan_in: Option<PathBuf>,
+
     /// Do not compare again afterwards; there is no certificate then
     #[arg(long)]
     no_verify: bool,
@@ -52,7 +63,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
 
-    /// Print one JSON array with an object for each link
+    /// Print one JSON array with an object for each link; for a plan in a file, the one object
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -62,17 +73,16 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
     let machine = Machine::new()?;
     let (path, names) = config_and_links(&args.names);
     let config = config::read(&path, &world::variable)?;
-    let links = chosen(&config, names)?;
+    let planned = args.plan_out.is_some() || args.plan_in.is_some();
+    let links = match planned {
+        true => vec![one_of(&config, names)?],
+        false => chosen(&config, names)?,
+    };
     let state = args.state.as_deref().or(config.state.as_deref());
     if let Some(state) = state {
-        let text = format!("state file={}", state.display());
-        let entry = Entry {
-            event: "state",
-            message: Some(&text),
-            ..Entry::default()
-        };
-        log::tell(&entry, &text);
+        log::state(state);
     }
+    name_state(state);
     let mut running = Running {
         args,
         config: &config,
@@ -85,8 +95,17 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
         file: lasting(&path),
         list: ReportList::new(args.json),
     };
-    if !args.dry_run {
+    if !args.dry_run && args.plan_out.is_none() {
         running.store = Some(world::open_store(state)?);
+    }
+    if let ([link], true) = (links.as_slice(), planned) {
+        return running.by_file(link).map_err(|error| {
+            let error = config.point(link, error);
+            how_to_go_on(
+                error.at(format_args!("link={}", link.name)),
+                &world::arguments(),
+            )
+        });
     }
     let mut worst = 0;
     for link in links {
@@ -131,6 +150,25 @@ pub(crate) fn chosen<'a>(config: &'a Config, names: &[String]) -> Result<Vec<&'a
     Ok(links)
 }
 
+/// The one link that is meant: the one that is named, or the only one there is.
+///
+/// # Errors
+/// `Config` when none is named and the file has several or none, when several are, or when the file has no such link.
+pub(crate) fn one_of<'a>(config: &'a Config, names: &[String]) -> Result<&'a config::Link> {
+    let links = chosen(config, names)?;
+    match links.as_slice() {
+        [link] => Ok(link),
+        links => {
+            let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
+            Err(Error::config(format!(
+                "one link is meant, and these are: {}",
+                names.join(", ")
+            ))
+            .hint("name one of them"))
+        }
+    }
+}
+
 /// Splits the file off, if the first argument is one.
 pub(crate) fn config_and_links(arguments: &[String]) -> (PathBuf, &[String]) {
     match arguments.split_first() {
@@ -165,15 +203,11 @@ impl Running<'_> {
         self.list.begin(&link.name)?;
         match self.carry_out(link) {
             Ok((report, plan)) => {
-                let way = Way {
-                    two_way: link.spec.two_way.is_some(),
-                    delete: link.spec.mode.delete,
-                };
                 let plan = match &plan {
                     Some(plan) => PlanReport::Planned(plan.as_deref()),
                     None => PlanReport::Done,
                 };
-                self.list.push(&link.name, &report, way, plan)?;
+                self.list.push(&link.name, &report, way(link), plan)?;
                 Ok(report.exit_code())
             }
             Err(error) => self.fail(link, error),
@@ -190,7 +224,39 @@ impl Running<'_> {
         Ok(exit_code(kind))
     }
 
+    /// Writes the plan of one link to a file, or carries out the one in a file, and returns the exit code.
+    fn by_file(&mut self, link: &config::Link) -> Result<u8> {
+        refuse_plan_file(&link.spec)?;
+        let (spec, mut opened) = self.open(link)?;
+        let report = match (&self.args.plan_out, &self.args.plan_in, &mut self.store) {
+            (None, Some(path), Some(store)) => {
+                let report = self.asked.carry_out(path, &spec, &mut opened, store)?;
+                output::synced(&report, way(link), self.args.json)?;
+                report
+            }
+            (Some(path), _, _) => {
+                let report = self.asked.plan_out(path, &spec, &mut opened)?;
+                output::plan_written(&report, path, self.args.json)?;
+                report
+            }
+            (None, _, _) => return Err(Error::bug("a plan in no file")),
+        };
+        Ok(report.exit_code())
+    }
+
     fn carry_out(&mut self, link: &config::Link) -> Result<(Report, Option<Option<String>>)> {
+        let (spec, mut opened) = self.open(link)?;
+        match &mut self.store {
+            Some(store) => Ok((self.asked.run(&spec, &mut opened, store)?, None)),
+            None => {
+                let (report, plan) = self.asked.plan(&spec, &mut opened)?;
+                Ok((report, Some(plan)))
+            }
+        }
+    }
+
+    /// Opens a link of the file, with what the command says of it; the state learns what the file calls it.
+    fn open(&mut self, link: &config::Link) -> Result<(Spec, Link)> {
         let mut spec = link.spec.clone();
         if Address::is_standard(&spec.target.address) {
             return Err(
@@ -200,18 +266,19 @@ impl Running<'_> {
         }
         spec.mode.verify &= !self.args.no_verify;
         spec.mode.lift_guard = self.args.yes;
-        let mut opened = link::open(&spec, &self.asked.machine.context())?;
-        match &mut self.store {
-            Some(store) => {
-                if let Some(file) = &self.file {
-                    store.name_link(file, &link.name, &opened.durable_name())?;
-                }
-                Ok((self.asked.run(&spec, &mut opened, store)?, None))
-            }
-            None => {
-                let (report, plan) = self.asked.plan(&spec, &mut opened)?;
-                Ok((report, Some(plan)))
-            }
+        let opened = link::open(&spec, &self.asked.machine.context())?;
+        if let (Some(store), Some(file)) = (&mut self.store, &self.file) {
+            store.name_link(file, &link.name, &opened.durable_name())?;
         }
+        Ok((spec, opened))
+    }
+}
+
+/// In which way the link is run, for what is said of it.
+fn way(link: &config::Link) -> Way {
+    Way {
+        two_way: link.spec.two_way.is_some(),
+        delete: link.spec.mode.delete,
+        in_file: true,
     }
 }

@@ -5,7 +5,9 @@
 use crate::args::StateFile;
 use crate::config;
 use crate::output;
+use crate::registry::Address;
 use crate::run::lasting;
+use crate::world;
 use std::path::Path;
 use trueup_core::Result;
 use trueup_core::side::Sides;
@@ -26,7 +28,8 @@ Examples:
   trueup status --json
 
 Where there is a configuration file (--config, else ./trueup.toml; not with --state), its links are
-listed, by their names; with --all, all that the state file knows.
+listed, by their names; the others that the state file knows are counted, and with --all listed.
+With --json, those of them that need a person are listed too.
 
 Exit codes:
   0 nothing needs a person   1 open conflicts, parked records, or a run that failed";
@@ -62,6 +65,8 @@ pub(crate) struct Standing {
     pub(crate) last: Option<PastRun>,
     /// Whether a run of it came to its end.
     pub(crate) succeeded: bool,
+    /// Whether more of it is kept than its runs.
+    pub(crate) kept: bool,
     /// Its collections, as of the last run.
     pub(crate) collections: Vec<Collection>,
     /// Conflicts that nobody has decided.
@@ -108,6 +113,11 @@ impl Standing {
         if self.two_way { "two-way" } else { "one-way" }
     }
 
+    /// Tells whether there is something that only a person can do about the link.
+    pub(crate) fn needs_person(&self) -> bool {
+        !self.needs().is_empty()
+    }
+
     /// Returns what only a person can do about the link.
     pub(crate) fn needs(&self) -> Vec<&'static str> {
         let mut needs = Vec::new();
@@ -116,10 +126,10 @@ impl Standing {
             needs.push("see why the last run failed, then run it again");
         }
         if self.open > self.answered_open {
-            needs.push("decide the open conflicts");
+            needs.push("decide the open conflicts: trueup conflicts list --open");
         }
         if self.parked > 0 {
-            needs.push("see why records are parked");
+            needs.push("see why records are parked: trueup parked list");
         }
         needs
     }
@@ -132,28 +142,40 @@ pub(crate) struct Listed {
     pub(crate) links: Vec<Standing>,
     /// Links of the configuration file that never ran, by its names for them.
     pub(crate) never: Vec<String>,
-    /// How many links the state file knows besides.
-    pub(crate) others: usize,
+    /// Those that the state file knows besides.
+    pub(crate) others: Vec<Standing>,
 }
 
 /// Runs the command and returns the exit code.
 pub(crate) fn status(args: &Args) -> Result<u8> {
     let store = args.state.open()?;
+    let listed = listed(store.as_ref(), &args.state, args.all)?;
+    output::links(&listed, args.json)?;
+    let waiting = listed.waiting().next().is_some();
+    Ok(if waiting { NEEDS_PERSON } else { 0 })
+}
+
+/// How the links stand, those of the configuration file that is meant with its names for them; unless `all` are wanted,
+/// those that it does not have stand apart.
+pub(crate) fn listed(store: Option<&Store>, state: &StateFile, all: bool) -> Result<Listed> {
     let mut listed = Listed::default();
-    if let Some(store) = &store {
+    if let Some(store) = store {
         listed.links = standings(store)?;
     }
-    if let Some(path) = args.state.config() {
-        let names = config::read_names(&path)?;
-        let known = match &store {
+    if let Some(path) = state.config() {
+        let names = config::read_names(&path).map_err(|error| state.around(error))?;
+        let mut known = match store {
             Some(store) => known(store, &path)?,
             None => Vec::new(),
         };
-        listed.choose(&names, &known, args.all);
+        // What the file ran by another of its names is that one: another link of it may have the same places.
+        let found = found_by_places(&path, &listed.links).into_iter();
+        let strange = |id: &String| known.iter().all(|(_, known)| known != id);
+        let found: Vec<_> = found.filter(|(_, id)| strange(id)).collect();
+        known.extend(found);
+        listed.choose(&names, &known, all);
     }
-    output::links(&listed, args.json)?;
-    let waiting = listed.links.iter().any(|link| !link.needs().is_empty());
-    Ok(if waiting { NEEDS_PERSON } else { 0 })
+    Ok(listed)
 }
 
 /// Which links a configuration file meant by its names when they ran last.
@@ -164,27 +186,60 @@ fn known(store: &Store, path: &Path) -> Result<Vec<(String, String)>> {
     }
 }
 
+/// Which links a configuration file means by the places that it names: it may have been renamed, or its link, since they
+/// ran. Nothing where the file does not read, or where a place has two spellings: a guess would be worse.
+fn found_by_places(path: &Path, links: &[Standing]) -> Vec<(String, String)> {
+    let Ok(config) = config::read(path, &world::variable) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for link in &config.links {
+        let at = |address: &str| {
+            let lasting = Address::parse(address).ok().and_then(|one| one.lasting());
+            lasting.unwrap_or_else(|| address.to_owned())
+        };
+        let (source, target) = (at(&link.spec.source.address), at(&link.spec.target.address));
+        let names = if link.spec.two_way.is_some() {
+            [(&source, &target), (&target, &source)]
+                .map(|(one, other)| format!("{one} <-> {other}"))
+        } else {
+            [format!("{source} -> {target}"), String::new()]
+        };
+        let same: Vec<&Standing> = links
+            .iter()
+            .filter(|one| names.contains(&one.name))
+            .collect();
+        if let [one] = same.as_slice() {
+            found.push((link.name.clone(), one.id.clone()));
+        }
+    }
+    found
+}
+
 impl Listed {
-    /// Gives the links their names in a configuration file, and unless `all` are wanted leaves out those without.
+    /// The links that need a person, those included that are not of the file.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Standing> {
+        let all = self.links.iter().chain(&self.others);
+        all.filter(|link| link.needs_person())
+    }
+
+    /// Gives the links their names in a configuration file, and unless `all` are wanted sets those without apart. What is
+    /// `known` first goes before what is known after it.
     fn choose(&mut self, names: &[String], known: &[(String, String)], all: bool) {
-        let durable = |name: &String| known.iter().find(|(known, _)| known == name);
         let mut never: Vec<String> = Vec::new();
         for name in names {
-            let link = durable(name).and_then(|(_, id)| {
-                let mut links = self.links.iter_mut();
-                links.find(|link| link.id == *id)
-            });
-            match link {
+            let mut ids = known.iter().filter(|(known, _)| known == name);
+            let at = ids.find_map(|(_, id)| self.links.iter().position(|link| link.id == *id));
+            match at.and_then(|at| self.links.get_mut(at)) {
                 Some(link) => link.labels.push(name.clone()),
                 None => never.push(name.clone()),
             }
         }
         self.never = never;
-        let before = self.links.len();
         if !all {
-            self.links.retain(|link| !link.labels.is_empty());
+            let links = std::mem::take(&mut self.links).into_iter();
+            (self.links, self.others) = links.partition(|link| !link.labels.is_empty());
         }
-        self.others = before - self.links.len();
     }
 }
 
@@ -206,6 +261,7 @@ fn standing(link: LinkStanding) -> Standing {
         name: link.name,
         labels: Vec::new(),
         succeeded: link.succeeded,
+        kept: link.kept,
         two_way,
         last: link.last,
         collections,
@@ -227,7 +283,7 @@ fn collections(link: &LinkStanding) -> Vec<Collection> {
             })
             .collect();
     };
-    let flipped = pair.is_flipped(&link.name);
+    let flipped = pair.is_flipped();
     let collection = |(names, complete): &(Sides<String>, bool)| Collection {
         names: if flipped {
             names.clone().swapped()

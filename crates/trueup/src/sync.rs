@@ -1,9 +1,10 @@
 //! `trueup sync`: makes the target agree with the source, then verifies.
 
-use crate::args::{BATCH_RECORDS_MAX, DeletesMax, Sides};
+use crate::args::{BATCH_RECORDS_MAX, DeletesMax, Sides, name_state};
 use crate::compare::Compare;
 use crate::link;
 use crate::output::{self, PlanText, Sink, Way};
+use crate::parked;
 use crate::progress::Listener;
 use crate::registry::Address;
 use crate::spec::Spec;
@@ -123,15 +124,9 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
             .hint("the records go there; the report goes to standard error, for people"));
     }
     let stated = args.two_way.stated()?;
-    if stated.is_some() && (args.plan_out.is_some() || args.plan_in.is_some()) {
-        return Err(Error::config(
-            "a plan in a file is for a link that goes one way, and --two-way is given",
-        )
-        .hint("--dry-run prints what a run both ways would do, conflicts included; --collections narrows it"));
-    }
     let spec = args.sides.spec(stated, mode, guard, args.batch_records);
     if args.plan_out.is_some() || args.plan_in.is_some() {
-        refuse_stream(&spec)?;
+        refuse_plan_file(&spec)?;
     }
     let mut link = link::open(&spec, &machine.context())?;
     let asked = Asked {
@@ -149,7 +144,11 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
         output::plan_written(&report, path, args.json)?;
         return Ok(report.exit_code());
     }
+    name_state(args.state.as_deref());
     let mut store = world::open_store(args.state.as_deref())?;
+    if spec.two_way.is_none() {
+        store.note_options(&link.durable_name(), &parked::options(&args.sides.choice))?;
+    }
     let report = match &args.plan_in {
         Some(path) => asked.carry_out(path, &spec, &mut link, &mut store)?,
         None => asked.run(&spec, &mut link, &mut store)?,
@@ -157,6 +156,7 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     let way = Way {
         two_way: args.two_way.two_way(),
         delete: args.delete,
+        in_file: false,
     };
     if aside {
         output::synced_aside(&report, way);
@@ -164,6 +164,20 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
         output::synced(&report, way, args.json)?;
     }
     Ok(report.exit_code())
+}
+
+/// Refuses a link that has no plan in a file. Nothing was read by then.
+///
+/// # Errors
+/// `Config` when changes go both ways, or the target is standard output.
+pub(crate) fn refuse_plan_file(spec: &Spec) -> Result<()> {
+    if spec.two_way.is_none() {
+        return refuse_stream(spec);
+    }
+    Err(Error::config(
+        "a plan in a file is for a link that goes one way, and this one goes both ways",
+    )
+    .hint("--dry-run prints what a run both ways would do, conflicts included"))
 }
 
 /// Refuses a target that is standard output, for what carries out a part of a plan. Nothing was read by then.
@@ -214,7 +228,7 @@ impl Asked<'_> {
     ///
     /// # Errors
     /// `Config` when it is no plan for this link; what the engine says.
-    fn carry_out(
+    pub(crate) fn carry_out(
         self,
         path: &Path,
         spec: &Spec,
@@ -226,7 +240,7 @@ impl Asked<'_> {
         let place = format!("plan={}", path.display());
         let file = File::open(path).map_err(|cause| {
             Error::config(format!("{place}: it cannot be read"))
-                .hint("name a file that trueup sync --plan-out wrote")
+                .hint("name a file that --plan-out wrote")
                 .cause(cause)
         })?;
         let plan = PlanFile::read(&mut BufReader::new(file), &world);
@@ -248,7 +262,7 @@ impl Asked<'_> {
     ///
     /// # Errors
     /// What the engine says; then there is no file. `Config` when no file can be there.
-    fn plan_out(self, path: &Path, spec: &Spec, link: &mut Link) -> Result<Report> {
+    pub(crate) fn plan_out(self, path: &Path, spec: &Spec, link: &mut Link) -> Result<Report> {
         let listener = Listener::new(&link.name());
         let world = self.world(&listener, spec);
         let mut sink = Sink::file(path, &world.failpoints)?;

@@ -108,6 +108,8 @@ pub(crate) struct Terminal {
     pub(crate) verbose: bool,
     /// Standard error as JSON.
     pub(crate) json: bool,
+    /// Whether standard error is a terminal.
+    pub(crate) watched: bool,
     /// How many columns standard output has, where it is a terminal.
     pub(crate) width: Option<usize>,
     /// How many columns standard error has, where it is a terminal.
@@ -145,6 +147,7 @@ impl Terminal {
             quiet: options.quiet,
             verbose: options.verbose,
             json: options.log == Form::Json,
+            watched: err.is_terminal(),
             width: columns(&out),
             width_err: columns(&err),
             screen: bars.then(MultiProgress::new),

@@ -3,7 +3,7 @@
 //! It takes the path that verifies a run, and not the one that decides what to write. It writes nothing to the endpoints
 //! and nothing to the state: only what is parked and in open conflict is looked up there.
 
-use crate::args::{how_to_go_on, quoted};
+use crate::args::{how_to_go_on, name_state, quoted};
 use crate::config::{self, Config};
 use crate::link;
 use crate::output::{self, ReportList};
@@ -58,6 +58,7 @@ pub(crate) fn verify(args: &Args) -> Result<u8> {
         return Err(nothing_named(args.state.as_deref()));
     }
     let config = config::read(&path, &world::variable)?;
+    name_state(args.state.as_deref().or(config.state.as_deref()));
     let verifying = Verifying {
         machine: &machine,
         config: &config,

@@ -37,6 +37,21 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
+    /// As [`Machine::new`], for a command that asks a person and writes nothing before the end: the first signal ends the
+    /// process at once. Waiting for an answer goes on after a signal, and there is no batch to bring to an end.
+    ///
+    /// # Errors
+    /// As [`Machine::new`].
+    pub(crate) fn asking() -> Result<Self> {
+        let always = Arc::new(AtomicBool::new(true));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            let always = Arc::clone(&always);
+            signal_hook::flag::register_conditional_shutdown(signal, INTERRUPTED, always)
+                .map_err(|cause| Error::bug("a signal handler was refused").cause(cause))?;
+        }
+        Self::with(Arc::new(AtomicBool::new(false)))
+    }
+
     /// Takes over the signals SIGINT and SIGTERM: the first asks the run to stop at the next batch, the second ends
     /// the process at once, which is safe too.
     ///
@@ -55,6 +70,10 @@ impl Machine {
             .map_err(|cause| Error::bug("a signal handler was refused").cause(cause))?;
         }
         tell_of_stop()?;
+        Self::with(stop)
+    }
+
+    fn with(stop: Arc<AtomicBool>) -> Result<Self> {
         Ok(Self {
             clock: SystemClock {
                 stop: Arc::clone(&stop),
@@ -248,7 +267,10 @@ pub(crate) fn open_store_if_any(given: Option<&Path>) -> Result<Option<Store>> {
 }
 
 /// Where the state is kept: as given, else as the XDG base directories say. Relative variables do not count there.
-fn state_path(given: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf> {
+pub(crate) fn state_path(
+    given: Option<&Path>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<PathBuf> {
     if let Some(path) = given {
         return Ok(path.to_owned());
     }

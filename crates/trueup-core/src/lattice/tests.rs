@@ -93,6 +93,23 @@ fn field(ty: Type, native: &str, inferred: bool) -> Field {
 }
 
 #[test]
+fn what_may_hold_anything_is_read_for_what_may_not() {
+    let strict = field(Type::INT, "sqlite:INTEGER", false);
+    let dynamic = Field {
+        dynamic: true,
+        ..strict.clone()
+    };
+    for (source, target, expected) in [
+        (&dynamic, &strict, Type::INT),
+        (&dynamic, &dynamic, Type::Any),
+        (&strict, &dynamic, Type::Any),
+    ] {
+        assert_eq!(fit(source, target), Fit::Exact);
+        assert_eq!(meet(source, target), expected);
+    }
+}
+
+#[test]
 fn equal_native_types_pass_unread() {
     let source = field(Type::TEXT, "postgres:tsvector", false);
     let target = field(Type::TEXT, "postgres:tsvector", false);

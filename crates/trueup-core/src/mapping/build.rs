@@ -1,6 +1,7 @@
 //! Settles the translation, once per collection and run: every name and type is checked here, and nothing is left to
 //! be found out while records flow.
 
+use super::near;
 use super::{Compute, Formula, MappedField, Mapping, Origin, Rules};
 use crate::batch::Batch;
 use crate::cast;
@@ -284,7 +285,9 @@ fn no_counterpart(from: &str, to: &str, target: &Schema) -> Error {
         "field={from} has no counterpart {to} at the target"
     ))
     .hint(format!(
-        "the target has: {}; rename or drop the field",
+        "{}the target has: {}; add the field there, or say in trueup.toml (trueup init writes one) what becomes of it: \
+         rename = {{ {from} = \"FIELD\" }} or drop = [\"{from}\"]",
+        near::meant(to, &known),
         known.join(", ")
     ))
 }
@@ -380,7 +383,7 @@ fn choose_key(
     rules: &Rules,
     fields: &[MappedField],
 ) -> Result<Vec<usize>> {
-    let names = key_names(source, target, rules)?;
+    let names = key_names(source, target, rules, true)?;
     let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
     let key = key_positions(&names, &known)?;
     let ours = key.iter().map(|&position| fields[position].target);
@@ -408,8 +411,14 @@ pub(super) fn renamed<'r>(name: &'r str, rules: &'r Rules) -> &'r str {
     rule.map_or(name, |(_, to)| to)
 }
 
-/// Chooses the link's key, in the target's names: what the rules say, else the source's own, else the target's.
-pub(super) fn key_names(source: &Schema, target: &Schema, rules: &Rules) -> Result<Vec<String>> {
+/// Chooses the link's key, in the target's names: what the rules say, else the source's own, else the target's. `bag`
+/// tells whether the link can do without one.
+pub(super) fn key_names(
+    source: &Schema,
+    target: &Schema,
+    rules: &Rules,
+    bag: bool,
+) -> Result<Vec<String>> {
     let at_target = |name: &str| renamed(name, rules).to_owned();
     let names: Vec<String> = if !rules.key.is_empty() {
         rules.key.iter().map(|name| at_target(name)).collect()
@@ -419,10 +428,15 @@ pub(super) fn key_names(source: &Schema, target: &Schema, rules: &Rules) -> Resu
         target.key_names().into_iter().map(str::to_owned).collect()
     };
     if names.is_empty() {
+        let name = &source.collection;
+        let counted = if bag {
+            format!("; or count equal records: --key {name}=all")
+        } else {
+            String::new()
+        };
         return Err(
             Error::config("no key: neither side declares one").hint(format!(
-                "name the fields that identify a record: --key {0}=field,field (in a file, key = [\"field\"]); or count equal records: --key {0}=all",
-                source.collection
+                "name the fields that identify a record: --key {name}=field,field (in a file, key = [\"field\"]){counted}"
             )),
         );
     }

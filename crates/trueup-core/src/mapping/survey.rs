@@ -86,7 +86,7 @@ impl Survey {
         });
         let used = |field: &SurveyedField| field.target.filter(|_| field.fit.is_some());
         let key = survey.fields.iter().filter_map(used).collect::<Vec<_>>();
-        survey.check_key(source, target, rules, &|names| {
+        survey.check_key(source, target, rules, true, &|names| {
             let known: Vec<&str> = key
                 .iter()
                 .map(|&at| target.fields[at].name.as_str())
@@ -146,7 +146,7 @@ impl Survey {
         let pairs = survey.fields.iter().filter(|one| one.fit.is_some());
         let pairs: Vec<(usize, usize)> =
             pairs.filter_map(|one| one.source.zip(one.target)).collect();
-        survey.check_key(source, target, rules, &|names| {
+        survey.check_key(source, target, rules, false, &|names| {
             two_way_key(source, target, names, &pairs)
         });
         survey
@@ -182,12 +182,13 @@ impl Survey {
         source: &Schema,
         target: &Schema,
         rules: &Rules,
+        bag: bool,
         judge: &dyn Fn(&[String]) -> Result<()>,
     ) {
         if rules.bag {
             return;
         }
-        match key_names(source, target, rules) {
+        match key_names(source, target, rules, bag) {
             Ok(names) => {
                 self.problems.extend(judge(&names).err());
                 self.key = names;

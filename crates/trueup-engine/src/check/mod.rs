@@ -48,7 +48,10 @@ pub fn check(link: &mut Link) -> Result<CheckReport> {
     source.extend(wants(&collections, Side::Source, two_way));
     let target = wants(&collections, Side::Target, true);
     let source = end(link.source.as_mut(), Side::Source, &source, two_way)?;
-    let target = end(link.target.as_mut(), Side::Target, &target, two_way)?;
+    let mut target = end(link.target.as_mut(), Side::Target, &target, two_way)?;
+    let created = collections.iter().any(|one| one.create.is_some());
+    let missed = crate::report::not_created(&source.about, &target.about, created);
+    target.notes.extend(missed);
     let about = Sides::new(&source.about, &target.about);
     Ok(CheckReport {
         link: link.name(),
@@ -216,6 +219,10 @@ fn collection(link: &mut Link, tried: &Tried) -> Result<(CollectionCheck, bool)>
         check
             .notes
             .extend(notes.map(|note| format!("{side}: {note}")));
+    }
+    if !two_way {
+        let cascading = found.target.as_ref().and_then(crate::report::cascading);
+        check.notes.extend(cascading);
     }
     let partial = found
         .source

@@ -48,23 +48,18 @@ impl Reading<'_> {
             }
         }
         Error::new(Kind::Config, message)
-            .hint(self.advice(repeated, &key))
+            .hint(self.advice(&key))
             .report(self.examples(repeated, &places))
     }
 
-    fn advice(&self, repeated: &Repeated, key: &str) -> String {
+    fn advice(&self, key: &str) -> String {
         let name = self.title;
         let more = format!("take more fields into the key: --key {name}={key},FIELD");
-        let repeats = if repeated.exact + repeated.keys == repeated.records {
-            "; or remove the repeats, which say nothing new"
-        } else {
-            ""
-        };
         match self.translation {
             Translation::OneWay(..) => {
-                format!("{more}; or count equal records: --key {name}=all{repeats}")
+                format!("{more}; or count equal records: --key {name}=all")
             }
-            Translation::Shared(..) => format!("{more}{repeats}"),
+            Translation::Shared(..) => more,
         }
     }
 
@@ -76,7 +71,7 @@ impl Reading<'_> {
             let key = example.record.as_ref();
             let key = key.and_then(|record| self.translation.key_text(record.record(0)));
             let alike = if example.exact + 1 == example.records {
-                "exact repeats"
+                "equal in the fields that take part"
             } else {
                 "they differ"
             };

@@ -91,6 +91,19 @@ pub struct PastConflict {
     pub note: Option<String>,
 }
 
+impl PastConflict {
+    /// Returns the record that both sides hold under the key after the decision, as far as it is known: that of the side
+    /// which held it already, or the one that neither held.
+    pub fn outcome(&self) -> Option<&Batch> {
+        let is_result = |batch: &&Batch| {
+            !batch.is_empty() && Some(row::digest_of(batch.record(0))) == self.result
+        };
+        let mut sides = Side::BOTH.into_iter();
+        let held = sides.find_map(|side| self.records[side].as_ref().filter(is_result));
+        held.or(self.chosen.as_ref())
+    }
+}
+
 /// An answer that is to be carried out: the conflict's number and key, the answer, and the conflict.
 pub type Waiting = (ConflictId, Vec<u8>, Answer, PastConflict);
 

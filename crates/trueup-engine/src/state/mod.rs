@@ -82,7 +82,7 @@ pub struct RunId(pub i64);
 pub struct PastRun {
     /// Its number.
     pub run: RunId,
-    /// The link's name for people.
+    /// The link's name for people, as of that run.
     pub link: String,
     /// When it began, in milliseconds since 1970 UTC.
     pub started_ms: i64,
@@ -166,12 +166,19 @@ impl Store {
         })
     }
 
+    /// Where the store is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The store's id: a copy restored elsewhere keeps it, a new store has another.
     pub fn incarnation(&self) -> &str {
         &self.incarnation
     }
 
     /// Takes the link's lock (refused while another process holds it) and records that a run began.
+    ///
+    /// A pair keeps its name until [`Store::pair`] writes it with the addresses: together they say which side is whose.
     ///
     /// The lock is held until [`Store::finish`], or until the store is dropped or the process dies: then the run
     /// stays without an end, and the next one learns of it by [`Store::was_interrupted`].
@@ -183,14 +190,16 @@ impl Store {
         let (run, id) = self.write("record that a run began", |transaction| {
             let id: i64 = transaction.query_row(
                 "INSERT INTO link (durable, name) VALUES (?1, ?2) \
-                 ON CONFLICT (durable) DO UPDATE SET name = excluded.name RETURNING id",
+                 ON CONFLICT (durable) DO UPDATE SET name = iif( \
+                     EXISTS (SELECT 1 FROM pair WHERE pair.link = link.id), link.name, excluded.name) \
+                 RETURNING id",
                 params![link.durable, link.name],
                 |row| row.get(0),
             )?;
             forgotten::remember(transaction, link)?;
             transaction.execute(
-                "INSERT INTO run (link, started_ms) VALUES (?1, ?2)",
-                params![id, now_ms],
+                "INSERT INTO run (link, started_ms, name) VALUES (?1, ?2, ?3)",
+                params![id, now_ms, link.name],
             )?;
             Ok((RunId(transaction.last_insert_rowid()), id))
         })?;
@@ -299,7 +308,7 @@ impl Store {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.read_all(
             "read the history",
-            "SELECT run.id, link.name, started_ms, ended_ms, exit, error, report \
+            "SELECT run.id, coalesce(run.name, link.name), started_ms, ended_ms, exit, error, report \
              FROM run JOIN link ON link.id = run.link ORDER BY run.id DESC LIMIT ?1",
             [limit],
             past_run,
@@ -418,11 +427,12 @@ fn past_run(row: &Row<'_>) -> rusqlite::Result<PastRun> {
     })
 }
 
-/// Keeps the history of a link within its limits.
+/// Keeps the history of a link within its limits. The last run that came to its end stays: it says that the link works.
 fn drop_old(transaction: &Transaction<'_>, link: i64) -> rusqlite::Result<()> {
     transaction.execute(
         "DELETE FROM run WHERE id IN \
-         (SELECT id FROM run WHERE link = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)",
+         (SELECT id FROM run WHERE link = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2) \
+         AND id IS NOT (SELECT max(id) FROM run WHERE link = ?1 AND exit IN (0, 1))",
         params![link, RUNS_KEPT_MAX],
     )?;
     transaction.execute(

@@ -133,13 +133,14 @@ pub struct DecidedConflict {
 pub type TwoWayLink = (String, Ends, Vec<Sides<String>>);
 
 impl Store {
-    /// Opens the pair of the link under way, and creates it at first; the addresses are brought up to date.
+    /// Opens the pair of the link under way, and creates it at first; the addresses, the link's name and the order in which
+    /// the user has the sides are brought up to date. `turned` says that the user's source is the pair's target.
     ///
     /// From here until the run is finished, every commit of this store is on the disk when it returns.
     ///
     /// # Errors
     /// `Bug` when the ends are not in order, or are not those of this pair; see also [`Store::begin`].
-    pub fn pair(&mut self, link: &LinkId, ends: &Ends) -> Result<Pair> {
+    pub fn pair(&mut self, link: &LinkId, ends: &Ends, turned: bool) -> Result<Pair> {
         if ends.identity.source > ends.identity.target {
             return Err(Error::bug(
                 "the ends of a pair are not in the order of their identities",
@@ -151,20 +152,7 @@ impl Store {
             run.two_way = true;
         }
         self.change(link, "open the pair", |change| {
-            change.transaction.execute(
-                "INSERT INTO pair (link, source_identity, target_identity, source_address, target_address) \
-                 VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (link) DO UPDATE \
-                 SET source_address = excluded.source_address, target_address = excluded.target_address \
-                 WHERE (source_address, target_address) \
-                 IS NOT (excluded.source_address, excluded.target_address)",
-                params![
-                    change.link,
-                    ends.identity.source,
-                    ends.identity.target,
-                    ends.address.source,
-                    ends.address.target
-                ],
-            )?;
+            change.name_pair(link, ends, turned)?;
             let (found, pair) = read_pair(change)?;
             if found == ends.identity {
                 Ok(pair)
@@ -313,6 +301,31 @@ impl Store {
 }
 
 impl Change<'_> {
+    /// Writes what the user calls the pair, in one transaction: apart from each other these say nothing.
+    fn name_pair(&self, link: &LinkId, ends: &Ends, turned: bool) -> Attempt<()> {
+        self.transaction.execute(
+            "INSERT INTO pair (link, source_identity, target_identity, source_address, target_address, turned) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (link) DO UPDATE \
+             SET source_address = excluded.source_address, target_address = excluded.target_address, \
+                 turned = excluded.turned \
+             WHERE (source_address, target_address, turned) \
+             IS NOT (excluded.source_address, excluded.target_address, excluded.turned)",
+            params![
+                self.link,
+                ends.identity.source,
+                ends.identity.target,
+                ends.address.source,
+                ends.address.target,
+                turned
+            ],
+        )?;
+        self.transaction.execute(
+            "UPDATE link SET name = ?2 WHERE id = ?1 AND name <> ?2",
+            params![self.link, link.name],
+        )?;
+        Ok(())
+    }
+
     /// Refuses to go on where [`Store::pair`] was not called.
     pub(super) fn need_pair(&self) -> Attempt<()> {
         let found: Option<i64> = self

@@ -148,6 +148,19 @@ const MIGRATIONS: &[&str] = &["
     ALTER TABLE parked ADD COLUMN key_text TEXT;
     ALTER TABLE parked ADD COLUMN file TEXT;
     ALTER TABLE parked ADD COLUMN line INTEGER;
+", "
+    -- Whether the user's source is the pair's target, as of the run that wrote the addresses and the link's name; null
+    -- where nobody can tell any more.
+    ALTER TABLE pair ADD COLUMN turned INTEGER CHECK (turned IN (0, 1));
+    UPDATE pair SET turned = (
+        SELECT CASE link.name
+            WHEN source_address || ' <-> ' || target_address THEN 0
+            WHEN target_address || ' <-> ' || source_address THEN 1
+        END FROM link WHERE link.id = pair.link
+    ) WHERE source_address <> target_address;
+    -- What the link was called when it ran; of older runs what it was called last.
+    ALTER TABLE run ADD COLUMN name TEXT;
+    UPDATE run SET name = (SELECT name FROM link WHERE link.id = run.link);
 "];
 
 /// What a file turned out to be.

@@ -5,10 +5,11 @@
 
 use super::forgotten::PREFIX;
 use super::pair::{self, Ends};
-use super::{PastRun, Store, past_run};
+use super::{PastRun, Store, named, past_run};
+use crate::report::exit_code;
 use rusqlite::{Row, params};
-use trueup_core::Result;
 use trueup_core::side::Sides;
+use trueup_core::{Kind, Result};
 
 /// How a link stands.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct LinkStanding {
     pub last: Option<PastRun>,
     /// Whether a run of it that is on record came to its end.
     pub succeeded: bool,
+    /// Whether more of it is kept than its runs: a pair, parked records, or how far it got.
+    pub kept: bool,
     /// Records put aside, as of the last run that came to its end.
     pub parked: u64,
     /// What is kept of a two-way link.
@@ -32,6 +35,9 @@ pub struct LinkStanding {
 pub struct PairStanding {
     /// Who its sides are.
     pub ends: Ends,
+    /// Whether the link's name has the sides in the other order than the pair; `None` where nobody can tell in which
+    /// order the user has them: then the name is made of the pair's own addresses, in the pair's own order.
+    pub turned: Option<bool>,
     /// Its collections: names, and whether the base is complete.
     pub collections: Vec<(Sides<String>, bool)>,
     /// Conflicts that nobody decided, those with an answer included.
@@ -43,10 +49,9 @@ pub struct PairStanding {
 }
 
 impl PairStanding {
-    /// Tells whether `name`, the link's name for people, has the sides in the other order than the pair.
-    pub fn is_flipped(&self, name: &str) -> bool {
-        let (source, target) = (&self.ends.address.source, &self.ends.address.target);
-        source != target && name == format!("{target} <-> {source}")
+    /// Tells whether the link's name for people has the sides in the other order than the pair.
+    pub fn is_flipped(&self) -> bool {
+        self.turned == Some(true)
     }
 }
 
@@ -54,26 +59,43 @@ impl Store {
     /// Every link on record, in the order of their first runs.
     ///
     /// Those that were forgotten are not among them, nor is a link that goes both ways and of which nothing but runs is
-    /// left; one whose runs all failed before anything was kept is.
+    /// left; one whose runs all failed before anything was kept is. Left out is also what was only ever mistyped: every
+    /// run was refused as it was stated, nothing is kept, and no configuration file has it.
     pub fn links(&self) -> Result<Vec<LinkStanding>> {
         let links = self.read_all(
             "read the links",
-            "SELECT id, durable, name, (SELECT count(*) FROM parked WHERE parked.link = link.id) FROM link \
-             WHERE (name NOT LIKE '% <-> %' OR EXISTS (SELECT 1 FROM pair WHERE pair.link = link.id) \
+            "SELECT id, durable, name, (SELECT count(*) FROM parked WHERE parked.link = link.id), \
+                 EXISTS (SELECT 1 FROM pair WHERE pair.link = link.id) \
+                 OR EXISTS (SELECT 1 FROM parked WHERE parked.link = link.id) \
+                 OR EXISTS (SELECT 1 FROM progress WHERE progress.link = link.id) AS kept FROM link \
+             WHERE (kept OR EXISTS (SELECT 1 FROM run WHERE run.link = link.id AND exit IS NOT ?2) \
+                 OR NOT EXISTS (SELECT 1 FROM run WHERE run.link = link.id) \
+                 OR EXISTS (SELECT 1 FROM meta WHERE substr(meta.name, 1, length(?3)) = ?3 AND value = durable)) \
+             AND (name NOT LIKE '% <-> %' OR EXISTS (SELECT 1 FROM pair WHERE pair.link = link.id) \
              OR NOT EXISTS (SELECT 1 FROM run WHERE run.link = link.id AND report IS NOT NULL)) \
              AND NOT EXISTS (SELECT 1 FROM meta WHERE meta.name = ?1 || durable) \
              ORDER BY id",
-            [PREFIX],
-            |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, count(row, 3)?)),
+            params![PREFIX, exit_code(Kind::Config), named::PREFIX],
+            |row| {
+                let (id, durable, name) = (row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?);
+                Ok((id, durable, name, count(row, 3)?, row.get(4)?))
+            },
         )?;
-        let standing = |(id, durable, name, parked)| {
+        let standing = |(id, durable, name, parked, kept)| {
+            let pair = self.pair_standing(id)?;
+            let unknown = pair.as_ref().filter(|pair| pair.turned.is_none());
+            let name = unknown.map_or(name, |pair| {
+                let Sides { source, target } = &pair.ends.address;
+                format!("{source} <-> {target}")
+            });
             Ok(LinkStanding {
                 durable,
                 name,
                 last: self.last_run(id)?,
                 succeeded: self.has_succeeded(id)?,
+                kept,
                 parked,
-                pair: self.pair_standing(id)?,
+                pair,
             })
         };
         links.into_iter().map(standing).collect()
@@ -82,7 +104,7 @@ impl Store {
     fn last_run(&self, link: i64) -> Result<Option<PastRun>> {
         let runs = self.read_all(
             "read the link's last run",
-            "SELECT run.id, link.name, started_ms, ended_ms, exit, error, report \
+            "SELECT run.id, coalesce(run.name, link.name), started_ms, ended_ms, exit, error, report \
              FROM run JOIN link ON link.id = run.link WHERE link.id = ?1 ORDER BY run.id DESC LIMIT 1",
             [link],
             past_run,
@@ -102,11 +124,12 @@ impl Store {
     fn pair_standing(&self, link: i64) -> Result<Option<PairStanding>> {
         let ends = self.read_all(
             "read a pair",
-            "SELECT source_identity, target_identity, source_address, target_address FROM pair WHERE link = ?1",
+            "SELECT source_identity, target_identity, source_address, target_address, turned \
+             FROM pair WHERE link = ?1",
             [link],
-            |row| pair::ends(row, 0),
+            |row| Ok((pair::ends(row, 0)?, row.get(4)?)),
         )?;
-        let Some(ends) = ends.into_iter().next() else {
+        let Some((ends, turned)) = ends.into_iter().next() else {
             return Ok(None);
         };
         let collections = self.read_all(
@@ -127,6 +150,7 @@ impl Store {
         let (open, answered_open, answers) = counts.into_iter().next().unwrap_or_default();
         Ok(Some(PairStanding {
             ends,
+            turned,
             collections,
             open,
             answered_open,

@@ -176,7 +176,7 @@ fn the_history_is_newest_first_and_as_long_as_asked() -> Result<()> {
         let run = store.begin(&link(durable), 10 + number as i64)?;
         store.finish(run, 100, 0, None, None)?;
     }
-    // A link may get another name for people.
+    // A link may get another name for people; what was is called as it was then.
     let renamed = LinkId {
         durable: "b".to_owned(),
         name: "bee".to_owned(),
@@ -191,7 +191,7 @@ fn the_history_is_newest_first_and_as_long_as_asked() -> Result<()> {
         (5, "bee"),
         (4, "c for people"),
         (3, "a for people"),
-        (2, "bee"),
+        (2, "b for people"),
     ];
     assert_eq!(lines, expected.map(|(run, link)| (run, link.to_owned())));
     assert_eq!(store.history(0)?, []);
@@ -321,5 +321,21 @@ fn only_who_began_a_run_records_anything_for_it() -> Result<()> {
     assert!(ours.finish(run, 3, 1, None, None).is_err(), "ended already");
     assert!(ours.checkpoint(&a, "planes", 1).is_err(), "ended already");
     assert_eq!(ours.history(1)?[0].ended_ms, Some(2));
+    Ok(())
+}
+
+/// However often it failed since: a link that once worked is not taken for one that never did.
+#[test]
+fn the_last_run_that_came_to_its_end_is_never_dropped() -> Result<()> {
+    let mut store = Store::in_memory("ours")?;
+    let a = link("a");
+    for number in 0..=RUNS_KEPT_MAX {
+        let run = store.begin(&a, number)?;
+        let exit = if number == 0 { 0 } else { 3 };
+        store.finish(run, number, exit, None, None)?;
+    }
+    let runs = store.history(usize::MAX)?;
+    assert_eq!(runs.last().map(|run| run.run), Some(RunId(1)));
+    assert!(store.links()?[0].succeeded);
     Ok(())
 }

@@ -11,7 +11,7 @@ use super::marker::{self, Found};
 use super::prepare::Joint;
 use super::user;
 use crate::link::{Link, World};
-use crate::state::{CollectionId, CollectionRow, Ends, Intent, LinkId, Store, Token};
+use crate::state::{CollectionId, CollectionRow, Intent, LinkId, Pair, Store, Token};
 use trueup_core::endpoint::{Claim, Mark, Writer};
 use trueup_core::side::{Side, Sides};
 use trueup_core::{Error, Result};
@@ -68,7 +68,7 @@ pub(super) fn claim(
 /// Brings the state up to date with what the endpoints say.
 pub(super) fn open(
     writers: Sides<Box<dyn Writer>>,
-    about: &Ends,
+    pair: &Pair,
     store: &mut Store,
     link: &LinkId,
     joints: &[Joint],
@@ -84,7 +84,7 @@ pub(super) fn open(
         notes: Vec::new(),
         name: &name,
     };
-    let seals = opening.seals(about)?;
+    let seals = opening.seals(pair)?;
     let mut collections = Vec::new();
     for joint in joints {
         collections.push(opening.collection(joint, recovered)?);
@@ -144,8 +144,7 @@ struct Opening<'a> {
 
 impl Opening<'_> {
     /// Compares the seals with what the state knows; a strange one makes the state forget every base of the pair.
-    fn seals(&mut self, about: &Ends) -> Result<Sides<u64>> {
-        let pair = self.store.pair(self.link, about)?;
+    fn seals(&mut self, pair: &Pair) -> Result<Sides<u64>> {
         let mut numbers = Sides::new(0, 0);
         let mut found = Sides::new(None, None);
         for side in Side::BOTH {
@@ -167,8 +166,9 @@ impl Opening<'_> {
                 _ => "one side",
             };
             self.notes.push(format!(
-                "{whose} or the state file is not the one of the last run (restored from a backup, or replaced): what \
-                 the sides agreed on is no longer known, so they are joined again, and nothing is deleted"
+                "{whose} or the state file is not the one of the last run (restored from a backup, or replaced; \
+                 state={}, and another user or another HOME has another one): what the sides agreed on is no longer known, so they are joined again, and nothing is deleted",
+                self.store.path().display()
             ));
         } else if found != pair.seal {
             self.store.adopt_seals(self.link, &found)?;

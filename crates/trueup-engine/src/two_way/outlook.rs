@@ -48,7 +48,7 @@ pub(crate) fn plan(
         }
         let empty = Store::in_memory("plan")?;
         let store = store.unwrap_or(&empty);
-        let (mut all, mut notes) = (Vec::new(), Vec::new());
+        let (mut all, mut notes, mut answered) = (Vec::new(), Vec::new(), Vec::new());
         for joint in &joints {
             let known = store.peek_collection(id, &joint.names(), &joint.shared.shape())?;
             // What is created anew is joined.
@@ -69,14 +69,22 @@ pub(crate) fn plan(
             for side in [Side::Target, Side::Source] {
                 print(joint, &mut decided, super::user(turned, side), form, out)?;
             }
-            meeting::print(joint, &before, &mut decided, form, out)?;
+            // Without answers on record there is nothing to look for.
+            let answering = match before.answers.is_empty() {
+                true => Vec::new(),
+                false => meeting::answering(joint, &mut decided)?,
+            };
+            meeting::print(joint, &before, &mut decided, &answering, form, out)?;
+            answered.push(answering.len() as u64);
             notes.push(meeting::notes(&before, &decided, &lapsed));
             all.push(decided);
         }
         summary::guard(link, &joints, &all)?;
         let mut report = report(link, turned, joints, &all);
-        for (one, notes) in report.collections.iter_mut().zip(notes) {
+        let found = notes.into_iter().zip(answered);
+        for (one, (notes, answered)) in report.collections.iter_mut().zip(found) {
             one.notes.extend(notes);
+            one.conflicts += answered;
         }
         Ok(report)
     })

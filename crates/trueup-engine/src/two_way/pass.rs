@@ -100,9 +100,10 @@ impl Passing<'_, '_> {
 
     fn open(&mut self, writers: Sides<Box<dyn Writer>>, joints: &[Joint]) -> Result<Opened> {
         let mut recovered = Vec::new();
+        let pair = self.store.pair(self.id, self.ends, self.turned)?;
         let opened = open(
             writers,
-            self.ends,
+            &pair,
             self.store,
             self.id,
             joints,

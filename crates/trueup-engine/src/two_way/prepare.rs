@@ -444,7 +444,7 @@ impl<'a> Said<'a> {
             policy(self.whole) == Policy::Newest || one(&|p| p == Policy::Newest).is_some();
         if newest && self.stamp.is_none() {
             return Err(Error::config("the policy newest needs a stamp")
-                .hint("name the field that says when a record was changed last: --stamp FIELD"));
+                .hint("name the field that says when a record was changed last: --stamp FIELD (in a file, stamp = \"FIELD\")"));
         }
         if let Some((field, _)) = one(&|policy| policy == Policy::Counter) {
             return Err(Error::config(format!(

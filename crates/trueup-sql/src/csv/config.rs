@@ -40,6 +40,7 @@ const OWN: [&str; 4] = ["null", "delimiter", "quote", "header"];
 pub(super) fn parse(address: &str) -> Result<(PathBuf, Options)> {
     let (path, query) = settings::split(address, "csv")?;
     let mut options = Options::default();
+    options.settings.any = !query.is_empty();
     let known = [OWN.as_slice(), &SHARED].concat();
     settings::each(query, "csv", &known, |name, value| {
         match name {

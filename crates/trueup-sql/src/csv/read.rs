@@ -415,7 +415,7 @@ impl<R: Read> Reader<R> {
         self.malformed(
             line.saturating_add(u64::try_from(lines).unwrap_or(u64::MAX)),
             "invalid UTF-8",
-            "convert the file to UTF-8 (iconv -f ... -t utf-8)",
+            "convert the file to UTF-8 (iconv -f latin1 -t utf-8 OLD > NEW, where it is Latin-1), then run the same again",
         )
     }
 

@@ -40,6 +40,7 @@ pub(crate) fn design<F: Format>(wanted: &Schema, place: &Place, format: &F) -> R
         nullable: true,
         generated: false,
         inferred: true,
+        dynamic: true,
         ..field.clone()
     });
     let schema = Schema {

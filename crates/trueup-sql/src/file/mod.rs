@@ -130,7 +130,7 @@ impl<F: Format> Endpoint for Files<F> {
                 ordered: false,
                 typed: false,
             },
-            notes: Vec::new(),
+            notes: self.place.absence().into_iter().collect(),
         };
         if let Place::Standard(standard) = &self.place {
             about.identity.clone_from(&self.address);
@@ -241,17 +241,20 @@ impl<F: Format> Files<F> {
         let names = table.reader.names();
         columns.resize_with(names.len(), infer::Column::default);
         let settings = self.format.settings();
+        let tabs = matches!(names, [only] if only.contains('\t'));
         let mut fields = Vec::with_capacity(names.len());
         let mut odd = Vec::new();
         for (name, column) in names.iter().zip(columns) {
             let mut declared = settings.types.iter();
             let declared = declared.find(|(declared, _)| declared == name);
             if declared.is_none() {
-                odd.extend(column.odd().map(|odd| near::odd(name, column.ty(), odd)));
+                let told = |odd| near::odd(name, column.ty(), odd, settings);
+                odd.extend(column.odd().map(told));
             }
             fields.push(Field {
                 nullable: column.nullable || column.count < records,
                 inferred: declared.is_none(),
+                dynamic: true,
                 ..Field::new(
                     name.clone(),
                     declared.map_or(column.ty(), |(_, ty)| *ty),
@@ -261,11 +264,20 @@ impl<F: Format> Files<F> {
         }
         self.check_declared(names, origin.path())?;
         let key = self.key(collection, names, origin.path())?;
+        // A declared type lasts longer than what is in the file today: the next one may have an empty value there.
+        for (index, field) in fields.iter_mut().enumerate() {
+            field.nullable |= !field.inferred && !key.contains(&index);
+        }
+        let mut notes = near::few(odd);
+        if tabs {
+            let note = "the one column's name has tabs: is this what parts the columns? Then it is ?delimiter=tab";
+            notes.push(note.to_owned());
+        }
         let schema = Schema {
             collection: collection.to_owned(),
             fields,
             key,
-            notes: near::few(odd),
+            notes,
             ..Schema::default()
         };
         Ok((table.identity, schema))

@@ -7,6 +7,8 @@ use super::error;
 use super::format::Endings;
 use super::infer::Odd;
 use super::pack::Packing;
+use super::settings::Settings;
+use crate::percent;
 use std::path::Path;
 use trueup_core::Error;
 use trueup_core::types::Type;
@@ -15,6 +17,8 @@ use trueup_core::types::Type;
 const NAMES_SHOWN_MAX: usize = 10;
 /// How many entries of a folder are looked at for such names.
 const ENTRIES_MAX: usize = 10_000;
+/// What means something in the options of an address, or in an address.
+const RESERVED: &str = ",:&%?#=()";
 /// How many columns are told of one file.
 const COLUMNS_SHOWN_MAX: usize = 10;
 
@@ -72,7 +76,7 @@ fn beside(path: &Path, endings: &Endings) -> Vec<String> {
 }
 
 /// Says that a column is not of the type that almost all its values have.
-pub(super) fn odd(name: &str, ty: Type, odd: Odd) -> String {
+pub(super) fn odd(name: &str, ty: Type, odd: Odd, settings: &Settings) -> String {
     let Odd {
         ty: almost,
         count,
@@ -85,9 +89,17 @@ pub(super) fn odd(name: &str, ty: Type, odd: Odd) -> String {
         other => other.to_string(),
     };
     let are = if count == 1 { "is" } else { "are" };
+    let option = format!("{}:{almost}", percent::encode(name, RESERVED));
+    let option = match settings {
+        Settings { any: false, .. } => format!("?types={option}"),
+        Settings { types, .. } if types.is_empty() => {
+            format!("types={option} among the address's options")
+        }
+        Settings { .. } => format!("{option} added to the address's types="),
+    };
     format!(
         "column {name} is read as {ty}: {count} of {values} values {are} not {almost}, first at line {line}; \
-         ?types={name}:{almost} takes it as {almost}, and a record whose value is not is parked"
+         {option} takes it as {almost}, and a record whose value is not is parked"
     )
 }
 

@@ -164,6 +164,16 @@ impl Place {
         }
     }
 
+    /// Says that neither file nor folder is there.
+    pub(crate) fn absence(&self) -> Option<String> {
+        let (what, path) = match self {
+            Self::Directory(path, ..) => ("folder", path),
+            Self::File(_, path) => ("file", path),
+            Self::Standard(_) => return None,
+        };
+        (!path.exists()).then(|| crate::absence(what, path))
+    }
+
     /// Returns the path as it is however it was spelled, also when nothing is there yet.
     pub(crate) fn canonical(&self) -> PathBuf {
         resolve(self.path())

@@ -24,6 +24,8 @@ pub(crate) const SHARED: [&str; 7] = [
 /// The options that every syntax has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Settings {
+    /// Whether the address has options at all.
+    pub(crate) any: bool,
     /// The key of every collection that has these fields.
     pub(crate) key: Vec<String>,
     /// Declared types by column.

@@ -11,7 +11,10 @@ pub(super) struct Options(pub(super) Settings);
 /// Takes an address apart, with or without `jsonl:`.
 pub(super) fn parse(address: &str) -> Result<(PathBuf, Options)> {
     let (path, query) = settings::split(address, "jsonl")?;
-    let mut settings = Settings::default();
+    let mut settings = Settings {
+        any: !query.is_empty(),
+        ..Settings::default()
+    };
     settings::each(query, "jsonl", &SHARED, |name, value| {
         settings.take(name, value)
     })?;

@@ -175,7 +175,7 @@ impl<R: Read + Send> Records for Reader<R> {
             Err(error) => {
                 let valid = &self.buffer[self.start..self.start + error.valid_up_to()];
                 let valid = String::from_utf8_lossy(valid).into_owned();
-                let hint = "convert the file to UTF-8 (iconv -f ... -t utf-8)";
+                let hint = "convert the file to UTF-8 (iconv -f latin1 -t utf-8 OLD > NEW, where it is Latin-1), then run the same again";
                 return Err(self.malformed(&valid, &bad(valid.len(), "invalid UTF-8", hint)));
             }
         };

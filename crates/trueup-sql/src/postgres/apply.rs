@@ -6,10 +6,10 @@
 
 use super::connect::Connection;
 use super::control;
-use super::design::same_shape;
 use super::scan::described;
 use super::stage::Statements;
 use super::write;
+use crate::server::{answer_lost, same_shape, unusable};
 use trueup_core::endpoint::{Applied, Claim, Design, Mark, Marker, Outcome, Writer, Writes};
 use trueup_core::failpoint::Failpoints;
 use trueup_core::{Error, Kind, Result};
@@ -65,13 +65,10 @@ impl PostgresWriter {
     }
 
     fn usable(&self) -> Result<()> {
-        if !self.broken && !self.connection.is_closed() {
-            return Ok(());
+        if self.broken || self.connection.is_closed() {
+            return Err(unusable());
         }
-        Err(
-            Error::new(Kind::Unavailable, "the writer's connection broke earlier")
-                .hint("claim the right to write again, then read the marker"),
-        )
+        Ok(())
     }
 
     /// Prepares the statements and the temporary table for a batch, unless they are those of the last one.
@@ -149,11 +146,7 @@ impl PostgresWriter {
         self.connection.execute("COMMIT")?;
         self.failpoints
             .pass("postgres.after_commit")
-            .map_err(|error| {
-                Error::new(Kind::Unavailable, "the answer to the commit was lost")
-                    .hint("run again: the marker at the target tells whether it was applied")
-                    .cause(error)
-            })
+            .map_err(answer_lost)
     }
 }
 

@@ -4,44 +4,13 @@
 //! allow-list: an unknown one is an error, never passed on. `sslmode` means what it means to libpq.
 
 use super::pgpass;
-use crate::percent;
-use std::fmt;
+use crate::address::{Url, bracketed, encoded, filled, number, one_host, unknown_parameter};
+use crate::secret::{Secret, secret};
+use crate::tls::{Roots, SslMode};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use trueup_core::endpoint::Context;
 use trueup_core::{Error, Result};
-
-/// Text that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Secret(pub(super) String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-/// How much the connection is protected; libpq's names and meanings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SslMode {
-    Disable,
-    Allow,
-    Prefer,
-    Require,
-    VerifyCa,
-    VerifyFull,
-}
-
-/// The certificates to trust.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Roots {
-    /// Those in this file.
-    File(PathBuf),
-    /// Those of the operating system.
-    System,
-    /// None.
-    None,
-}
 
 /// Everything needed to connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,12 +110,8 @@ impl Settings {
                 self.port
             );
         }
-        let host = if self.host.contains(':') {
-            format!("[{}]", self.host)
-        } else {
-            self.host.clone()
-        };
-        format!("postgres://{user}@{host}:{}/{database}", self.port)
+        let (host, port) = (bracketed(&self.host), self.port);
+        format!("postgres://{user}@{host}:{port}/{database}")
     }
 
     fn look_up_password(&mut self, env: &dyn Fn(&str) -> Option<String>) -> Result<()> {
@@ -178,17 +143,6 @@ fn default_host() -> String {
     }
 }
 
-fn number<T: std::str::FromStr>(text: Option<String>, default: T, what: &str) -> Result<T> {
-    let Some(text) = text else { return Ok(default) };
-    text.parse().map_err(|_| {
-        Error::config(format!(
-            "{what} is not a number in range: value={}",
-            text.escape_debug()
-        ))
-        .hint("write digits only; a port is at most 65535")
-    })
-}
-
 fn protection(
     mode: Option<String>,
     roots: Option<String>,
@@ -203,31 +157,16 @@ fn protection(
             .filter(|path| path.exists())
             .map_or(Roots::None, Roots::File),
     };
-    let mode = mode.or_else(|| env("PGSSLMODE"));
-    let mode = match mode.as_deref() {
-        Some("disable") => SslMode::Disable,
-        Some("allow") => SslMode::Allow,
-        Some("prefer") => SslMode::Prefer,
-        // As in libpq: a root file makes `require` verify, and the system's roots allow nothing weaker than full.
-        Some("require") if matches!(&roots, Roots::File(path) if path.exists()) => {
-            SslMode::VerifyCa
-        }
-        Some("require") => SslMode::Require,
-        Some("verify-ca") => SslMode::VerifyCa,
-        Some("verify-full") => SslMode::VerifyFull,
+    let mode = match mode.or_else(|| env("PGSSLMODE")) {
+        Some(word) => SslMode::named(&word)?,
         None if roots == Roots::System => SslMode::VerifyFull,
         None => SslMode::Prefer,
-        Some(other) => {
-            return Err(
-                Error::config(format!("unknown sslmode: value={}", other.escape_debug()))
-                    .hint("use disable, allow, prefer, require, verify-ca or verify-full"),
-            );
-        }
     };
-    if roots == Roots::System && mode != SslMode::VerifyFull {
-        return Err(Error::config("sslrootcert=system needs sslmode=verify-full")
-            .hint("anyone can get a certificate that the system trusts; only the host name tells them apart"));
-    }
+    let mode = match &roots {
+        // As in libpq: a root file makes `require` verify, and the system's roots allow nothing weaker than full.
+        Roots::File(path) if mode == SslMode::Require && path.exists() => SslMode::VerifyCa,
+        _ => mode.with(&roots)?,
+    };
     Ok((mode, roots))
 }
 
@@ -238,44 +177,21 @@ fn parse_url(url: &str, context: &Context) -> Result<Given> {
     let rest = rest.ok_or_else(|| {
         Error::config("not a PostgreSQL URL").hint("write postgres://user@host:port/database")
     })?;
-    let (rest, query) = rest
-        .split_once('?')
-        .map_or((rest, None), |(rest, query)| (rest, Some(query)));
-    let (authority, path) = rest
-        .split_once('/')
-        .map_or((rest, None), |(a, p)| (a, Some(p)));
-    let mut given = Given::default();
-    let hosts = match authority.rsplit_once('@') {
-        Some((user, hosts)) => {
-            let (user, password) = user
-                .split_once(':')
-                .map_or((user, None), |(u, p)| (u, Some(p)));
-            given.user = filled(decoded(user)?);
-            given.password = password
-                .map(decoded)
-                .transpose()?
-                .and_then(filled)
-                .map(Secret);
-            hosts
-        }
-        None => authority,
+    let url = Url::parse(rest)?;
+    let parameters = url.parameters();
+    let mut given = Given {
+        user: url.user,
+        password: url.password,
+        host: url.host,
+        port: url.port,
+        database: url.database,
+        ..Given::default()
     };
-    let (host, port) = host_and_port(hosts)?;
-    given.host = filled(decoded(host)?);
-    given.port = port.map(str::to_owned);
-    given.database = path.map(decoded).transpose()?.and_then(filled);
-    for pair in query
-        .unwrap_or_default()
-        .split('&')
-        .filter(|pair| !pair.is_empty())
-    {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        given.set(&decoded(name)?, decoded(value)?, context)?;
+    for parameter in parameters {
+        let (name, value) = parameter?;
+        given.set(&name, value, context)?;
     }
-    if given.host.as_ref().is_some_and(|host| host.contains(',')) {
-        return Err(Error::config("the URL names several hosts")
-            .hint("name the one to use; trueup does not choose"));
-    }
+    one_host(given.host.as_ref())?;
     Ok(given)
 }
 
@@ -295,71 +211,9 @@ impl Given {
                 self.password = Some(secret(value, context)?);
                 return Ok(());
             }
-            _ => {
-                return Err(Error::config(format!(
-                    "unknown parameter in the URL: name={}",
-                    name.escape_debug()
-                ))
-                .hint(format!("known are {PARAMETERS}")));
-            }
+            _ => return Err(unknown_parameter(name, PARAMETERS)),
         };
         *slot = filled(value);
         Ok(())
     }
-}
-
-/// Reads `env:NAME` and `file:PATH`; anything else is the password itself.
-fn secret(value: String, context: &Context) -> Result<Secret> {
-    if let Some(name) = value.strip_prefix("env:") {
-        return (context.env)(name).map(Secret).ok_or_else(|| {
-            Error::config(format!(
-                "the password's variable is not set: name={}",
-                name.escape_debug()
-            ))
-            .hint(
-                "set the variable, or name another place: password=env:NAME or password=file:PATH",
-            )
-        });
-    }
-    if let Some(path) = value.strip_prefix("file:") {
-        return pgpass::secret_file(Path::new(path));
-    }
-    Ok(Secret(value))
-}
-
-fn host_and_port(text: &str) -> Result<(&str, Option<&str>)> {
-    if let Some(rest) = text.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']').ok_or_else(|| {
-            Error::config("the URL's host has no closing bracket")
-                .hint("write an IPv6 address as [::1]")
-        })?;
-        return Ok((host, rest.strip_prefix(':').filter(|port| !port.is_empty())));
-    }
-    Ok(text.split_once(':').map_or((text, None), |(h, p)| {
-        (h, Some(p).filter(|p| !p.is_empty()))
-    }))
-}
-
-fn filled(text: String) -> Option<String> {
-    Some(text).filter(|text| !text.is_empty())
-}
-
-/// Undoes percent encoding. The error does not show the text: it may be a password.
-fn decoded(text: &str) -> Result<String> {
-    percent::decode(text).map_err(|_| {
-        Error::config("the URL has a percent sign that is not followed by two hex digits of UTF-8")
-            .hint("write a percent sign as %25, and @ : / ? # in a password as %40 %3A %2F %3F %23")
-    })
-}
-
-fn encoded(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }

@@ -4,9 +4,9 @@
 //! a value has one form only. Calls block; the driver runs while a call waits. It deliberately does not reconnect:
 //! a broken connection stays broken, and its owner decides what that means.
 
-use super::config::{Settings, SslMode};
+use super::config::Settings;
 use super::error;
-use super::tls;
+use crate::tls::{self, SslMode};
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -285,7 +285,7 @@ async fn plain(settings: &Settings) -> Result<Dialled> {
 async fn secured(settings: &Settings) -> Result<Dialled> {
     let mut config = driver_settings(settings);
     config.ssl_mode(tokio_postgres::config::SslMode::Require);
-    let tls = tls::connector(settings)?;
+    let tls = MakeRustlsConnect::new(tls::client(settings.ssl_mode, &settings.roots)?);
     let dialled = Box::pin(tokio::time::timeout(
         settings.connect_timeout,
         config.connect(tls.clone()),

@@ -6,10 +6,11 @@
 
 use super::connect::{Connection, column};
 use super::error;
+use crate::server::same_epoch;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use trueup_core::endpoint::{Claim, Mark, Marker};
-use trueup_core::{Error, Kind, Result};
+use trueup_core::{Error, Result};
 
 /// Serialises the creation of the control tables; an arbitrary constant ("trueup" in ASCII).
 const CREATE_LOCK: i64 = 0x7472_7565_7570;
@@ -99,15 +100,7 @@ pub(super) fn hold(connection: &Connection, link: &str, epoch: u64) -> Result<()
     let sql = "SELECT epoch FROM trueup.epoch WHERE link = $1 FOR SHARE";
     let rows = typed(connection, sql, &[(&link, Type::TEXT)])?;
     let current = unsigned(rows.first(), 0)?;
-    if current == Some(epoch) {
-        return Ok(());
-    }
-    let current = current.map_or_else(|| "none".to_owned(), |epoch| epoch.to_string());
-    Err(Error::new(
-        Kind::Stale,
-        format!("another engine writes this link: epoch={epoch} current={current}"),
-    )
-    .hint("nothing was written; make sure that only one engine runs this link, then run again"))
+    same_epoch(epoch, current)
 }
 
 /// Reads a marker.

@@ -56,37 +56,6 @@ pub(super) fn design(connection: &Connection, wanted: &Schema) -> Result<Design>
     Ok(Design { schema, statement })
 }
 
-/// Makes sure that a collection that exists has the designed shape.
-///
-/// # Errors
-/// `Config` when it has not; names the fields.
-pub(super) fn same_shape(designed: &Schema, found: &Schema) -> Result<()> {
-    let differing = |field: &&Field| {
-        let same = found.fields.iter().find(|other| other.name == field.name);
-        same.is_none_or(|other| other.ty != field.ty || other.generated)
-    };
-    let names = designed
-        .fields
-        .iter()
-        .filter(differing)
-        .map(|field| field.name.escape_debug().to_string());
-    let names = names.collect::<Vec<_>>();
-    if names.is_empty() && designed.fields.len() == found.fields.len() && designed.key == found.key
-    {
-        return Ok(());
-    }
-    let collection = designed.collection.escape_debug();
-    let fields = if names.is_empty() {
-        "key or number of fields".to_owned()
-    } else {
-        names.join(",")
-    };
-    Err(Error::config(format!(
-        "the collection exists in another shape: collection={collection} differs={fields}"
-    ))
-    .hint("use it as it is with a mapping, or drop it so that it can be created"))
-}
-
 /// The table's name in SQL: in the current schema, or in the one that the collection names.
 fn table_name(connection: &Connection, collection: &str) -> Result<String> {
     let Some((namespace, name)) = collection.split_once('.') else {

@@ -26,16 +26,18 @@ mod stage;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod tls;
 mod types;
 mod write;
 
 use self::apply::PostgresWriter;
-use self::config::{Settings, SslMode};
+use self::config::Settings;
 use self::connect::{Connection, column};
 use self::scan::PostgresSnapshot;
 use self::script::PostgresScript;
+use crate::server::same_database;
+use crate::tls::SslMode;
 use std::cell::RefCell;
+use trueup_core::Result;
 use trueup_core::endpoint::{
     About, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,
 };
@@ -43,7 +45,6 @@ use trueup_core::failpoint::Failpoints;
 use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::Schema;
 use trueup_core::script::Script;
-use trueup_core::{Error, Kind, Result};
 
 /// Connects to the server and database that `url` names. Creates nothing there.
 ///
@@ -80,15 +81,8 @@ impl Postgres {
         let connection =
             Connection::open(&self.settings).map_err(|error| error.at(self.settings.address()))?;
         let identity = facts(&connection, &self.settings)?.identity;
-        if identity == self.about.identity {
-            return Ok(connection);
-        }
-        let (was, is) = (&self.about.identity, identity);
-        Err(Error::new(
-            Kind::Stale,
-            format!("the address leads to another server now: was={was} is={is}"),
-        )
-        .hint("nothing was done there; check DNS, failover and the URL, then run again"))
+        same_database(&self.about.identity, &identity)?;
+        Ok(connection)
     }
 
     fn ask<T>(&self, question: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {

@@ -1,15 +1,13 @@
-//! Passwords in files: `.pgpass`, and `file:PATH`.
+//! Passwords in `.pgpass`.
 //!
 //! Invariant: a file that others can read is not used. Errors name the file, never what is in it.
 
-use super::config::{Secret, Settings};
+use super::config::Settings;
+use crate::secret::{Secret, read, unreadable};
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use trueup_core::{Error, Result};
-
-/// The longest file that is read.
-const FILE_BYTES_MAX: u64 = 1 << 20;
+use trueup_core::Result;
 
 /// What a password file says.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,44 +45,6 @@ pub(super) fn look_up(path: &Path, settings: &Settings) -> Result<Found> {
         .filter(|line| !line.starts_with('#'))
         .find_map(|line| fits(line, wanted));
     Ok(password.map_or(Found::Nothing, Found::Password))
-}
-
-/// Reads a password from a file of its own; one line break at its end does not count.
-///
-/// # Errors
-/// `Config` when the file cannot be read, or others can read it.
-pub(super) fn secret_file(path: &Path) -> Result<Secret> {
-    let metadata = std::fs::metadata(path).map_err(|error| unreadable(path, error))?;
-    if metadata.permissions().mode() & 0o077 != 0 {
-        return Err(Error::config(format!(
-            "others can read the password file: path={}",
-            path.display()
-        ))
-        .hint("chmod 600 it"));
-    }
-    let text = read(path, metadata.len())?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(Secret(line.strip_suffix('\r').unwrap_or(line).to_owned()))
-}
-
-fn read(path: &Path, len: u64) -> Result<String> {
-    if len > FILE_BYTES_MAX {
-        return Err(Error::config(format!(
-            "the password file is too long: path={}",
-            path.display()
-        ))
-        .hint("name a file with one password, or in the form of .pgpass"));
-    }
-    std::fs::read_to_string(path).map_err(|error| unreadable(path, error))
-}
-
-fn unreadable(path: &Path, error: std::io::Error) -> Error {
-    Error::config(format!(
-        "cannot read the password file: path={}",
-        path.display()
-    ))
-    .hint("check the path, and that you may read the file")
-    .cause(error)
 }
 
 /// The password of a line `host:port:database:user:password` that fits.

@@ -174,6 +174,7 @@ pub(super) fn describe(connection: &Connection, collection: &str) -> Result<Opti
     let numbers = read_columns(connection, &mut table)?;
     read_uniques(connection, &mut table, &numbers)?;
     read_references(connection, &mut table)?;
+    read_cascades(connection, &mut table)?;
     read_triggers(connection, &mut table)?;
     note_missing_key(&mut table);
     note_folding(&mut table);
@@ -382,6 +383,21 @@ fn read_references(connection: &Connection, table: &mut Table) -> Result<()> {
             collection,
             cascades: column(&row, 4)?,
         });
+    }
+    Ok(())
+}
+
+/// Finds the tables whose foreign keys to this one have an action on delete. A partition's is its parent's too.
+fn read_cascades(connection: &Connection, table: &mut Table) -> Result<()> {
+    let sql = "SELECT DISTINCT n.nspname::text, c.relname::text, n.nspname IS NOT DISTINCT FROM current_schema() \
+               FROM pg_constraint r JOIN pg_class c ON c.oid = r.conrelid \
+               JOIN pg_namespace n ON n.oid = c.relnamespace \
+               WHERE r.confrelid = $1 AND r.contype = 'f' AND r.confdeltype IN ('c', 'n', 'd') \
+               AND NOT c.relispartition ORDER BY 1, 2";
+    for row in connection.query(sql, &[&table.oid])? {
+        let (schema, name): (String, String) = (column(&row, 0)?, column(&row, 1)?);
+        let collection = spelled(&schema, &name, column(&row, 2)?);
+        table.schema.cascades.push(collection);
     }
     Ok(())
 }

@@ -8,12 +8,13 @@ use super::connect::Place;
 use super::control;
 use super::error::translate;
 use super::write::Statements;
-use super::{quote, schema};
+use super::{quote, rights, schema};
 use rusqlite::Connection;
 use trueup_core::endpoint::{
     Applied, Claim, Context, Design, Mark, Marker, Op, Outcome, Writer, Writes,
 };
 use trueup_core::failpoint::Failpoints;
+use trueup_core::rights::{Remedy, Wanted};
 use trueup_core::schema::Schema;
 use trueup_core::{Error, Kind, Result};
 
@@ -23,7 +24,7 @@ const BLOCKED_ROUNDS_MAX: usize = 8;
 /// Claims the file for `claim.link`.
 pub(super) fn writer(place: &Place, claim: &Claim, context: &Context) -> Result<Box<dyn Writer>> {
     let connection = place.write()?;
-    let epoch = control::raise_epoch(&connection, claim)?;
+    let epoch = control::raise_epoch(&connection, claim).map_err(|error| refused(place, error))?;
     let failpoints = context.failpoints.clone();
     Ok(Box::new(SqliteWriter {
         connection,
@@ -31,6 +32,21 @@ pub(super) fn writer(place: &Place, claim: &Claim, context: &Context) -> Result<
         epoch,
         failpoints,
     }))
+}
+
+/// Says which file this user cannot write, and what gives the right: the same as the check says.
+fn refused(place: &Place, error: Error) -> Error {
+    let asked = rights::rights(place, &[Wanted::Control]);
+    let missing = asked.map(|rights| rights.missing).unwrap_or_default();
+    match (error.kind(), missing.first()) {
+        (Kind::Auth, Some(missing)) => {
+            let error = error.at(format_args!("no right to {}", missing.right));
+            match &missing.remedy {
+                Remedy::Advice(advice) | Remedy::Statement(advice) => error.hint(advice.clone()),
+            }
+        }
+        _ => error,
+    }
 }
 
 struct SqliteWriter {

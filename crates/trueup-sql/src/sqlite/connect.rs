@@ -1,6 +1,7 @@
 //! Where the file is and how it is opened.
 
 use super::error;
+use crate::absence;
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -54,6 +55,11 @@ impl Place {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Says that the file is not there: as a target that is as it should be, or a typing mistake.
+    pub(super) fn absence(&self) -> Option<String> {
+        (!self.path.exists()).then(|| absence("file", &self.path))
     }
 
     /// Opens the file for reading; `None` when it does not exist.

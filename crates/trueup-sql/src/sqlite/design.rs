@@ -29,6 +29,7 @@ pub(super) fn design(wanted: &Schema) -> Result<Design> {
         let mut designed = Field::new(&field.name, decl::type_of(&declared), native);
         // SQLite allows NULL in a primary key unless it is told not to (trap 46).
         designed.nullable = field.nullable && !wanted.key.contains(&index);
+        designed.dynamic = true;
         let not_null = if designed.nullable { "" } else { " NOT NULL" };
         let space = if declared.is_empty() { "" } else { " " };
         lines.push(format!("{}{space}{declared}{not_null}", quote(&field.name)));

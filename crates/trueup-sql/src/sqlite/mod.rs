@@ -64,7 +64,7 @@ impl Endpoint for Sqlite {
                 ordered: true,
                 typed: true,
             },
-            notes: Vec::new(),
+            notes: self.place.absence().into_iter().collect(),
         }
     }
 

@@ -37,12 +37,12 @@ pub(super) fn read(connection: &Connection, collection: &str) -> Result<Option<S
 fn read_table(connection: &Connection, collection: &str) -> rusqlite::Result<Option<Schema>> {
     let found = connection
         .query_row(
-            "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE NOCASE",
+            "SELECT name, type, strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE NOCASE",
             [collection],
-            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)),
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, bool>(2)?)),
         )
         .optional()?;
-    let Some((name, kind)) = found else {
+    let Some((name, kind, strict)) = found else {
         return Ok(None);
     };
     if kind != "table" || name.starts_with(CONTROL_PREFIX) {
@@ -52,14 +52,15 @@ fn read_table(connection: &Connection, collection: &str) -> rusqlite::Result<Opt
         collection: name,
         ..Schema::default()
     };
-    read_fields(connection, &mut schema)?;
+    read_fields(connection, strict, &mut schema)?;
     read_uniques(connection, &mut schema)?;
     read_references(connection, &mut schema)?;
+    read_cascades(connection, &mut schema)?;
     read_triggers(connection, &mut schema)?;
     Ok(Some(schema))
 }
 
-fn read_fields(connection: &Connection, schema: &mut Schema) -> rusqlite::Result<()> {
+fn read_fields(connection: &Connection, strict: bool, schema: &mut Schema) -> rusqlite::Result<()> {
     let mut statement = connection
         .prepare("SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1)")?;
     let mut rows = statement.query([&schema.collection])?;
@@ -70,6 +71,7 @@ fn read_fields(connection: &Connection, schema: &mut Schema) -> rusqlite::Result
         let mut field = Field::new(row.get::<_, String>(0)?, decl::type_of(&declared), native);
         field.nullable = row.get::<_, i64>(2)? == 0;
         field.generated = row.get::<_, i64>(4)? >= 2;
+        field.dynamic = !strict;
         let place: i64 = row.get(3)?;
         if place > 0 {
             key.push((place, schema.fields.len()));
@@ -124,6 +126,17 @@ fn read_references(connection: &Connection, schema: &mut Schema) -> rusqlite::Re
             reference.fields.extend(field);
         }
     }
+    Ok(())
+}
+
+/// Finds the tables whose foreign keys to this one have an action on delete.
+fn read_cascades(connection: &Connection, schema: &mut Schema) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT DISTINCT m.name FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' \
+         AND f.\"table\" = ?1 COLLATE NOCASE AND f.on_delete NOT IN ('NO ACTION', 'RESTRICT') ORDER BY m.name",
+    )?;
+    let names = statement.query_map([&schema.collection], |row| row.get(0))?;
+    schema.cascades = names.collect::<rusqlite::Result<_>>()?;
     Ok(())
 }
 

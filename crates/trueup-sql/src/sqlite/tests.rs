@@ -359,6 +359,8 @@ fn generated_columns_triggers_and_references_are_reported() {
     assert!(schema.fields[2].generated);
     assert_eq!(schema.references[0].collection, "p");
     assert!(schema.references[0].cascades);
+    assert!(schema.cascades.is_empty());
+    assert_eq!(endpoint.schema("p").unwrap().unwrap().cascades, ["t"]);
     assert!(schema.notes[0].contains("loud"), "{:?}", schema.notes);
 }
 

@@ -52,6 +52,11 @@ pub trait Fixture {
         false
     }
 
+    /// Tells whether a collection may have a field of this name here. One that may not must be refused by the design.
+    fn holds_name(&self, _name: &str) -> bool {
+        true
+    }
+
     /// Tells whether the endpoint reports the key of a collection that it created.
     fn reports_keys(&self) -> bool {
         true

@@ -1,4 +1,4 @@
-//! Who runs a server: PostgreSQL refuses to run as root.
+//! Who runs a server: PostgreSQL and MariaDB refuse to run as root.
 
 use std::io;
 
@@ -9,8 +9,8 @@ pub(super) struct Account {
     pub(super) gid: u32,
 }
 
-/// Whom to run the server as: ourselves, unless we are root.
-pub(super) fn account() -> io::Result<Option<Account>> {
+/// Whom to run the server as: ourselves, unless we are root; then `wanted`, where there is such a user.
+pub(super) fn account(wanted: &str) -> io::Result<Option<Account>> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let uid = status.lines().find_map(|line| line.strip_prefix("Uid:"));
     let effective = uid.and_then(|ids| ids.split_whitespace().nth(1));
@@ -18,7 +18,7 @@ pub(super) fn account() -> io::Result<Option<Account>> {
         return Ok(None);
     }
     let users = std::fs::read_to_string("/etc/passwd")?;
-    for wanted in ["postgres", "nobody"] {
+    for wanted in [wanted, "nobody"] {
         let entry = users
             .lines()
             .map(|line| line.split(':').collect::<Vec<_>>());
@@ -32,6 +32,6 @@ pub(super) fn account() -> io::Result<Option<Account>> {
         }
     }
     Err(io::Error::other(
-        "running as root, and there is no user postgres or nobody to run a server as",
+        "running as root, and there is no user like nobody to run a server as",
     ))
 }

@@ -5,12 +5,17 @@
 //! installs nothing: where the binaries are missing, starting is an error that says which package holds them.
 
 mod host;
+pub mod mariadb;
 pub mod postgres;
+mod process;
 
 use std::io;
-use std::process::{Child, Command};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -37,4 +42,48 @@ fn spawn(mut command: Command) -> io::Result<Child> {
         .send(job);
     sent.map_err(|_| io::Error::other("the spawning thread has ended"))?;
     answered.recv().map_err(io::Error::other)?
+}
+
+/// Makes an authority (`ca.crt`) and a server certificate for `localhost` in `folder` with the `openssl` command, and
+/// returns the two files that the server reads: key and certificate.
+fn certify(folder: &Path) -> io::Result<[PathBuf; 2]> {
+    std::fs::write(
+        folder.join("san"),
+        "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n",
+    )?;
+    let steps = [
+        "req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=trueup-test-ca -keyout ca.key -out ca.crt",
+        "req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out server.csr",
+        "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -extfile san -out server.crt",
+    ];
+    for step in steps {
+        let mut command = Command::new("openssl");
+        command.args(step.split(' ')).current_dir(folder);
+        run(command)?;
+    }
+    let files = ["server.key", "server.crt"].map(|name| folder.join(name));
+    for path in &files {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(files)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn run(mut command: Command) -> io::Result<()> {
+    let output = command.stdin(Stdio::null()).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(io::Error::other(format!(
+        "{:?} failed: {said}",
+        command.get_program()
+    )))
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

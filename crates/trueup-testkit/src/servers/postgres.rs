@@ -5,17 +5,13 @@
 //! disk by default: it survives the crash of its processes, not of the machine. PostgreSQL refuses to run as root,
 //! so under root it runs as `postgres` or `nobody`.
 
-use super::host::{Account, account};
-use super::spawn;
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::TcpListener;
-use std::os::unix::fs::{PermissionsExt, chown};
+use super::process::{Manner, Process, feed};
+use super::{lock, run};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use tempfile::TempDir;
+use std::sync::{Arc, Mutex, Weak};
 
 /// The superuser of every server started here.
 pub const USER: &str = "postgres";
@@ -24,8 +20,14 @@ pub const PASSWORD: &str = "canary-Pa55/word";
 /// The password as it stands in a URL.
 pub const PASSWORD_ENCODED: &str = "canary-Pa55%2Fword";
 
-/// How often starting is tried: the port found free may be taken, or the memory of a killed server still held.
-const START_ATTEMPTS_MAX: usize = 40;
+const MANNER: Manner = Manner {
+    prefix: "trueup-pg-",
+    account: "postgres",
+    death: "QUIT",
+    up: "database system is ready to accept connections",
+    // The port found free may be taken, or the memory of a killed server still held.
+    attempts_max: 40,
+};
 
 /// How a server is started.
 #[derive(Clone, Debug, Default)]
@@ -43,10 +45,7 @@ pub struct Options {
 pub struct Server {
     options: Options,
     bin: PathBuf,
-    account: Option<Account>,
-    folder: TempDir,
-    port: Mutex<u16>,
-    child: Mutex<Option<Child>>,
+    process: Process,
     databases: AtomicU32,
 }
 
@@ -64,7 +63,7 @@ pub struct Database {
 /// When the binaries are missing or the server does not start.
 pub fn shared(bin: Option<&Path>) -> io::Result<Arc<Server>> {
     static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
-    let mut slot = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut slot = lock(&SHARED);
     if let Some(server) = slot.upgrade() {
         return Ok(server);
     }
@@ -88,21 +87,15 @@ impl Server {
             Some(bin) => bin.clone(),
             None => newest_debian()?,
         };
-        let account = account()?;
-        let folder = tempfile::Builder::new().prefix("trueup-pg-").tempdir()?;
         let server = Self {
             options,
             bin,
-            account,
-            folder,
-            port: Mutex::new(0),
-            child: Mutex::new(None),
+            process: Process::new(MANNER)?,
             databases: AtomicU32::new(0),
         };
-        server.own(server.folder.path())?;
         server.initialise()?;
         if server.options.tls {
-            server.certify()?;
+            server.process.certify()?;
         }
         server.launch()?;
         Ok(server)
@@ -110,17 +103,17 @@ impl Server {
 
     /// Returns the TCP port on loopback.
     pub fn port(&self) -> u16 {
-        *lock(&self.port)
+        self.process.port()
     }
 
     /// Returns the folder of the server's socket.
     pub fn socket_folder(&self) -> &Path {
-        self.folder.path()
+        self.process.folder()
     }
 
     /// Returns the certificate of the authority that signed the server's certificate (with [`Options::tls`]).
     pub fn authority(&self) -> PathBuf {
-        self.folder.path().join("ca.crt")
+        self.process.folder().join("ca.crt")
     }
 
     /// Returns the URL of `database`, as the superuser, with the password.
@@ -156,30 +149,8 @@ impl Server {
         command
             .env("PGPASSWORD", PASSWORD)
             .env("PGCLIENTENCODING", "UTF8");
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn()?;
-        let mut stdin = child
-            .stdin
-            .take()
-            .ok_or_else(|| io::Error::other("no stdin"))?;
-        let text = sql.to_owned();
-        let feeding = std::thread::spawn(move || stdin.write_all(text.as_bytes()));
-        let output = child.wait_with_output()?;
-        let fed = feeding
-            .join()
-            .map_err(|_| io::Error::other("feeding psql panicked"))?;
-        if !output.status.success() {
-            return Err(io::Error::other(
-                String::from_utf8_lossy(&output.stderr).into_owned(),
-            ));
-        }
-        fed?;
-        Ok(String::from_utf8_lossy(&output.stdout)
-            .trim_end()
-            .to_owned())
+        let printed = feed(command, sql)?;
+        Ok(printed.trim_end().to_owned())
     }
 
     /// Kills the server as a crash would: SIGKILL, no shutdown.
@@ -187,11 +158,7 @@ impl Server {
     /// # Errors
     /// When there is no process to kill.
     pub fn kill(&self) -> io::Result<()> {
-        if let Some(mut child) = lock(&self.child).take() {
-            child.kill()?;
-            child.wait()?;
-        }
-        Ok(())
+        self.process.kill()
     }
 
     /// Starts a killed server again on the same data and port.
@@ -204,37 +171,14 @@ impl Server {
     }
 
     fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
-    /// A command that runs as the server's account and dies with this process.
-    fn as_account(&self, program: &Path) -> Command {
-        let mut command = Command::new("setpriv");
-        if let Some(account) = self.account {
-            command.arg(format!("--reuid={}", account.uid));
-            command
-                .arg(format!("--regid={}", account.gid))
-                .arg("--clear-groups");
-        }
-        command.args(["--pdeathsig", "QUIT", "--"]).arg(program);
-        command
-            .current_dir(self.folder.path())
-            .env("LC_ALL", "C.UTF-8");
-        command
-    }
-
-    fn own(&self, path: &Path) -> io::Result<()> {
-        match self.account {
-            Some(account) => chown(path, Some(account.uid), Some(account.gid)),
-            None => Ok(()),
-        }
+        self.process.folder().join("data")
     }
 
     fn initialise(&self) -> io::Result<()> {
-        let secret = self.folder.path().join("password");
+        let secret = self.process.folder().join("password");
         std::fs::write(&secret, PASSWORD)?;
-        self.own(&secret)?;
-        let mut command = self.as_account(&self.bin.join("initdb"));
+        self.process.own(&secret)?;
+        let mut command = self.process.as_account(&self.bin.join("initdb"));
         command.args([
             "--no-sync",
             "-A",
@@ -251,52 +195,13 @@ impl Server {
         run(command)
     }
 
-    /// Makes an authority and a server certificate with the `openssl` command.
-    fn certify(&self) -> io::Result<()> {
-        let folder = self.folder.path();
-        std::fs::write(
-            folder.join("san"),
-            "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n",
-        )?;
-        let steps = [
-            "req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=trueup-test-ca -keyout ca.key -out ca.crt",
-            "req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out server.csr",
-            "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -extfile san -out server.crt",
-        ];
-        for step in steps {
-            let mut command = Command::new("openssl");
-            command.args(step.split(' ')).current_dir(folder);
-            run(command)?;
-        }
-        for name in ["server.key", "server.crt"] {
-            let path = folder.join(name);
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-            self.own(&path)?;
-        }
-        Ok(())
-    }
-
     fn launch(&self) -> io::Result<()> {
-        let mut last = io::Error::other("not tried");
-        for _ in 0..START_ATTEMPTS_MAX {
-            let port = match self.port() {
-                0 => free_port()?,
-                port => port,
-            };
-            match self.launch_on(port) {
-                Ok(child) => {
-                    *lock(&self.port) = port;
-                    *lock(&self.child) = Some(child);
-                    return Ok(());
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
+        self.process.launch(|port| self.command(port))
     }
 
-    fn launch_on(&self, port: u16) -> io::Result<Child> {
-        let folder = self.folder.path();
+    /// What starts the server.
+    fn command(&self, port: u16) -> Command {
+        let folder = self.process.folder();
         let mut settings = vec![
             format!("port={port}"),
             "listen_addresses=127.0.0.1".to_owned(),
@@ -319,41 +224,20 @@ impl Server {
             ));
         }
         settings.extend(self.options.settings.iter().cloned());
-        let mut command = self.as_account(&self.bin.join("postgres"));
+        let mut command = self.process.as_account(&self.bin.join("postgres"));
         command.arg("-D").arg(self.data());
         for setting in settings {
             command.arg("-c").arg(setting);
         }
         command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
-        let mut child = spawn(command)?;
-        let log = child
-            .stderr
-            .take()
-            .ok_or_else(|| io::Error::other("no stderr"))?;
-        match ready(BufReader::new(log))
-            .recv()
-            .map_err(io::Error::other)?
-        {
-            Ok(()) => Ok(child),
-            Err(said) => {
-                child.kill()?;
-                child.wait()?;
-                Err(io::Error::other(format!(
-                    "the server did not start: {said}"
-                )))
-            }
-        }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         // Nothing in it is worth a clean shutdown, but SIGKILL would leave its shared memory segment behind.
-        if let Some(mut child) = lock(&self.child).take() {
-            let mut stop = self.as_account(&self.bin.join("pg_ctl"));
+        if let Some(mut child) = self.process.take() {
+            let mut stop = self.process.as_account(&self.bin.join("pg_ctl"));
             stop.args(["stop", "-s", "-m", "immediate", "-D"])
                 .arg(self.data());
             let stopped = run(stop)
@@ -398,56 +282,6 @@ impl Drop for Database {
         );
         drop(dropped);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Reads the server's log to its end, and tells once whether it came up.
-fn ready(mut log: impl BufRead + Send + 'static) -> Receiver<Result<(), String>> {
-    let (tell, told) = sync_channel(1);
-    std::thread::spawn(move || {
-        let mut said = String::new();
-        let mut line = Vec::new();
-        let mut waiting = true;
-        loop {
-            line.clear();
-            let read = log.read_until(b'\n', &mut line).unwrap_or(0);
-            if read == 0 {
-                break;
-            }
-            if !waiting {
-                continue;
-            }
-            let text = String::from_utf8_lossy(&line);
-            if text.contains("database system is ready to accept connections") {
-                waiting = false;
-                tell.send(Ok(())).unwrap_or_default();
-            }
-            said.push_str(&text);
-        }
-        if waiting {
-            tell.send(Err(said)).unwrap_or_default();
-        }
-    });
-    told
-}
-
-fn run(mut command: Command) -> io::Result<()> {
-    let output = command.stdin(Stdio::null()).output()?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(io::Error::other(format!(
-        "{:?} failed: {said}",
-        command.get_program()
-    )))
-}
-
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// The newest version under Debian's folder.

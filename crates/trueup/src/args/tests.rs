@@ -229,12 +229,14 @@ fn a_mistyped_option_has_the_right_one_beside_it() {
         ("trueup -q status --al", Some("--all")),
         ("trueup sync a b --dry", Some("--dry-run")),
         ("trueup sync a b --nothing-like-it", None),
+        ("trueup run --kye x", None),
     ] {
         let complaint = complaint(line);
         let tip = "tip: a similar argument exists: '";
         let found = complaint.split_once(tip).map(|(_, rest)| rest);
         let found = found.and_then(|rest| rest.split('\'').next());
         assert_eq!(found, expected, "{line}: {complaint}");
+        assert!(!complaint.contains("'-- --"), "{line}: {complaint}");
     }
 }
 

@@ -3,7 +3,7 @@ use serde_json::json;
 use trueup_core::batch::Batch;
 use trueup_core::conflict::FieldRuling;
 use trueup_core::value::Value;
-use trueup_engine::state::{ConflictId, Ends, PairStanding, RunId};
+use trueup_engine::state::{ConflictId, Ends, RunId};
 
 /// A record of the fields `amount`, `id`, `note`.
 fn batch(id: i64, amount: Value<'_>) -> Batch {
@@ -62,14 +62,21 @@ fn ends() -> Ends {
 }
 
 fn links(name: &str) -> Vec<LinkStanding> {
+    let turned = match name {
+        "a <-> b" => Some(false),
+        "b <-> a" => Some(true),
+        _ => None,
+    };
     vec![LinkStanding {
         durable: "00ff".to_owned(),
         name: name.to_owned(),
         last: None,
         succeeded: true,
+        kept: false,
         parked: 0,
         pair: Some(PairStanding {
             ends: ends(),
+            turned,
             collections: Vec::new(),
             open: 0,
             answered_open: 0,
@@ -172,4 +179,16 @@ fn a_record_of_another_key_is_refused_and_not_shown() {
         let error = one.check(&with(other)).unwrap_err();
         assert_eq!(error.message(), "the record has another key: id");
     }
+}
+
+#[test]
+fn a_side_is_not_taken_while_nobody_knows_which_is_called_the_source() {
+    let one = Conflict::shown(&past(), &links("/x/b <-> /x/a"));
+    assert_eq!(one.collection.source, "orders");
+    let error = one.check(&Taken::Side(Side::Source)).unwrap_err();
+    assert!(
+        error
+            .advice()
+            .is_some_and(|hint| hint.contains("run the link once"))
+    );
 }

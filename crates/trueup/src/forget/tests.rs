@@ -8,6 +8,7 @@ fn link(id: &str, name: &str) -> Standing {
         labels: Vec::new(),
         last: None,
         succeeded: true,
+        kept: false,
         collections: Vec::new(),
         open: 0,
         answers: 0,
@@ -25,6 +26,10 @@ fn a_link_is_found_by_its_name_either_way_round_or_by_its_id() {
         link("03", "c <-> d"),
         link("04", "d <-> c"),
         link("05", "sqlite:/x/a.db -> csv:/y"),
+        Standing {
+            labels: vec!["o".to_owned(), "p".to_owned()],
+            ..link("06", "e -> f")
+        },
     ];
     for (wanted, expected) in [
         ("a <-> b", Ok("01")),
@@ -36,6 +41,8 @@ fn a_link_is_found_by_its_name_either_way_round_or_by_its_id() {
         ("a -> b", Ok("02")),
         ("b -> a", Err("there is no such link in the state")),
         ("02", Ok("02")),
+        ("o", Ok("06")),
+        ("[p]", Ok("06")),
         ("sqlite:/x/a.db -> csv:/y", Ok("05")),
         (
             "postgres://u:secret@h/db <-> b",

@@ -56,7 +56,7 @@ pub(super) fn key(
     let name = output::safe(collection);
     let seen = seen(look).map_or_else(String::new, |seen| format!(": {seen}"));
     say(&format!("{name} has no key{seen}\n"));
-    let default = look.candidates.first();
+    let default = look.likely();
     let shown = default.map_or_else(
         || LATER.to_owned(),
         |fields| output::safe(&fields.join(",")),

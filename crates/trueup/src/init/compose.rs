@@ -37,9 +37,16 @@ pub(super) fn file(draft: &Draft, found: &Examined) -> Composed {
         "# Written by `trueup init`. `trueup check` says whether it can run, `trueup run` runs it.\n\
          # Every setting: docs/guide/configuration.md; `trueup schema` prints them for editors.\n\
          \n\
-         # Where runs, positions and history are kept; without it, $XDG_STATE_HOME/trueup/state.db.\n\
-         # state = \"trueup.db\"\n\
-         \n\
+         # Where runs, positions and history are kept; without it, $XDG_STATE_HOME/trueup/state.db.\n",
+    );
+    if found.report.two_way {
+        // What both sides agreed on stands there: whoever runs the file has to have the same one.
+        out.push_str("state = \"trueup.db\"\n");
+    } else {
+        out.push_str("# state = \"trueup.db\"\n");
+    }
+    out.push_str(
+        "\n\
          # Addresses: ${NAME} is replaced from the environment, $$ is a dollar. Relative paths begin in this file's folder.\n",
     );
     for place in [&draft.source, &draft.target] {
@@ -153,7 +160,7 @@ fn broken(one: &CollectionCheck, look: &Look, two_way: bool, out: &mut String) {
         say(out, format_args!("  #   {seen}"));
     }
     let key = if one.key.is_empty() {
-        likely_key(one, look)
+        likely_key(one, look, two_way)
     } else {
         one.key.clone()
     };
@@ -166,6 +173,10 @@ fn broken(one: &CollectionCheck, look: &Look, two_way: bool, out: &mut String) {
 
 /// What is to be done about a collection before its line may be read.
 fn todo(one: &CollectionCheck, drops: bool, two_way: bool) -> &'static str {
+    if one.keys.source.is_none() && one.keys.target.is_none() {
+        // Its shape is not known: what it needs besides cannot be said yet.
+        return "set that right first, name the fields that identify a record";
+    }
     match (one.key.is_empty(), drops) {
         (true, true) => "name the fields that identify a record, and make the others fit",
         (true, false) if two_way => "name the fields that identify a record",
@@ -190,15 +201,27 @@ pub(super) fn seen(look: &Look) -> Option<String> {
         more => format!("first {more} records"),
     };
     Some(match names.as_slice() {
-        [] => format!("no field is unique in the {records}"),
+        [] => match &look.nearly {
+            Some((field, few)) => format!(
+                "no field is unique in the {records}, {} but for {few} of them: mend these and it is the key",
+                output::safe(field)
+            ),
+            None => format!("no field is unique in the {records}"),
+        },
         names => format!("unique in the {records}: {}", names.join("; ")),
     })
 }
 
-/// The fields that a person would look at first.
-fn likely_key(one: &CollectionCheck, look: &Look) -> Vec<String> {
-    if let Some(best) = look.candidates.first() {
+/// The fields that a person would look at first; none where equal records are better counted.
+fn likely_key(one: &CollectionCheck, look: &Look, two_way: bool) -> Vec<String> {
+    if let Some(best) = look.likely() {
         return best.clone();
+    }
+    match look.records {
+        0 => {}
+        // What was seen not to be unique is no proposal.
+        _ if two_way => return vec!["FIELD".to_owned()],
+        _ => return Vec::new(),
     }
     let fields = one
         .fields

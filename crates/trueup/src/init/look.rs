@@ -23,6 +23,8 @@ const BYTES_MAX: usize = 1 << 20;
 const FIELDS_MAX: usize = 32;
 /// Of how many fields pairs are tried.
 const PAIRED_MAX: usize = 8;
+/// Few are at most one record in so many.
+const FEW_PER: usize = 20;
 /// How many candidates are named.
 const CANDIDATES_MAX: usize = 5;
 
@@ -33,8 +35,18 @@ pub(super) struct Look {
     pub(super) fields: Vec<String>,
     /// Fields, or pairs of them, that are unique among the records that were read; the likeliest first.
     pub(super) candidates: Vec<Vec<String>>,
+    /// The field that would be unique but for a few records, where none is, and how many these are.
+    pub(super) nearly: Option<(String, usize)>,
     /// How many records were read.
     pub(super) records: usize,
+}
+
+impl Look {
+    /// Returns the field that may well be the key. Two fields that are unique together may be so by chance, and would
+    /// hide what is repeated in one of them: they are named, not proposed.
+    pub(super) fn likely(&self) -> Option<&Vec<String>> {
+        self.candidates.first().filter(|fields| fields.len() == 1)
+    }
 }
 
 /// Looks at a collection on the side that has it, the source first. What cannot be read has no candidates: whatever is
@@ -106,7 +118,8 @@ fn judge(collection: &str, schema: &Schema, seen: &[Seen]) -> Look {
     let looked = fields.len().min(FIELDS_MAX);
     let mut found: Vec<Vec<usize>> = (0..looked).map(|at| vec![at]).collect();
     found.retain(|fields| is_unique(seen, fields));
-    if found.is_empty() {
+    let nearly = nearly_unique(seen, looked).filter(|_| found.is_empty());
+    if found.is_empty() && nearly.is_none() {
         let last = looked.min(PAIRED_MAX);
         let pairs = (0..last).flat_map(|one| (one + 1..last).map(move |two| vec![one, two]));
         found = pairs.filter(|pair| is_unique(seen, pair)).collect();
@@ -120,9 +133,28 @@ fn judge(collection: &str, schema: &Schema, seen: &[Seen]) -> Look {
     let names = |places: &Vec<usize>| places.iter().map(|&at| fields[at].clone()).collect();
     Look {
         candidates: found.iter().map(names).collect(),
+        nearly: nearly.map(|(at, few)| (fields[at].clone(), few)),
         records: seen.len(),
         fields,
     }
+}
+
+/// Finds the field with the fewest records that keep it from being unique, if these are few: at most one in twenty.
+fn nearly_unique(seen: &[Seen], looked: usize) -> Option<(usize, usize)> {
+    let wrong = |at: usize| {
+        let mut met = HashSet::new();
+        let is_new = |record: &&Seen| {
+            record
+                .get(at)
+                .copied()
+                .flatten()
+                .is_some_and(|value| met.insert(value))
+        };
+        seen.len() - seen.iter().filter(is_new).count()
+    };
+    let all = (0..looked).map(|at| (at, wrong(at)));
+    all.min_by_key(|(_, wrong)| *wrong)
+        .filter(|(_, wrong)| *wrong > 0 && wrong * FEW_PER <= seen.len())
 }
 
 fn is_unique(seen: &[Seen], fields: &[usize]) -> bool {
@@ -200,6 +232,27 @@ mod tests {
             ("no record", &["id"], &[], &[]),
         ] {
             assert_eq!(looked("orders", fields, records), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_unique_but_for_a_few_is_told_and_no_pair_hides_them() {
+        let field = |name: &str| Field::new(name, Type::TEXT, "text");
+        let schema = Schema {
+            fields: vec![field("id"), field("n")],
+            ..Schema::default()
+        };
+        for (case, repeated, expected) in [
+            ("one of forty", &[7][..], Some(("id".to_owned(), 1))),
+            ("two of forty", &[7, 8], Some(("id".to_owned(), 2))),
+            ("three of forty are not few", &[7, 8, 9], None),
+        ] {
+            let id = |at: u128| Some(if repeated.contains(&at) { 1 } else { at });
+            let seen: Vec<Seen> = (1..=40).map(|at| vec![id(at), Some(at % 5)]).collect();
+            let look = judge("orders", &schema, &seen);
+            assert_eq!(look.nearly, expected, "{case}");
+            assert_eq!(look.likely(), None, "{case}");
+            assert!(expected.is_none() || look.candidates.is_empty(), "{case}");
         }
     }
 

@@ -157,6 +157,33 @@ fn collection_without_a_key_is_a_comment_with_a_likely_one() {
     }
 }
 
+/// A key that was seen not to be unique is not proposed.
+#[test]
+fn where_no_field_is_unique_equal_records_are_counted() {
+    for (two_way, expected) in [(false, "key = \"all\""), (true, "key = [\"FIELD\"]")] {
+        let mut one = collection("orders", "orders", &[]);
+        one.problems.push(Problem {
+            message: "no key".to_owned(),
+            hint: None,
+            passage: None,
+        });
+        let look = Look {
+            fields: vec!["id".to_owned(), "b".to_owned()],
+            candidates: Vec::new(),
+            nearly: Some(("id".to_owned(), 2)),
+            records: 40,
+        };
+        let mut found = examined(two_way, vec![one]);
+        found.looks.insert("orders".to_owned(), look);
+        let draft = Draft::new("sqlite:a.db", "sqlite:b.db", Path::new("")).unwrap();
+        let text = compose::file(&draft, &found).text;
+        let entry = format!("  # {{ source = \"orders\", {expected} }},\n");
+        assert!(text.contains(&entry), "{text}");
+        let told = "no field is unique in the first 40 records, id but for 2 of them";
+        assert!(text.contains(told), "{text}");
+    }
+}
+
 #[test]
 fn places_get_names_and_lose_passwords() {
     let place = |address: &str| {
@@ -281,6 +308,7 @@ fn asked_for_key(bag: bool, candidates: &[&str], answers: &[&str]) -> (Result<St
     let look = Look {
         fields: vec!["id".to_owned(), "b".to_owned()],
         candidates: candidates.iter().map(|&one| vec![one.to_owned()]).collect(),
+        nearly: None,
         records: 7,
     };
     let (mut answers, mut said) = (answers.iter(), String::new());

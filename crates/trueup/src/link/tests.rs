@@ -1,5 +1,5 @@
 use super::*;
-use crate::args::Sides;
+use crate::args::{Choice, Sides};
 use std::path::Path;
 use trueup_core::guard::Guard;
 use trueup_engine::{Comparison, Mode};
@@ -21,15 +21,17 @@ fn show(root: &Path, source: &str, target: &str, collections: &str, keys: &str) 
     let sides = Sides {
         source: format!("csv:{root}/{source}"),
         target: format!("{root}/{target}"),
-        collections: collections
-            .split_terminator(',')
-            .map(|rule| rule.parse().unwrap())
-            .collect(),
-        keys: keys
-            .split_whitespace()
-            .map(|rule| rule.parse().unwrap())
-            .collect(),
-        filters: Vec::new(),
+        choice: Choice {
+            collections: collections
+                .split_terminator(',')
+                .map(|rule| rule.parse().unwrap())
+                .collect(),
+            keys: keys
+                .split_whitespace()
+                .map(|rule| rule.parse().unwrap())
+                .collect(),
+            filters: Vec::new(),
+        },
     };
     let mode = Mode {
         write: false,
@@ -312,12 +314,13 @@ fn near_names_are_told() {
         let sides = Sides {
             source: format!("csv:{root}/in"),
             target: format!("{root}/x.db"),
-            collections: collections
-                .split(',')
-                .map(|rule| rule.parse().unwrap())
-                .collect(),
-            keys: Vec::new(),
-            filters: Vec::new(),
+            choice: Choice {
+                collections: collections
+                    .split(',')
+                    .map(|rule| rule.parse().unwrap())
+                    .collect(),
+                ..Choice::default()
+            },
         };
         let spec = crate::check::between(&sides, false);
         let error = open_alone(&spec, &Context::empty()).err().unwrap();

@@ -5,15 +5,23 @@
 //! an earlier result only: whatever else stands there may be somebody's data, or the very endpoint of the run.
 //!
 //! The other name is always the same one for a file, and locked as long as the process lives: what a killed run left
-//! there is taken away by the next one, and two runs at the same time do not mix.
+//! there is taken away by the next one, and two runs at the same time do not mix. A lock is on a file and a removal on a
+//! name, so each removal and renaming looks first whether the name still is that file's.
 
 use super::{PLAN_BYTES, raw};
-use std::fs::{File, OpenOptions, TryLockError};
+use rustix::fs::OFlags;
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{BufWriter, ErrorKind, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use trueup_core::digest::Digest;
 use trueup_core::failpoint::Failpoints;
 use trueup_core::{Error, Kind, Result};
+
+/// How many bytes a name may have: as Linux' file systems say.
+const NAME_BYTES_MAX: usize = 255;
 
 /// How often the other name is tried when a run that ends takes it away in the same moment.
 const CREATE_TRIES: usize = 3;
@@ -35,20 +43,41 @@ enum Place {
     },
 }
 
-/// The name under which a file grows. Dropping it removes what is there.
+/// The name under which a file grows. Dropping it removes what is there, as long as that is the file.
 #[derive(Debug)]
 struct Beside {
     path: PathBuf,
+    identity: Identity,
     placed: bool,
+}
+
+impl Beside {
+    /// Tells whether the name is still this file's.
+    fn is_ours(&self) -> bool {
+        is_there(&self.path, self.identity)
+    }
 }
 
 impl Drop for Beside {
     fn drop(&mut self) {
-        if !self.placed {
+        if !self.placed && self.is_ours() {
             // What stays is taken away by the next run.
             drop(std::fs::remove_file(&self.path));
         }
     }
+}
+
+/// What makes a file another one than any other that is there: its device and its number.
+type Identity = (u64, u64);
+
+fn identity(found: &Metadata) -> Identity {
+    (found.dev(), found.ino())
+}
+
+/// Tells whether `path` itself, not what it may link to, is this file.
+fn is_there(path: &Path, file: Identity) -> bool {
+    path.symlink_metadata()
+        .is_ok_and(|there| identity(&there) == file)
 }
 
 impl Sink {
@@ -81,15 +110,21 @@ impl Sink {
                     .hint("name another file, or remove that one"),
             );
         }
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let beside = folder(path).join(format!(".trueup-{name}.tmp"));
+        let beside = folder(path).join(other_name(path.file_name().unwrap_or_default()));
+        if beside
+            .symlink_metadata()
+            .is_ok_and(|found| !found.is_file())
+        {
+            let there = format!("beside it is path={}, no ordinary file", beside.display());
+            return Err(wrong(&there).hint("remove that, or name another file"));
+        }
         let made = claim(&beside).map_err(|cause| {
             wrong("it cannot be written")
                 .hint("name a file in a folder that you can write")
                 // The text of the error itself names a temporary file.
                 .cause(std::io::Error::from(cause.kind()))
         })?;
-        let Some(file) = made else {
+        let Some((file, identity)) = made else {
             return Err(wrong("another run is writing it")
                 .hint("wait until that run has ended, or name another file"));
         };
@@ -98,6 +133,7 @@ impl Sink {
             file: BufWriter::with_capacity(PLAN_BYTES, file),
             beside: Beside {
                 path: beside,
+                identity,
                 placed: false,
             },
         };
@@ -147,6 +183,10 @@ impl Sink {
             .and_then(|file| file.sync_all().map(|()| file));
         let file = synced.map_err(|cause| failed(&path, cause))?;
         failpoints.pass("result.before_rename")?;
+        if !beside.is_ours() {
+            let cause = std::io::Error::other("somebody took the growing file away");
+            return Err(failed(&path, cause));
+        }
         std::fs::rename(&beside.path, &path).map_err(|cause| failed(&path, cause))?;
         beside.placed = true;
         failpoints.pass("result.after_rename")?;
@@ -159,7 +199,7 @@ impl Sink {
 
 /// Creates the file at `path`, readable by its owner only, and locks it; takes away what a killed run left there.
 /// `None` when a living run holds it.
-fn claim(path: &Path) -> std::io::Result<Option<File>> {
+fn claim(path: &Path) -> std::io::Result<Option<(File, Identity)>> {
     for _ in 0..CREATE_TRIES {
         let mut options = OpenOptions::new();
         let made = options.write(true).create_new(true).mode(0o600).open(path);
@@ -173,10 +213,10 @@ fn claim(path: &Path) -> std::io::Result<Option<File>> {
             }
             Err(cause) => return Err(cause),
         };
-        let ours = file.metadata()?.ino();
-        let locked = file.try_lock().is_ok();
-        if locked && path.metadata().is_ok_and(|there| there.ino() == ours) {
-            return Ok(Some(file));
+        let ours = identity(&file.metadata()?);
+        // Between the two, another run may have taken it for one that was left.
+        if file.try_lock().is_ok() && is_there(path, ours) {
+            return Ok(Some((file, ours)));
         }
     }
     Ok(None)
@@ -184,20 +224,55 @@ fn claim(path: &Path) -> std::io::Result<Option<File>> {
 
 /// Removes a file that nobody holds; tells whether it is gone.
 fn take_away(path: &Path) -> std::io::Result<bool> {
-    let left = match File::open(path) {
+    let mut options = OpenOptions::new();
+    // A pipe that came since would be waited for, and what a link names is not ours.
+    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    options
+        .read(true)
+        .custom_flags(i32::from_ne_bytes(flags.bits().to_ne_bytes()));
+    let left = match options.open(path) {
         Ok(left) => left,
         Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(true),
         Err(cause) => return Err(cause),
     };
+    take_away_opened(path, &left)
+}
+
+/// Removes what is at `path`, if it still is the file that was opened there, and nobody holds that.
+fn take_away_opened(path: &Path, left: &File) -> std::io::Result<bool> {
+    let found = left.metadata()?;
+    if !found.is_file() {
+        return Err(ErrorKind::AlreadyExists.into());
+    }
     match left.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(false),
         Err(TryLockError::Error(cause)) => return Err(cause),
     }
+    if !is_there(path, identity(&found)) {
+        // Its run ended meanwhile, and the name may be the next one's.
+        return Ok(true);
+    }
     match std::fs::remove_file(path) {
         Err(cause) if cause.kind() != ErrorKind::NotFound => Err(cause),
         Err(_) | Ok(()) => Ok(true),
     }
+}
+
+/// The name that a result of this name grows under: always the same one, and another one for another result.
+fn other_name(name: &OsStr) -> OsString {
+    let named = |name: &OsStr| {
+        let mut other = OsString::from(".trueup-");
+        other.push(name);
+        other.push(".tmp");
+        other
+    };
+    let whole = named(name);
+    if whole.len() <= NAME_BYTES_MAX {
+        return whole;
+    }
+    // Too long with what is around it: a digest is as good.
+    named(OsStr::new(&Digest::of(name.as_bytes()).to_string()))
 }
 
 /// Whether nothing is lost when the file at `path` goes.
@@ -233,3 +308,6 @@ fn failed(path: &Path, cause: std::io::Error) -> Error {
     .hint("what stood there before still does; free some room or name another file")
     .cause(cause)
 }
+
+#[cfg(test)]
+mod tests;

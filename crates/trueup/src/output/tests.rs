@@ -161,6 +161,7 @@ fn the_json_of_the_history_and_of_an_error() {
 const BOTH_WAYS: Way = Way {
     two_way: true,
     delete: false,
+    in_file: false,
 };
 
 #[test]

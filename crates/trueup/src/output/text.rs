@@ -9,6 +9,7 @@ pub(super) mod parked;
 pub(super) mod selected;
 pub(super) mod status;
 
+use super::state::with_state;
 use super::style::{BAD, GOOD, HEADING, WAITS, count, paint};
 use super::table::{self, table};
 use super::wrap::wrap;
@@ -149,14 +150,23 @@ fn compared_rows(report: &Report) -> Vec<Vec<String>> {
 pub(super) fn verified(report: &Report) -> String {
     let mut out = String::new();
     if let Some(proof) = &report.certificate {
-        certificate::write(proof, &mut out);
+        // What differs is certified by nobody.
+        let heading = if report.equal {
+            "certificate"
+        } else {
+            "comparison"
+        };
+        certificate::write_as(heading, proof, &mut out);
     }
     let open = report.open_conflicts();
     if open > 0 {
         let conflicts = if open == 1 { "conflict" } else { "conflicts" };
         say(
             &mut out,
-            format_args!("\n{open} open {conflicts} left out: trueup conflicts list --open"),
+            format_args!(
+                "\n{open} open {conflicts} left out: {}",
+                with_state("trueup conflicts list --open")
+            ),
         );
     }
     parked(report, &mut out);
@@ -282,7 +292,10 @@ fn conflicts(report: &Report, out: &mut String) {
     };
     say(
         out,
-        format_args!("  trueup conflicts list{open} shows them"),
+        format_args!(
+            "  {} shows them",
+            with_state(&format!("trueup conflicts list{open}"))
+        ),
     );
 }
 
@@ -350,6 +363,8 @@ fn notes(report: &Report, left: Option<Way>, out: &mut String) {
             };
             let advice = if way.delete {
                 String::new()
+            } else if way.in_file {
+                format!("; delete = true removes {them}")
             } else {
                 format!("; --delete removes {them}")
             };

@@ -72,9 +72,10 @@ fn addresses_read() {
             "sqlite:shop.db#",
             "config: an address ends in # and names no collection",
         ),
+        ("mariadb://a@b/c#t", "mysql mariadb://a@b/c t -"),
         (
-            "mysql://a:secret@b/c",
-            "config: there is no kind of endpoint called mysql",
+            "oracle://a:secret@b/c",
+            "config: there is no kind of endpoint called oracle",
         ),
         (
             "SQLITE:x.db",

@@ -36,7 +36,7 @@ fn store() -> Store {
     store.finish(run, 2_000, 0, None, Some(&report)).unwrap();
     let both = link("02", "b <-> a");
     let run = store.begin(&both, 3_000).unwrap();
-    store.pair(&both, &ends()).unwrap();
+    store.pair(&both, &ends(), true).unwrap();
     let fields = || vec!["id".to_owned()];
     for (source, target) in [("x", "y"), ("z", "z")] {
         let (row, _) = store
@@ -155,7 +155,7 @@ fn links_of_a_configuration_have_its_names_and_others_are_counted() {
         (
             links.collect::<Vec<_>>().join(" "),
             listed.never.join(" "),
-            listed.others,
+            listed.others.len(),
         )
     };
     assert_eq!(listed(false), ("03new".to_owned(), "never".to_owned(), 2));
@@ -163,4 +163,62 @@ fn links_of_a_configuration_have_its_names_and_others_are_counted() {
         listed(true),
         ("01 02 03new".to_owned(), "never".to_owned(), 0)
     );
+}
+
+#[test]
+fn what_was_only_ever_mistyped_is_no_link_unless_a_file_has_it() {
+    let mut store = Store::in_memory("incarnation").unwrap();
+    let mut fail = |id: &str| {
+        let run = store.begin(&link(id, "a -> a"), 1_000).unwrap();
+        store
+            .finish(run, 2_000, 2, Some("config: no"), None)
+            .unwrap();
+    };
+    for id in ["01", "02", "03", "03"] {
+        fail(id);
+    }
+    store.name_link("/etc/a.toml", "a", "02").unwrap();
+    let run = store.begin(&link("03", "a -> b"), 3_000).unwrap();
+    store.checkpoint(&link("03", "a -> b"), "t", 1).unwrap();
+    store
+        .finish(run, 4_000, 2, Some("config: no"), None)
+        .unwrap();
+    let links = standings(&store).unwrap();
+    let listed = links.iter().map(|link| (link.id.as_str(), link.kept));
+    assert_eq!(listed.collect::<Vec<_>>(), [("02", false), ("03", true)]);
+    assert_eq!(store.history(9).unwrap().len(), 5);
+}
+
+#[test]
+fn a_renamed_link_is_known_by_its_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("trueup.toml");
+    let text = "\
+[endpoint.a]
+url = \"sqlite:/x/a.db\"
+[endpoint.b]
+url = \"sqlite:/x/b.db\"
+[endpoint.c]
+url = \"sqlite:/x/c.db\"
+[link.renamed]
+source = \"a\"
+target = \"b\"
+direction = \"both\"
+[link.never]
+source = \"b\"
+target = \"c\"
+";
+    std::fs::write(&path, text).unwrap();
+    let mut store = Store::in_memory("incarnation").unwrap();
+    for (id, name) in [
+        ("01", "sqlite:/x/b.db <-> sqlite:/x/a.db"),
+        ("02", "sqlite:/x/c.db -> sqlite:/x/b.db"),
+    ] {
+        let run = store.begin(&link(id, name), 1_000).unwrap();
+        store
+            .finish(run, 2_000, 3, Some("unavailable: no"), None)
+            .unwrap();
+    }
+    let found = found_by_places(&path, &standings(&store).unwrap());
+    assert_eq!(found, [("renamed".to_owned(), "01".to_owned())]);
 }

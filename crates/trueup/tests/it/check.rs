@@ -368,3 +368,65 @@ fn hidden_records_and_triggers_are_told() {
     }
     assert!(!output.stdout.contains("secret"), "{output}");
 }
+
+/// A foreign key that cascades deletes records that no plan lists, and the guard does not count.
+#[test]
+fn deletes_that_take_others_with_them_are_named() {
+    let folder = support::folder();
+    let parents = "CREATE TABLE parents (id INTEGER PRIMARY KEY NOT NULL);";
+    support::sqlite(
+        &folder.path().join("a.db"),
+        &format!("{parents} INSERT INTO parents VALUES (1)"),
+    );
+    support::sqlite(
+        &folder.path().join("b.db"),
+        &format!(
+            "{parents} INSERT INTO parents VALUES (1), (2);
+             CREATE TABLE children (id INTEGER PRIMARY KEY NOT NULL, parent REFERENCES parents ON DELETE CASCADE);
+             CREATE TABLE others (id INTEGER PRIMARY KEY NOT NULL, parent REFERENCES parents);
+             INSERT INTO children VALUES (1, 2)"
+        ),
+    );
+    let note = "takes others with it, or changes them, by foreign keys of: children (";
+    let sides = ["sqlite:a.db", "sqlite:b.db"];
+    let run = |command: &[&str]| {
+        let run = Trueup::new(folder.path()).arguments(command.iter().copied());
+        let output = run.arguments(sides).run();
+        format!("{}{}", output.stdout, output.stderr)
+    };
+    let checked = Trueup::new(folder.path()).arguments(["check"]);
+    let checked = checked.arguments(sides).run().expect(0);
+    assert!(checked.stdout.contains(note), "{checked}");
+    for (command, told) in [
+        (&["sync", "--dry-run"][..], false),
+        (&["sync", "--dry-run", "--delete"], true),
+        (&["sync", "--delete"], true),
+        (&["sync", "--delete"], false),
+    ] {
+        let said = run(command);
+        assert_eq!(said.contains(note), told, "{command:?} {said}");
+    }
+}
+
+#[test]
+fn what_a_new_table_does_not_get_is_said() {
+    let folder = support::folder();
+    support::sqlite(
+        &folder.path().join("a.db"),
+        "CREATE TABLE a (id INTEGER PRIMARY KEY NOT NULL); CREATE TABLE b (id INTEGER PRIMARY KEY NOT NULL REFERENCES a)",
+    );
+    let note = "its foreign keys, other indexes and defaults are not created";
+    let sides = ["sqlite:a.db", "sqlite:b.db"];
+    for (command, told) in [
+        (&["check"][..], true),
+        (&["sync", "--dry-run"], true),
+        (&["sync"], true),
+        (&["sync"], false),
+        (&["check"], false),
+    ] {
+        let run = Trueup::new(folder.path()).arguments(command.iter().copied());
+        let output = run.arguments(sides).run();
+        let said = format!("{}{}", output.stdout, output.stderr);
+        assert_eq!(said.contains(note), told, "{command:?} {said}");
+    }
+}

@@ -1,6 +1,7 @@
 //! A configuration file from outside: links that run, links that fail, and what is said about the file itself.
 
 mod chosen;
+mod one_link;
 mod schema;
 
 use crate::cli::check;
@@ -277,22 +278,31 @@ fn status_lists_the_links_of_the_file_at_hand() {
     };
     check("status-file-new", &status(&[]).expect(0));
     run(folder.path(), ["orders"]).expect(0);
-    // A mistyped source stays on record.
-    Trueup::new(folder.path())
-        .sync(["sqlite:gone.db", "sqlite:stock.db"])
-        .run()
-        .expect(2);
+    // A mistyped source is no link; another one is, and needs a person while a record is parked.
+    let sync = |source: &str, target: &str| {
+        let run = Trueup::new(folder.path()).sync([source, target, "--key", "id"]);
+        run.run()
+    };
+    let mistyped = Trueup::new(folder.path()).sync(["sqlite:nosuch.db", "sqlite:stock.db"]);
+    mistyped.run().expect(2);
+    fs::write(folder.path().join("gone.csv"), "id,n\n1,2\n").unwrap();
+    sync("gone.csv", "sqlite:late.db").expect(0);
     check("status-file", &status(&[]).expect(0));
+    fs::write(folder.path().join("gone.csv"), "id,n\n1,x\n").unwrap();
+    sync("gone.csv", "sqlite:late.db").expect(1);
+    check("status-file-needs", &status(&[]).expect(1));
+    let known = status(&["--json"]).expect(1).json();
+    assert_eq!(known.as_array().unwrap().len(), 2);
     let all = status(&["--all"]).expect(1);
     check("status-file-all", &all);
     // It is forgotten by what was typed, which meant something in its folder.
-    let forget = Trueup::new(folder.path()).arguments(["forget", "gone.db -> stock.db"]);
+    let forget = Trueup::new(folder.path()).arguments(["forget", "gone.csv -> sqlite:late.db"]);
     check("forget-one-way", &forget.run().expect(0));
     let known = status(&["--all", "--json"]).expect(0).json();
     assert_eq!(known.as_array().unwrap().len(), 1);
     let history = Trueup::new(folder.path()).arguments(["history", "--json"]);
     let history = history.run().expect(0).json();
-    assert_eq!(history.as_array().unwrap().len(), 2, "it stays there");
+    assert_eq!(history.as_array().unwrap().len(), 4, "it stays there");
 }
 
 #[test]
@@ -331,6 +341,11 @@ fn a_link_is_verified_by_itself() {
     check("verify-nothing", &ask(&[]));
     let sides = ["sqlite:gone.db", "sqlite:here.db"];
     Trueup::new(nowhere.path()).sync(sides).run().expect(2);
+    // What was mistyped is not proposed.
+    check("verify-nothing", &ask(&[]));
+    let table = "CREATE TABLE t (id INTEGER PRIMARY KEY)";
+    support::sqlite(&nowhere.path().join("gone.db"), table);
+    Trueup::new(nowhere.path()).sync(sides).run().expect(0);
     check("verify-links-on-record", &ask(&[]));
     let runs = Trueup::new(folder.path()).history(["--json"]).run();
     assert_eq!(runs.json().as_array().unwrap().len(), 1);

@@ -71,7 +71,7 @@ fn state(folder: &Path) {
         identity: sides("1", "2"),
         address: sides("sqlite:shop.db", "sqlite:till.db"),
     };
-    store.pair(&link, &ends).unwrap();
+    store.pair(&link, &ends, true).unwrap();
     let names = |balance: &str| ["id", "name", balance].map(str::to_owned).to_vec();
     let fields = Sides::new(names("balance"), names("account"));
     let opened = store.collection(&link, &sides("customers", "clients"), "s", &fields, &[0]);
@@ -333,4 +333,145 @@ fn more_conflicts_than_are_read_at_a_time_are_one_array() {
         .filter_map(|one| one["id"].as_i64())
         .collect();
     assert_eq!(ids, (1..=many + 3).collect::<Vec<_>>());
+}
+
+/// A state of before names were absolute: the pair's addresses are as they were typed, and the user had them the other
+/// way round. A run that fails renames nothing, and where the words do not agree no side is guessed.
+#[test]
+fn a_side_is_taken_only_where_its_order_is_known() {
+    let folder = support::folder();
+    let folder = folder.path();
+    state(folder);
+    let old = |sql: &str| {
+        let old = "ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; PRAGMA user_version = 5";
+        support::sqlite(&folder.join(STATE), &format!("{old}; {sql}"));
+    };
+    let run = |arguments: &[&str]| Trueup::new(folder).state("conflicts", arguments).run();
+    old("SELECT 1");
+    let known = run(&["show", "1", "--json"]).expect(0).json();
+    assert_eq!(known["link"], json!(LINK));
+    assert_eq!(known["collection"], json!("clients"));
+    // What a run of the version before left that failed between its begin and the pair.
+    old("UPDATE link SET name = 'sqlite:/x/till.db <-> sqlite:/x/shop.db'");
+    let shown = run(&["show", "1", "--json"]).expect(0).json();
+    assert_eq!(shown["link"], json!("sqlite:shop.db <-> sqlite:till.db"));
+    assert_eq!(shown["collection"], json!("customers"));
+    check(
+        "conflicts-resolve-unknown-order",
+        &run(&["resolve", "1", "--take", "source"]),
+    );
+    assert_eq!(answer(folder, 1), None);
+}
+
+/// The record that a person takes is the one shown as that side's, whatever runs failed in between.
+#[test]
+fn a_failed_run_does_not_swap_the_sides_of_an_older_state() {
+    for (first, second) in [("b", "a"), ("a", "b")] {
+        let folder = support::folder();
+        let folder = folder.path();
+        for name in ["b", "a"] {
+            let table = "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)";
+            let sql = format!("{table}; INSERT INTO t VALUES (1, 'of {name}')");
+            support::sqlite(&folder.join(format!("{name}.db")), &sql);
+        }
+        let at = |name: &str| format!("sqlite:{name}.db");
+        let sync = |source: &str, target: &str, more: &[&str]| {
+            let (source, target) = (at(source), at(target));
+            let arguments = [&[source.as_str(), target.as_str(), "--two-way"], more].concat();
+            Trueup::new(folder).sync(arguments).run()
+        };
+        let conflicts =
+            |arguments: &[&str]| Trueup::new(folder).state("conflicts", arguments).run();
+        let source = || {
+            let shown = conflicts(&["show", "1", "--json"]).expect(0).json();
+            shown["source"]["name"].clone()
+        };
+        let mine = json!(format!("of {first}"));
+        sync(first, second, &[]).expect(1);
+        assert_eq!(source(), mine);
+        // As a version wrote it that named links as they were typed.
+        let typed = |side: &str| {
+            format!(
+                "{side}_address = iif({side}_address LIKE '%/a.db', 'sqlite:a.db', 'sqlite:b.db')"
+            )
+        };
+        let (one, other) = (typed("source"), typed("target"));
+        let name = format!("{} <-> {}", at(first), at(second));
+        support::sqlite(
+            &folder.join(STATE),
+            &format!(
+                "UPDATE pair SET {one}, {other}; UPDATE link SET name = '{name}'; \
+                 ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; \
+                 PRAGMA user_version = 5"
+            ),
+        );
+        assert_eq!(source(), mine);
+        sync(first, second, &["--collections", "nosuch"]).expect(2);
+        assert_eq!(source(), mine);
+        // The other way round it fails as well, and nothing is turned.
+        sync(second, first, &["--collections", "nosuch"]).expect(2);
+        assert_eq!(source(), mine);
+        conflicts(&["resolve", "1", "--take", "source"]).expect(0);
+        sync(first, second, &[]).expect(0);
+        let taken = rusqlite::Connection::open(folder.join(format!("{second}.db"))).unwrap();
+        let name: String = taken
+            .query_row("SELECT name FROM t", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(json!(name), mine);
+    }
+}
+
+/// In a folder with a configuration of another state, a hint leads to the state that it is about.
+#[test]
+fn a_hint_names_the_state_unless_the_bare_command_opens_it() {
+    let folder = support::folder();
+    let folder = folder.path();
+    for (file, name) in [("a.db", "one"), ("b.db", "two")] {
+        let table = "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)";
+        let sql = format!("{table}; INSERT INTO t VALUES (1, '{name}')");
+        support::sqlite(&folder.join(file), &sql);
+    }
+    let home = folder.join("home");
+    let run = |arguments: &[&str]| {
+        Trueup::new(folder)
+            .arguments(arguments)
+            .env("XDG_STATE_HOME", &home)
+            .run()
+    };
+    let sync = ["sync", "sqlite:a.db", "sqlite:b.db", "--two-way"];
+    let usual = home.join("trueup/state.db");
+    let usual = format!(
+        "trueup conflicts list --open --state {} shows",
+        usual.display()
+    );
+    let bare = run(&sync).expect(1);
+    assert!(
+        bare.stdout.contains("trueup conflicts list --open shows"),
+        "{}",
+        bare.stdout
+    );
+    fs::write(folder.join("trueup.toml"), "state = \"other.db\"\n").unwrap();
+    let beside = run(&sync).expect(1);
+    assert!(beside.stdout.contains(&usual), "{}", beside.stdout);
+    let named = run(&[&sync[..], &["--state", "other.db"]].concat()).expect(1);
+    assert!(
+        named.stdout.contains("trueup conflicts list --open shows"),
+        "{}",
+        named.stdout
+    );
+    let resolved = run(&["conflicts", "resolve", "1", "--take", "source"]).expect(0);
+    assert!(resolved.stderr.contains("other.db"), "{}", resolved.stderr);
+    // A file that does not read is gone around.
+    fs::write(folder.join("trueup.toml"), "state = ").unwrap();
+    for command in ["status", "history"] {
+        let broken = run(&[command]).expect(2);
+        assert!(
+            broken
+                .stderr
+                .contains("--state FILE goes around trueup.toml"),
+            "{}",
+            broken.stderr
+        );
+        run(&[command, "--state", "other.db"]);
+    }
 }

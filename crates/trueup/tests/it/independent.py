@@ -3,7 +3,8 @@
 
     independent.py PLACE PLACE
 
-A place is csv:FOLDER (NA is null), jsonl:FOLDER, sqlite:FILE or postgres:DATABASE (read with psql; PGHOST and the rest say where).
+A place is csv:FOLDER (NA is null), jsonl:FOLDER, sqlite:FILE, postgres:DATABASE (read with psql; PGHOST and the rest say where)
+or mariadb:DATABASE (read with mariadb; MARIADB_SOCKET, MARIADB_USER and MYSQL_PWD say where).
 Prints "equal", or for each collection how many records only one place has, with a few of them; exit code 0 or 1, and 2
 when it cannot tell. Records are compared as a multiset of values, so keys do not matter; nor does the order of fields.
 
@@ -284,6 +285,73 @@ class Postgres:
             raise SystemExit("psql failed")
 
 
+MARIADB_KINDS = {
+    "tinyint(1)": "bool",
+    "tinyint": "number",
+    "smallint": "number",
+    "mediumint": "number",
+    "int": "number",
+    "bigint": "number",
+    "decimal": "number",
+    "float": "float",
+    "double": "float",
+    "date": "date",
+    "time": "time",
+    "datetime": "timestamp",
+    "timestamp": "instant",
+    "uuid": "uuid",
+    "varchar": "text",
+    "char": "text",
+    "tinytext": "text",
+    "text": "text",
+    "mediumtext": "text",
+    "longtext": "text",
+    "varbinary": "bytes",
+    "blob": "bytes",
+    "mediumblob": "bytes",
+    "longblob": "bytes",
+}
+
+
+class Mariadb:
+    """The client tells NULL from no text of the same letters only when asked for digits."""
+
+    def __init__(self, database):
+        self.command = ["mariadb", "--no-defaults", "--batch", "--skip-column-names", "--default-character-set=utf8mb4"]
+        self.command += ["--init-command=SET time_zone='+00:00'", "-u", os.environ["MARIADB_USER"], "-D", database]
+        self.command += ["-S", os.environ["MARIADB_SOCKET"], "-e"]
+
+    def names(self):
+        names = (name for (name,) in self.query("SHOW TABLES"))
+        return [name for name in names if not name.startswith("_trueup_")]
+
+    def fields(self, name):
+        columns = self.query(
+            "SELECT column_name, data_type, column_type FROM information_schema.columns"
+            f" WHERE table_schema = DATABASE() AND table_name = '{name}' ORDER BY ordinal_position"
+        )
+        return {field: MARIADB_KINDS.get(full) or MARIADB_KINDS.get(kind) for field, kind, full in columns}
+
+    def records(self, name):
+        fields = self.fields(name)
+        columns = []
+        for field, kind in fields.items():
+            value = f"`{field}`"
+            if kind != "bytes":
+                value = f"CAST({f'CAST({value} AS DOUBLE)' if kind == 'float' else value} AS CHAR CHARACTER SET utf8mb4)"
+            columns.append(f"COALESCE(HEX({value}), 'null')")
+        for record in self.query(f"SELECT {', '.join(columns)} FROM `{name}`"):
+            values = (None if value == "null" else bytes.fromhex(value) for value in record)
+            kinds = zip(values, fields.values())
+            yield [value if value is None or kind == "bytes" else value.decode() for value, kind in kinds]
+
+    def query(self, sql):
+        done = subprocess.run([*self.command, sql], stdout=subprocess.PIPE, check=False)
+        if done.returncode:
+            raise SystemExit("mariadb failed")
+        return [line.split("\t") for line in done.stdout.decode().splitlines()]
+
+
 def quoted_lines(content):
     """Reads CSV in which every value is quoted but null: Python's reader does not tell quoted from bare."""
     record, end = [], 0
@@ -306,7 +374,7 @@ def quoted(name):
 
 def open_place(place):
     scheme, _, rest = place.partition(":")
-    kinds = {"csv": Csv, "jsonl": Jsonl, "sqlite": Sqlite, "postgres": Postgres}
+    kinds = {"csv": Csv, "jsonl": Jsonl, "sqlite": Sqlite, "postgres": Postgres, "mariadb": Mariadb}
     if scheme not in kinds:
         raise SystemExit(f"not a place: {place}")
     return kinds[scheme](rest)

@@ -249,13 +249,15 @@ fn a_side_without_any_collection_is_named() {
     init(folder.path(), [full, empty]).expect(0);
 }
 
-/// Answers the questions on a terminal of its own: the answers, then the program and its arguments.
+/// Answers the questions on a terminal of its own: the answers, then the program and its arguments. Ctrl-C is pressed
+/// once the program asks for something.
 const PERSON: &str = "\
 import os, pty, sys
 child, terminal = pty.fork()
 if child == 0:
     os.execv(sys.argv[2], sys.argv[2:])
-os.write(terminal, sys.argv[1].encode())
+answers, interrupt, _ = sys.argv[1].partition('\\x03')
+os.write(terminal, answers.encode())
 said = b''
 while True:
     try:
@@ -265,12 +267,22 @@ while True:
     if not part:
         break
     said += part
+    if interrupt and b'? ' in said:
+        os.write(terminal, interrupt.encode())
+        interrupt = ''
 sys.stdout.write(said.decode())
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 ";
 
 /// Runs `init` at a terminal, where somebody types `answers`; returns what the terminal showed.
 fn person(folder: &Path, answers: &str, arguments: &[&str]) -> String {
+    let (code, said) = person_until(folder, answers, arguments);
+    assert_eq!(code, Some(0), "{said}");
+    said
+}
+
+/// As [`person`], with the exit code.
+fn person_until(folder: &Path, answers: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let output = Command::new("python3")
         .args(["-c", PERSON, answers])
         .arg(support::binary())
@@ -280,8 +292,52 @@ fn person(folder: &Path, answers: &str, arguments: &[&str]) -> String {
         .output()
         .expect("python3 can be started");
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}");
-    said.into_owned()
+    (output.status.code(), said.into_owned())
+}
+
+#[test]
+fn ctrl_c_at_a_question_ends_it_at_once() {
+    let folder = support::folder();
+    let (code, said) = person_until(folder.path(), "csv:shop\n\u{3}", &[]);
+    assert_eq!(code, Some(3), "{said}");
+    assert!(!said.contains("batch"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_there_is_refused_before_anything_is_asked() {
+    let folder = support::folder();
+    fs::write(folder.path().join("trueup.toml"), "mine").expect("the file can be written");
+    let (code, said) = person_until(folder.path(), "", &[]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("there is a file=trueup.toml already"),
+        "{said}"
+    );
+    assert!(!said.contains("Where do"), "{said}");
+}
+
+#[test]
+fn a_target_that_is_not_there_is_named_by_every_check() {
+    for (target, named) in [
+        ("sqlite:b.bd", Some("the file b.bd does not exist")),
+        ("csv:b.csv", Some("the file b.csv does not exist")),
+        ("jsonl:b", Some("the folder b does not exist")),
+        ("sqlite:a.db", None),
+    ] {
+        let folder = support::folder();
+        let sql = "CREATE TABLE b (id INTEGER PRIMARY KEY NOT NULL, name TEXT)";
+        support::sqlite(&folder.path().join("a.db"), sql);
+        support::sqlite(&folder.path().join("c.db"), sql);
+        let sides = ["sqlite:c.db", target];
+        let commands: [&[&str]; 3] = [&["check"], &["sync", "--dry-run"], &["init"]];
+        for command in commands {
+            let run = Trueup::new(folder.path()).arguments(command.iter().copied());
+            let output = run.arguments(sides).run();
+            let all = format!("{}{}", output.stdout, output.stderr);
+            let said = named.unwrap_or("does not exist");
+            assert_eq!(all.contains(said), named.is_some(), "{command:?} {all}");
+        }
+    }
 }
 
 #[test]
@@ -317,4 +373,30 @@ fn person_is_asked_for_the_keys_that_are_missing() {
         "{text}"
     );
     runs(folder.path(), &[]);
+}
+
+#[test]
+fn a_file_in_another_encoding_is_told_with_what_converts_it() {
+    let folder = support::folder();
+    fs::write(folder.path().join("l.csv"), b"id,name\n1,Jos\xe9\n")
+        .expect("the file can be written");
+    init(folder.path(), ["csv:l.csv", "sqlite:b.db"]).expect(2);
+    let text = written(folder.path(), "trueup.toml");
+    let advice = "invalid UTF-8 file=";
+    assert!(text.contains(advice), "{text}");
+    assert!(text.contains("iconv -f latin1 -t utf-8"), "{text}");
+    let todo = "  #   set that right first, name the fields that identify a record, and take the # away:\n";
+    assert!(text.contains(todo), "{text}");
+}
+
+#[test]
+fn a_file_of_tabs_has_a_hint() {
+    let folder = support::folder();
+    fs::write(folder.path().join("t.csv"), "id\tname\n1\tAda\n").expect("the file can be written");
+    let check = |place: &str| {
+        let run = Trueup::new(folder.path()).arguments(["check", place, "sqlite:b.db"]);
+        run.run().stdout
+    };
+    assert!(check("csv:t.csv").contains("?delimiter=tab"));
+    assert!(!check("csv:t.csv?delimiter=tab&key=id").contains("has tabs"));
 }

@@ -10,6 +10,9 @@
     reason = "a test ends where something unexpected happens"
 )]
 
+mod place;
+
+use self::place::Place;
 use crate::support::{self, Dice, Trueup, attempt};
 use rustix::process::Signal;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,17 +21,18 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
-use trueup_testkit::servers::postgres::Database;
 
 const COLLECTIONS: [&str; 4] = ["airlines", "airports", "flights", "planes"];
 /// Records of a batch here: small, so that a run has many.
 const BATCH: u64 = 200;
 /// How many random moments.
 const MOMENTS: u64 = 50;
-const HOPS: [(System, System); 6] = [
+const HOPS: [(System, System); 8] = [
     (System::Csv, System::Sqlite),
     (System::Sqlite, System::Postgres),
     (System::Postgres, System::Sqlite),
+    (System::Sqlite, System::Mariadb),
+    (System::Mariadb, System::Sqlite),
     (System::Sqlite, System::Csv),
     (System::Sqlite, System::Jsonl),
     (System::Jsonl, System::Sqlite),
@@ -45,18 +49,13 @@ const LOG_SQLITE: &str = "\
     CREATE TRIGGER log_insert AFTER INSERT ON flights BEGIN INSERT INTO _trueup_written VALUES (new.flight); END; \
     CREATE TRIGGER log_update AFTER UPDATE ON flights BEGIN INSERT INTO _trueup_written VALUES (new.flight); END; \
     CREATE TRIGGER log_delete AFTER DELETE ON flights BEGIN INSERT INTO _trueup_written VALUES (old.flight); END;";
-const LOG_POSTGRES: &str = "\
-    CREATE SCHEMA log; CREATE TABLE log.written (key text); \
-    CREATE FUNCTION log.log() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
-      INSERT INTO log.written VALUES (coalesce(new.flight, old.flight)); RETURN NULL; END $$; \
-    CREATE TRIGGER log AFTER INSERT OR UPDATE OR DELETE ON flights FOR EACH ROW EXECUTE FUNCTION log.log();";
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum System {
     Csv,
     Jsonl,
     Sqlite,
     Postgres,
+    Mariadb,
 }
 
 impl System {
@@ -69,7 +68,7 @@ impl System {
         match self {
             Self::Csv => "csv",
             Self::Jsonl => "jsonl",
-            Self::Sqlite | Self::Postgres => "db",
+            Self::Sqlite | Self::Postgres | Self::Mariadb => "db",
         }
     }
 }
@@ -86,8 +85,8 @@ type Course = (System, System, Start);
 /// The places every trial begins with: the same data in each system, and an older state of it.
 struct Stage {
     folder: TempDir,
-    now: Database,
-    older: Database,
+    now: [Place; 2],
+    older: [Place; 2],
 }
 
 impl Stage {
@@ -95,8 +94,8 @@ impl Stage {
         let folder = support::folder();
         let stage = Self {
             folder,
-            now: support::database(),
-            older: support::database(),
+            now: Place::each(),
+            older: Place::each(),
         };
         let (home, examples) = (stage.folder.path(), support::nycflights());
         fs::create_dir(home.join("now")).unwrap();
@@ -112,15 +111,19 @@ impl Stage {
             run.arguments(keys).run().expect(0);
         };
         copy("csv:now?null=NA", "sqlite:now.db", &keys());
-        copy("sqlite:now.db", &stage.now.url(), &[]);
+        for place in &stage.now {
+            copy("sqlite:now.db", &place.url(), &[]);
+        }
         fs::copy(home.join("now.db"), &older).unwrap();
         support::sqlite(&older, AGE);
-        copy("sqlite:older.db", &stage.older.url(), &[]);
+        for place in &stage.older {
+            copy("sqlite:older.db", &place.url(), &[]);
+        }
         copy("sqlite:older.db", "csv:older?null=NA", &keys());
         copy("sqlite:now.db", "jsonl:now_lines", &keys());
         copy("sqlite:older.db", "jsonl:older_lines", &keys());
         support::sqlite(&older, LOG_SQLITE);
-        stage.older.sql(LOG_POSTGRES).unwrap();
+        stage.older.iter().for_each(Place::log);
         stage
     }
 
@@ -137,7 +140,8 @@ impl Stage {
                 format!("sqlite:{home}/now.db"),
                 format!("sqlite:{home}/now.db"),
             ),
-            System::Postgres => (self.now.url(), format!("postgres:{}", self.now.name())),
+            System::Postgres => (self.now[0].url(), self.now[0].name()),
+            System::Mariadb => (self.now[1].url(), self.now[1].name()),
         }
     }
 }
@@ -153,24 +157,17 @@ struct Trial<'a> {
     stage: &'a Stage,
     course: Course,
     folder: TempDir,
-    database: Option<Database>,
+    database: Option<Place>,
 }
 
 impl<'a> Trial<'a> {
     fn new(stage: &'a Stage, course: Course) -> Self {
         let (folder, (_, to, start)) = (support::folder(), course);
         let (home, older) = (folder.path(), stage.folder.path());
-        let database = (to == System::Postgres).then(support::database);
+        let database = Place::of(to);
         match (start, &database) {
             (Start::Nothing, _) => {}
-            (Start::Older, Some(made)) => {
-                let (name, template) = (made.name(), stage.older.name());
-                let sql =
-                    format!("DROP DATABASE {name}; CREATE DATABASE {name} TEMPLATE {template}");
-                made.server()
-                    .sql("postgres", &sql.replace("; ", ";\n"))
-                    .unwrap();
-            }
+            (Start::Older, Some(made)) => made.become_copy_of(&stage.older),
             (Start::Older, None) if to == System::Sqlite => {
                 fs::copy(older.join("older.db"), home.join("target.db")).unwrap();
             }
@@ -197,7 +194,7 @@ impl<'a> Trial<'a> {
     /// The target: its address, and its name for the independent script.
     fn target(&self) -> (String, String) {
         match (&self.database, self.course.1) {
-            (Some(database), _) => (database.url(), format!("postgres:{}", database.name())),
+            (Some(database), _) => (database.url(), database.name()),
             (None, System::Csv) => ("csv:target?null=NA".to_owned(), "csv:target".to_owned()),
             (None, System::Jsonl) => ("jsonl:target".to_owned(), "jsonl:target".to_owned()),
             (None, _) => ("sqlite:target.db".to_owned(), "sqlite:target.db".to_owned()),
@@ -318,7 +315,7 @@ impl<'a> Trial<'a> {
             to @ (System::Csv | System::Jsonl) => {
                 wanted.extend(COLLECTIONS.map(|name| format!("target/{name}.{}", to.ending())));
             }
-            System::Postgres => {}
+            System::Postgres | System::Mariadb => {}
         }
         assert_eq!(found, wanted, "files are left over, or missing");
     }
@@ -345,10 +342,7 @@ impl<'a> Trial<'a> {
     /// How many writes the target's triggers saw, where it has some.
     fn logged(&self) -> Option<u64> {
         match (&self.database, self.course) {
-            (Some(database), (_, _, Start::Older)) => {
-                let count = database.sql("SELECT count(*) FROM log.written").unwrap();
-                Some(count.parse().unwrap())
-            }
+            (Some(database), (_, _, Start::Older)) => Some(database.logged()),
             (None, (_, System::Sqlite, Start::Older)) => Some(count(
                 &self.folder.path().join("target.db"),
                 "_trueup_written",

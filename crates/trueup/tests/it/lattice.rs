@@ -8,7 +8,8 @@ use std::path::Path;
 use trueup_core::endpoint::{Context, Endpoint};
 use trueup_core::lattice;
 use trueup_core::schema::Schema;
-use trueup_sql::{csv, postgres, sqlite};
+use trueup_sql::{csv, mysql, postgres, sqlite};
+use trueup_testkit::servers::mariadb;
 
 const DOCUMENT: &str = "docs/reference/type-lattice.md";
 
@@ -70,6 +71,41 @@ const POSTGRES: [&str; 27] = [
     "xml",
     "integer[]",
     "int4range",
+];
+
+const MARIADB: [&str; 32] = [
+    "tinyint(1)",
+    "tinyint",
+    "smallint unsigned",
+    "mediumint",
+    "int",
+    "int unsigned",
+    "bigint",
+    "bigint unsigned",
+    "bit(1)",
+    "bit(64)",
+    "year",
+    "float",
+    "double",
+    "decimal(10,2)",
+    "decimal(65,30)",
+    "char(10)",
+    "varchar(40)",
+    "text",
+    "longtext",
+    "binary(16)",
+    "varbinary(40)",
+    "blob",
+    "longblob",
+    "enum('a','b')",
+    "set('a','b')",
+    "date",
+    "time(6)",
+    "datetime(6)",
+    "timestamp(6) NULL",
+    "uuid",
+    "json",
+    "inet6",
 ];
 
 const SQLITE: [&str; 19] = [
@@ -182,30 +218,31 @@ fn document(folder: &Path) -> String {
     let keys = [("t".to_owned(), vec!["id".to_owned()])];
     let mut csv = csv::connect(&path, &keys, context()).expect("the folder is there");
 
+    let server = mariadb::shared().expect("MariaDB starts");
+    let database = server.fresh_database().expect("a database can be made");
+    database
+        .sql(&table("mariadb", &MARIADB))
+        .expect("the table can be created");
+    let mut mysql = mysql::connect(&database.url(), context()).expect("the server is there");
+
     let mut out = format!("{HEAD}{}\n{TABLES}", lattice::matrix());
-    let tables = (
+    let tables = [
         shape(postgres.as_mut()),
+        shape(mysql.as_mut()),
         shape(sqlite.as_mut()),
         shape(csv.as_mut()),
-    );
-    write(
-        ("PostgreSQL", &tables.0),
+    ];
+    let places: [(&str, &dyn Endpoint); 4] = [
+        ("PostgreSQL", postgres.as_ref()),
+        ("MariaDB", mysql.as_ref()),
         ("SQLite", sqlite.as_ref()),
-        &mut out,
-    );
-    write(
-        ("SQLite", &tables.1),
-        ("PostgreSQL", postgres.as_ref()),
-        &mut out,
-    );
-    write(("CSV", &tables.2), ("SQLite", sqlite.as_ref()), &mut out);
-    write(
-        ("CSV", &tables.2),
-        ("PostgreSQL", postgres.as_ref()),
-        &mut out,
-    );
-    write(("PostgreSQL", &tables.0), ("CSV", csv.as_ref()), &mut out);
-    write(("SQLite", &tables.1), ("CSV", csv.as_ref()), &mut out);
+        ("CSV", csv.as_ref()),
+    ];
+    for (from, table) in places.iter().zip(&tables) {
+        for to in places.iter().filter(|to| to.0 != from.0) {
+            write((from.0, table), *to, &mut out);
+        }
+    }
     out.truncate(out.trim_end().len());
     out.push('\n');
     out

@@ -18,18 +18,18 @@ fn expect(output: &Output, parts: &[&str]) {
 fn keys_that_several_records_share_are_shown_with_their_lines() {
     let folder = support::folder();
     let folder = folder.path();
-    // Three records with id 7, two of them exact repeats; two with id 9 that differ.
+    // Three records with id 7 that are equal; two with id 9 that differ.
     let lines = "id,name\n7,ann\n1,bo\n7,ann\n9,cy\n7,ann\n9,di\n2,ed\n";
     fs::write(folder.join("people.csv"), lines).unwrap();
-    let sides = ["csv:people.csv", "sqlite:a.db", "--key", "id", "--quiet"];
-    let output = run(folder, "sync", &sides).expect(2);
+    let sides = ["csv:people.csv", "sqlite:a.db", "--key", "id"];
+    let output = run(folder, "sync", &[&sides[..], &["--verbose"]].concat()).expect(2);
     expect(
         &output,
         &[
             "the key is not unique: key=id shared_keys=2 records=5 exact_repeats=2 file=",
             "/people.csv lines=2,4,6\n",
             "hint: take more fields into the key: --key people=id,FIELD; or count equal records: --key people=all\n",
-            "keys that several records share:\n  people id=7: 3 records, exact repeats, lines 2,4,6\n  people id=9: 2 records, they differ, lines 5,7\n",
+            "keys that several records share:\n  people id=7: 3 records, equal in the fields that take part, lines 2,4,6\n  people id=9: 2 records, they differ, lines 5,7\n",
         ],
     );
     assert!(!output.to_string().contains("ann"), "{output}");
@@ -40,9 +40,12 @@ fn keys_that_several_records_share_are_shown_with_their_lines() {
         !error["message"].as_str().unwrap().contains("id=7"),
         "{json}"
     );
-    let logged = run(folder, "sync", &[&sides[..4], &["--log", "json"]].concat()).expect(2);
+    // Nobody looks on: what is caught in a file is a log.
+    let caught = run(folder, "sync", &sides).expect(2);
+    expect(&caught, &["  more: --verbose shows some of the keys\n"]);
+    let logged = run(folder, "sync", &[&sides[..], &["--log", "json"]].concat()).expect(2);
     let history = run(folder, "history", &[]).expect(0);
-    for kept in [logged, history] {
+    for kept in [caught, logged, history] {
         assert!(!kept.to_string().contains("id=7"), "{kept}");
         assert!(kept.to_string().contains("shared_keys=2"), "{kept}");
     }
@@ -96,6 +99,35 @@ fn a_column_that_is_text_because_of_a_few_values_is_told_before_it_is_loaded() {
     );
 }
 
+/// What the note says can be typed, whatever the column is called and whatever the address says already.
+#[test]
+fn the_type_that_a_note_names_is_taken() {
+    let folder = support::folder();
+    let folder = folder.path();
+    let rows: String = (1..=30).map(|id| format!("{id},{id},{id}\n")).collect();
+    let file = format!("id,\"a,b: c&d%\",e\n{rows}31,x,x\n");
+    fs::write(folder.join("bills.csv"), file).unwrap();
+    let dry = |source: &str| {
+        let sides = [source, "sqlite:a.db", "--key", "id", "--dry-run"];
+        run(folder, "sync", &sides).expect(1)
+    };
+    let name = "a%2Cb%3A%20c%26d%25:int";
+    expect(
+        &dry("csv:bills.csv"),
+        &[&format!("; ?types={name} takes it as int")],
+    );
+    let note = format!("; types={name} among the address's options takes it as int");
+    expect(&dry("csv:bills.csv?null=NA"), &[&note]);
+    let declared = dry(&format!("csv:bills.csv?types={name}"));
+    expect(
+        &declared,
+        &[
+            "; e:int added to the address's types= takes it as int",
+            "parked: 1\n",
+        ],
+    );
+}
+
 #[test]
 fn a_dry_run_counts_what_a_load_would_write() {
     let folder = support::folder();
@@ -109,6 +141,11 @@ fn a_dry_run_counts_what_a_load_would_write() {
         &folder.join("shop.db"),
         "CREATE TABLE shop (id INTEGER PRIMARY KEY, amount); INSERT INTO shop VALUES (1, 1), (2, 'x'), (3, 3)",
     );
+    // The type is declared, fits exactly, and does not hold.
+    support::sqlite(
+        &folder.join("typed.db"),
+        "CREATE TABLE shop (id INTEGER PRIMARY KEY, amount INTEGER); INSERT INTO shop VALUES (1, 1), (2, 'x'), (3, 3)",
+    );
     // In key order, in none, and as a database has it.
     fs::write(folder.join("bills.csv"), "id,amount\n1,1\n2,x\n3,3\n").unwrap();
     fs::write(folder.join("mixed.csv"), "id,amount\n3,3\n1,1\n2,x\n").unwrap();
@@ -116,6 +153,8 @@ fn a_dry_run_counts_what_a_load_would_write() {
         ("csv:bills.csv", "bills"),
         ("csv:mixed.csv", "bills"),
         ("sqlite:shop.db", "shop"),
+        ("sqlite:typed.db", "shop"),
+        ("csv:bills.csv?types=amount:int", "bills"),
     ];
     for (source, target) in loads {
         let target = format!("sqlite:till.db#{target}");

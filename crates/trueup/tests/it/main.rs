@@ -19,6 +19,7 @@ mod init;
 mod kills;
 mod lattice;
 mod loading;
+mod mariadb;
 mod memory;
 mod nycflights;
 mod parked;

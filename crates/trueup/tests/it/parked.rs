@@ -104,10 +104,12 @@ fn a_parked_record_of_a_file_is_found_by_its_key_and_its_line() {
     let cells = format!("region='south' id=2  {} line 3  total", file.display());
     assert!(listed.stdout.contains(&cells), "{listed}");
     let shown = parked(folder, &["show", "1"]).expect(0);
+    let at = folder.canonicalize().unwrap();
     let retry = format!(
-        "\n  trueup parked retry 'csv:{}?key=region,id' sqlite:{}\n",
+        "; then:\n  trueup parked retry 'csv:{}?key=region,id' sqlite:{} --state {}\n",
         file.display(),
-        folder.canonicalize().unwrap().join("till.db").display()
+        at.join("till.db").display(),
+        at.join(support::STATE).display()
     );
     for part in [
         "key         region='south' id=2\n",
@@ -154,8 +156,16 @@ target = \"till\"
         "--json",
     ];
     assert_eq!(run(&retry).expect(1).collection("orders")["parked"], 2);
+    for report in [&["parked", "list"][..], &["parked", "show", "1"]] {
+        let words = command(&run(report).expect(0));
+        let file = folder.canonicalize().unwrap().join("trueup.toml");
+        let expected = format!("parked retry --config {} orders", file.display());
+        assert_eq!(words.join(" "), expected);
+    }
     support::sqlite(&folder.join("shop.db"), "UPDATE orders SET total = id");
     assert_eq!(run(&retry).expect(0).collection("orders")["inserted"], 2);
+    // Where the file is at hand, the name suffices.
+    run(&["parked", "retry", "orders", "--quiet"]).expect(0);
     let list = run(&["parked", "list", "--config", "trueup.toml", "--json"]).expect(0);
     assert_eq!(list.json().as_array().unwrap().len(), 0);
     check(
@@ -166,6 +176,75 @@ target = \"till\"
         "parked-retry-no-target",
         &run(&["parked", "retry", "sqlite:shop.db"]),
     );
+}
+
+/// The words of the command that a report ends with, the program's name left out.
+fn command(output: &support::Output) -> Vec<String> {
+    let line = output.stdout.lines().last().unwrap().trim();
+    let words = line
+        .strip_prefix("trueup ")
+        .unwrap_or_else(|| panic!("{output}"));
+    words
+        .split(' ')
+        .map(|word| word.replace('\'', ""))
+        .collect()
+}
+
+#[test]
+fn the_command_that_is_shown_tries_the_records_again() {
+    let folder = support::folder();
+    let folder = folder.path();
+    support::sqlite(
+        &folder.join("shop.db"),
+        "CREATE TABLE orders (id INTEGER, total INTEGER); INSERT INTO orders VALUES (1, 10), (2, -5);
+         CREATE TABLE parts (id INTEGER)",
+    );
+    support::sqlite(
+        &folder.join("till.db"),
+        "CREATE TABLE sales (id INTEGER PRIMARY KEY, total INTEGER CHECK (total > 0))",
+    );
+    let options = [
+        "--collections",
+        "orders=sales",
+        "--key",
+        "orders=id",
+        "--where",
+        "id < 3",
+    ];
+    let sync = Trueup::new(folder).sync(SIDES).arguments(options);
+    sync.arguments(["--quiet"]).run().expect(1);
+    for report in [&["list"][..], &["show", "1"]] {
+        let words = command(&parked(folder, report).expect(0));
+        assert!(words.iter().any(|word| word == "--state"), "{words:?}");
+        // The expression is quoted for a shell; here its words are put together again.
+        let text = words.join(" ").replace("id < 3", "id<3");
+        let words: Vec<&str> = text.split(' ').collect();
+        let again = Trueup::new(folder)
+            .arguments(words)
+            .arguments(["--json"])
+            .run();
+        assert_eq!(again.expect(1).collection("orders")["parked"], 1);
+    }
+}
+
+#[test]
+fn a_link_that_never_ran_has_nothing_to_try_again() {
+    let folder = support::folder();
+    let folder = folder.path();
+    shop(folder);
+    for state in [None, Some(())] {
+        if state.is_some() {
+            support::sqlite(
+                &folder.join("other.db"),
+                "CREATE TABLE parts (id INTEGER PRIMARY KEY)",
+            );
+            let other = Trueup::new(folder).sync(["sqlite:shop.db", "sqlite:other.db"]);
+            other.arguments(["--quiet"]).run().expect(0);
+        }
+        let refused = retry(folder, &[]).expect(2);
+        let why = "error[config]: the link has not run with this state: nothing of it is parked\n";
+        assert!(refused.stderr.contains(why), "{refused}");
+    }
 }
 
 #[test]
@@ -208,4 +287,7 @@ fn a_link_both_ways_has_nothing_to_retry_by_itself() {
     let sync = Trueup::new(folder).sync(SIDES);
     sync.arguments(["--two-way", "--quiet"]).run().expect(1);
     check("parked-retry-two-way", &retry(folder, &[]));
+    let listed = parked(folder, &["list"]).expect(0);
+    let end = "\n\neach run of the link tries them again\n";
+    assert!(listed.stdout.ends_with(end), "{listed}");
 }

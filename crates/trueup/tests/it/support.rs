@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
-use trueup_testkit::servers::postgres;
+use trueup_testkit::servers::{mariadb, postgres};
 
 /// The keys of the example data, as options: in the files themselves there are none.
 pub(crate) const NYCFLIGHTS_KEYS: [&str; 10] = [
@@ -239,9 +239,15 @@ pub(crate) fn database() -> postgres::Database {
     server.fresh_database().expect("a database can be made")
 }
 
+/// Makes an empty database on the MariaDB server that the tests share.
+pub(crate) fn mariadb() -> mariadb::Database {
+    let server = mariadb::shared().expect("MariaDB can be started");
+    server.fresh_database().expect("a database can be made")
+}
+
 /// Asks the independent script, which shares no code with the tool, whether two places hold the same collections.
 ///
-/// A place is `csv:FOLDER`, `sqlite:FILE` or `postgres:DATABASE`; paths are taken from `folder`.
+/// A place is `csv:FOLDER`, `sqlite:FILE`, `postgres:DATABASE` or `mariadb:DATABASE`; paths are taken from `folder`.
 #[track_caller]
 pub(crate) fn expect_same(folder: &Path, one: &str, other: &str) {
     let said = independent(folder, one, other);
@@ -265,6 +271,16 @@ pub(crate) fn independent(folder: &Path, one: &str, other: &str) -> Result<(), S
             .env("PGPORT", server.port().to_string())
             .env("PGUSER", postgres::USER)
             .env("PGPASSWORD", postgres::PASSWORD);
+    }
+    if [one, other]
+        .iter()
+        .any(|place| place.starts_with("mariadb:"))
+    {
+        let server = mariadb::shared().expect("MariaDB can be started");
+        command
+            .env("MARIADB_SOCKET", server.socket())
+            .env("MARIADB_USER", mariadb::USER)
+            .env("MYSQL_PWD", mariadb::PASSWORD);
     }
     let output = command.output().expect("python3 can be started");
     let said = String::from_utf8_lossy(&output.stdout);

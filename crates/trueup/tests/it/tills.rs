@@ -127,6 +127,52 @@ fn a_two_way_link_from_its_first_join_to_decisions_taken_back() {
 }
 
 #[test]
+fn a_dry_run_counts_what_a_person_has_decided() {
+    let folder = support::folder();
+    let folder = folder.path();
+    tills(folder);
+    sync(folder, &[]).expect(0);
+    for place in ["shop", "till"] {
+        let sql = format!("UPDATE customers SET name = 'of {place}' WHERE id = 1");
+        edit(folder, place, &sql);
+    }
+    sync(folder, &[]).expect(1);
+    conflicts(folder, &["resolve", "1", "--take", "source"]).expect(0);
+    let planned = sync(folder, &["--dry-run"]).expect(1);
+    for line in [
+        "conflicts: collection customers: 0 open, 0 decided, 1 decided by a person\n",
+        "  conflict 1: what a person decided is carried out\n",
+    ] {
+        assert!(planned.stdout.contains(line), "{planned}");
+    }
+    let planned = sync(folder, &["--dry-run", "--json"]).expect(1);
+    let ran = sync(folder, &["--json"]).expect(0);
+    for output in [planned, ran] {
+        assert_eq!(output.collection("customers")["conflicts"], 1, "{output}");
+    }
+}
+
+/// Of keep-both, one record keeps the key; it is the one that was chosen.
+#[test]
+fn a_conflict_that_kept_both_shows_the_record_that_kept_the_key() {
+    let folder = support::folder();
+    let folder = folder.path();
+    tills(folder);
+    sync(folder, &[]).expect(0);
+    for place in ["shop", "till"] {
+        let sql = format!("INSERT INTO customers VALUES (9, 'of {place}', NULL, NULL)");
+        edit(folder, place, &sql);
+    }
+    sync(folder, &["--on-conflict", "keep-both"]).expect(0);
+    let shown = conflicts(folder, &["show", "1", "--json"]).json();
+    assert_eq!(shown["decision"], "keep-both", "{shown}");
+    let [Some(kept), _] = names(folder, 9) else {
+        panic!("nobody holds the key: {shown}");
+    };
+    assert_eq!(shown["chosen"]["name"], kept.as_str(), "{shown}");
+}
+
+#[test]
 fn the_sides_may_be_named_the_other_way_round() {
     let folder = support::folder();
     let folder = folder.path();

@@ -24,7 +24,7 @@ pub(super) fn build(source: &Schema, target: &Schema, rules: &Rules) -> Result<S
         let ends = Sides::new(&source.fields[pair.source], &target.fields[pair.target]);
         fields.push(meet(&ends, rules)?);
     }
-    let names = key_names(source, target, rules)?;
+    let names = key_names(source, target, rules, false)?;
     let known: Vec<&str> = fields
         .iter()
         .map(|field| field.names.target.as_str())

@@ -139,7 +139,7 @@ impl Scene {
     fn again(mut store: Store, now_ms: i64) -> Self {
         let link = link("pair");
         let run = store.begin(&link, now_ms).unwrap();
-        store.pair(&link, &ends()).unwrap();
+        store.pair(&link, &ends(), false).unwrap();
         let (row, changed) = store
             .collection(&link, &names(), SHAPE, &fields(), &[0])
             .unwrap();
@@ -164,7 +164,7 @@ impl Scene {
     }
 
     fn pair(&mut self) -> Pair {
-        self.store.pair(&self.link, &ends()).unwrap()
+        self.store.pair(&self.link, &ends(), false).unwrap()
     }
 
     fn intend(&mut self, side: Side, number: u8, items: Vec<Pending>) -> Result<Intent> {

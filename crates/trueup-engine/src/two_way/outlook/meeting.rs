@@ -17,6 +17,23 @@ use trueup_core::side::{Side, Sides};
 /// How many open conflicts of a collection people are shown, and how many decided ones.
 const CONFLICTS_SHOWN_MAX: u64 = 20;
 
+/// Returns the conflicts on record for which the planned writes carry out what a person decided.
+pub(super) fn answering(joint: &Joint, decided: &mut Decided) -> Result<Vec<ConflictId>> {
+    let width = joint.shared.types().len();
+    let mut found = Vec::new();
+    for side in Side::BOTH {
+        let planned = &mut decided.planned[side];
+        for spool in [&mut planned.upserts, &mut planned.deletes] {
+            let mut reader = spool.read()?;
+            while let Some(entry) = reader.next()? {
+                found.extend(Work::decode(entry, width)?.answers);
+            }
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
 /// The conflicts of one collection on their way out.
 struct Meeting<'a, 'o> {
     joint: &'a Joint,
@@ -27,16 +44,19 @@ struct Meeting<'a, 'o> {
     text: String,
 }
 
-/// Prints the conflicts that a run would meet: those that stay open, then those that a rule decides.
+/// Prints the conflicts that a run would meet: those that stay open, those that a rule decides, then those that a person
+/// has decided.
 pub(super) fn print(
     joint: &Joint,
     before: &Before<'_>,
     decided: &mut Decided,
+    answering: &[ConflictId],
     form: Form,
     out: Out<'_>,
 ) -> Result<()> {
     let (open, ruled) = (decided.open.len(), decided.ruled);
-    if open + ruled == 0 {
+    let answered = answering.len() as u64;
+    if open + ruled + answered == 0 {
         return Ok(());
     }
     let mut meeting = Meeting {
@@ -47,25 +67,32 @@ pub(super) fn print(
         out,
         text: String::new(),
     };
-    meeting.header(open, ruled)?;
+    meeting.header(open, ruled, answered)?;
     meeting.open(decided)?;
     if ruled > 0 {
         meeting.ruled(decided)?;
     }
-    Ok(())
+    meeting.answered(answering)
 }
 
 impl Meeting<'_, '_> {
-    fn header(&mut self, open: u64, ruled: u64) -> Result<()> {
+    fn header(&mut self, open: u64, ruled: u64, answered: u64) -> Result<()> {
         let name = &self.plan.target;
         self.text = match self.form {
-            Form::Text => format!("conflicts: collection {name}: {open} open, {ruled} decided\n"),
+            Form::Text => {
+                let persons = match answered {
+                    0 => String::new(),
+                    answered => format!(", {answered} decided by a person"),
+                };
+                format!("conflicts: collection {name}: {open} open, {ruled} decided{persons}\n")
+            }
             Form::Json => {
-                let (conflicts, joins) = (open + ruled, !self.before.complete);
+                let (conflicts, joins) = (open + ruled + answered, !self.before.complete);
                 let header = serde_json::json!({
                     "collection": name,
                     "conflicts": conflicts,
                     "open_conflicts": open,
+                    "answered": answered,
                     "joins": joins,
                 });
                 format!("{header}\n")
@@ -109,6 +136,23 @@ impl Meeting<'_, '_> {
             }
         }
         self.rest(decided.ruled - shown, "decided")
+    }
+
+    /// Those that a person has decided: the plan's writes carry that out.
+    fn answered(&mut self, answered: &[ConflictId]) -> Result<()> {
+        if self.form == Form::Json {
+            return Ok(());
+        }
+        let shown = answered.iter().zip(0..CONFLICTS_SHOWN_MAX);
+        for (id, _) in shown.clone() {
+            (self.out)(&format!(
+                "  conflict {id}: what a person decided is carried out\n"
+            ))?;
+        }
+        self.rest(
+            (answered.len() - shown.count()) as u64,
+            "decided by a person",
+        )
     }
 
     fn is_enough(&self, shown: u64) -> bool {

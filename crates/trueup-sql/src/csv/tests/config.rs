@@ -24,6 +24,7 @@ fn an_address_is_a_path_and_options() {
         options,
         Options {
             settings: Settings {
+                any: true,
                 key: vec!["a".to_owned(), "b,c".to_owned()],
                 types: vec![
                     (

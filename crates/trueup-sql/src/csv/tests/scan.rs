@@ -252,3 +252,22 @@ fn the_shape_follows_the_file() {
         "decimal"
     );
 }
+
+/// The next file may have an empty value where this one has none.
+#[test]
+fn a_declared_type_leaves_a_column_nullable_unless_it_is_of_the_key() {
+    let folder = Folder::with("planes.csv", PLANES);
+    let mut endpoint = folder.open("?null=NA&key=tailnum&types=tailnum:text,seats:int");
+    let schema = endpoint.schema("planes").unwrap().unwrap();
+    let fields = schema.fields.iter();
+    let shown: Vec<_> = fields.map(|f| (f.name.as_str(), f.nullable)).collect();
+    assert_eq!(
+        shown,
+        [
+            ("tailnum", false),
+            ("year", true),
+            ("seats", true),
+            ("speed", true)
+        ]
+    );
+}

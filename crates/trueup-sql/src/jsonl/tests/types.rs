@@ -97,3 +97,12 @@ fn declared_types_are_declared() {
     let error = folder.open("x.jsonl?key=no").schema("x").unwrap_err();
     assert!(error.message().contains("there is no field=no"), "{error}");
 }
+
+#[test]
+fn a_declared_type_leaves_a_field_nullable_unless_it_is_of_the_key() {
+    let folder = Folder::with("x.jsonl", "{\"id\":1,\"v\":2}\n");
+    let schema = folder.open("?key=id&types=id:int,v:int").schema("x");
+    let schema = schema.unwrap().unwrap();
+    let nullable: Vec<bool> = schema.fields.iter().map(|field| field.nullable).collect();
+    assert_eq!(nullable, [false, true]);
+}

@@ -2,29 +2,12 @@
 
 use crate::postgres::connect;
 use std::process::Command;
-use trueup_core::batch::Batch;
+use trueup_core::Kind;
 use trueup_core::endpoint::{Context, Endpoint, Op};
-use trueup_core::schema::Schema;
-use trueup_core::script::{Script, Statement};
-use trueup_core::{Kind, Result};
 use trueup_testkit::Owned;
-use trueup_testkit::conformance::{HELD, extremes};
-use trueup_testkit::records::{self, schema};
+use trueup_testkit::records;
+use trueup_testkit::scripts::{extremes_are_said_exactly, say};
 use trueup_testkit::servers::postgres::{Database, shared};
-
-fn say(script: &dyn Script, schema: &Schema, op: Op, record: &[Owned]) -> Result<String> {
-    let mut batch = Batch::new(record.len());
-    record.iter().for_each(|value| batch.push(value.value()));
-    let fields: Vec<usize> = (0..record.len()).collect();
-    script.statement(&Statement {
-        schema,
-        fields: &fields,
-        key: &[0],
-        op,
-        changed: &fields[1..],
-        record: batch.record(0),
-    })
-}
 
 fn fresh() -> (Database, Box<dyn Endpoint>) {
     let database = shared(None).unwrap().fresh_database().unwrap();
@@ -51,66 +34,7 @@ fn run(database: &Database, script: &str) {
 #[test]
 fn the_extremes_of_every_type_are_said_exactly() {
     let (database, mut endpoint) = fresh();
-    let script = endpoint.script().unwrap();
-    let mut text = script.begin();
-    let mut expected = Vec::new();
-    let mut refused = 0;
-    for (number, &ty) in HELD.iter().enumerate() {
-        let name = format!("t{number}");
-        let wanted = schema(&name).int("id").field("v", ty).key(["id"]).build();
-        let Ok(design) = endpoint.design(&wanted) else {
-            continue;
-        };
-        text.push_str(&format!("{};\n", design.statement));
-        for (id, value) in (0_i64..).zip(extremes(ty)) {
-            // A script says records that have passed the mapping, as a run does.
-            let mut cast = Batch::new(1);
-            let column = design.schema.fields[1].ty;
-            if trueup_core::cast::push(value.value(), column, &mut cast).is_err() {
-                refused += 1;
-                continue;
-            }
-            let value = Owned::from(cast.record(0).value(0));
-            let record = [Owned::from(id), value.clone()];
-            let null = [Owned::from(id), Owned::Null];
-            match say(script.as_ref(), &design.schema, Op::Update, &record) {
-                Ok(update) => {
-                    text.push_str(
-                        &say(script.as_ref(), &design.schema, Op::Insert, &null).unwrap(),
-                    );
-                    text.push_str(&update);
-                    expected.push((name.clone(), id, value));
-                }
-                Err(_) => refused += 1,
-            }
-        }
-    }
-    text.push_str(&script.end());
-    drop(script);
-    run(&database, &text);
-    assert!(
-        expected.len() > 150,
-        "{} said, {refused} refused",
-        expected.len()
-    );
-    for (name, id, value) in expected {
-        let read = records::read(endpoint.as_mut(), &name).unwrap();
-        let found = read
-            .iter()
-            .find(|record| record[0] == Owned::from(id))
-            .unwrap();
-        assert_eq!(
-            canonical(&found[1]),
-            canonical(&value),
-            "{name} {id} {value:?}"
-        );
-    }
-}
-
-fn canonical(value: &Owned) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    trueup_core::encode::value(value.value(), &mut bytes);
-    bytes
+    extremes_are_said_exactly(endpoint.as_mut(), |text| run(&database, text), 150);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Connecting: URLs, passwords, TLS, rights.
 
 use super::*;
-use crate::postgres::config::{Settings, SslMode};
+use crate::postgres::config::Settings;
+use crate::tls::SslMode;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;

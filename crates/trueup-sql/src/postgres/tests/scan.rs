@@ -304,6 +304,8 @@ fn shapes_are_read_with_everything_that_matters() {
         ),
         ("parent", true)
     );
+    assert!(t.cascades.is_empty());
+    assert_eq!(schema(endpoint.as_mut(), "parent").cascades, ["t"]);
     let notes = t.notes.join("\n");
     for part in ["name=loud", "field=id", "row level security"] {
         assert!(notes.contains(part), "{part}: {notes}");

@@ -4,30 +4,13 @@ use crate::sqlite::connect;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
-use trueup_core::batch::Batch;
+use trueup_core::Kind;
 use trueup_core::endpoint::{Context, Op};
-use trueup_core::schema::Schema;
-use trueup_core::script::{Script, Statement};
 use trueup_core::types::Type;
-use trueup_core::{Kind, Result};
 use trueup_testkit::Owned;
 use trueup_testkit::conformance::{HELD, extremes};
 use trueup_testkit::records::{self, schema};
-
-/// Says one write of a whole record whose key is its first field.
-fn say(script: &dyn Script, schema: &Schema, op: Op, record: &[Owned]) -> Result<String> {
-    let mut batch = Batch::new(record.len());
-    record.iter().for_each(|value| batch.push(value.value()));
-    let fields: Vec<usize> = (0..record.len()).collect();
-    script.statement(&Statement {
-        schema,
-        fields: &fields,
-        key: &[0],
-        op,
-        changed: &fields[1..],
-        record: batch.record(0),
-    })
-}
+use trueup_testkit::scripts::say;
 
 fn run(folder: &Path, script: &str) {
     let file = folder.join("script.sql");

@@ -1,7 +1,7 @@
 //! The standing of links as JSON.
 
 use super::{line, moment};
-use crate::status::{Base, Standing};
+use crate::status::{Base, Listed, Standing};
 use serde::Serialize;
 use trueup_core::Result;
 use trueup_engine::state::PastRun;
@@ -39,9 +39,11 @@ struct CollectionJson<'a> {
     base: Option<&'static str>,
 }
 
-/// One array for all links.
-pub(in crate::output) fn links(links: &[Standing]) -> Result<String> {
-    line(&links.iter().map(link).collect::<Vec<_>>())
+/// One array for all links that are wanted, and of the others those that need a person.
+pub(in crate::output) fn links(listed: &Listed) -> Result<String> {
+    let others = listed.others.iter().filter(|one| one.needs_person());
+    let links = listed.links.iter().chain(others);
+    line(&links.map(link).collect::<Vec<_>>())
 }
 
 fn link(link: &Standing) -> LinkJson<'_> {

@@ -36,13 +36,15 @@ run 10: interrupted: stopped
 
 #[test]
 fn what_was_to_be_deleted_and_stayed_is_no_advice_to_delete() {
-    let shown = |delete| {
+    let shown = |delete, in_file| {
         let way = Way {
             two_way: false,
             delete,
+            in_file,
         };
         plain(&text::synced(&report(), way))
     };
-    assert!(shown(false).contains("were left; --delete removes them\n"));
-    assert!(shown(true).contains("3 records that only the target has were left\n"));
+    assert!(shown(false, false).contains("were left; --delete removes them\n"));
+    assert!(shown(false, true).contains("were left; delete = true removes them\n"));
+    assert!(shown(true, false).contains("3 records that only the target has were left\n"));
 }

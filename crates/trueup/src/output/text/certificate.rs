@@ -16,7 +16,12 @@ pub(in crate::output) fn alone(certificate: &Certificate) -> String {
 
 /// Appends the certificate.
 pub(super) fn write(proof: &Certificate, out: &mut String) {
-    say(out, format_args!("{}", paint(HEADING, "certificate")));
+    write_as("certificate", proof, out);
+}
+
+/// Appends what a certificate says, under another heading.
+pub(super) fn write_as(heading: &str, proof: &Certificate, out: &mut String) {
+    say(out, format_args!("{}", paint(HEADING, heading)));
     let plain = |out: &mut String, label: &str, text: &str| {
         say(out, format_args!("  {label:<9}{}", escape::line(text)));
     };

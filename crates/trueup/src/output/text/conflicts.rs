@@ -2,6 +2,7 @@
 
 use super::{dash, escape, moment, name, row, say};
 use crate::conflict::{Conflict, FieldInConflict, Taken};
+use crate::output::state::with_state;
 use crate::output::style::{ADVICE, BAD, HEADING, paint};
 use crate::output::table::table;
 use crate::record::Fields;
@@ -129,6 +130,7 @@ pub(in crate::output) fn show(one: &Conflict) -> String {
             "trueup conflicts resolve {} --take source|target|FILE",
             one.id
         );
+        let command = with_state(&command);
         let command = paint(ADVICE, &command);
         say(&mut out, format_args!("\n{command} {verb} it"));
     }

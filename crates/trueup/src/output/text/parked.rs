@@ -2,12 +2,17 @@
 //! theirs is shown, because no other is kept.
 
 use super::{dash, escape, moment, row, say, table};
-use crate::args::quoted;
+use crate::parked::Again;
 use trueup_core::park::{Parked, Place};
 use trueup_engine::state::ParkedRecord;
 
+/// What is said of options that nobody noted.
+const WITH_OPTIONS: &str = "with the options that the link was run with (--key and the like)";
+/// Why a record is parked that has no key.
+const NULL_KEY: &str = "the key is null";
+
 /// All of them, one a line.
-pub(in crate::output) fn list(records: &[ParkedRecord]) -> String {
+pub(in crate::output) fn list(records: &[ParkedRecord], again: &[Again]) -> String {
     if records.is_empty() {
         return "nothing is parked\n".to_owned();
     }
@@ -34,17 +39,37 @@ pub(in crate::output) fn list(records: &[ParkedRecord]) -> String {
     }
     let mut out = String::new();
     table(&rows, &[0], &mut out);
-    say(
-        &mut out,
-        format_args!("\ntrueup parked retry SOURCE TARGET tries them again, and nothing else"),
-    );
+    out.push('\n');
+    end(records, again, &mut out);
     out
 }
 
+/// What tries them again: of one link the command, of several where it stands.
+fn end(records: &[ParkedRecord], again: &[Again], out: &mut String) {
+    let one_link = records.windows(2).all(|two| two[0].link == two[1].link);
+    let by_runs = again.iter().filter(|one| **one == Again::NextRun).count();
+    let line = match again.first() {
+        _ if by_runs == again.len() && one_link => {
+            "each run of the link tries them again".to_owned()
+        }
+        _ if by_runs == again.len() => "each run of its link tries a record again".to_owned(),
+        Some(Again::Command(command)) if one_link && by_runs == 0 => {
+            format!("to try them again, and nothing else:\n  {}", escape::line(command))
+        }
+        Some(Again::WithOptions(command)) if one_link && by_runs == 0 => format!(
+            "to try them again, and nothing else, {WITH_OPTIONS}:\n  {}",
+            escape::line(command)
+        ),
+        _ => "trueup parked show ID has the command that tries a record again, or says that a run of its link does"
+            .to_owned(),
+    };
+    say(out, format_args!("{line}"));
+}
+
 /// Each in full.
-pub(in crate::output) fn show(records: &[ParkedRecord]) -> String {
+pub(in crate::output) fn show(records: &[ParkedRecord], again: &[Again]) -> String {
     let mut out = String::new();
-    for (index, one) in records.iter().enumerate() {
+    for (index, (one, again)) in records.iter().zip(again).enumerate() {
         if index > 0 {
             out.push('\n');
         }
@@ -72,7 +97,7 @@ pub(in crate::output) fn show(records: &[ParkedRecord]) -> String {
             say(&mut out, format_args!("{label:<12}{text}"));
         }
         out.push('\n');
-        advice(one, &mut out);
+        advice(one, again, &mut out);
     }
     out
 }
@@ -90,32 +115,23 @@ fn place(place: Option<&Place>) -> String {
 }
 
 /// What to do about it, ending in the command that tries it again.
-fn advice(one: &ParkedRecord, out: &mut String) {
+fn advice(one: &ParkedRecord, again: &Again, out: &mut String) {
     let what = match &one.parked.field {
+        _ if one.parked.reason == NULL_KEY => "give the record a key at its source".to_owned(),
         Some(field) => format!(
             "mend the value of {} at its source, or take the field as another type or leave it out",
             escape::line(field)
         ),
         None => "mend the record at its source, or what the target demands of it".to_owned(),
     };
-    let ends = one.link_name.split_once(" -> ");
-    match ends.filter(|(_, target)| !target.contains(" -> ")) {
-        Some((source, target)) => {
-            let ends = format!("{} {}", quoted(source), quoted(target));
-            say(
-                out,
-                format_args!(
-                    "{what}; then, with the options that the link was run with (--key and the like):\n  \
-                     trueup parked retry {}",
-                    escape::line(&ends)
-                ),
-            );
+    let then = match again {
+        Again::Command(command) => format!("then:\n  {}", escape::line(command)),
+        Again::WithOptions(command) => {
+            format!("then, {WITH_OPTIONS}:\n  {}", escape::line(command))
         }
-        None => say(
-            out,
-            format_args!("{what}; the link's next run tries it again"),
-        ),
-    }
+        Again::NextRun => "the link's next run tries it again".to_owned(),
+    };
+    say(out, format_args!("{what}; {then}"));
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The standing of links for people: a paragraph each, and what needs a person at the end.
 
 use super::{escape, moment, name, outcome, say};
+use crate::output::state::with_state;
 use crate::output::style::{ADVICE, BAD, GOOD, HEADING, WAITS, count, paint};
 use crate::status::{Base, Listed, Standing};
 use std::fmt::Write as _;
@@ -21,23 +22,19 @@ pub(in crate::output) fn links(listed: &Listed) -> String {
         let names: Vec<String> = never.iter().map(|name| escape::line(name)).collect();
         say(
             &mut out,
-            format_args!("not run yet from this file: {}", names.join(", ")),
+            format_args!("no run on record by these names: {}", names.join(", ")),
         );
     }
-    if *others > 0 {
-        let noun = if *others == 1 { "link" } else { "links" };
-        say(
-            &mut out,
-            format_args!("not of this file: {others} {noun}; trueup status --all lists all"),
-        );
+    if !others.is_empty() {
+        say(&mut out, format_args!("{}", left_out(others)));
     }
     match (links.is_empty(), out.is_empty()) {
         (true, true) => return "no links yet\n".to_owned(),
-        (true, false) => return out,
-        (false, _) if !out.ends_with("\n\n") => out.push('\n'),
-        (false, _) => {}
+        (true, false) if others.iter().all(|link| !link.needs_person()) => return out,
+        (_, false) if !out.ends_with("\n\n") => out.push('\n'),
+        _ => {}
     }
-    let waiting = links.iter().filter(|link| !link.needs().is_empty()).count();
+    let waiting = listed.waiting().count();
     let verdict = match waiting {
         0 => paint(GOOD, "nothing needs a person"),
         1 => paint(WAITS, "1 link needs a person"),
@@ -45,6 +42,21 @@ pub(in crate::output) fn links(listed: &Listed) -> String {
     };
     say(&mut out, format_args!("{verdict}"));
     out
+}
+
+/// The links that the file does not have: how many there are, and how many of them need a person.
+fn left_out(others: &[Standing]) -> String {
+    let noun = if others.len() == 1 { "link" } else { "links" };
+    let waiting = match others.iter().filter(|link| link.needs_person()).count() {
+        0 => String::new(),
+        1 => paint(WAITS, ", 1 needs a person"),
+        more => paint(WAITS, &format!(", {more} need a person")),
+    };
+    let command = with_state("trueup status --all");
+    format!(
+        "not of this file: {} {noun}{waiting}; {command} lists all",
+        others.len()
+    )
 }
 
 fn one(link: &Standing, out: &mut String) {
@@ -92,8 +104,9 @@ fn one(link: &Standing, out: &mut String) {
     plain("parked", &count(WAITS, "", link.parked));
     let mut needs = link.needs().join("; ");
     if !needs.is_empty() {
-        if !link.succeeded {
-            needs.push_str(&format!("; or trueup forget {}", escape::line(&link.id)));
+        if !link.succeeded && !link.kept {
+            let command = with_state(&format!("trueup forget {}", link.id));
+            needs.push_str(&format!("; or {}", escape::line(&command)));
         }
         plain("to do", &paint(ADVICE, &needs));
     }

@@ -83,6 +83,13 @@ fn an_old_engine_is_refused_by_postgresql() {
 }
 
 #[test]
+fn an_old_engine_is_refused_by_mariadb() {
+    let (folder, target) = (support::folder(), support::mariadb());
+    let place = format!("mariadb:{}", target.name());
+    an_old_engine_is_refused(folder.path(), &target.url(), &place);
+}
+
+#[test]
 fn an_old_engine_replaces_no_file_that_it_did_not_read() {
     let (folder, source) = (support::folder(), source());
     let folder = folder.path();
@@ -190,5 +197,19 @@ fn a_commit_whose_answer_was_lost_is_repeated_alone_in_postgresql() {
     let written = target.sql("SELECT count(*), count(DISTINCT id) FROM log");
     assert_eq!(written.unwrap(), "1000|900");
     let batch = target.sql("SELECT batch FROM trueup.marker WHERE partition = 'people'");
+    assert_eq!(batch.unwrap(), MARKED.to_string());
+}
+
+#[test]
+fn a_commit_whose_answer_was_lost_is_repeated_alone_in_mariadb() {
+    let (folder, target) = (support::folder(), support::mariadb());
+    lose_an_answer(folder.path(), &target.url(), "mysql.after_commit", || {
+        let sql = "CREATE TABLE _trueup_log (id int); CREATE TRIGGER log AFTER UPDATE ON people \
+                   FOR EACH ROW INSERT INTO _trueup_log VALUES (NEW.id)";
+        target.sql(sql).unwrap();
+    });
+    let written = target.sql("SELECT count(*), count(DISTINCT id) FROM _trueup_log");
+    assert_eq!(written.unwrap(), "1000\t900");
+    let batch = target.sql("SELECT batch FROM _trueup_marker WHERE `partition` = 'people'");
     assert_eq!(batch.unwrap(), MARKED.to_string());
 }

@@ -286,17 +286,17 @@ fn two_way_survives_kills_at_every_failpoint() {
         attempt(
             &format!("TRUEUP_SEED={seed} first run, {name}:{pass}"),
             || {
-                let rules = RULES[index % RULES.len()];
-                let mut world = World::new(&server, seed.wrapping_add(index as u64), rules, false);
                 let death = Death::Failpoint(name.clone(), pass);
-                if !die(&mut world, &death, first.took, &mut ledger) {
-                    world.edit(EDITS);
-                    let death = Death::Failpoint(name.clone(), 1);
-                    assert!(
-                        die(&mut world, &death, first.took, &mut ledger),
-                        "the failpoint is not passed any more"
-                    );
-                }
+                let mut dies_in = |seed, rules| {
+                    let mut world = World::new(&server, seed, rules, false);
+                    die(&mut world, &death, first.took, &mut ledger)
+                };
+                // Another world need not come by there; the one that was measured does.
+                let another = seed.wrapping_add(index as u64);
+                assert!(
+                    dies_in(another, RULES[index % RULES.len()]) || dies_in(seed, RULES[3]),
+                    "the failpoint is not passed any more"
+                );
             },
         );
     }

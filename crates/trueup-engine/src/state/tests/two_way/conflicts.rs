@@ -258,7 +258,7 @@ fn conflicts_are_listed_by_link_stage_and_page() -> Result<()> {
     let mut scene = Scene::in_memory();
     let other = link("other");
     let run = scene.store.begin(&other, 1)?;
-    scene.store.pair(&other, &ends())?;
+    scene.store.pair(&other, &ends(), false)?;
     let (row, _) = scene
         .store
         .collection(&other, &names(), SHAPE, &fields(), &[0])?;

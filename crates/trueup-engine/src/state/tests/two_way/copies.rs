@@ -71,7 +71,7 @@ fn a_file_of_version_1_is_brought_up_and_keeps_what_it_had() -> Result<()> {
     assert_eq!(runs, [(5, None), (4, Some(2_000))]);
     assert_eq!(history[1].error.as_deref(), Some("rejected: no"));
     let version: Option<i64> = store.read_one("test", "PRAGMA user_version", [])?;
-    assert_eq!(version, Some(5));
+    assert_eq!(version, Some(6));
     // The tables are those of a new file.
     assert_eq!(tables(&store), tables(&Store::in_memory("ours")?));
     drop(store);
@@ -117,7 +117,7 @@ fn stores_on_one_file_run_their_own_pairs_at_the_same_time() {
                 for round in 0..3 {
                     let mut store = open(path);
                     let run = store.begin(&link, round).expect("ours alone");
-                    store.pair(&link, &ends()).unwrap();
+                    store.pair(&link, &ends(), false).unwrap();
                     let opened = store.collection(&link, &names(), SHAPE, &fields(), &[0]);
                     let id = opened.unwrap().0.id;
                     let items = vec![deciding("k", agreed(1), None)];
@@ -188,7 +188,8 @@ fn a_file_of_version_3_knows_which_answers_lapsed() -> Result<()> {
     let connection = Connection::open(&path).unwrap();
     connection
         .execute_batch(
-            "ALTER TABLE conflict DROP COLUMN chosen; ALTER TABLE conflict DROP COLUMN lapsed; \
+            "ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; \
+             ALTER TABLE conflict DROP COLUMN chosen; ALTER TABLE conflict DROP COLUMN lapsed; \
              ALTER TABLE parked DROP COLUMN key_text; ALTER TABLE parked DROP COLUMN file; \
              ALTER TABLE parked DROP COLUMN line; PRAGMA user_version = 3",
         )
@@ -202,5 +203,93 @@ fn a_file_of_version_3_knows_which_answers_lapsed() -> Result<()> {
         .map(|one| one.id)
         .collect();
     assert_eq!(lapsed, [id]);
+    Ok(())
+}
+
+/// Of files of the versions 3, 4 and 5 the order of the sides is known where the link's name tells it; what is parked in
+/// them is read.
+#[test]
+fn an_older_file_knows_the_order_of_the_sides_only_where_its_words_agree() -> Result<()> {
+    let older = [
+        (
+            3,
+            "ALTER TABLE parked DROP COLUMN key_text; ALTER TABLE parked DROP COLUMN file; \
+             ALTER TABLE parked DROP COLUMN line; ALTER TABLE conflict DROP COLUMN chosen; \
+             ALTER TABLE conflict DROP COLUMN lapsed;",
+        ),
+        (
+            4,
+            "ALTER TABLE parked DROP COLUMN key_text; ALTER TABLE parked DROP COLUMN file; \
+             ALTER TABLE parked DROP COLUMN line;",
+        ),
+        (5, ""),
+    ];
+    let Sides { source, target } = ends().address;
+    let cases = [
+        (format!("{source} <-> {target}"), Some(false)),
+        (format!("{target} <-> {source}"), Some(true)),
+        (format!("/abs/{target} <-> /abs/{source}"), None),
+    ];
+    for ((version, sql), (name, expected)) in older
+        .iter()
+        .flat_map(|one| cases.iter().map(move |case| (one, case)))
+    {
+        let folder = folder();
+        let path = folder.path().join("state.db");
+        let mut scene = prepared(open(&path));
+        let (link, run) = (scene.link.clone(), scene.run);
+        scene
+            .store
+            .park(&link, "planes", run, &[parked(3, "odd")])?;
+        drop(scene);
+        let connection = Connection::open(&path).unwrap();
+        let sql = format!(
+            "ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; {sql} \
+             UPDATE link SET name = '{name}'; PRAGMA user_version = {version}"
+        );
+        connection.execute_batch(&sql).unwrap();
+        connection.close().unwrap();
+        let store = open(&path);
+        let links = store.links()?;
+        let pair = links[0].pair.as_ref().unwrap();
+        assert_eq!(pair.turned, *expected, "{version} {name}");
+        let shown = if expected.is_some() {
+            name
+        } else {
+            &cases[0].0
+        };
+        assert_eq!(&links[0].name, shown, "{version}");
+        assert_eq!(store.parked(&link, "planes")?, [parked(3, "odd")]);
+        assert_eq!(store.history(9)?[0].link, *name);
+    }
+    Ok(())
+}
+
+/// A run that fails before it knows both sides leaves the pair as it was called: name and order belong together.
+#[test]
+fn a_pair_is_named_where_its_order_is_written() -> Result<()> {
+    let mut scene = Scene::in_memory();
+    let turned = |store: &Store| -> Result<(String, Option<bool>)> {
+        let link = store.links()?.remove(0);
+        Ok((link.name, link.pair.and_then(|pair| pair.turned)))
+    };
+    let before = turned(&scene.store)?;
+    assert_eq!(before.1, Some(false));
+    scene.store.finish(scene.run, 1, 0, None, None)?;
+    let other = LinkId {
+        name: "b <-> a".to_owned(),
+        ..scene.link.clone()
+    };
+    let run = scene.store.begin(&other, 2)?;
+    assert_eq!(turned(&scene.store)?, before);
+    scene.store.pair(&other, &ends(), true)?;
+    assert_eq!(turned(&scene.store)?, ("b <-> a".to_owned(), Some(true)));
+    scene.store.finish(run, 3, 0, None, None)?;
+    // The past is called as it was.
+    let names = scene.store.history(9)?.into_iter().map(|run| run.link);
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        ["b <-> a", scene.link.name.as_str()]
+    );
     Ok(())
 }

@@ -128,9 +128,9 @@ fn commits_are_fully_synced_while_a_two_way_run_is_under_way() -> Result<()> {
     let second = store.begin(&b, 1)?;
     let one_way = store.begin(&c, 1)?;
     assert_eq!(synchronous(&store), NORMAL);
-    store.pair(&a, &ends())?;
+    store.pair(&a, &ends(), false)?;
     assert_eq!(synchronous(&store), FULL);
-    store.pair(&b, &ends())?;
+    store.pair(&b, &ends(), false)?;
     store.finish(first, 2, 0, None, None)?;
     assert_eq!(synchronous(&store), FULL, "another is under way");
     assert!(!store.forget_pair("d")?);
@@ -147,7 +147,7 @@ fn commits_are_fully_synced_while_a_two_way_run_is_under_way() -> Result<()> {
     );
     assert_eq!(synchronous(&store), NORMAL);
     let first = store.begin(&a, 3)?;
-    store.pair(&a, &ends())?;
+    store.pair(&a, &ends(), false)?;
     assert_eq!(synchronous(&store), FULL);
     store.finish(first, 4, 0, None, None)
 }

@@ -7,7 +7,7 @@ use trueup_core::Kind;
 /// Reads everything there is, as a run and the conflict commands would.
 fn read_all(scene: &mut Scene) -> Result<()> {
     let (link, planes) = (scene.link.clone(), scene.planes);
-    scene.store.pair(&link, &ends())?;
+    scene.store.pair(&link, &ends(), false)?;
     scene
         .store
         .collection(&link, &names(), SHAPE, &fields(), &[0])?;

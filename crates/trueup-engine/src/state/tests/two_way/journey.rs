@@ -257,7 +257,7 @@ fn a_pending_seal_becomes_the_seal_with_the_first_that_relies_on_it() -> Result<
             s.open(&conflict("k", Resolution::Open, "a", "b"), 1)
         }),
         ("pair", false, |s, link| {
-            s.store.pair(link, &ends()).map(drop)
+            s.store.pair(link, &ends(), false).map(drop)
         }),
     ];
     for (name, seals, step) in steps {
@@ -296,8 +296,40 @@ fn opening_what_is_there_writes_nothing() -> Result<()> {
     assert_eq!(version()?, before);
     let mut moved = ends();
     moved.address.target = "postgres://c/shop".to_owned();
-    scene.store.pair(&scene.link, &moved)?;
+    scene.store.pair(&scene.link, &moved, false)?;
     assert_ne!(version()?, before);
     assert_eq!(scene.store.two_way_links()?[0].1, moved);
+    Ok(())
+}
+
+/// The name says which side the user calls the source, but only beside the addresses it was written with.
+#[test]
+fn a_run_that_fails_early_does_not_swap_the_sides() -> Result<()> {
+    let mut store = Store::in_memory("ours")?;
+    let named = |name: &str| LinkId {
+        name: name.to_owned(),
+        ..link("a")
+    };
+    let flipped = |store: &Store| -> Result<bool> {
+        let links = store.links()?;
+        Ok(links[0].pair.as_ref().unwrap().is_flipped())
+    };
+    let first = named("postgres://b/shop <-> sqlite:a.db");
+    let run = store.begin(&first, 100)?;
+    store.pair(&first, &ends(), true)?;
+    store.finish(run, 200, 0, None, None)?;
+    assert!(flipped(&store)?);
+    // The same places, spelled in another way; the run ends before it has opened the pair.
+    let second = named("postgres://b:5432/shop <-> sqlite:/srv/a.db");
+    let run = store.begin(&second, 300)?;
+    assert!(flipped(&store)?);
+    store.finish(run, 400, 2, Some("config: no"), None)?;
+    assert!(flipped(&store)?);
+    // Once it has, it has the new name and the new addresses.
+    store.begin(&second, 500)?;
+    let address = Sides::new("sqlite:/srv/a.db", "postgres://b:5432/shop").map(str::to_owned);
+    store.pair(&second, &Ends { address, ..ends() }, true)?;
+    assert!(flipped(&store)?);
+    assert_eq!(store.links()?[0].name, second.name);
     Ok(())
 }

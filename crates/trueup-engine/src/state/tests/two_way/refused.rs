@@ -39,7 +39,7 @@ pub(super) const CALLS: &[(&str, Call)] = &[
     ("pair", |s| {
         let mut ends = ends();
         ends.address.source = "elsewhere".to_owned();
-        s.store.pair(&s.link, &ends).map(drop)
+        s.store.pair(&s.link, &ends, false).map(drop)
     }),
     ("collection, new", |s| {
         let names = names().swapped();
@@ -284,7 +284,7 @@ fn another_links_collection_conflict_and_run_are_refused() {
         let mut scene = prepared(Store::in_memory("ours").unwrap());
         let other = link("other");
         let run = scene.store.begin(&other, 1).unwrap();
-        scene.store.pair(&other, &ends()).unwrap();
+        scene.store.pair(&other, &ends(), false).unwrap();
         let before = dump(&scene.store);
         let error = call(&mut scene, &other, run).expect_err(name);
         assert_eq!(error.kind(), *kind, "{name}: {error:?}");
@@ -316,12 +316,12 @@ fn ends_and_shapes_that_do_not_fit_are_refused() {
         ("ends reversed", Kind::Bug, |s| {
             let mut ends = ends();
             ends.identity = ends.identity.swapped();
-            s.store.pair(&s.link, &ends).map(drop)
+            s.store.pair(&s.link, &ends, false).map(drop)
         }),
         ("other ends", Kind::Bug, |s| {
             let mut ends = ends();
             ends.identity.target = "pg:c".to_owned();
-            s.store.pair(&s.link, &ends).map(drop)
+            s.store.pair(&s.link, &ends, false).map(drop)
         }),
         ("no such key field", Kind::Bug, |s| {
             shaped(s, &fields(), &[2])

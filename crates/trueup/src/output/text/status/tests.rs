@@ -32,6 +32,7 @@ fn standing() -> Standing {
         two_way: true,
         labels: Vec::new(),
         succeeded: true,
+        kept: false,
         last: Some(past(Some(3), Some("unavailable: gone"))),
         collections: vec![
             collection("customers", "customers", Some(Base::Complete)),
@@ -52,6 +53,7 @@ fn quiet() -> Standing {
         two_way: false,
         labels: Vec::new(),
         succeeded: true,
+        kept: false,
         last: Some(past(None, None)),
         collections: vec![collection("customers", "customers", None)],
         open: 0,
@@ -61,11 +63,15 @@ fn quiet() -> Standing {
     }
 }
 
-fn all(links: &[Standing]) -> String {
-    super::links(&Listed {
+fn of(links: &[Standing]) -> Listed {
+    Listed {
         links: links.to_vec(),
         ..Listed::default()
-    })
+    }
+}
+
+fn all(links: &[Standing]) -> String {
+    super::links(&of(links))
 }
 
 #[test]
@@ -74,7 +80,7 @@ fn what_a_file_has_and_has_not_is_said_below() {
         plain(&super::links(&Listed {
             links: links.to_vec(),
             never: never.iter().map(|&name| name.to_owned()).collect(),
-            others,
+            others: vec![quiet(); others],
         }))
     };
     let named = Standing {
@@ -83,9 +89,34 @@ fn what_a_file_has_and_has_not_is_said_below() {
     };
     let text = listed(&[named], &["x", "y"], 2);
     assert!(text.starts_with("[one] [two] a -> b\n"), "{text}");
-    let end = "\n\nnot run yet from this file: x, y\nnot of this file: 2 links; trueup status --all lists all\n\nnothing needs a person\n";
+    let end = "\n\nno run on record by these names: x, y\nnot of this file: 2 links; trueup status --all lists all\n\nnothing needs a person\n";
     assert!(text.ends_with(end), "{text}");
-    assert_eq!(listed(&[], &["x"], 0), "not run yet from this file: x\n");
+    assert_eq!(
+        listed(&[], &["x"], 0),
+        "no run on record by these names: x\n"
+    );
+}
+
+#[test]
+fn what_needs_a_person_counts_also_where_it_is_left_out() {
+    let listed = Listed {
+        others: vec![quiet(), standing()],
+        ..Listed::default()
+    };
+    let expected = "not of this file: 2 links, 1 needs a person; trueup status --all lists all\n\n1 link needs a person\n";
+    assert_eq!(plain(&links(&listed)), expected);
+    assert!(json::status::links(&listed).unwrap().contains("00ff"));
+}
+
+#[test]
+fn what_is_kept_is_not_to_be_forgotten() {
+    let link = Standing {
+        succeeded: false,
+        kept: true,
+        last: Some(past(Some(3), Some("unavailable: gone"))),
+        ..quiet()
+    };
+    assert!(!plain(&all(&[link])).contains("forget"));
 }
 
 #[test]
@@ -118,7 +149,7 @@ a <-> b
   collection  orders -> purchases, joining
   conflicts   2 open, 1 answer waits for the next sync
   parked      4
-  to do       see why the last run failed, then run it again; decide the open conflicts; see why records are parked
+  to do       see why the last run failed, then run it again; decide the open conflicts: trueup conflicts list --open; see why records are parked: trueup parked list
 
 a -> b
   id          0001
@@ -181,10 +212,10 @@ fn the_json_of_links_is_the_contract() {
         "\n"
     );
     assert_eq!(
-        json::status::links(&[standing(), quiet()]).unwrap(),
+        json::status::links(&of(&[standing(), quiet()])).unwrap(),
         expected
     );
-    assert_eq!(json::status::links(&[]).unwrap(), "[]\n");
+    assert_eq!(json::status::links(&of(&[])).unwrap(), "[]\n");
 }
 
 #[test]

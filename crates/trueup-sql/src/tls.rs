@@ -4,7 +4,6 @@
 //! provider is passed in, never taken from the process. `prefer` and `require` do not verify, as in libpq; a note
 //! on the endpoint says so.
 
-use super::config::{Roots, Settings, SslMode};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -13,16 +12,71 @@ use rustls::{
 };
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use std::path::PathBuf;
 use std::sync::Arc;
-use tokio_postgres_rustls::MakeRustlsConnect;
 use trueup_core::{Error, Result};
 
-/// Makes the connector for a mode that wants TLS.
-pub(super) fn connector(settings: &Settings) -> Result<MakeRustlsConnect> {
+/// How much the connection is protected; libpq's names and meanings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SslMode {
+    Disable,
+    Allow,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+
+impl SslMode {
+    /// Reads one of libpq's words.
+    ///
+    /// # Errors
+    /// `Config` when it is none.
+    pub(crate) fn named(word: &str) -> Result<Self> {
+        Ok(match word {
+            "disable" => Self::Disable,
+            "allow" => Self::Allow,
+            "prefer" => Self::Prefer,
+            "require" => Self::Require,
+            "verify-ca" => Self::VerifyCa,
+            "verify-full" => Self::VerifyFull,
+            other => {
+                return Err(Error::config(format!(
+                    "unknown sslmode: value={}",
+                    other.escape_debug()
+                ))
+                .hint("use disable, allow, prefer, require, verify-ca or verify-full"));
+            }
+        })
+    }
+
+    /// Refuses a mode that the roots make worthless, and returns any other.
+    pub(crate) fn with(self, roots: &Roots) -> Result<Self> {
+        if *roots == Roots::System && self != Self::VerifyFull {
+            return Err(Error::config("sslrootcert=system needs sslmode=verify-full")
+                .hint("anyone can get a certificate that the system trusts; only the host name tells them apart"));
+        }
+        Ok(self)
+    }
+}
+
+/// The certificates to trust.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Roots {
+    /// Those in this file.
+    File(PathBuf),
+    /// Those of the operating system.
+    System,
+    /// None.
+    None,
+}
+
+/// Makes the client's side for a mode that wants TLS.
+pub(crate) fn client(mode: SslMode, roots: &Roots) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier: Arc<dyn ServerCertVerifier> = match settings.ssl_mode {
-        SslMode::VerifyFull => webpki(settings, &provider)?,
-        SslMode::VerifyCa => Arc::new(AnyName(webpki(settings, &provider)?)),
+    let verifier: Arc<dyn ServerCertVerifier> = match mode {
+        SslMode::VerifyFull => webpki(roots, &provider)?,
+        SslMode::VerifyCa => Arc::new(AnyName(webpki(roots, &provider)?)),
         SslMode::Disable | SslMode::Allow | SslMode::Prefer | SslMode::Require => {
             Arc::new(Unverified(Arc::clone(&provider)))
         }
@@ -37,15 +91,12 @@ pub(super) fn connector(settings: &Settings) -> Result<MakeRustlsConnect> {
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
+    Ok(config)
 }
 
-fn webpki(
-    settings: &Settings,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<WebPkiServerVerifier>> {
+fn webpki(roots: &Roots, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>> {
     let mut store = RootCertStore::empty();
-    match &settings.roots {
+    match roots {
         Roots::File(path) => {
             let shown = path.display();
             let unreadable = || {

@@ -1,0 +1,53 @@
+//! Names that are like one that was not found. Pure words for a hint: nothing is ever mapped by likeness.
+
+/// Asks whether another name was meant: one that differs in a few letters, or in case and what joins words.
+pub(super) fn meant(name: &str, known: &[&str]) -> String {
+    let letters = |name: &str| -> Vec<char> {
+        let plain = name.chars().filter(|ch| ch.is_alphanumeric());
+        plain.flat_map(char::to_lowercase).collect()
+    };
+    let ours = letters(name);
+    let near = known
+        .iter()
+        .map(|&other| (distance(&ours, &letters(other)), other));
+    match near.min_by_key(|(distance, _)| *distance) {
+        // A third of the letters may be wrong.
+        Some((distance, other)) if distance <= ours.len() / 3 => format!("did you mean {other}? "),
+        Some(_) | None => String::new(),
+    }
+}
+
+/// How many letters have to be put in, left out or replaced.
+fn distance(one: &[char], other: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (done, ours) in one.iter().enumerate() {
+        let mut corner = done;
+        row[0] = done + 1;
+        for (at, theirs) in other.iter().enumerate() {
+            let replaced = corner + usize::from(ours != theirs);
+            corner = row[at + 1];
+            row[at + 1] = replaced.min(corner + 1).min(row[at] + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_like_another_up_to_a_third_of_its_letters() {
+        for (name, known, expected) in [
+            ("nmae", &["id", "name"][..], ""),
+            ("nam", &["id", "name"], "did you mean name? "),
+            ("Full-Name", &["full_name"], "did you mean full_name? "),
+            ("customer", &["costumer", "id"], "did you mean costumer? "),
+            ("city", &["id", "name"], ""),
+            ("x", &[], ""),
+            ("", &["id"], ""),
+        ] {
+            assert_eq!(meant(name, known), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Applies batches: one transaction each, with the epoch checked and the marker written inside it.
+//!
+//! Invariant: after `Ok` every record has its outcome and the applied ones are durable; after any error but
+//! `Unavailable` nothing was written. How the records are written, and what happens to refused ones, is
+//! [`write`](super::write)'s business.
+
+use super::control;
+use super::schema::{Table, described};
+use super::session::Connection;
+use super::write;
+use crate::server::{answer_lost, same_shape, unusable};
+use trueup_core::endpoint::{Applied, Claim, Design, Mark, Marker, Outcome, Writer, Writes};
+use trueup_core::failpoint::Failpoints;
+use trueup_core::{Error, Kind, Result};
+
+/// The right to write to a database.
+#[derive(Debug)]
+pub(super) struct MysqlWriter {
+    connection: Connection,
+    claim: Claim,
+    epoch: u64,
+    /// Whether there are control tables: class T.
+    control: bool,
+    failpoints: Failpoints,
+    /// The table of the last batch, and the native types of which it was read.
+    table: Option<Table>,
+    broken: bool,
+}
+
+impl MysqlWriter {
+    /// Claims the right to write.
+    pub(super) fn claim(
+        connection: Connection,
+        claim: &Claim,
+        control: bool,
+        failpoints: Failpoints,
+    ) -> Result<Self> {
+        // What a batch reads it locks, so that it needs no snapshot; and a gap between two keys is nobody's. A log of
+        // statements would not have it.
+        let log = "SHOW VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format')";
+        let mut of_statements = Vec::new();
+        for row in connection.query(log)? {
+            of_statements.push(matches!(row.text(1)?.as_str(), "ON" | "1" | "STATEMENT"));
+        }
+        if of_statements != [true, true] {
+            connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")?;
+        }
+        let epoch = if control {
+            control::ensure(&connection)?;
+            control::raise(&connection, claim)?
+        } else {
+            0
+        };
+        Ok(Self {
+            connection,
+            claim: claim.clone(),
+            epoch,
+            control,
+            failpoints,
+            table: None,
+            broken: false,
+        })
+    }
+
+    fn usable(&self) -> Result<()> {
+        if self.broken || self.connection.is_closed() {
+            return Err(unusable());
+        }
+        Ok(())
+    }
+
+    /// Reads the table's shape, unless it is that of the last batch.
+    fn prepare(&mut self, writes: &Writes<'_>) -> Result<Table> {
+        let known = self.table.take().filter(|table| {
+            let collection = &table.schema.collection;
+            *collection == writes.schema.collection && table.agree(writes.schema).is_ok()
+        });
+        let table = match known {
+            Some(table) => table,
+            None => described(&self.connection, &writes.schema.collection)?,
+        };
+        table.agree(writes.schema)?;
+        table.transactional()?;
+        Ok(table)
+    }
+
+    /// Begins a transaction, under the epoch's lock where there is one.
+    fn begin(&self) -> Result<()> {
+        self.connection.execute("START TRANSACTION READ WRITE")?;
+        if self.control {
+            control::hold(&self.connection, &self.claim.link, self.epoch)?;
+        }
+        self.failpoints.pass("mysql.before_write")
+    }
+
+    fn set_marker(&self, mark: &Mark, position: &[u8]) -> Result<()> {
+        control::set_marker(&self.connection, &self.claim, self.epoch, mark, position)
+    }
+
+    /// Everything up to, and without, the commit.
+    fn transact(&self, table: &Table, writes: &Writes<'_>) -> Result<Vec<Outcome>> {
+        self.begin()?;
+        let outcomes = write::records(&self.connection, table, writes)?;
+        if self.control {
+            self.set_marker(writes.mark, &writes.position(&outcomes))?;
+        }
+        Ok(outcomes)
+    }
+
+    /// Ends a transaction that failed; where that fails too, the connection's end does it.
+    fn give_up(&mut self, error: &Error) {
+        self.broken =
+            self.connection.execute("ROLLBACK").is_err() || error.kind() == Kind::Unavailable;
+    }
+
+    /// Commits. An error that the server reports means that nothing was written; silence means that nobody knows.
+    fn commit(&self) -> Result<()> {
+        self.failpoints.pass("mysql.before_commit")?;
+        self.connection.execute("COMMIT")?;
+        self.failpoints
+            .pass("mysql.after_commit")
+            .map_err(answer_lost)
+    }
+
+    /// Creates a table. No transaction of MySQL spans that: the epoch is looked at right before, and the table is
+    /// empty, so that the worst an older engine can leave behind is an empty table.
+    fn create_table(&self, design: &Design) -> Result<()> {
+        if self.control {
+            self.connection.execute("START TRANSACTION READ WRITE")?;
+            let held = control::hold(&self.connection, &self.claim.link, self.epoch);
+            let ended = self.connection.execute("ROLLBACK");
+            held.and(ended)?;
+        }
+        self.connection.execute(&design.statement)
+    }
+}
+
+impl Writer for MysqlWriter {
+    fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    fn marker(&mut self, partition: &str) -> Result<Option<Marker>> {
+        self.usable()?;
+        if !self.control {
+            return Ok(None);
+        }
+        control::marker(&self.connection, &self.claim.link, partition)
+    }
+
+    fn create(&mut self, design: &Design) -> Result<()> {
+        self.usable()?;
+        let place = format!("collection={}", design.schema.collection.escape_debug());
+        self.create_table(design)
+            .map_err(|error| error.at(&place))?;
+        let table = described(&self.connection, &design.schema.collection)?;
+        same_shape(&design.schema, &table.schema)
+    }
+
+    fn apply(&mut self, writes: &Writes<'_>) -> Result<Applied> {
+        self.usable()?;
+        let place = format!("collection={}", writes.schema.collection.escape_debug());
+        let table = self.prepare(writes).map_err(|error| error.at(&place))?;
+        let done = self
+            .transact(&table, writes)
+            .and_then(|outcomes| self.commit().map(|()| outcomes));
+        match done {
+            Ok(outcomes) => {
+                self.table = Some(table);
+                Ok(Applied {
+                    outcomes,
+                    durable: true,
+                })
+            }
+            Err(error) => {
+                self.give_up(&error);
+                Err(error.at(&place))
+            }
+        }
+    }
+
+    fn mark(&mut self, mark: &Mark) -> Result<()> {
+        self.usable()?;
+        if !self.control {
+            return Err(
+                Error::config("this database keeps no markers: engine=mysql").hint(
+                    "let the user create and use the tables _trueup_epoch and _trueup_marker there",
+                ),
+            );
+        }
+        let done = self
+            .begin()
+            .and_then(|()| self.set_marker(mark, &mark.position))
+            .and_then(|()| self.commit());
+        done.map_err(|error| {
+            self.give_up(&error);
+            error.at(format!("partition={}", mark.partition.escape_debug()))
+        })
+    }
+
+    fn finish(&mut self, _collection: &str) -> Result<()> {
+        self.usable()
+    }
+}

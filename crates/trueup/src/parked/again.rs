@@ -1,0 +1,107 @@
+//! How the parked records of a link are tried again: the command, as it can be typed from any folder.
+//!
+//! It reads the state, and of configuration files the names and the state. Nothing is connected.
+
+use crate::args::{Choice, StateFile, quoted};
+use crate::config;
+use crate::run::lasting;
+use crate::world;
+use std::path::{Path, PathBuf};
+use trueup_core::Result;
+use trueup_engine::state::{ParkedRecord, Store};
+
+/// Stands in the name of a link that goes both ways.
+const BOTH_WAYS: &str = " <-> ";
+/// Stands in the name of a link that goes one way.
+const ONE_WAY: &str = " -> ";
+
+/// How parked records are tried again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// By this command.
+    Command(String),
+    /// By this command, with options that the state does not know: an older version ran the link.
+    WithOptions(String),
+    /// By each run of the link, and by nothing else.
+    NextRun,
+}
+
+/// Spells the options that say which collections take part and how, as [`Again::Command`] ends with them.
+pub(crate) fn options(choice: &Choice) -> String {
+    let mut words = Vec::new();
+    let collections = choice.collections.iter().map(|rule| match &rule.target {
+        Some(target) => format!("{}={target}", rule.source),
+        None => rule.source.clone(),
+    });
+    let collections = collections.collect::<Vec<_>>().join(",");
+    if !collections.is_empty() {
+        words.push(format!("--collections {}", quoted(&collections)));
+    }
+    let of = |collection: &Option<String>, rest: &str| match collection {
+        Some(collection) => quoted(&format!("{collection}={rest}")),
+        None => quoted(rest),
+    };
+    for rule in &choice.keys {
+        let rule = of(&rule.collection, &rule.fields.join(","));
+        words.push(format!("--key {rule}"));
+    }
+    for rule in &choice.filters {
+        words.push(format!("--where {}", of(&rule.collection, &rule.text)));
+    }
+    words.join(" ")
+}
+
+/// How each of these records is tried again, which a state file has.
+///
+/// # Errors
+/// What the store says.
+pub(super) fn again(
+    records: &[ParkedRecord],
+    store: &Store,
+    state: &StateFile,
+) -> Result<Vec<Again>> {
+    let state = state.file()?;
+    records
+        .iter()
+        .map(|record| of(record, store, state.as_deref()))
+        .collect()
+}
+
+fn of(record: &ParkedRecord, store: &Store, state: Option<&Path>) -> Result<Again> {
+    // A record without a key of its own is one of a bag, of which no single record can be chosen.
+    if record.link_name.contains(BOTH_WAYS) || record.parked.key_text.is_none() {
+        return Ok(Again::NextRun);
+    }
+    for (file, name) in store.names_of_link(&record.link)? {
+        if means(Path::new(&file), &name, state) {
+            let words = format!("--config {} {}", quoted(&file), quoted(&name));
+            return Ok(Again::Command(format!("trueup parked retry {words}")));
+        }
+    }
+    let ends = record.link_name.split_once(ONE_WAY);
+    let Some((source, target)) = ends.filter(|(_, target)| !target.contains(ONE_WAY)) else {
+        return Ok(Again::NextRun);
+    };
+    let mut command = format!("trueup parked retry {} {}", quoted(source), quoted(target));
+    let options = store.link_options(&record.link)?;
+    if let Some(options) = options.as_ref().filter(|options| !options.is_empty()) {
+        command.push(' ');
+        command.push_str(options);
+    }
+    if let Some(state) = state {
+        let path = lasting(state).unwrap_or_else(|| state.display().to_string());
+        command.push_str(&format!(" --state {}", quoted(&path)));
+    }
+    Ok(match options {
+        Some(_) => Again::Command(command),
+        None => Again::WithOptions(command),
+    })
+}
+
+/// Tells whether a file still has a link of that name, and keeps its state where these records are.
+fn means(file: &Path, name: &str, state: Option<&Path>) -> bool {
+    let has = config::read_names(file).is_ok_and(|names| names.iter().any(|one| one == name));
+    let real = |path: PathBuf| path.canonicalize().ok();
+    let own = config::read_state(file, &world::variable);
+    has && own.is_ok_and(|own| own.and_then(real) == state.map(Path::to_owned).and_then(real))
+}
