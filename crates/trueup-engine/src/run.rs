@@ -223,8 +223,9 @@ pub fn plan_file(
     // The file says the digests of both sides.
     if link.mode.compare == Comparison::Hash {
         return Err(
-            Error::config("a plan in a file has digests, which hashes do not give")
-                .hint("leave --compare hash out, and the records are read"),
+            Error::config("a plan in a file has digests, which hashes do not give").hint(
+                "leave out --compare hash, in a file compare = \"hash\", and the records are read",
+            ),
         );
     }
     link.mode.compare = Comparison::Stream;

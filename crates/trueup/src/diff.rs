@@ -68,11 +68,7 @@ pub(crate) struct Args {
     sql: Option<Which>,
 
     /// How to compare: `hash` leaves out what the servers' own hashes show to be equal, `stream` reads every record, `auto` hashes where that can be done and saves time [default: as the link's file says, else auto]
-    #[arg(
-        long,
-        value_name = "auto|stream|hash",
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = "auto|stream|hash", hide_possible_values = true)]
     compare: Option<Compare>,
 
     /// Print one JSON object instead of lines

@@ -141,7 +141,7 @@ fn refused(collection: &Collection, why: &str) -> Error {
     Error::config(format!(
         "collection={name}: it cannot be compared by hashes: {why}"
     ))
-    .hint("leave --compare hash out, and the records are read")
+    .hint("leave out --compare hash, in a file compare = \"hash\", and the records are read")
 }
 
 /// Settles how both sides hash; the inner error says why they do not.
