@@ -58,6 +58,9 @@ pub struct Totals {
     pub target: Fold,
     /// Source records that could not be taken further.
     pub unknown: u64,
+    /// Records that both sides hold and that were not read, because hashes say that they are equal: counted above on
+    /// both sides, but not in the sums, which then say nothing about the collection.
+    pub unread: u64,
 }
 
 /// One stream and where it stands.

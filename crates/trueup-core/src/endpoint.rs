@@ -11,6 +11,7 @@ use crate::batch::{Batch, Record};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::failpoint::Failpoints;
+use crate::hashes::Hashes;
 use crate::rights::{Rights, Wanted};
 use crate::schema::Schema;
 use crate::script::Script;
@@ -238,6 +239,11 @@ pub trait Snapshot: Send {
     /// Starts reading a collection. The same request on the same snapshot gives the same records. A scan that was
     /// dropped before its end leaves the snapshot usable.
     fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>>;
+
+    /// Returns what makes hashes of this view's records, where the endpoint can do that itself.
+    fn hashes(&mut self) -> Option<&mut dyn Hashes> {
+        None
+    }
 }
 
 /// A collection being read.

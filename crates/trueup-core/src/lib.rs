@@ -22,6 +22,7 @@ mod explorer;
 pub mod failpoint;
 pub mod filter;
 pub mod guard;
+pub mod hashes;
 pub mod json;
 pub mod keyed;
 pub mod lattice;

@@ -258,6 +258,12 @@ impl Mapping {
         }
     }
 
+    /// Tells whether both sides' records are compared as they are scanned, field by field in one order: nothing is filtered,
+    /// computed or cast by a rule, and there is a key.
+    pub fn is_identity(&self) -> bool {
+        !self.bag && self.is_straight()
+    }
+
     /// Whether a mapped record is the scanned one, value for value, if all its values fit.
     fn is_straight(&self) -> bool {
         let same = |(position, field): (usize, &MappedField)| {

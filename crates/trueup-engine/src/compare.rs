@@ -3,15 +3,20 @@
 //! Both sides are read ahead, each on a thread of its own, and merged on the caller's. One way, the decision per key
 //! needs no base: the source is right. An empty target is not compared but planned as one load.
 
+mod hashed;
+mod parking;
+
+pub use hashed::Hashed;
+pub(crate) use parking::Parking;
+
 use crate::connect::Collection;
 use crate::link::{Mode, World};
 use crate::progress::Step;
-use crate::scan::{self, Arrival, Nothing, Piece, Reading, Role, read_ahead};
+use crate::scan::{self, Arrival, Nothing, Reading, Role, read_ahead};
 use crate::selection::{Selected, Withheld};
 use crate::sort::Sorted;
 use crate::spool::{Spool, Spooled};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use trueup_core::Result;
 use trueup_core::batch::Batch;
 use trueup_core::diff::{Cursor, Difference, Flow, Totals, diff};
 use trueup_core::digest::Digest;
@@ -21,7 +26,6 @@ use trueup_core::mapping::{MappedField, bag};
 use trueup_core::park::Parked;
 use trueup_core::plan::{self, Action, CollectionPlan, Counts, Form, Load};
 use trueup_core::types::Type;
-use trueup_core::{Error, Result};
 
 /// A collection with its plan.
 #[derive(Debug)]
@@ -38,6 +42,8 @@ pub(crate) struct Compared {
     pub(crate) ascending_source: bool,
     pub(crate) differences: Differences,
     pub(crate) totals: Totals,
+    /// What hashes said, where both sides were hashed.
+    pub(crate) hashed: Option<Hashed>,
     pub(crate) parked: Vec<Parked>,
     /// Deletes that were wanted and are not in the plan: a record of the source that does not fit may equal any.
     pub(crate) held_back: u64,
@@ -67,7 +73,7 @@ pub(crate) struct Sides<'a> {
     pub(crate) source: &'a mut (dyn Snapshot + 'static),
     /// `None` when the target holds nothing at all yet.
     pub(crate) target: Option<&'a mut (dyn Snapshot + 'static)>,
-    /// Is shown every key in order, with what each side has there.
+    /// Is shown every key in order, with what each side has there; not those of records that hashes show to be equal.
     pub(crate) seen: Option<&'a mut Seen<'a>>,
 }
 
@@ -85,19 +91,12 @@ pub(crate) fn compare(
     let mut source = collection.reading(Role::Source, Some(Step::Compare), world);
     let mut target = collection.reading(Role::Target, Some(Step::Compare), world);
     let (mut source_sorted, mut target_sorted) = (None, None);
+    let mut target_order = Arrival::Unordered;
     let mut target_snapshot = match sides.target.as_deref_mut() {
         Some(snapshot) if collection.create.is_none() => Some(snapshot),
         _ => None,
     };
-    let target_empty = match target_snapshot.as_deref_mut() {
-        Some(snapshot) => snapshot.is_empty(&collection.target).map_err(|e| {
-            e.at(format!(
-                "target collection={}",
-                collection.target.collection
-            ))
-        })?,
-        None => true,
-    };
+    let target_empty = is_empty(&target, target_snapshot.as_deref_mut())?;
     // A bag that is loaded is written in the order in which the source has it.
     let bag = collection.mapping.is_bag();
     let loaded = target_empty && !mode.count_all;
@@ -107,16 +106,13 @@ pub(crate) fn compare(
     }
     if let Some(snapshot) = target_snapshot.as_deref_mut()
         && !target_empty
-        && target.find_order(snapshot)? == Arrival::Unordered
     {
-        target_sorted = Some(target.sort(snapshot, &mut |_| Ok(()))?);
+        (target_order, target_sorted) = in_order(&mut target, snapshot)?;
     }
     let ascending = source.ascending;
     // Nothing to load is no plan at all: the target is not claimed for it.
-    let source_empty = sides
-        .source
-        .is_empty(&collection.source)
-        .map_err(|e| e.at("source"))?;
+    let source_empty = sides.source.is_empty(&collection.source);
+    let source_empty = source_empty.map_err(|e| e.at("source"))?;
     let mut planned = Planned::new(mode, bag, sides.seen.take(), world);
     if target_empty && !mode.count_all && !source_empty {
         let records = match &source_sorted {
@@ -129,24 +125,30 @@ pub(crate) fn compare(
         };
         planned.load = Some(Load { records });
     } else {
-        let mut source_side = Side {
-            reading: &source,
-            snapshot: Some(sides.source),
-            sorted: source_sorted.as_mut(),
-        };
-        let snapshot = target_snapshot.filter(|_| !target_empty);
-        let mut target_side = Side {
-            reading: &target,
-            snapshot,
-            sorted: target_sorted.as_mut(),
-        };
-        merge(
-            &mut source_side,
-            &mut target_side,
-            &mut planned,
-            &parked,
-            world,
-        )?;
+        let mut snapshot = target_snapshot.filter(|_| !target_empty);
+        if let Some(target_snapshot) = snapshot.as_deref_mut()
+            && !source_empty
+        {
+            let orders = [source_order, target_order];
+            let halves = [
+                (&mut source, &mut *sides.source),
+                (&mut target, target_snapshot),
+            ];
+            planned.hashed = hashed::leave_out(&collection, mode.compare, orders, halves, world)?;
+        }
+        let both = [
+            Side {
+                reading: &source,
+                snapshot: Some(sides.source),
+                sorted: source_sorted.as_mut(),
+            },
+            Side {
+                reading: &target,
+                snapshot,
+                sorted: target_sorted.as_mut(),
+            },
+        ];
+        merge(both, &mut planned, &parked, world)?;
     }
     // Only a load reads the sorted source again; kept, it would hold files open until the end of the run.
     let source_sorted = source_sorted.filter(|_| planned.load.is_some());
@@ -155,6 +157,28 @@ pub(crate) fn compare(
         ascending_source: ascending,
         ..compared
     })
+}
+
+/// Whether the target holds no record, or is not there.
+fn is_empty(target: &Reading<'_>, snapshot: Option<&mut (dyn Snapshot + 'static)>) -> Result<bool> {
+    let Some(snapshot) = snapshot else {
+        return Ok(true);
+    };
+    let empty = snapshot.is_empty(target.schema);
+    empty.map_err(|error| target.place(error))
+}
+
+/// Finds out how the target's records come, and sorts them where that is in no order.
+fn in_order(
+    target: &mut Reading<'_>,
+    snapshot: &mut (dyn Snapshot + 'static),
+) -> Result<(Arrival, Option<Sorted>)> {
+    let order = target.find_order(snapshot)?;
+    let sorted = match order {
+        Arrival::Unordered => Some(target.sort(snapshot, &mut |_| Ok(()))?),
+        Arrival::OnRequest | Arrival::Unasked(_) => None,
+    };
+    Ok((order, sorted))
 }
 
 /// Whether a record of the source may be put aside, or hidden.
@@ -192,12 +216,19 @@ impl Side<'_, '_> {
 }
 
 fn merge(
-    source: &mut Side<'_, '_>,
-    target: &mut Side<'_, '_>,
+    both: [Side<'_, '_>; 2],
     planned: &mut Planned<'_>,
     parked: &Parking,
     world: &World<'_>,
 ) -> Result<()> {
+    if planned
+        .hashed
+        .as_ref()
+        .is_some_and(|hashed| hashed.differing == 0)
+    {
+        return Ok(());
+    }
+    let [mut source, mut target] = both;
     let sides = [source.stream(parked)?, target.stream(parked)?];
     read_ahead(world.limits.batches_ahead, sides, |[source, target]| {
         let mut source = Cursor::new("source", source)?;
@@ -221,6 +252,7 @@ struct Planned<'a> {
     counts: Counts,
     differences: Differences,
     totals: Totals,
+    hashed: Option<Hashed>,
     load: Option<Load>,
     left_alone: u64,
     held_back: u64,
@@ -308,6 +340,7 @@ impl<'a> Planned<'a> {
             counts: Counts::default(),
             differences: Differences::default(),
             totals: Totals::default(),
+            hashed: None,
             load: None,
             left_alone: 0,
             scratch: Vec::new(),
@@ -360,11 +393,18 @@ impl<'a> Planned<'a> {
     }
 
     fn finish(
-        self,
+        mut self,
         collection: Collection,
         sorted_source: Option<Sorted>,
         parking: Parking,
     ) -> Result<Compared> {
+        if let Some(hashed) = &self.hashed {
+            let totals = &mut self.totals;
+            totals.unread = hashed.unread;
+            totals.source.count += hashed.unread;
+            totals.target.count += hashed.unread;
+            self.differences.same += hashed.unread;
+        }
         let (parked, hidden) = parking.into_inner();
         let plan = CollectionPlan {
             source: collection.source.collection.clone(),
@@ -392,63 +432,12 @@ impl<'a> Planned<'a> {
             ascending_source: false,
             differences: self.differences,
             totals: self.totals,
+            hashed: self.hashed,
             parked,
             held_back: self.held_back,
             selected: None,
             withheld: Some(Vec::new()),
             hidden,
         })
-    }
-}
-
-/// Parked records of one collection, bounded, and the number of those that its filter hides.
-#[derive(Debug)]
-pub(crate) struct Parking {
-    parked: Mutex<Vec<Parked>>,
-    hidden: AtomicU64,
-    max: usize,
-}
-
-impl Parking {
-    pub(crate) fn new(max: usize) -> Self {
-        Self {
-            parked: Mutex::new(Vec::new()),
-            hidden: AtomicU64::new(0),
-            max,
-        }
-    }
-
-    /// Takes what a piece parks and hides out of it.
-    pub(crate) fn park(&self, piece: &mut Piece) -> Result<()> {
-        self.hidden.fetch_add(piece.hidden, Ordering::Relaxed);
-        let new = std::mem::take(&mut piece.parked);
-        if new.is_empty() {
-            return Ok(());
-        }
-        let mut parked = self
-            .parked
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        parked.extend(new);
-        if parked.len() <= self.max {
-            return Ok(());
-        }
-        let last = parked
-            .last()
-            .map_or(String::new(), |parked| parked.reason.clone());
-        Err(Error::config(format!(
-            "more than {} records do not fit the target; the last one: {last}",
-            self.max
-        ))
-        .hint("this is a matter of the mapping, not of single records: change a type, cast or drop the field"))
-    }
-
-    /// Returns the parked records, and the number of hidden ones.
-    pub(crate) fn into_inner(self) -> (Vec<Parked>, u64) {
-        let parked = self.parked.into_inner();
-        (
-            parked.unwrap_or_else(std::sync::PoisonError::into_inner),
-            self.hidden.into_inner(),
-        )
     }
 }

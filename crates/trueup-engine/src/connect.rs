@@ -45,6 +45,7 @@ impl Collection {
             world,
             step,
             ascending: false,
+            part: None,
         }
     }
 }

@@ -38,7 +38,8 @@ mod verify;
 
 pub use certificate::{Certificate, CollectionProof, SideProof};
 pub use clock::Clock;
-pub use link::{CollectionSpec, Limits, Link, Mode, World};
+pub use compare::Hashed;
+pub use link::{CollectionSpec, Comparison, Limits, Link, Mode, World};
 pub use listing::{Found, Listing, Shape};
 pub use plan_file::PlanFile;
 pub use progress::{Event, Progress, Step, Tick};

@@ -42,6 +42,18 @@ impl CollectionSpec {
     }
 }
 
+/// How records are compared before anything is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Comparison {
+    /// By hashes where that is possible and pays, else by reading.
+    #[default]
+    Auto,
+    /// By reading every record.
+    Stream,
+    /// By hashes that the endpoints make; a collection where that is not possible is an error.
+    Hash,
+}
+
 /// What a run may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode {
@@ -55,6 +67,8 @@ pub struct Mode {
     pub verify: bool,
     /// Let plans pass the guard.
     pub lift_guard: bool,
+    /// How the sides are compared.
+    pub compare: Comparison,
 }
 
 /// Two endpoints and what connects them.
@@ -145,9 +159,14 @@ pub struct Limits {
     pub batches_ahead: usize,
     /// Bytes sorted in memory before a run of them is written to disk.
     pub sort_bytes_max: usize,
+    /// How many bytes a collection has at least that is compared by hashes without being asked to.
+    pub hash_bytes_min: u64,
     /// Refused records kept for another try, and named in the report; with more, the run stops.
     pub refused_max: usize,
 }
+
+/// See [`Limits::hash_bytes_min`]. Reading so little takes no longer, and the report then has the digests.
+const HASH_BYTES_MIN: u64 = 16 << 20;
 
 /// See [`Limits::load_batches`]. Some 20 MiB then move together.
 const LOAD_BATCHES: usize = 5;
@@ -160,6 +179,7 @@ impl Default for Limits {
             load_batches: 1,
             batches_ahead: 2,
             sort_bytes_max: 32 << 20,
+            hash_bytes_min: HASH_BYTES_MIN,
             refused_max: 10_000,
         }
     }

@@ -82,6 +82,17 @@ pub enum Event<'a> {
         /// How many records it has.
         records: u64,
     },
+    /// Both sides were hashed.
+    Hashed {
+        /// The collection.
+        collection: &'a str,
+        /// How many buckets the records were dealt into.
+        buckets: u32,
+        /// In how many the sides differ.
+        differing: u32,
+        /// Records of one side that need not be read.
+        unread: u64,
+    },
     /// A batch was applied.
     Batch {
         /// The collection.

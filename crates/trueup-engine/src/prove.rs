@@ -54,6 +54,7 @@ pub(crate) fn prove(
         if withheld.is_empty() {
             // Otherwise a part was read again, and compare is what read all of it last.
             (summary.source_fold, summary.target_fold) = (proof.source_fold, proof.target_fold);
+            summary.unread = 0;
         }
         collections.push(proof);
     }

@@ -2,7 +2,7 @@
 
 use crate::apply::Written;
 use crate::certificate::Certificate;
-use crate::compare::Compared;
+use crate::compare::{Compared, Hashed};
 use crate::link::Link;
 use crate::selection::Selected;
 use crate::verify::filtered;
@@ -48,6 +48,10 @@ pub struct CollectionReport {
     pub changed: u64,
     /// Records put aside.
     pub parked: Vec<Parked>,
+    /// What hashes said, where records were compared by them.
+    pub hashed: Option<Hashed>,
+    /// How many records of each side were counted without being read. Where it is not 0, the folds' sums say nothing.
+    pub unread: u64,
     /// What was chosen of the plan, where a run did not carry out all of it.
     pub selected: Option<Selected>,
     /// What the user should know.
@@ -173,6 +177,7 @@ impl Compared {
             notes.extend(cascading(&self.collection.target));
         }
         // What is only planned to be loaded has not been read yet.
+        notes.extend(self.hashed.as_ref().map(Hashed::note));
         let load = self.plan.load.as_ref();
         let read = written.is_some() || load.is_none_or(|load| load.records.is_some());
         let filter = self.collection.mapping.filter();
@@ -191,11 +196,16 @@ impl Compared {
                 .iter()
                 .map(|note| format!("source: {note}")),
         );
+        // A sum of some records' digests is no digest of the collection.
+        let whole = |fold: Fold| match self.totals.unread {
+            0 => fold,
+            _ => Fold { sum: 0, ..fold },
+        };
         CollectionReport {
             source: self.plan.source.clone(),
             target: self.plan.target.clone(),
-            source_fold: self.totals.source,
-            target_fold: self.totals.target,
+            source_fold: whole(self.totals.source),
+            target_fold: whole(self.totals.target),
             inserted: counts.inserts,
             updated: counts.updates,
             deleted: counts.deletes,
@@ -206,6 +216,8 @@ impl Compared {
             changed: self.differences.changed,
             parked,
             selected: self.selected.clone(),
+            hashed: self.hashed.clone(),
+            unread: self.totals.unread,
             notes,
             ..CollectionReport::default()
         }

@@ -3,7 +3,7 @@
 use crate::apply::{Applier, only_we_claimed};
 use crate::compare::{self, Compared, Sides};
 use crate::connect;
-use crate::link::{Link, Mode, World};
+use crate::link::{Comparison, Link, Mode, World};
 use crate::listing::{Listing, Shape, found};
 use crate::plan_file::{self, PlanFile};
 use crate::progress::{Event, Step};
@@ -220,6 +220,15 @@ pub fn plan_file(
         "trueup sync writes it as a whole, and --dry-run shows what that would do",
     )?;
     link.mode.count_all = true;
+    // The file says the digests of both sides.
+    if link.mode.compare == Comparison::Hash {
+        return Err(
+            Error::config("a plan in a file has digests, which hashes do not give").hint(
+                "leave out --compare hash, in a file compare = \"hash\", and the records are read",
+            ),
+        );
+    }
+    link.mode.compare = Comparison::Stream;
     let (mut compared, _) = read(link, None, link.mode, world)?;
     guard(link, &compared)?;
     plan_file::write(link, &mut compared, world, out)?;

@@ -5,10 +5,12 @@
 //! caller's, in the order in which the caller asks, so a run is one sequence of calls that can be replayed.
 
 mod ascent;
+mod part;
 mod repeats;
 mod told;
 
 pub(crate) use ascent::Arrival;
+pub(crate) use part::Part;
 
 use crate::compare::Parking;
 use crate::expression::on_stack;
@@ -61,7 +63,7 @@ impl Translation<'_> {
     }
 
     /// The key, as positions among [`Translation::fields`].
-    fn key(self) -> Option<Vec<usize>> {
+    pub(crate) fn key(self) -> Option<Vec<usize>> {
         match self {
             Self::OneWay(Role::Source, mapping) => mapping.source_key(),
             Self::OneWay(Role::Target, mapping) => Some(mapping.key().to_vec()),
@@ -150,6 +152,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) step: Option<Step>,
     /// Whether records come in key order unasked, as [`Reading::count_ascending`] found out.
     pub(crate) ascending: bool,
+    /// Set where only a part is read in order.
+    pub(crate) part: Option<Part>,
 }
 
 /// Keyed batches and the records parked on the way.
@@ -211,20 +215,6 @@ impl Reading<'_> {
             parking,
             numbers: bag.then_some(0),
         }
-    }
-
-    fn start<'s>(
-        &self,
-        snapshot: &'s mut (dyn Snapshot + 'static),
-        ordered: bool,
-    ) -> Result<Box<dyn Scan + 's>> {
-        let key = self.translation.key().unwrap_or_default();
-        let order = if ordered && !self.ascending {
-            Order::Key(&key)
-        } else {
-            Order::Natural
-        };
-        self.request(order, |request| snapshot.scan(request))
     }
 
     fn map(&self, raw: &mut Batch, scratch: &mut Vec<u8>) -> Result<Piece> {
@@ -322,7 +312,7 @@ impl Reading<'_> {
         use_it(&self.whole(order))
     }
 
-    fn whole<'r>(&'r self, order: Order<'r>) -> ScanRequest<'r> {
+    pub(crate) fn whole<'r>(&'r self, order: Order<'r>) -> ScanRequest<'r> {
         ScanRequest {
             schema: self.schema,
             fields: self.translation.fields(),

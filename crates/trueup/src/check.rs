@@ -14,7 +14,7 @@ use trueup_core::guard::Guard;
 use trueup_core::{Error, Kind, Result};
 use trueup_engine::check::{self, CheckReport};
 use trueup_engine::run::exit_code;
-use trueup_engine::{Limits, Mode};
+use trueup_engine::{Comparison, Limits, Mode};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -102,6 +102,7 @@ pub(crate) fn between(sides: &Sides, two_way: bool) -> Spec {
         delete: false,
         verify: true,
         lift_guard: false,
+        compare: Comparison::Auto,
     };
     let stated = two_way.then(Stated::default);
     let records = Limits::default().batch_records_max;

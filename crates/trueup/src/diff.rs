@@ -6,6 +6,7 @@
 
 use crate::args::{Choice, Sides, places};
 use crate::check::means_config;
+use crate::compare::Compare;
 use crate::config;
 use crate::link;
 use crate::output::{self, Sink};
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 use trueup_core::guard::Guard;
 use trueup_core::{Error, Result};
 use trueup_engine::{
-    CollectionSpec, Found, Limits, Link, Listing, Mode, Report, Shape, World, run,
+    CollectionSpec, Comparison, Found, Limits, Link, Listing, Mode, Report, Shape, World, run,
 };
 
 const EXAMPLES: &str = "\
@@ -65,6 +66,10 @@ pub(crate) struct Args {
     /// Print a script in the language of this side that makes it agree with the other; with --out, write it to FILE
     #[arg(long, value_name = "source|target", hide_possible_values = true)]
     sql: Option<Which>,
+
+    /// How to compare: `hash` leaves out what the servers' own hashes show to be equal, `stream` reads every record, `auto` hashes where that can be done and saves time [default: as the link's file says, else auto]
+    #[arg(long, value_name = "auto|stream|hash", hide_possible_values = true)]
+    compare: Option<Compare>,
 
     /// Print one JSON object instead of lines
     #[arg(long)]
@@ -118,12 +123,16 @@ const COMPARE: Mode = Mode {
     delete: false,
     verify: false,
     lift_guard: false,
+    compare: Comparison::Auto,
 };
 
 /// Compares two sides, prints what was asked for, and returns the exit code.
 fn print(args: &Args, spec: &Spec, state: Option<&Path>, machine: &Machine) -> Result<u8> {
     let mut link = link::open(spec, &machine.context())?;
-    link.mode = COMPARE;
+    link.mode = Mode {
+        compare: args.compare.map_or(spec.mode.compare, Compare::way),
+        ..COMPARE
+    };
     link.two_way = None;
     let listener = Listener::new(&link.name());
     let world = World {

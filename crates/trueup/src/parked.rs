@@ -20,7 +20,7 @@ use trueup_core::guard::Guard;
 use trueup_core::{Error, Result};
 use trueup_engine::run::tried_by_every_run;
 use trueup_engine::state::{LinkStanding, ParkedRecord, Store};
-use trueup_engine::{Limits, Mode};
+use trueup_engine::{Comparison, Limits, Mode};
 
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -296,6 +296,7 @@ fn described(args: &Retry) -> Result<(Spec, Option<PathBuf>)> {
                 delete: args.delete,
                 verify: !args.no_verify,
                 lift_guard: args.yes,
+                compare: Comparison::Auto,
             };
             let guard = args
                 .deletes_max

@@ -112,7 +112,10 @@ impl Progress for Listener {
                 durable,
             } => self.wrote(collection, records, durable),
             Event::Durable { collection } => self.lasts(collection),
-            Event::Shape { .. } | Event::Order { .. } | Event::Sorted { .. } => {}
+            Event::Shape { .. }
+            | Event::Order { .. }
+            | Event::Sorted { .. }
+            | Event::Hashed { .. } => {}
         }
         events::tell(event);
     }

@@ -1,6 +1,7 @@
 //! `trueup sync`: makes the target agree with the source, then verifies.
 
 use crate::args::{BATCH_RECORDS_MAX, DeletesMax, Sides, name_state};
+use crate::compare::Compare;
 use crate::link;
 use crate::output::{self, PlanText, Sink, Way};
 use crate::parked;
@@ -66,6 +67,16 @@ pub(crate) struct Args {
     #[arg(long)]
     no_verify: bool,
 
+    /// How to compare: `hash` leaves out what the servers' own hashes show to be equal, `stream` reads every record, `auto` hashes where that can be done and saves time
+    #[arg(
+        long,
+        value_name = "auto|stream|hash",
+        hide_possible_values = true,
+        default_value = "auto",
+        conflicts_with = "two_way"
+    )]
+    compare: Compare,
+
     /// Lift the guard on deletes, and nothing else
     #[arg(long)]
     yes: bool,
@@ -102,6 +113,7 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
         delete: args.delete,
         verify: !args.no_verify,
         lift_guard: args.yes,
+        compare: args.compare.way(),
     };
     let guard = args
         .deletes_max

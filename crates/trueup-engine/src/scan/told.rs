@@ -17,6 +17,7 @@ impl Reading<'_> {
             world: self.world,
             step: self.step.map(|_| Step::Sort),
             ascending: self.ascending,
+            part: None,
         }
     }
 

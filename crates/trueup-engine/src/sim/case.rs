@@ -1,6 +1,6 @@
 //! What a seed stands for.
 
-use crate::link::{CollectionSpec, Limits, Mode};
+use crate::link::{CollectionSpec, Comparison, Limits, Mode};
 use crate::two_way::{ConflictRule, PolicySpec, TwoWay};
 use trueup_core::guard::Guard;
 use trueup_core::policy::{OnDelete, Policy};
@@ -107,6 +107,8 @@ impl Case {
     /// Returns what `seed` stands for.
     pub(super) fn of(seed: u64, flaw: Flaw) -> Self {
         let mut random = Random::new(seed ^ 0x7275_6575_7021);
+        // Drawn apart, so that seeds stand for what they always stood for.
+        let hashes = Random::new(seed ^ 0x6861_7368_6573).chance(50);
         let collections = random.pick(&[&["a"][..], &["a", "b"]]).to_vec();
         let two_way = matches!(flaw, Flaw::Check | Flaw::StaleList) || random.chance(60);
         let rules = Rules::of(&mut random);
@@ -135,6 +137,7 @@ impl Case {
                 delete: random.chance(70),
                 verify: random.chance(8),
                 lift_guard: random.chance(30),
+                compare: Comparison::Auto,
             },
             guard: Guard {
                 deletes_percent_max: 50,
@@ -145,6 +148,7 @@ impl Case {
                 batch_records_max: 1 + random.below(3),
                 load_batches: 1 + random.below(2),
                 batches_ahead: 0,
+                hash_bytes_min: if hashes { 0 } else { u64::MAX },
                 ..Limits::default()
             },
             bare_target: random.chance(20),

@@ -4,10 +4,11 @@
 //! damaged, reads as none: the history then shows the run without its report. `codec/golden.json` is the contract.
 
 use crate::certificate::{Certificate, count, digest_from, fold, list, text, texts};
+use crate::compare::Hashed;
 use crate::report::{CollectionReport, Report};
 use crate::selection::Selected;
 use serde_json::{Value, json};
-use trueup_core::digest::Digest;
+use trueup_core::digest::{Digest, Fold};
 use trueup_core::park::Parked;
 use trueup_core::plan::Counts;
 
@@ -49,13 +50,14 @@ pub(super) fn decode(document: &str) -> Option<Report> {
 
 fn collection_to_json(collection: &CollectionReport) -> Value {
     let parked: Vec<Value> = collection.parked.iter().map(parked_to_json).collect();
+    let digest = |fold: Fold| (collection.unread == 0).then(|| fold.to_string());
     let mut document = json!({
         "source": collection.source,
         "target": collection.target,
         "source_records": collection.source_fold.count,
         "target_records": collection.target_fold.count,
-        "digest_source": collection.source_fold.to_string(),
-        "digest_target": collection.target_fold.to_string(),
+        "digest_source": digest(collection.source_fold),
+        "digest_target": digest(collection.target_fold),
         "inserted": collection.inserted,
         "updated": collection.updated,
         "deleted": collection.deleted,
@@ -70,6 +72,17 @@ fn collection_to_json(collection: &CollectionReport) -> Value {
         "parked": parked,
         "notes": collection.notes,
     });
+    if collection.unread > 0 {
+        document["unread"] = collection.unread.into();
+    }
+    if let Some(hashed) = &collection.hashed {
+        let Hashed {
+            buckets,
+            differing,
+            unread,
+        } = *hashed;
+        document["hashed"] = json!({"buckets": buckets, "differing": differing, "unread": unread});
+    }
     // Only runs that carried out a part have it: an older reader does not miss what it does not know.
     if let Some(selected) = &collection.selected {
         document["selected"] = selected_to_json(selected);
@@ -78,11 +91,19 @@ fn collection_to_json(collection: &CollectionReport) -> Value {
 }
 
 fn collection_from_json(document: &Value) -> Option<CollectionReport> {
+    let unread = count(document, "unread").unwrap_or(0);
+    let fold = |records, digest| {
+        if unread == 0 {
+            return fold(document, records, digest);
+        }
+        let (sum, count) = (0, count(document, records)?);
+        Some(Fold { sum, count })
+    };
     Some(CollectionReport {
         source: text(document, "source")?,
         target: text(document, "target")?,
-        source_fold: fold(document, "source_records", "digest_source")?,
-        target_fold: fold(document, "target_records", "digest_target")?,
+        source_fold: fold("source_records", "digest_source")?,
+        target_fold: fold("target_records", "digest_target")?,
         inserted: count(document, "inserted")?,
         updated: count(document, "updated")?,
         deleted: count(document, "deleted")?,
@@ -95,11 +116,22 @@ fn collection_from_json(document: &Value) -> Option<CollectionReport> {
         only_target: count(document, "only_target")?,
         changed: count(document, "changed")?,
         parked: list(document, "parked", parked_from_json)?,
+        unread,
+        hashed: document.get("hashed").and_then(hashed_from_json),
         selected: match document.get("selected") {
             None => None,
             Some(found) => Some(selected_from_json(found)?),
         },
         notes: texts(document, "notes")?,
+    })
+}
+
+fn hashed_from_json(document: &Value) -> Option<Hashed> {
+    let small = |name| count(document, name).and_then(|n| u32::try_from(n).ok());
+    Some(Hashed {
+        buckets: small("buckets")?,
+        differing: small("differing")?,
+        unread: count(document, "unread")?,
     })
 }
 

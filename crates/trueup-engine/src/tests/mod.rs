@@ -8,6 +8,7 @@ mod crash;
 mod engines;
 mod expressions;
 mod guarded;
+mod hashed;
 mod limits;
 mod listed;
 mod planned;
@@ -23,7 +24,7 @@ mod two_way_rules;
 mod unknown;
 mod verified;
 
-use crate::link::{CollectionSpec, Link, Mode};
+use crate::link::{CollectionSpec, Comparison, Link, Mode};
 use crate::report::{CollectionReport, Report};
 use crate::run;
 use crate::state::{LinkId, Store};
@@ -74,6 +75,7 @@ impl Pair {
                 delete: false,
                 verify: true,
                 lift_guard: false,
+                compare: Comparison::Auto,
             },
             specs: Vec::new(),
             two_way: None,

@@ -74,6 +74,7 @@ impl Joint {
             translation: Translation::Shared(side, &self.shared),
             world,
             ascending: false,
+            part: None,
             step: Some(step),
         }
     }
@@ -479,13 +480,10 @@ fn no_field(field: &str, fields: &[&str]) -> Error {
 fn parents_first(joints: Vec<Joint>) -> Vec<Joint> {
     let refers = |child: &Joint, parent: &Joint| {
         Side::BOTH.into_iter().any(|side| {
-            let own = &child.schema[side].collection;
+            let own = &child.schema[side];
             let name = &parent.schema[side].collection;
-            own != name
-                && child.schema[side]
-                    .references
-                    .iter()
-                    .any(|r| r.collection == *name)
+            let mut references = own.references.iter();
+            own.collection != *name && references.any(|r| r.collection == *name)
         })
     };
     let mut waiting = joints;

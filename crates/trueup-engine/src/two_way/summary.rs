@@ -125,6 +125,8 @@ pub(super) fn report(
                 .chain(done.refused.values())
                 .cloned()
                 .collect(),
+            hashed: None,
+            unread: 0,
             selected: None,
             notes,
         });

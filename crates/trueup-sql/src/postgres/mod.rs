@@ -13,6 +13,7 @@ mod decode;
 mod design;
 mod encode;
 mod error;
+mod hashes;
 mod numeric;
 mod pgpass;
 mod quote;

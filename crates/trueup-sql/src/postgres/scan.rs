@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio_postgres::CopyOutStream;
 use trueup_core::batch::{Batch, Record};
 use trueup_core::endpoint::{Order, Position, Scan, ScanRequest, Snapshot};
+use trueup_core::hashes::Hashes;
 use trueup_core::schema::Schema;
 use trueup_core::types::Type;
 use trueup_core::value::Value;
@@ -75,9 +76,29 @@ impl Snapshot for PostgresSnapshot {
     }
 
     fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>> {
+        self.scan_where(request, None, "")
+    }
+
+    fn hashes(&mut self) -> Option<&mut dyn Hashes> {
+        Some(self)
+    }
+}
+
+impl PostgresSnapshot {
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Scans what `filter` lets through, under `settings` that end with the scan.
+    pub(super) fn scan_where<'a>(
+        &'a mut self,
+        request: &ScanRequest<'_>,
+        filter: Option<&str>,
+        settings: &str,
+    ) -> Result<Box<dyn Scan + 'a>> {
         let table = described(&self.connection, &request.schema.collection)?;
         table.agree(request.schema)?;
-        let query = Query::new(&table, request)?;
+        let query = Query::filtered(&table, request, filter)?;
         query.set_bounds(&self.connection)?;
         let room = Room {
             records_max: request.batch_records_max.max(1),
@@ -85,8 +106,10 @@ impl Snapshot for PostgresSnapshot {
         };
         let Query { sql, slots, .. } = query;
         // What a scan does, also one that fails or is cancelled, ends with its savepoint; the snapshot goes on.
-        self.connection.execute("SAVEPOINT trueup_scan")?;
-        match CopySource::open(&self.connection, &sql, slots) {
+        let begun = self
+            .connection
+            .execute(&format!("SAVEPOINT trueup_scan; {settings}"));
+        match begun.and_then(|()| CopySource::open(&self.connection, &sql, slots)) {
             Ok(source) => Ok(Box::new(PostgresScan { source, room })),
             Err(error) => {
                 end_scan(&self.connection);
@@ -119,6 +142,11 @@ const BOUND: &str = "trueup.bound_";
 
 impl Query {
     pub(super) fn new(table: &Table, request: &ScanRequest<'_>) -> Result<Self> {
+        Self::filtered(table, request, None)
+    }
+
+    /// As [`Query::new`], of the records that `filter` lets through.
+    fn filtered(table: &Table, request: &ScanRequest<'_>, filter: Option<&str>) -> Result<Self> {
         let columns = request
             .fields
             .iter()
@@ -127,6 +155,11 @@ impl Query {
         let columns = columns
             .ok_or_else(|| Error::bug("a scan asks for a field that the schema does not have"))?;
         let mut sql = select(&columns, table);
+        let mut word = "WHERE";
+        if let Some(filter) = filter {
+            sql.push_str(&format!(" WHERE {filter}"));
+            word = "AND";
+        }
         let slots = columns
             .iter()
             .map(|c| Slot {
@@ -157,31 +190,17 @@ impl Query {
                 .all(|(column, wanted)| types::ordered(column.wire, *wanted));
         let mut bounds = Vec::new();
         if ordered {
-            let names = keyed
-                .iter()
-                .map(|(column, _)| sort_key(column))
-                .collect::<Vec<_>>();
+            let names: Vec<String> = keyed.iter().map(|(column, _)| sort_key(column)).collect();
             if let Some(found) = request.after.and_then(|after| bound(&keyed, after)) {
                 let limits = keyed
                     .iter()
                     .enumerate()
                     .map(|(n, (column, _))| bound_sql(n, column));
                 let limits = limits.collect::<Vec<_>>().join(", ");
-                sql.push_str(&format!(" WHERE ({}) > ({limits})", names.join(", ")));
+                sql.push_str(&format!(" {word} ({}) > ({limits})", names.join(", ")));
                 bounds = found;
             }
-            let order = keyed.iter().zip(&names).map(|((column, _), name)| {
-                // The canonical order has NULL first; where there is none, saying so would cost the index.
-                if column.nullable {
-                    format!("{name} NULLS FIRST")
-                } else {
-                    name.clone()
-                }
-            });
-            sql.push_str(&format!(
-                " ORDER BY {}",
-                order.collect::<Vec<_>>().join(", ")
-            ));
+            sql.push_str(&order_by(&keyed, &names));
         }
         Ok(Self {
             sql,
@@ -200,6 +219,18 @@ impl Query {
         }
         Ok(())
     }
+}
+
+fn order_by(keyed: &[(&Column, Type)], names: &[String]) -> String {
+    let order = keyed.iter().zip(names).map(|((column, _), name)| {
+        // The canonical order has NULL first; where there is none, saying so would cost the index.
+        if column.nullable {
+            format!("{name} NULLS FIRST")
+        } else {
+            name.clone()
+        }
+    });
+    format!(" ORDER BY {}", order.collect::<Vec<_>>().join(", "))
 }
 
 fn select(columns: &[&Column], table: &Table) -> String {
@@ -396,7 +427,7 @@ async fn drain(stream: &mut Pin<Box<CopyOutStream>>) -> bool {
 }
 
 /// Ends what a scan began. Where that fails, the next statement says so.
-fn end_scan(connection: &Connection) {
+pub(super) fn end_scan(connection: &Connection) {
     drop(connection.execute("ROLLBACK TO trueup_scan; RELEASE trueup_scan"));
 }
 

@@ -10,6 +10,7 @@
 mod bags;
 mod conditions;
 mod extremes;
+mod hashes;
 mod markers;
 mod reads;
 mod same;
@@ -61,6 +62,11 @@ pub trait Fixture {
         true
     }
 
+    /// Tells whether the endpoint makes hashes of its records itself.
+    fn hashes(&self) -> bool {
+        false
+    }
+
     /// Reads a delivered value as one of `ty`, as the mapping would.
     fn cast(&self, ty: Type, value: &Owned) -> Owned {
         same::cast(ty, value)
@@ -92,6 +98,7 @@ pub enum Need {
     Typed,
     Transactional,
     Keys,
+    Hashes,
 }
 
 impl Need {
@@ -106,6 +113,7 @@ impl Need {
             Self::Typed => can.typed,
             Self::Transactional => about.class == Class::Transactional,
             Self::Keys => fixture.reports_keys(),
+            Self::Hashes => fixture.hashes(),
         }
     }
 }
@@ -174,6 +182,7 @@ pub fn cases() -> Vec<Case> {
         markers::CASES,
         conditions::CASES,
         bags::CASES,
+        hashes::CASES,
     ]
     .concat()
 }

@@ -1,11 +1,12 @@
 use super::{Fixture, Report, attempt, cases, run};
-use crate::memory::{Memory, Sabotage};
+use crate::memory::{Hashed, Memory, Sabotage};
 use trueup_core::endpoint::Endpoint;
 use trueup_core::types::Type;
 
 struct InMemory {
     memory: Memory,
     sabotage: Sabotage,
+    hashed: Hashed,
 }
 
 impl InMemory {
@@ -13,6 +14,7 @@ impl InMemory {
         Self {
             memory: Memory::new("conformance"),
             sabotage,
+            hashed: Hashed::Honest,
         }
     }
 }
@@ -25,6 +27,7 @@ impl Fixture for InMemory {
     fn reset(&mut self) {
         self.memory = Memory::new("conformance");
         self.memory.sabotage(self.sabotage);
+        self.memory.hash_like(self.hashed);
     }
 
     fn open(&mut self) -> Box<dyn Endpoint> {
@@ -32,6 +35,10 @@ impl Fixture for InMemory {
     }
 
     fn holds(&self, _ty: Type) -> bool {
+        true
+    }
+
+    fn hashes(&self) -> bool {
         true
     }
 
@@ -115,4 +122,19 @@ fn suite_notices_a_missing_condition() {
         "conditional writes with fields in any order",
     ];
     assert_eq!(failed(&report), expected);
+}
+
+#[test]
+fn suite_notices_weak_hashes() {
+    let failed_with = |hashed| {
+        let mut fixture = InMemory::new(Sabotage::default());
+        fixture.hashed = hashed;
+        failed(&attempt(&mut fixture))
+    };
+    let (apart, who) = (
+        "hashes tell values apart",
+        "hashes tell who has which value",
+    );
+    assert_eq!(failed_with(Hashed::KeysOnly), [apart, who]);
+    assert_eq!(failed_with(Hashed::Sums), [who]);
 }

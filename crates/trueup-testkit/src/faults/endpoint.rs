@@ -8,6 +8,7 @@ use trueup_core::endpoint::{
     Writer, Writes,
 };
 use trueup_core::error::{Error, Kind, Result};
+use trueup_core::hashes::{Bucket, Chosen, Hashes, Hashing, Offer};
 use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::Schema;
 
@@ -108,6 +109,11 @@ impl Snapshot for FaultySnapshot {
         self.inner.is_empty(schema)
     }
 
+    fn hashes(&mut self) -> Option<&mut dyn Hashes> {
+        self.inner.hashes()?;
+        Some(self)
+    }
+
     fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>> {
         self.faults.pass(Step::Scan)?;
         let until_break = self.faults.take_scan(&request.schema.collection);
@@ -117,6 +123,42 @@ impl Snapshot for FaultySnapshot {
             until_break,
             inner: Some(inner),
         }))
+    }
+}
+
+impl Hashes for FaultySnapshot {
+    fn offer(&mut self, request: &ScanRequest<'_>) -> Result<Option<Offer>> {
+        self.faults.pass(Step::Ordered)?;
+        self.hashed()?.offer(request)
+    }
+
+    fn fold(&mut self, request: &ScanRequest<'_>, hashing: &Hashing) -> Result<Vec<Bucket>> {
+        self.faults.pass(Step::Scan)?;
+        self.hashed()?.fold(request, hashing)
+    }
+
+    fn scan<'a>(
+        &'a mut self,
+        request: &ScanRequest<'_>,
+        hashing: &Hashing,
+        chosen: &Chosen,
+    ) -> Result<Box<dyn Scan + 'a>> {
+        self.faults.pass(Step::Scan)?;
+        let until_break = self.faults.take_scan(&request.schema.collection);
+        let faults = self.faults.clone();
+        let inner = self.hashed()?.scan(request, hashing, chosen)?;
+        Ok(Box::new(FaultyScan {
+            faults,
+            until_break,
+            inner: Some(inner),
+        }))
+    }
+}
+
+impl FaultySnapshot {
+    fn hashed(&mut self) -> Result<&mut dyn Hashes> {
+        let hashes = self.inner.hashes();
+        hashes.ok_or_else(|| Error::bug("hashes are asked for that were not offered"))
     }
 }
 

@@ -92,10 +92,8 @@ impl Endpoint for MemoryEndpoint {
 
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {
         let world = self.memory.lock();
-        Ok(Box::new(MemorySnapshot::new(
-            world.position(),
-            world.tables.clone(),
-        )))
+        let snapshot = MemorySnapshot::new(world.position(), world.tables.clone());
+        Ok(Box::new(snapshot.hashing(world.hashed)))
     }
 
     fn epoch(&mut self, link: &str) -> Result<Option<u64>> {

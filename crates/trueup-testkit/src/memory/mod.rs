@@ -10,6 +10,7 @@
 
 mod class;
 mod endpoint;
+mod hashes;
 mod snapshot;
 mod table;
 mod writer;
@@ -18,6 +19,7 @@ mod writer;
 mod tests;
 
 pub use endpoint::MemoryEndpoint;
+pub use hashes::Hashed;
 
 use crate::owned::Owned;
 use std::collections::BTreeMap;
@@ -92,13 +94,15 @@ pub struct Backup {
 pub struct View {
     position: Position,
     tables: BTreeMap<String, Arc<Table>>,
+    hashed: Hashed,
 }
 
 impl View {
     /// Opens what it shows, as a client would have found it then.
     pub fn snapshot(&self) -> Box<dyn trueup_core::endpoint::Snapshot> {
         let tables = self.tables.clone();
-        Box::new(snapshot::MemorySnapshot::new(self.position.clone(), tables))
+        let snapshot = snapshot::MemorySnapshot::new(self.position.clone(), tables);
+        Box::new(snapshot.hashing(self.hashed))
     }
 
     /// Returns every record of a collection in key order; none when there is no such collection.
@@ -122,6 +126,7 @@ struct World {
     log: Vec<Change>,
     sabotage: Sabotage,
     lacking: Vec<Missing>,
+    hashed: Hashed,
 }
 
 impl World {
@@ -358,6 +363,7 @@ impl Memory {
         View {
             position: world.position(),
             tables: world.tables.clone(),
+            hashed: world.hashed,
         }
     }
 
@@ -377,6 +383,11 @@ impl Memory {
     /// Takes protections away, or gives them back.
     pub fn sabotage(&self, sabotage: Sabotage) {
         self.lock().sabotage = sabotage;
+    }
+
+    /// Lets snapshots that are opened from now on hash their records like this.
+    pub fn hash_like(&self, hashed: Hashed) {
+        self.lock().hashed = hashed;
     }
 
     /// Makes the world say that this right is missing for what `missing` names. It goes on allowing it.

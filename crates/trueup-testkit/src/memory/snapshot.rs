@@ -1,5 +1,6 @@
 //! Reading a world in memory as it was.
 
+use super::hashes::Hashed;
 use super::table::{Stored, Table};
 use crate::owned::{Owned, key_bytes};
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use trueup_core::batch::Batch;
 use trueup_core::digest::Digest;
 use trueup_core::endpoint::{Order, Position, Scan, ScanRequest, Snapshot};
 use trueup_core::error::{Error, Kind, Result};
+use trueup_core::hashes::Hashes;
 use trueup_core::schema::Schema;
 use trueup_core::types::Type;
 
@@ -17,14 +19,24 @@ use trueup_core::types::Type;
 pub(super) struct MemorySnapshot {
     position: Position,
     tables: BTreeMap<String, Arc<Table>>,
+    pub(super) hashed: Hashed,
 }
 
 impl MemorySnapshot {
     pub(super) fn new(position: Position, tables: BTreeMap<String, Arc<Table>>) -> Self {
-        Self { position, tables }
+        Self {
+            position,
+            tables,
+            hashed: Hashed::None,
+        }
     }
 
-    fn table(&self, schema: &Schema) -> Result<&Table> {
+    /// The same, hashing its records like this.
+    pub(super) fn hashing(self, hashed: Hashed) -> Self {
+        Self { hashed, ..self }
+    }
+
+    pub(super) fn table(&self, schema: &Schema) -> Result<&Table> {
         let collection = &schema.collection;
         let table = self
             .tables
@@ -70,13 +82,22 @@ impl Snapshot for MemorySnapshot {
                 in_order(table, &fields, request)
             }
         };
-        Ok(Box::new(MemoryScan {
-            records: records.into_iter(),
-            fields: request.fields.to_vec(),
-            batch_records_max: request.batch_records_max.max(1),
-            batch_bytes_max: request.batch_bytes_max,
-        }))
+        Ok(scan_of(records, request))
     }
+
+    fn hashes(&mut self) -> Option<&mut dyn Hashes> {
+        (self.hashed != Hashed::None).then_some(self)
+    }
+}
+
+/// Delivers `records` as `request` wants them.
+pub(super) fn scan_of(records: Vec<Stored>, request: &ScanRequest<'_>) -> Box<dyn Scan> {
+    Box::new(MemoryScan {
+        records: records.into_iter(),
+        fields: request.fields.to_vec(),
+        batch_records_max: request.batch_records_max.max(1),
+        batch_bytes_max: request.batch_bytes_max,
+    })
 }
 
 /// Whether values stored as `stored` keep their canonical order when they are cast to `wanted`. Cast to `Any` they
@@ -98,7 +119,7 @@ fn natural(table: &Table) -> Vec<Stored> {
         .collect()
 }
 
-fn in_order(table: &Table, fields: &[usize], request: &ScanRequest<'_>) -> Vec<Stored> {
+pub(super) fn in_order(table: &Table, fields: &[usize], request: &ScanRequest<'_>) -> Vec<Stored> {
     let after = request
         .after
         .map(|record| key_bytes(&Owned::record(record)));

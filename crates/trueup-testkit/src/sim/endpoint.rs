@@ -14,7 +14,8 @@ use trueup_core::endpoint::{
     About, Applied, Check, Claim, Design, Endpoint, Mark, Marker, Outcome, Position, Scan,
     ScanRequest, Snapshot, Writer, Writes,
 };
-use trueup_core::error::{Kind, Result};
+use trueup_core::error::{Error, Kind, Result};
+use trueup_core::hashes::{Bucket, Chosen, Hashes, Hashing, Offer};
 use trueup_core::schema::Schema;
 use trueup_core::side::Side;
 
@@ -210,6 +211,45 @@ impl Snapshot for SimSnapshot {
             line: self.line.clone(),
             scan: Some(scan),
         }))
+    }
+
+    fn hashes(&mut self) -> Option<&mut dyn Hashes> {
+        self.view.hashes()?;
+        Some(self)
+    }
+}
+
+impl Hashes for SimSnapshot {
+    fn offer(&mut self, request: &ScanRequest<'_>) -> Result<Option<Offer>> {
+        self.line.bound("offer")?;
+        self.inner()?.offer(request)
+    }
+
+    fn fold(&mut self, request: &ScanRequest<'_>, hashing: &Hashing) -> Result<Vec<Bucket>> {
+        self.line.bound("fold")?;
+        self.inner()?.fold(request, hashing)
+    }
+
+    fn scan<'a>(
+        &'a mut self,
+        request: &ScanRequest<'_>,
+        hashing: &Hashing,
+        chosen: &Chosen,
+    ) -> Result<Box<dyn Scan + 'a>> {
+        self.line.bound("scan")?;
+        let line = self.line.clone();
+        let scan = self.inner()?.scan(request, hashing, chosen)?;
+        Ok(Box::new(SimScan {
+            line,
+            scan: Some(scan),
+        }))
+    }
+}
+
+impl SimSnapshot {
+    fn inner(&mut self) -> Result<&mut dyn Hashes> {
+        let hashes = self.view.hashes();
+        hashes.ok_or_else(|| Error::bug("hashes are asked for that were not offered"))
     }
 }
 

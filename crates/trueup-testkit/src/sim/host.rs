@@ -1,7 +1,7 @@
 //! One side of the simulated world: its content, its past, and the state its machine is in.
 
 use super::lineage::Ghosts;
-use crate::memory::{Backup, Change, Memory, View};
+use crate::memory::{Backup, Change, Hashed, Memory, View};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use trueup_core::endpoint::Position;
@@ -51,6 +51,7 @@ pub(super) struct Host {
 
 impl Host {
     pub(super) fn new(memory: Memory) -> Self {
+        memory.hash_like(Hashed::Honest);
         let (view, position) = (memory.view(), memory.position());
         let ghosts = Arc::new(Ghosts::new());
         let moment = Moment {

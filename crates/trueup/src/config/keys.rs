@@ -90,6 +90,7 @@ impl Key {
 }
 
 /// The directions of a link: from source to target, and both.
+pub(super) const COMPARE: [&str; 3] = ["auto", "stream", "hash"];
 pub(super) const DIRECTIONS: [&str; 2] = ["forward", "both"];
 /// What a delete may mean.
 pub(super) const ON_DELETE: [&str; 2] = ["keep", "wins"];
@@ -181,6 +182,12 @@ pub(super) static LINK: Section = Section {
             "compare again afterwards, and issue a certificate",
         )
         .or("true"),
+        Key::new(
+            "compare",
+            Kind::Word(&COMPARE),
+            "by reading every record, or by hashes that the servers make",
+        )
+        .or("\"auto\""),
         Key::new(
             "on_conflict",
             Kind::Text,

@@ -8,14 +8,16 @@ use super::mistake::Mistakes;
 use super::written::expressions;
 use super::{Endpoint, Link};
 use crate::args::DeletesMax;
+use crate::compare::Compare;
 use crate::pattern::{self, Word};
 use crate::spec::{Named, Spec};
 use crate::two_way;
+use clap::ValueEnum as _;
 use trueup_core::guard::Guard;
 use trueup_core::mapping::Rules;
 use trueup_core::policy::OnDelete;
 use trueup_core::types::Type;
-use trueup_engine::{ConflictRule, Limits, Mode, PolicySpec};
+use trueup_engine::{Comparison, ConflictRule, Limits, Mode, PolicySpec};
 
 /// What only a link that goes both ways can be told; the same keys in its collections.
 const BOTH_WAYS: [&str; 4] = ["on_conflict", "on_conflict_fields", "on_delete", "stamp"];
@@ -81,6 +83,7 @@ pub(super) fn read(
                 delete: table.flag("delete").unwrap_or(false),
                 verify: table.flag("verify").unwrap_or(true),
                 lift_guard: false,
+                compare: compare(table),
             },
             guard: guard(table).unwrap_or_default(),
             batch_records: batch_records.unwrap_or(Limits::default().batch_records_max),
@@ -126,10 +129,16 @@ fn check_when(table: &Table<'_>, mistakes: &mut Mistakes) {
     }
 }
 
+fn compare(table: &Table<'_>) -> Comparison {
+    let word = table.text("compare");
+    let compare = word.and_then(|word| Compare::from_str(word.text, false).ok());
+    compare.map_or(Comparison::Auto, Compare::way)
+}
+
 /// Finds rules for the other kind of link.
 fn check_direction(table: &Table<'_>, both: bool, mistakes: &mut Mistakes) {
     let refused: &[&str] = if both {
-        &["delete"]
+        &["delete", "compare"]
     } else {
         &["on_conflict", "on_delete", "stamp"]
     };
@@ -138,13 +147,17 @@ fn check_direction(table: &Table<'_>, both: bool, mistakes: &mut Mistakes) {
             continue;
         };
         match both {
-            true => mistakes.add_with_help(
-                span,
-                "a link that goes both ways carries deletes over anyway",
-                "take it out",
-            ),
+            true => mistakes.add_with_help(span, both_anyway(key), "take it out"),
             false => mistakes.add_with_help(span, ONLY_BOTH, WRITE_BOTH),
         }
+    }
+}
+
+/// What a link that goes both ways does without being told.
+fn both_anyway(key: &str) -> &'static str {
+    match key {
+        "compare" => "a link that goes both ways reads every record anyway",
+        _ => "a link that goes both ways carries deletes over anyway",
     }
 }
 

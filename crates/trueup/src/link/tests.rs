@@ -2,7 +2,7 @@ use super::*;
 use crate::args::{Choice, Sides};
 use std::path::Path;
 use trueup_core::guard::Guard;
-use trueup_engine::Mode;
+use trueup_engine::{Comparison, Mode};
 
 /// A folder `in` with the given CSV files, each with the fields `id` and `name`.
 fn folder(files: &[&str]) -> tempfile::TempDir {
@@ -39,6 +39,7 @@ fn show(root: &Path, source: &str, target: &str, collections: &str, keys: &str) 
         delete: false,
         verify: false,
         lift_guard: false,
+        compare: Comparison::Auto,
     };
     let spec = sides.spec(None, mode, Guard::default(), 1);
     match open(&spec, &Context::empty()) {

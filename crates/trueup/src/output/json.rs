@@ -14,7 +14,9 @@ use trueup_core::digest::Fold;
 use trueup_core::plan::Counts;
 use trueup_core::{Error, Result};
 use trueup_engine::state::PastRun;
-use trueup_engine::{Certificate, CollectionProof, CollectionReport, Report, Selected, SideProof};
+use trueup_engine::{
+    Certificate, CollectionProof, CollectionReport, Hashed, Report, Selected, SideProof,
+};
 
 #[derive(Serialize)]
 struct ReportJson<'a> {
@@ -45,10 +47,19 @@ struct CollectionJson<'a> {
     only_source: u64,
     only_target: u64,
     changed: u64,
-    digest_source: String,
-    digest_target: String,
+    digest_source: Option<String>,
+    digest_target: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hashed: Option<HashedJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     selected: Option<SelectedJson>,
+}
+
+#[derive(Serialize)]
+struct HashedJson {
+    buckets: u32,
+    differing: u32,
+    unread: u64,
 }
 
 #[derive(Serialize)]
@@ -219,6 +230,7 @@ fn run(past: &PastRun) -> RunJson<'_> {
 }
 
 fn collection(report: &CollectionReport) -> CollectionJson<'_> {
+    let known = |fold: Fold| (report.unread == 0).then(|| digest(fold));
     CollectionJson {
         name: &report.source,
         source_records: report.source_fold.count,
@@ -235,9 +247,23 @@ fn collection(report: &CollectionReport) -> CollectionJson<'_> {
         only_source: report.only_source,
         only_target: report.only_target,
         changed: report.changed,
-        digest_source: digest(report.source_fold),
-        digest_target: digest(report.target_fold),
+        digest_source: known(report.source_fold),
+        digest_target: known(report.target_fold),
+        hashed: report.hashed.as_ref().map(hashed),
         selected: report.selected.as_ref().map(selected),
+    }
+}
+
+fn hashed(hashed: &Hashed) -> HashedJson {
+    let Hashed {
+        buckets,
+        differing,
+        unread,
+    } = *hashed;
+    HashedJson {
+        buckets,
+        differing,
+        unread,
     }
 }
 

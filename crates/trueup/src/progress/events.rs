@@ -41,6 +41,12 @@ fn entry(event: Event<'_>) -> Entry<'_> {
             entry.records = Some(records);
             ("sorted", collection)
         }
+        Event::Hashed {
+            collection, unread, ..
+        } => {
+            entry.records = Some(unread);
+            ("hashed", collection)
+        }
         Event::Batch {
             collection,
             records,
@@ -92,6 +98,15 @@ fn text(event: Event<'_>) -> String {
             collection,
             records,
         } => format!("{side} {collection}: {records} records sorted"),
+        Event::Hashed {
+            collection,
+            buckets,
+            differing,
+            unread,
+        } => format!(
+            "{collection}: of {buckets} buckets {differing} differ; {unread} records are equal by their hashes and need \
+             not be read"
+        ),
         Event::Batch {
             collection,
             records,

@@ -40,6 +40,8 @@ pub(in crate::state) fn sample() -> Report {
                     ..Parked::default()
                 },
             ],
+            hashed: None,
+            unread: 0,
             selected: None,
             notes: vec!["a note of the collection".to_owned()],
         }],

@@ -37,6 +37,10 @@ impl Fixture for OnServer {
         )
     }
 
+    fn hashes(&self) -> bool {
+        true
+    }
+
     fn canary(&self) -> Option<&str> {
         Some(PASSWORD)
     }

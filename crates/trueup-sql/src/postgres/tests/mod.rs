@@ -6,6 +6,7 @@ mod bytes;
 mod conditional;
 mod conformance;
 mod design;
+mod hashes;
 mod keys;
 mod overtaken;
 mod rights;
