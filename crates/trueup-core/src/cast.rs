@@ -170,6 +170,39 @@ fn fits_slice(kind: SliceKind, bytes: &[u8], to: Type) -> bool {
     }
 }
 
+/// Tells whether `value` is a text where bytes are `declared`, or bytes where no bytes are: a field of [`Holds::Mixed`] may
+/// hold both, and cast to `to` one would be taken for what the other spells.
+///
+/// [`Holds::Mixed`]: crate::schema::Holds::Mixed
+pub fn is_stray(value: Value<'_>, declared: Type, to: Type) -> bool {
+    let is_bytes = |ty| matches!(ty, Type::Bytes { .. });
+    match value {
+        _ if to == Type::Any => false,
+        Value::Bytes(_) if declared == Type::Any => !is_bytes(to),
+        Value::Bytes(_) => !is_bytes(declared),
+        Value::Text(_) | Value::InvalidText(_) if declared == Type::Any => is_bytes(to),
+        Value::Text(_) | Value::InvalidText(_) => is_bytes(declared),
+        _ => false,
+    }
+}
+
+/// As [`push`], of a value found where `declared` is meant and anything may stand; `None` where nothing else can.
+///
+/// # Errors
+/// As [`push`]; a value that [`is_stray`] is of the wrong class.
+#[inline]
+pub(crate) fn push_found(
+    value: Value<'_>,
+    declared: Option<Type>,
+    to: Type,
+    into: &mut Batch,
+) -> Result<(), Misfit> {
+    if declared.is_some_and(|declared| is_stray(value, declared, to)) {
+        return Err(Misfit::WrongClass(value.class()));
+    }
+    push(value, to, into)
+}
+
 /// Casts what does not fit as it stands.
 fn convert(value: Value<'_>, to: Type, into: &mut Batch) -> Result<(), Misfit> {
     let class = value.class();

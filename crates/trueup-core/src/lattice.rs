@@ -7,7 +7,7 @@
 //! It deliberately looks at types only. Whether NULL is allowed, whether a field is generated, and which fields meet
 //! is the mapping's business.
 
-use crate::schema::Field;
+use crate::schema::{Field, Holds};
 use crate::types::Type;
 use std::fmt;
 use std::fmt::Write as _;
@@ -78,7 +78,7 @@ pub fn fit(from: &Field, to: &Field) -> Fit {
 
 /// Tells whether only `from` lets values of another class stand there: those are no values of `to`.
 fn narrows(from: &Field, to: &Field) -> bool {
-    from.dynamic && !to.dynamic
+    from.holds != Holds::Typed && to.holds == Holds::Typed
 }
 
 /// Returns the type in which the values of two fields are compared: [`Type::Any`] when both hold the same native

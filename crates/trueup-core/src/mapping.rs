@@ -8,6 +8,7 @@
 pub mod bag;
 mod build;
 mod computed;
+mod field;
 mod name;
 mod near;
 mod shared;
@@ -25,8 +26,9 @@ use crate::error;
 use crate::filter::Filter;
 use crate::keyed::{Keyed, Standing};
 use crate::lattice::Fit;
-use crate::park::Parked;
+use crate::park::{NULL_KEY, Parked};
 use crate::schema::Schema;
+use crate::side::Sides;
 use crate::types::Type;
 use crate::value::Value;
 use name::name_misfit;
@@ -77,6 +79,8 @@ pub struct MappedField {
     pub fit: Fit,
     /// The types the source's value is taken as first, one after the other, where a rule says so.
     via: Vec<Type>,
+    /// What was declared, of each side where anything may stand.
+    mixed: Sides<Option<Type>>,
     origin: Origin,
     target: usize,
 }
@@ -267,7 +271,9 @@ impl Mapping {
     /// Whether a mapped record is the scanned one, value for value, if all its values fit.
     fn is_straight(&self) -> bool {
         let same = |(position, field): (usize, &MappedField)| {
-            matches!(field.origin, Origin::Field(at) if at == position) && field.via.is_empty()
+            matches!(field.origin, Origin::Field(at) if at == position)
+                && field.via.is_empty()
+                && !field.hides_strays()
         };
         self.filter.is_none()
             && self.fields.len() == self.source_fields.len()
@@ -284,8 +290,8 @@ impl Mapping {
     }
 
     fn push_target(&self, raw: Record<'_>, into: &mut Batch) {
-        for (value, &ty) in raw.values().zip(&self.types) {
-            if cast::push(value, ty, into).is_err() {
+        for (value, field) in raw.values().zip(&self.fields) {
+            if cast::push_found(value, field.mixed.target, field.ty, into).is_err() {
                 into.push(value);
             }
         }
@@ -321,7 +327,7 @@ impl Mapping {
                     if position + 1 == self.fields.len() {
                         records.pop_record();
                     }
-                    "the key is null".to_owned()
+                    NULL_KEY.to_owned()
                 }
                 Ok(()) => continue,
                 Err(Misfit::Cast(misfit)) => format!("{misfit} type={}", field.ty),
@@ -434,58 +440,6 @@ fn seal_present(key: &[usize], out: &mut Keyed, scratch: &mut Vec<u8>) {
     }
     let digest = encode::digest(record, scratch);
     out.seal(Standing::Present(digest));
-}
-
-impl MappedField {
-    /// Pushes the field's value for a source record; on a misfit nothing stays pushed.
-    fn push(&self, record: Record<'_>, into: &mut Batch) -> Result<(), Misfit> {
-        match &self.origin {
-            Origin::Field(scanned) => self.cast(record.value(*scanned), into)?,
-            Origin::Constant(text) => {
-                let value = text.as_deref().map_or(Value::Null, Value::Text);
-                self.cast(value, into)?;
-            }
-            Origin::Computed(computed, fields) => {
-                let mut value = Batch::new(1);
-                computed
-                    .value(&|i| record.value(fields[i]), &mut value)
-                    .map_err(Misfit::Computed)?;
-                cast::push(value.record(0).value(0), self.ty, into)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn cast(&self, value: Value<'_>, into: &mut Batch) -> Result<(), cast::Misfit> {
-        cast_through(value, &self.via, self.ty, into)
-    }
-
-    /// The stored values that the field's value comes from.
-    fn raw<'r>(&self, record: Record<'r>) -> Vec<Value<'r>> {
-        match &self.origin {
-            Origin::Field(scanned) => vec![record.value(*scanned)],
-            Origin::Constant(_) => Vec::new(),
-            Origin::Computed(_, fields) => fields.iter().map(|&at| record.value(at)).collect(),
-        }
-    }
-}
-
-/// Takes a value as each type in turn, and pushes it as the last.
-fn cast_through(
-    value: Value<'_>,
-    via: &[Type],
-    ty: Type,
-    into: &mut Batch,
-) -> Result<(), cast::Misfit> {
-    match via {
-        [] => cast::push(value, ty, into),
-        [first, rest @ ..] if cast::fits(value, *first) => cast_through(value, rest, ty, into),
-        [first, rest @ ..] => {
-            let mut held = Batch::new(1);
-            cast::push(value, *first, &mut held)?;
-            cast_through(held.record(0).value(0), rest, ty, into)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ use crate::value::Value;
 use std::fmt;
 use std::sync::Arc;
 
+/// Why a record is parked that has no key.
+pub const NULL_KEY: &str = "the key is null";
+
 /// The most characters of one value of a key that are kept.
 const KEY_VALUE_CHARS_MAX: usize = 200;
 

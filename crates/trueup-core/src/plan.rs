@@ -297,11 +297,9 @@ impl CollectionPlan {
     pub fn write_action(&self, action: &Decoded, record: Record<'_>, out: &mut String) {
         out.push_str("  ");
         out.push_str(verb(action.op));
-        for &position in &self.key {
+        if !self.key.is_empty() {
             out.push(' ');
-            out.push_str(&self.fields[position]);
-            out.push('=');
-            write_key_value(record.value(position), out);
+            self.write_key(record, out);
         }
         if !action.changed.is_empty() {
             let names: Vec<&str> = action
@@ -313,6 +311,18 @@ impl CollectionPlan {
             out.push_str(&names.join(","));
         }
         out.push('\n');
+    }
+
+    /// Writes the key of a record: the names of its fields and their values. A bag has none.
+    pub fn write_key(&self, record: Record<'_>, out: &mut String) {
+        for (index, &position) in self.key.iter().enumerate() {
+            if index > 0 {
+                out.push(' ');
+            }
+            out.push_str(&self.fields[position]);
+            out.push('=');
+            write_key_value(record.value(position), out);
+        }
     }
 }
 

@@ -5,6 +5,18 @@
 
 use crate::types::Type;
 
+/// What stands in a field beside values of its type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Holds {
+    /// Nothing: every value is of the type.
+    #[default]
+    Typed,
+    /// Values of any class, each of which says its own (SQLite): the type says what is meant, and not what is found.
+    Mixed,
+    /// Texts, which may spell a value of the type or anything else (files).
+    Spelled,
+}
+
 /// One field of a collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
@@ -21,9 +33,8 @@ pub struct Field {
     pub generated: bool,
     /// Whether the type is a guess from the data (CSV): the other side's type then decides.
     pub inferred: bool,
-    /// Whether the endpoint lets values of another class than `ty` stand there (SQLite, files): the type says what is
-    /// meant, and not what is found.
-    pub dynamic: bool,
+    /// What the endpoint lets stand there beside values of `ty`.
+    pub holds: Holds,
 }
 
 impl Field {
@@ -36,8 +47,13 @@ impl Field {
             nullable: true,
             generated: false,
             inferred: false,
-            dynamic: false,
+            holds: Holds::Typed,
         }
+    }
+
+    /// Returns the type, where values of any class may stand beside those of it.
+    pub fn mixed(&self) -> Option<Type> {
+        (self.holds == Holds::Mixed && !self.inferred).then_some(self.ty)
     }
 }
 

@@ -25,6 +25,7 @@ use trueup_core::lattice::Fit;
 use trueup_core::mapping::{MappedField, bag};
 use trueup_core::park::Parked;
 use trueup_core::plan::{self, Action, CollectionPlan, Counts, Form, Load};
+use trueup_core::schema::Holds;
 use trueup_core::types::Type;
 
 /// A collection with its plan.
@@ -190,7 +191,7 @@ fn may_park(collection: &Collection) -> bool {
     let mut read = mapping.source_fields().iter().zip(mapping.source_types());
     let loose = |(&field, &ty): (&usize, &Type)| {
         let field = &collection.source.fields[field];
-        field.dynamic && !field.inferred && ty != Type::Any
+        field.holds != Holds::Typed && !field.inferred && ty != Type::Any
     };
     mapping.filter().is_some() || mapping.fields().iter().any(inexact) || read.any(loose)
 }

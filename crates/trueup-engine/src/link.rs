@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::progress::Progress;
-use crate::state::LinkId;
+use crate::state::{LinkId, Said};
 use crate::two_way::TwoWay;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -87,6 +87,8 @@ pub struct Link {
     pub guard: Guard,
     /// Set when changes go both ways: then the sides have equal rights, and the base says who changed what.
     pub two_way: Option<TwoWay>,
+    /// How a person named the link, where that is known.
+    pub said: Option<Said>,
 }
 
 impl std::fmt::Debug for Link {
@@ -109,6 +111,7 @@ impl Link {
         LinkId {
             durable: self.durable_name(),
             name: self.lasting_name(),
+            said: self.said.clone(),
         }
     }
 

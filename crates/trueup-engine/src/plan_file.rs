@@ -97,7 +97,7 @@ impl PlanFile {
             let place = |error: Error| {
                 let error = match error.advice() {
                     Some(_) => error,
-                    None => error.hint("make the plan anew with trueup sync --plan-out"),
+                    None => error.hint("make the plan anew with --plan-out"),
                 };
                 error.at(format!("line={number}"))
             };

@@ -148,8 +148,8 @@ pub(crate) fn cascading(target: &Schema) -> Option<String> {
         return None;
     }
     Some(format!(
-        "target: a record that is deleted takes others with it, or changes them, by foreign keys of: {} (the plan does not list \
-         them for that, and the guard does not count them)",
+        "target: a record that is deleted takes others with it, or changes them, by foreign keys of: {}, and what refers to \
+         those in turn (the plan does not list them for that, and the guard does not count them)",
         target.cascades.join(", ")
     ))
 }

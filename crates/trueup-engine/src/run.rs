@@ -295,7 +295,9 @@ fn journey(
     let seen = settle_bags(link, store, id, seen)?;
     // What is chosen is chosen record by record, so a load is compared like everything else.
     link.mode.count_all |= selection.is_some();
-    let (mut compared, mut source) = read(link, None, link.mode, world)?;
+    let collections = connect::prepare(link)?;
+    store.met(id)?;
+    let (mut compared, mut source) = read_prepared(link, collections, None, link.mode, world)?;
     if let Some(selection) = selection.as_deref_mut() {
         select(&mut compared, selection, world)?;
     }
@@ -356,14 +358,25 @@ fn park(store: &mut Store, id: &LinkId, run: RunId, report: Report) -> Result<Re
     Ok(report)
 }
 
-/// Reads and compares every collection; the source's snapshot comes back, because verify reads it once more.
+/// Prepares, reads and compares every collection.
 fn read(
     link: &mut Link,
-    mut listing: Option<&mut dyn Listing>,
+    listing: Option<&mut dyn Listing>,
     mode: Mode,
     world: &World<'_>,
 ) -> Result<(Vec<Compared>, Box<dyn Snapshot>)> {
     let collections = connect::prepare(link)?;
+    read_prepared(link, collections, listing, mode, world)
+}
+
+/// Reads and compares every collection; the source's snapshot comes back, because verify reads it once more.
+fn read_prepared(
+    link: &mut Link,
+    collections: Vec<connect::Collection>,
+    mut listing: Option<&mut dyn Listing>,
+    mode: Mode,
+    world: &World<'_>,
+) -> Result<(Vec<Compared>, Box<dyn Snapshot>)> {
     tell_shapes(&collections, world);
     if let Some(listing) = listing.as_deref_mut() {
         let shapes: Vec<Shape> = collections.iter().map(Shape::of).collect();

@@ -66,6 +66,8 @@ pub struct Selected {
     pub settled: u64,
     /// The digests of the keys of records that changed since, the first hundred.
     pub changed_keys: Vec<Digest>,
+    /// The same keys by their values, as a plan shows them; empty texts in a bag. The history does not keep them.
+    pub changed_texts: Vec<String>,
 }
 
 impl Selected {
@@ -104,6 +106,7 @@ fn select_one(
     let mut counts = Counts::default();
     let mut upserts = Spool::new(&world.spool_folder);
     let mut deletes = Spool::new(&world.spool_folder);
+    let plan = one.plan.clone();
     let mut actions = Actions::read(one)?;
     while let Some(next) = actions.next()? {
         let choice = match &mut chooser {
@@ -124,6 +127,9 @@ fn select_one(
             selected.changed += 1;
             if selected.changed_keys.len() < CHANGED_NAMED_MAX {
                 selected.changed_keys.push(key);
+                let mut text = String::new();
+                plan.write_key(next.record, &mut text);
+                selected.changed_texts.push(text);
             }
         } else {
             selected.left += 1;

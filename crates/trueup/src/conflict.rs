@@ -174,6 +174,11 @@ impl Conflict {
             || side.is_some_and(|side| self.records[side].is_none())
     }
 
+    /// Tells whether nobody knows which side the user calls the source: then no answer by side can be taken.
+    pub(crate) fn is_order_unknown(&self) -> bool {
+        self.stored.order_unknown
+    }
+
     /// Tells whether a person may decide it, or decide it anew.
     pub(crate) fn is_decidable(&self) -> bool {
         self.decision != SUPERSEDED
@@ -185,7 +190,7 @@ impl Conflict {
     /// # Errors
     /// `Config`, naming the fields of the key.
     pub(crate) fn check(&self, taken: &Taken) -> Result<()> {
-        if self.stored.order_unknown {
+        if self.is_order_unknown() {
             return Err(Error::config(
                 "which side is called the source is not known: the link ran last under other names",
             )

@@ -128,11 +128,12 @@ const COMPARE: Mode = Mode {
 
 /// Compares two sides, prints what was asked for, and returns the exit code.
 fn print(args: &Args, spec: &Spec, state: Option<&Path>, machine: &Machine) -> Result<u8> {
-    let mut link = link::open(spec, &machine.context())?;
-    link.mode = Mode {
+    let mut spec = spec.clone();
+    spec.mode = Mode {
         compare: args.compare.map_or(spec.mode.compare, Compare::way),
         ..COMPARE
     };
+    let mut link = link::open(&spec, &machine.context())?;
     link.two_way = None;
     let listener = Listener::new(&link.name());
     let world = World {

@@ -67,6 +67,7 @@ pub(crate) fn open(spec: &Spec, context: &Context) -> Result<Link> {
         mode: spec.mode,
         guard: spec.guard,
         two_way,
+        said: None,
     })
 }
 

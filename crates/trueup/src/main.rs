@@ -16,6 +16,7 @@ mod failpoint;
 mod forget;
 mod history;
 mod init;
+mod known;
 mod link;
 mod log;
 mod man;

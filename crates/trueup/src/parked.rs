@@ -12,6 +12,7 @@ use crate::args::{Choice, DeletesMax, Sides, StateFile, name_state};
 use crate::config;
 use crate::link;
 use crate::output::{self, Way};
+use crate::run::lasting;
 use crate::spec::Spec;
 use crate::sync::{Asked, batch_records, refuse_stream};
 use crate::world::{self, Machine};
@@ -19,7 +20,7 @@ use std::path::PathBuf;
 use trueup_core::guard::Guard;
 use trueup_core::{Error, Result};
 use trueup_engine::run::tried_by_every_run;
-use trueup_engine::state::{LinkStanding, ParkedRecord, Store};
+use trueup_engine::state::{LinkStanding, ParkedRecord, Said, Store};
 use trueup_engine::{Comparison, Limits, Mode};
 
 const LIST_EXAMPLES: &str = "\
@@ -204,9 +205,10 @@ fn find(records: Vec<ParkedRecord>, which: &str) -> Result<Vec<ParkedRecord>> {
 
 fn retry(args: &Retry) -> Result<u8> {
     let machine = Machine::new()?;
-    let (spec, state) = described(args)?;
+    let Described { spec, state, said } = described(args)?;
     refuse_stream(&spec)?;
     let mut link = link::open(&spec, &machine.context())?;
+    link.said = said;
     name_state(state.as_deref());
     let Some(mut store) = world::open_store_if_any(state.as_deref())? else {
         return Err(never_ran());
@@ -273,8 +275,16 @@ fn refuse_options(args: &Retry) -> Result<()> {
     .hint("write them into the file: delete, and deletes_max of its guard"))
 }
 
-/// The link that is meant, and where its state is.
-fn described(args: &Retry) -> Result<(Spec, Option<PathBuf>)> {
+/// The link that is meant.
+struct Described {
+    spec: Spec,
+    /// Where its state is, if not at the usual place.
+    state: Option<PathBuf>,
+    said: Option<Said>,
+}
+
+/// Describes the link that is meant.
+fn described(args: &Retry) -> Result<Described> {
     match (file(args), args.names.as_slice()) {
         (Some(path), [name]) => {
             refuse_options(args)?;
@@ -282,7 +292,14 @@ fn described(args: &Retry) -> Result<(Spec, Option<PathBuf>)> {
             let mut spec = config.link(name)?.spec.clone();
             spec.mode.verify &= !args.no_verify;
             spec.mode.lift_guard = args.yes;
-            Ok((spec, args.state.clone().or(config.state)))
+            Ok(Described {
+                spec,
+                state: args.state.clone().or(config.state),
+                said: lasting(&path).map(|file| Said::InFile {
+                    file,
+                    name: name.clone(),
+                }),
+            })
         }
         (None, [source, target]) => {
             let sides = Sides {
@@ -302,7 +319,11 @@ fn described(args: &Retry) -> Result<(Spec, Option<PathBuf>)> {
                 .deletes_max
                 .map_or_else(Guard::default, DeletesMax::guard);
             let spec = sides.spec(None, mode, guard, args.batch_records);
-            Ok((spec, args.state.clone()))
+            Ok(Described {
+                spec,
+                state: args.state.clone(),
+                said: Some(Said::Options(options(&args.choice))),
+            })
         }
         (Some(_), _) => Err(Error::config("with --config one link is named")
             .hint("write trueup parked retry --config FILE LINK")),

@@ -5,6 +5,7 @@
 
 use crate::args::{how_to_go_on, name_state};
 use crate::config::{self, Config};
+use crate::known;
 use crate::link;
 use crate::log;
 use crate::output::{self, PlanReport, ReportList, Way};
@@ -15,7 +16,7 @@ use crate::world::{self, Machine};
 use std::path::{Path, PathBuf};
 use trueup_core::{Error, Kind, Result};
 use trueup_engine::run::exit_code;
-use trueup_engine::state::Store;
+use trueup_engine::state::{Said, Store};
 use trueup_engine::{Link, Report};
 
 const EXAMPLES: &str = "\
@@ -266,9 +267,14 @@ impl Running<'_> {
         }
         spec.mode.verify &= !self.args.no_verify;
         spec.mode.lift_guard = self.args.yes;
-        let opened = link::open(&spec, &self.asked.machine.context())?;
+        let mut opened = link::open(&spec, &self.asked.machine.context())?;
         if let (Some(store), Some(file)) = (&mut self.store, &self.file) {
-            store.name_link(file, &link.name, &opened.durable_name())?;
+            let places = known::places(&link.spec);
+            store.name_link(file, &link.name, &opened.durable_name(), places.as_deref())?;
+            opened.said = Some(Said::InFile {
+                file: file.clone(),
+                name: link.name.clone(),
+            });
         }
         Ok((spec, opened))
     }

@@ -3,12 +3,11 @@
 //! It reads the state and nothing else: no endpoint is connected, so what it says is as of the last run.
 
 use crate::args::StateFile;
-use crate::config;
+use crate::config::{self, Config};
+use crate::known::{self, Known};
 use crate::output;
 use crate::registry::Address;
-use crate::run::lasting;
 use crate::world;
-use std::path::Path;
 use trueup_core::Result;
 use trueup_core::side::Sides;
 use trueup_engine::CollectionReport;
@@ -119,17 +118,19 @@ impl Standing {
     }
 
     /// Returns what only a person can do about the link.
-    pub(crate) fn needs(&self) -> Vec<&'static str> {
+    pub(crate) fn needs(&self) -> Vec<String> {
         let mut needs = Vec::new();
         let stopped = self.last.as_ref().and_then(|run| run.exit);
         if stopped.is_some_and(|exit| exit >= STOPPED) {
-            needs.push("see why the last run failed, then run it again");
+            needs.push("see why the last run failed, then run it again".to_owned());
         }
         if self.open > self.answered_open {
-            needs.push("decide the open conflicts: trueup conflicts list --open");
+            let command = output::with_state("trueup conflicts list --open");
+            needs.push(format!("decide the open conflicts: {command}"));
         }
         if self.parked > 0 {
-            needs.push("see why records are parked: trueup parked list");
+            let command = output::with_state("trueup parked list");
+            needs.push(format!("see why records are parked: {command}"));
         }
         needs
     }
@@ -164,12 +165,13 @@ pub(crate) fn listed(store: Option<&Store>, state: &StateFile, all: bool) -> Res
     }
     if let Some(path) = state.config() {
         let names = config::read_names(&path).map_err(|error| state.around(error))?;
+        let config = config::read(&path, &world::variable).ok();
         let mut known = match store {
-            Some(store) => known(store, &path)?,
+            Some(store) => known::on_record(store, &path, &names, config.as_ref())?,
             None => Vec::new(),
         };
         // What the file ran by another of its names is that one: another link of it may have the same places.
-        let found = found_by_places(&path, &listed.links).into_iter();
+        let found = found_by_places(config.as_ref(), &listed.links).into_iter();
         let strange = |id: &String| known.iter().all(|(_, known)| known != id);
         let found: Vec<_> = found.filter(|(_, id)| strange(id)).collect();
         known.extend(found);
@@ -178,22 +180,11 @@ pub(crate) fn listed(store: Option<&Store>, state: &StateFile, all: bool) -> Res
     Ok(listed)
 }
 
-/// Which links a configuration file meant by its names when they ran last.
-fn known(store: &Store, path: &Path) -> Result<Vec<(String, String)>> {
-    match lasting(path) {
-        Some(file) => store.named_links(&file),
-        None => Ok(Vec::new()),
-    }
-}
-
 /// Which links a configuration file means by the places that it names: it may have been renamed, or its link, since they
 /// ran. Nothing where the file does not read, or where a place has two spellings: a guess would be worse.
-fn found_by_places(path: &Path, links: &[Standing]) -> Vec<(String, String)> {
-    let Ok(config) = config::read(path, &world::variable) else {
-        return Vec::new();
-    };
+fn found_by_places(config: Option<&Config>, links: &[Standing]) -> Vec<Known> {
     let mut found = Vec::new();
-    for link in &config.links {
+    for link in config.map_or(&[][..], |config| &config.links) {
         let at = |address: &str| {
             let lasting = Address::parse(address).ok().and_then(|one| one.lasting());
             lasting.unwrap_or_else(|| address.to_owned())

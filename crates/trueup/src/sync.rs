@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use trueup_core::guard::Guard;
 use trueup_core::plan::Form;
 use trueup_core::{Error, Result};
-use trueup_engine::state::Store;
+use trueup_engine::state::{Said, Store};
 use trueup_engine::{Limits, Link, Mode, PlanFile, Report, World, run};
 
 const EXAMPLES: &str = "\
@@ -129,6 +129,7 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
         refuse_plan_file(&spec)?;
     }
     let mut link = link::open(&spec, &machine.context())?;
+    link.said = Some(Said::Options(parked::options(&args.sides.choice)));
     let asked = Asked {
         machine: &machine,
         state: args.state.as_deref(),
@@ -146,9 +147,6 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     }
     name_state(args.state.as_deref());
     let mut store = world::open_store(args.state.as_deref())?;
-    if spec.two_way.is_none() {
-        store.note_options(&link.durable_name(), &parked::options(&args.sides.choice))?;
-    }
     let report = match &args.plan_in {
         Some(path) => asked.carry_out(path, &spec, &mut link, &mut store)?,
         None => asked.run(&spec, &mut link, &mut store)?,

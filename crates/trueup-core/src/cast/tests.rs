@@ -200,3 +200,24 @@ fn megabytes_of_digits_are_refused_quickly() {
     }
     assert!(cast(Value::Text(&format!("5.{zeros}")), Type::FLOAT).is_ok());
 }
+
+#[test]
+fn a_text_among_bytes_is_a_stray_and_so_are_bytes_among_texts() {
+    let (text, bytes) = (Value::Text("\\x41"), Value::Bytes(b"A"));
+    for (declared, to, strays) in [
+        (Type::TEXT, Type::TEXT, [false, true]),
+        (Type::TEXT, Type::BYTES, [false, true]),
+        (Type::BYTES, Type::TEXT, [true, false]),
+        (Type::BYTES, Type::BYTES, [true, false]),
+        (Type::INT, Type::INT, [false, true]),
+        (Type::Any, Type::TEXT, [false, true]),
+        (Type::Any, Type::BYTES, [true, false]),
+        (Type::TEXT, Type::Any, [false, false]),
+        (Type::BYTES, Type::Any, [false, false]),
+    ] {
+        let found = [text, bytes].map(|value| is_stray(value, declared, to));
+        assert_eq!(found, strays, "{declared} {to}");
+    }
+    assert!(!is_stray(Value::Null, Type::TEXT, Type::TEXT));
+    assert!(!is_stray(Value::Int(1), Type::TEXT, Type::TEXT));
+}

@@ -95,14 +95,14 @@ fn field(ty: Type, native: &str, inferred: bool) -> Field {
 #[test]
 fn what_may_hold_anything_is_read_for_what_may_not() {
     let strict = field(Type::INT, "sqlite:INTEGER", false);
-    let dynamic = Field {
-        dynamic: true,
+    let mixed = Field {
+        holds: Holds::Mixed,
         ..strict.clone()
     };
     for (source, target, expected) in [
-        (&dynamic, &strict, Type::INT),
-        (&dynamic, &dynamic, Type::Any),
-        (&strict, &dynamic, Type::Any),
+        (&mixed, &strict, Type::INT),
+        (&mixed, &mixed, Type::Any),
+        (&strict, &mixed, Type::Any),
     ] {
         assert_eq!(fit(source, target), Fit::Exact);
         assert_eq!(meet(source, target), expected);

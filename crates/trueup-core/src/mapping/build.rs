@@ -8,6 +8,7 @@ use crate::cast;
 use crate::error::{Error, Result};
 use crate::lattice::{self, Fit};
 use crate::schema::{Field, Schema};
+use crate::side::Sides;
 use crate::types::Type;
 use crate::value::Value;
 use std::sync::Arc;
@@ -337,6 +338,10 @@ pub(super) fn meet(
         name: target.name.clone(),
         ty,
         fit,
+        mixed: Sides {
+            source: field.mixed(),
+            target: target.mixed(),
+        },
         via,
         origin,
         target: 0,

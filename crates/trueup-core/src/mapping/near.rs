@@ -1,12 +1,21 @@
 //! Names that are like one that was not found. Pure words for a hint: nothing is ever mapped by likeness.
 
+/// The longest name, in letters, that is looked at: what takes longer to compare than to read is no typing mistake.
+const LETTERS_MAX: usize = 64;
+
 /// Asks whether another name was meant: one that differs in a few letters, or in case and what joins words.
 pub(super) fn meant(name: &str, known: &[&str]) -> String {
     let letters = |name: &str| -> Vec<char> {
         let plain = name.chars().filter(|ch| ch.is_alphanumeric());
-        plain.flat_map(char::to_lowercase).collect()
+        plain
+            .flat_map(char::to_lowercase)
+            .take(LETTERS_MAX + 1)
+            .collect()
     };
     let ours = letters(name);
+    if ours.len() > LETTERS_MAX {
+        return String::new();
+    }
     let near = known
         .iter()
         .map(|&other| (distance(&ours, &letters(other)), other));
@@ -46,6 +55,8 @@ mod tests {
             ("city", &["id", "name"], ""),
             ("x", &[], ""),
             ("", &["id"], ""),
+            (&"a".repeat(100_000), &[&"a".repeat(99_999)], ""),
+            ("name", &[&"name".repeat(100_000)], ""),
         ] {
             assert_eq!(meant(name, known), expected, "{name}");
         }

@@ -20,7 +20,7 @@ use crate::decimal;
 use crate::encode;
 use crate::error;
 use crate::keyed::Keyed;
-use crate::park::{Parked, write_key_field};
+use crate::park::{NULL_KEY, Parked, write_key_field};
 use crate::schema::Schema;
 use crate::side::{Side, Sides};
 use crate::text;
@@ -52,6 +52,8 @@ struct SharedField {
     held: Sides<Type>,
     /// Where not every value of the shared type can be written.
     narrow: Sides<bool>,
+    /// What was declared, where anything may stand.
+    mixed: Sides<Option<Type>>,
     /// Where NULL is allowed.
     nullable: Sides<bool>,
     /// Whether the field belongs to the key.
@@ -140,7 +142,7 @@ impl Shared {
                     let named = self.key_names(side);
                     let (key, text) = name_misfit(named, scratch, |position, into| {
                         let value = record.value(position);
-                        let shared = self.fields[position].share(value, into);
+                        let shared = self.fields[position].share(side, value, into);
                         shared.map_err(|_| vec![value])
                     });
                     parked.push(Parked {
@@ -151,7 +153,7 @@ impl Shared {
                         reason,
                     });
                     let key = mapped_key(&self.key, |position, into| {
-                        self.fields[position].share(record.value(position), into)
+                        self.fields[position].share(side, record.value(position), into)
                     });
                     if let Some(key) = key {
                         seal_unknown(&key, self.fields.len(), out);
@@ -239,16 +241,16 @@ impl Shared {
 }
 
 impl SharedField {
-    /// Casts a value of either side to the shared type, and asks no more.
-    fn share(&self, value: Value<'_>, into: &mut Batch) -> Result<(), cast::Misfit> {
-        cast::push(value, self.ty, into)
+    /// Casts a value of `side` to the shared type, and asks no more.
+    fn share(&self, side: Side, value: Value<'_>, into: &mut Batch) -> Result<(), cast::Misfit> {
+        cast::push_found(value, self.mixed[side], self.ty, into)
     }
 
     /// Casts a value of `side` to the shared type, if it could then be written on both sides.
     fn take(&self, side: Side, raw: Value<'_>, into: &mut Batch) -> Result<(), String> {
         if raw.is_null() {
             if self.key {
-                return Err("the key is null".to_owned());
+                return Err(NULL_KEY.to_owned());
             }
             if !self.nullable[side.other()] {
                 return Err("null, which the other side does not allow".to_owned());
@@ -258,10 +260,12 @@ impl SharedField {
         let one_spelling = self.ty == Type::Any || !matches!(raw, Value::Decimal(_));
         let plain = !self.key || (one_spelling && as_it_is(self.ty) && as_it_is(self.held[side]));
         if plain && !self.narrow.source && !self.narrow.target {
-            return self.share(raw, into).map_err(|misfit| self.misfit(misfit));
+            return self
+                .share(side, raw, into)
+                .map_err(|misfit| self.misfit(misfit));
         }
         let mut shared = Batch::new(1);
-        self.share(raw, &mut shared)
+        self.share(side, raw, &mut shared)
             .map_err(|misfit| self.misfit(misfit))?;
         let mut spelled = String::new();
         let value = self.settled(shared.record(0).value(0), &mut spelled);
@@ -307,7 +311,7 @@ impl SharedField {
         let (mut there, mut back) = (Batch::new(1), Batch::new(1));
         cast::push(value, held, &mut there).map_err(failed)?;
         let written = there.record(0).value(0);
-        let same = self.share(written, &mut back).is_ok()
+        let same = self.share(side, written, &mut back).is_ok()
             && encoded(back.record(0).value(0)) == encoded(value);
         if !same {
             return Err(format!(

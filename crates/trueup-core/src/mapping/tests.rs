@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::filter::{Compare, Term};
-use crate::schema::Field;
+use crate::schema::{Field, Holds};
 
 fn schema(name: &str, fields: &[(&str, Type)], key: &[usize]) -> Schema {
     Schema {
@@ -168,4 +168,41 @@ fn a_target_value_of_the_wrong_class_is_different_not_an_error() {
     let mut out = Keyed::new(3);
     mapping.map_target(&raw, &mut out, &mut Vec::new());
     assert_eq!(out.entry(0).record.value(0), Value::Text("old"));
+}
+
+/// A SQLite column may hold `'\x41'` and the byte it spells: two values, of which a text column elsewhere has one.
+#[test]
+fn bytes_among_texts_are_not_taken_for_the_text_that_spells_them() {
+    let mixed = |declared: Type| {
+        let mut schema = schema("t", &[("id", Type::INT), ("v", declared)], &[0]);
+        schema.fields[1].holds = Holds::Mixed;
+        schema
+    };
+    let typed = |ty| schema("t", &[("id", Type::INT), ("v", ty)], &[0]);
+    let (text, bytes) = (Value::Text("\\x41"), Value::Bytes(b"A"));
+    for (declared, other, stray, plain) in [
+        (Type::TEXT, Type::TEXT, bytes, text),
+        (Type::BYTES, Type::BYTES, text, bytes),
+        (Type::TEXT, Type::BYTES, bytes, text),
+    ] {
+        let mapping = Mapping::build(&mixed(declared), &typed(other), &Rules::default()).unwrap();
+        let mut raw = Batch::new(2);
+        for value in [Value::Int(1), stray, Value::Int(2), plain] {
+            raw.push(value);
+        }
+        let (mut out, mut parked) = (Keyed::new(2), Vec::new());
+        mapping.take_source(&mut raw, &mut out, &mut parked, &mut Vec::new());
+        assert_eq!(parked.len(), 1, "{declared} to {other}");
+        assert_eq!(parked[0].key_text.as_deref(), Some("id=1"));
+        assert!(parked[0].reason.contains("no values of this class"));
+    }
+    // At the target it is what it is, and differs.
+    let rules = Rules::default();
+    let mapping = Mapping::build(&typed(Type::TEXT), &mixed(Type::TEXT), &rules).unwrap();
+    let mut raw = Batch::new(2);
+    raw.push(Value::Int(1));
+    raw.push(bytes);
+    let mut out = Keyed::new(2);
+    mapping.take_target(&mut raw, &mut out, &mut Vec::new());
+    assert_eq!(out.records().record(0).value(1), bytes);
 }

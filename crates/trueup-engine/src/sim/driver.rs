@@ -341,6 +341,7 @@ impl Driver {
             mode: self.case.mode,
             guard: self.case.guard,
             two_way: self.case.two_way(turned),
+            said: None,
         }
     }
 
@@ -419,6 +420,7 @@ fn link_id(sim: &Sim, case: &Case) -> LinkId {
         mode: case.mode,
         guard: case.guard,
         two_way: case.two_way(false),
+        said: None,
     };
     link.id()
 }

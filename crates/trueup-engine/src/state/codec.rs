@@ -157,6 +157,7 @@ fn selected_from_json(document: &Value) -> Option<Selected> {
         changed: count(document, "changed")?,
         settled: count(document, "settled")?,
         changed_keys: keys.collect::<Option<Vec<_>>>()?,
+        changed_texts: Vec::new(),
     })
 }
 

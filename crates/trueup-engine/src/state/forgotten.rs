@@ -4,7 +4,6 @@
 //! and parked records. Its runs stay in the history, its batch numbers stay beside its markers. A run of the link makes
 //! it known again.
 
-use super::named::OPTIONS;
 use super::{LinkId, Store};
 use rusqlite::{Transaction, params};
 use trueup_core::Result;
@@ -24,10 +23,6 @@ impl Store {
             transaction.execute(
                 "DELETE FROM parked WHERE link = (SELECT id FROM link WHERE durable = ?1)",
                 [durable],
-            )?;
-            transaction.execute(
-                "DELETE FROM meta WHERE name = ?1",
-                [format!("{OPTIONS}{durable}")],
             )?;
             transaction.execute(
                 "INSERT INTO meta (name, value) SELECT ?2 || durable, '' FROM link WHERE durable = ?1 \

@@ -42,6 +42,7 @@ mod tests;
 pub use base::INTENT_ITEMS_MAX;
 pub(crate) use blob::{decode_ruling, encode_record, encode_ruling};
 pub use conflict::{Answer, ConflictFilter, ConflictId, PastConflict, Waiting};
+pub use named::NamedLink;
 pub use pair::{
     BaseEntry, CollectionId, CollectionRow, DecidedConflict, Ends, Intent, Item, Move, Pair,
     Pending, Token, TwoWayLink,
@@ -71,6 +72,22 @@ pub struct LinkId {
     pub durable: String,
     /// The name for people.
     pub name: String,
+    /// How a person named it, where that is known.
+    pub said: Option<Said>,
+}
+
+/// How a person named a link, its collections and its keys: kept with each run, so that one can be told how to run it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// By its places, with these options, as they are typed.
+    Options(String),
+    /// By its name in a configuration file, a path that means the same from every folder.
+    InFile {
+        /// The file.
+        file: String,
+        /// The name.
+        name: String,
+    },
 }
 
 /// The number of a run.
@@ -123,6 +140,8 @@ struct UnderWay {
     durable: String,
     started_ms: i64,
     two_way: bool,
+    /// See [`Store::met`].
+    met: bool,
     // Held, not used: dropping it releases the link. There is none in memory.
     _lock: Option<Lock>,
 }
@@ -187,6 +206,11 @@ impl Store {
     /// `Stale` when a run of the link is under way, in another process or in this one. Nothing was recorded then.
     pub fn begin(&mut self, link: &LinkId, now_ms: i64) -> Result<RunId> {
         let lock = self.lock(&link.durable).map_err(|e| e.at(place(link)))?;
+        let (said, said_in) = match &link.said {
+            Some(Said::Options(options)) => (Some(options), None),
+            Some(Said::InFile { file, name }) => (Some(name), Some(file)),
+            None => (None, None),
+        };
         let (run, id) = self.write("record that a run began", |transaction| {
             let id: i64 = transaction.query_row(
                 "INSERT INTO link (durable, name) VALUES (?1, ?2) \
@@ -198,8 +222,8 @@ impl Store {
             )?;
             forgotten::remember(transaction, link)?;
             transaction.execute(
-                "INSERT INTO run (link, started_ms, name) VALUES (?1, ?2, ?3)",
-                params![id, now_ms, link.name],
+                "INSERT INTO run (link, started_ms, name, said, said_in) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![id, now_ms, link.name, said, said_in],
             )?;
             Ok((RunId(transaction.last_insert_rowid()), id))
         })?;
@@ -209,9 +233,24 @@ impl Store {
             durable: link.durable.clone(),
             started_ms: now_ms,
             two_way: false,
+            met: false,
             _lock: lock,
         });
         Ok(run)
+    }
+
+    /// Notes that both sides of the link were met and their collections fit each other: what fails from here on is more
+    /// than a link that was stated wrongly. It is written by [`Store::finish`].
+    ///
+    /// # Errors
+    /// `Bug` unless this store began a run of the link.
+    pub fn met(&mut self, link: &LinkId) -> Result<()> {
+        self.ours(link)?;
+        let runs = self.under_way.iter_mut();
+        for run in runs.filter(|run| run.durable == link.durable) {
+            run.met = true;
+        }
+        Ok(())
     }
 
     /// Whether the link's run before the present one ended without saying so.
@@ -289,12 +328,12 @@ impl Store {
         let position = self.under_way.iter().position(|found| found.run == run);
         let position = position
             .ok_or_else(|| Error::bug(format!("run={} is not under way in this store", run.0)))?;
-        let link = self.under_way[position].link;
+        let UnderWay { link, met, .. } = self.under_way[position];
         let report = report.map(codec::encode);
         self.write("record how the run ended", |transaction| {
             transaction.execute(
-                "UPDATE run SET ended_ms = ?2, exit = ?3, error = ?4, report = ?5 WHERE id = ?1",
-                params![run.0, now_ms, exit, error, report],
+                "UPDATE run SET ended_ms = ?2, exit = ?3, error = ?4, report = ?5, met = ?6 WHERE id = ?1",
+                params![run.0, now_ms, exit, error, report, met],
             )?;
             drop_old(transaction, link)
         })?;

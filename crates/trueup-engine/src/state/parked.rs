@@ -3,7 +3,7 @@
 //! Invariant: a record that stays parked keeps its number and the run that met it first, however many runs meet it
 //! again. Of the values only those of the key are kept, and where the record stood in a file: its owner has to find it.
 
-use super::{LinkId, RunId, Store};
+use super::{LinkId, RunId, Said, Store};
 use rusqlite::{Row, Transaction, params};
 use std::collections::{BTreeMap, VecDeque};
 use trueup_core::digest::Digest;
@@ -25,6 +25,8 @@ pub struct ParkedRecord {
     pub parked: Parked,
     /// The last run that met it.
     pub run: RunId,
+    /// How a person named the link then, where that is known.
+    pub said: Option<Said>,
     /// The first run that met it, where that is known.
     pub first_run: Option<RunId>,
     /// When that run began, in milliseconds since 1970 UTC.
@@ -100,7 +102,8 @@ impl Store {
         let rows = self.read_all(
             "read the parked records",
             "SELECT parked.id, link.durable, link.name, collection, key, field, reason, run, first_run, first_ms, \
-             key_text, file, line FROM parked JOIN link ON link.id = parked.link \
+             key_text, file, line, said, said_in FROM parked JOIN link ON link.id = parked.link \
+             LEFT JOIN run AS met_by ON met_by.id = parked.run \
              WHERE ?1 IS NULL OR link.durable = ?1 ORDER BY parked.id",
             params![link],
             row,
@@ -167,6 +170,11 @@ fn row(row: &Row<'_>) -> rusqlite::Result<(ParkedRecord, String)> {
             reason: row.get(6)?,
         },
         run: RunId(row.get(7)?),
+        said: match (row.get(13)?, row.get(14)?) {
+            (Some(name), Some(file)) => Some(Said::InFile { file, name }),
+            (Some(options), None) => Some(Said::Options(options)),
+            (None, _) => None,
+        },
         first_run: row.get::<_, Option<i64>>(8)?.map(RunId),
         first_ms: row.get(9)?,
     };

@@ -161,6 +161,11 @@ const MIGRATIONS: &[&str] = &["
     -- What the link was called when it ran; of older runs what it was called last.
     ALTER TABLE run ADD COLUMN name TEXT;
     UPDATE run SET name = (SELECT name FROM link WHERE link.id = run.link);
+    -- How a person named it: the options typed, or, where said_in is that configuration file, the name in it.
+    ALTER TABLE run ADD COLUMN said TEXT;
+    ALTER TABLE run ADD COLUMN said_in TEXT;
+    -- Whether both sides were met and fit each other; of older runs nobody knows.
+    ALTER TABLE run ADD COLUMN met INTEGER NOT NULL DEFAULT 0 CHECK (met IN (0, 1));
 "];
 
 /// What a file turned out to be.

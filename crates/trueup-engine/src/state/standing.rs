@@ -60,7 +60,7 @@ impl Store {
     ///
     /// Those that were forgotten are not among them, nor is a link that goes both ways and of which nothing but runs is
     /// left; one whose runs all failed before anything was kept is. Left out is also what was only ever mistyped: every
-    /// run was refused as it was stated, nothing is kept, and no configuration file has it.
+    /// run was refused as it was stated, before both sides were met, nothing is kept, and no configuration file has it.
     pub fn links(&self) -> Result<Vec<LinkStanding>> {
         let links = self.read_all(
             "read the links",
@@ -68,9 +68,10 @@ impl Store {
                  EXISTS (SELECT 1 FROM pair WHERE pair.link = link.id) \
                  OR EXISTS (SELECT 1 FROM parked WHERE parked.link = link.id) \
                  OR EXISTS (SELECT 1 FROM progress WHERE progress.link = link.id) AS kept FROM link \
-             WHERE (kept OR EXISTS (SELECT 1 FROM run WHERE run.link = link.id AND exit IS NOT ?2) \
+             WHERE (kept OR EXISTS (SELECT 1 FROM run WHERE run.link = link.id AND (exit IS NOT ?2 OR met)) \
                  OR NOT EXISTS (SELECT 1 FROM run WHERE run.link = link.id) \
-                 OR EXISTS (SELECT 1 FROM meta WHERE substr(meta.name, 1, length(?3)) = ?3 AND value = durable)) \
+                 OR EXISTS (SELECT 1 FROM meta WHERE substr(meta.name, 1, length(?3)) = ?3 \
+                     AND (value = durable OR value LIKE durable || ' %'))) \
              AND (name NOT LIKE '% <-> %' OR EXISTS (SELECT 1 FROM pair WHERE pair.link = link.id) \
              OR NOT EXISTS (SELECT 1 FROM run WHERE run.link = link.id AND report IS NOT NULL)) \
              AND NOT EXISTS (SELECT 1 FROM meta WHERE meta.name = ?1 || durable) \

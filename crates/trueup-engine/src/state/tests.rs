@@ -25,6 +25,7 @@ fn link(durable: &str) -> LinkId {
     LinkId {
         durable: durable.to_owned(),
         name: format!("{durable} for people"),
+        said: None,
     }
 }
 
@@ -180,6 +181,7 @@ fn the_history_is_newest_first_and_as_long_as_asked() -> Result<()> {
     let renamed = LinkId {
         durable: "b".to_owned(),
         name: "bee".to_owned(),
+        said: None,
     };
     store.begin(&renamed, 1)?;
     let lines: Vec<(i64, String)> = store

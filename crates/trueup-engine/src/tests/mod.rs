@@ -108,6 +108,7 @@ impl Pair {
             mode: self.mode,
             guard: Guard::default(),
             two_way: self.two_way.clone(),
+            said: None,
         }
     }
 

@@ -4,7 +4,7 @@ use super::decl;
 use super::quote;
 use super::schema::CONTROL_PREFIX;
 use trueup_core::endpoint::Design;
-use trueup_core::schema::{Field, Schema};
+use trueup_core::schema::{Field, Holds, Schema};
 use trueup_core::{Error, Result};
 
 /// SQLite's default limit on columns of a table.
@@ -29,7 +29,7 @@ pub(super) fn design(wanted: &Schema) -> Result<Design> {
         let mut designed = Field::new(&field.name, decl::type_of(&declared), native);
         // SQLite allows NULL in a primary key unless it is told not to (trap 46).
         designed.nullable = field.nullable && !wanted.key.contains(&index);
-        designed.dynamic = true;
+        designed.holds = Holds::Mixed;
         let not_null = if designed.nullable { "" } else { " NOT NULL" };
         let space = if declared.is_empty() { "" } else { " " };
         lines.push(format!("{}{space}{declared}{not_null}", quote(&field.name)));

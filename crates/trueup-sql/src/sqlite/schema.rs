@@ -6,7 +6,7 @@ use super::quote;
 use rusqlite::{Connection, OptionalExtension};
 use trueup_core::Result;
 use trueup_core::endpoint::Writes;
-use trueup_core::schema::{Field, Reference, Schema};
+use trueup_core::schema::{Field, Holds, Reference, Schema};
 
 /// The prefix of our own tables.
 pub(super) const CONTROL_PREFIX: &str = "_trueup_";
@@ -71,7 +71,9 @@ fn read_fields(connection: &Connection, strict: bool, schema: &mut Schema) -> ru
         let mut field = Field::new(row.get::<_, String>(0)?, decl::type_of(&declared), native);
         field.nullable = row.get::<_, i64>(2)? == 0;
         field.generated = row.get::<_, i64>(4)? >= 2;
-        field.dynamic = !strict;
+        if !strict {
+            field.holds = Holds::Mixed;
+        }
         let place: i64 = row.get(3)?;
         if place > 0 {
             key.push((place, schema.fields.len()));

@@ -151,6 +151,15 @@ pub struct Report {
     pub failed: Vec<(&'static str, String)>,
 }
 
+impl Report {
+    /// Returns the cases that did not run for another reason than that the endpoint makes no hashes.
+    pub fn skipped_but_hashes(&self) -> Vec<&'static str> {
+        let why = format!("needs {:?}", Need::Hashes);
+        let others = self.skipped.iter().filter(|(_, reason)| *reason != why);
+        others.map(|(name, _)| *name).collect()
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (passed, skipped) = (self.passed.len(), self.skipped.len());

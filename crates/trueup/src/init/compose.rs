@@ -39,11 +39,12 @@ pub(super) fn file(draft: &Draft, found: &Examined) -> Composed {
          \n\
          # Where runs, positions and history are kept; without it, $XDG_STATE_HOME/trueup/state.db.\n",
     );
+    let state = state(draft);
     if found.report.two_way {
         // What both sides agreed on stands there: whoever runs the file has to have the same one.
-        out.push_str("state = \"trueup.db\"\n");
+        say(&mut out, format_args!("state = \"{state}\""));
     } else {
-        out.push_str("# state = \"trueup.db\"\n");
+        say(&mut out, format_args!("# state = \"{state}\""));
     }
     out.push_str(
         "\n\
@@ -55,6 +56,20 @@ pub(super) fn file(draft: &Draft, found: &Examined) -> Composed {
     link(draft, &found.report, &mut out);
     let waiting = collections(found, &mut out);
     Composed { text: out, waiting }
+}
+
+/// A name for the state file that neither place has.
+fn state(draft: &Draft) -> &'static str {
+    let [usual, other] = ["trueup.db", "trueup-state.db"];
+    let taken = |place: &Place| {
+        let path = place.url.split(['?', '#']).next().unwrap_or_default();
+        path.rsplit(['/', ':']).next() == Some(usual)
+    };
+    if taken(&draft.source) || taken(&draft.target) {
+        other
+    } else {
+        usual
+    }
 }
 
 fn endpoint(place: &Place, out: &mut String) {

@@ -68,6 +68,8 @@ struct SelectedJson {
     changed_since: u64,
     settled: u64,
     changed_keys: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changed: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -277,6 +279,7 @@ fn selected(selected: &Selected) -> SelectedJson {
             .iter()
             .map(ToString::to_string)
             .collect(),
+        changed: selected.changed_texts.clone(),
     }
 }
 

@@ -3,12 +3,12 @@
 //! It reads the state, and of configuration files the names and the state. Nothing is connected.
 
 use crate::args::{Choice, StateFile, quoted};
-use crate::config;
+use crate::known;
 use crate::run::lasting;
-use crate::world;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use trueup_core::Result;
-use trueup_engine::state::{ParkedRecord, Store};
+use trueup_core::park::{NULL_KEY, Parked};
+use trueup_engine::state::{ParkedRecord, Said, Store};
 
 /// Stands in the name of a link that goes both ways.
 const BOTH_WAYS: &str = " <-> ";
@@ -46,7 +46,8 @@ pub(crate) fn options(choice: &Choice) -> String {
         words.push(format!("--key {rule}"));
     }
     for rule in &choice.filters {
-        words.push(format!("--where {}", of(&rule.collection, &rule.text)));
+        // What follows the sign may begin with a minus.
+        words.push(format!("--where={}", of(&rule.collection, &rule.text)));
     }
     words.join(" ")
 }
@@ -69,22 +70,25 @@ pub(super) fn again(
 
 fn of(record: &ParkedRecord, store: &Store, state: Option<&Path>) -> Result<Again> {
     // A record without a key of its own is one of a bag, of which no single record can be chosen.
-    if record.link_name.contains(BOTH_WAYS) || record.parked.key_text.is_none() {
+    if record.link_name.contains(BOTH_WAYS) || is_of_its_key(&record.parked) {
         return Ok(Again::NextRun);
     }
-    for (file, name) in store.names_of_link(&record.link)? {
-        if means(Path::new(&file), &name, state) {
-            let words = format!("--config {} {}", quoted(&file), quoted(&name));
-            return Ok(Again::Command(format!("trueup parked retry {words}")));
-        }
+    if let Some(Said::InFile { file, name }) = &record.said
+        && known::means(Path::new(file), name, &record.link, store, state)
+    {
+        let words = format!("--config {} {}", quoted(file), quoted(name));
+        return Ok(Again::Command(format!("trueup parked retry {words}")));
     }
     let ends = record.link_name.split_once(ONE_WAY);
     let Some((source, target)) = ends.filter(|(_, target)| !target.contains(ONE_WAY)) else {
         return Ok(Again::NextRun);
     };
     let mut command = format!("trueup parked retry {} {}", quoted(source), quoted(target));
-    let options = store.link_options(&record.link)?;
-    if let Some(options) = options.as_ref().filter(|options| !options.is_empty()) {
+    let options = match &record.said {
+        Some(Said::Options(options)) => Some(options),
+        Some(Said::InFile { .. }) | None => None,
+    };
+    if let Some(options) = options.filter(|options| !options.is_empty()) {
         command.push(' ');
         command.push_str(options);
     }
@@ -98,10 +102,15 @@ fn of(record: &ParkedRecord, store: &Store, state: Option<&Path>) -> Result<Agai
     })
 }
 
-/// Tells whether a file still has a link of that name, and keeps its state where these records are.
-fn means(file: &Path, name: &str, state: Option<&Path>) -> bool {
-    let has = config::read_names(file).is_ok_and(|names| names.iter().any(|one| one == name));
-    let real = |path: PathBuf| path.canonicalize().ok();
-    let own = config::read_state(file, &world::variable);
-    has && own.is_ok_and(|own| own.and_then(real) == state.map(Path::to_owned).and_then(real))
+/// Tells whether it is the key that does not fit, or is not there: mended, the record has another key, and whoever tries
+/// the one that is parked does not find it.
+fn is_of_its_key(parked: &Parked) -> bool {
+    let Some(key) = &parked.key_text else {
+        return true;
+    };
+    // Names of fields may have blanks in them: better once too often.
+    let named = |field: &String| {
+        key.starts_with(&format!("{field}=")) || key.contains(&format!(" {field}="))
+    };
+    parked.reason == NULL_KEY || parked.field.as_ref().is_some_and(named)
 }

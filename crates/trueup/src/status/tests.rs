@@ -10,6 +10,7 @@ fn link(durable: &str, name: &str) -> LinkId {
     LinkId {
         durable: durable.to_owned(),
         name: name.to_owned(),
+        said: None,
     }
 }
 
@@ -138,12 +139,15 @@ fn a_link_that_goes_one_way_can_be_forgotten_and_is_known_again_when_it_runs() {
 fn links_of_a_configuration_have_its_names_and_others_are_counted() {
     let mut store = store();
     let file = "/etc/a.toml";
-    store.name_link(file, "new", "01").unwrap();
-    store.name_link(file, "gone", "02").unwrap();
-    store.name_link("/etc/a.toml2", "other", "02").unwrap();
-    store.name_link(file, "new", "03").unwrap();
-    let known = store.named_links(file).unwrap();
+    store.name_link(file, "new", "01", None).unwrap();
+    store.name_link(file, "gone", "02", None).unwrap();
+    store
+        .name_link("/etc/a.toml2", "other", "02", None)
+        .unwrap();
+    store.name_link(file, "new", "03", None).unwrap();
     let names = ["new".to_owned(), "never".to_owned()];
+    let known = store.named_links(file).unwrap().into_iter();
+    let known: Vec<_> = known.map(|one| (one.name, one.durable)).collect();
     let listed = |all: bool| {
         let mut listed = Listed {
             links: standings(&store).unwrap(),
@@ -177,7 +181,7 @@ fn what_was_only_ever_mistyped_is_no_link_unless_a_file_has_it() {
     for id in ["01", "02", "03", "03"] {
         fail(id);
     }
-    store.name_link("/etc/a.toml", "a", "02").unwrap();
+    store.name_link("/etc/a.toml", "a", "02", None).unwrap();
     let run = store.begin(&link("03", "a -> b"), 3_000).unwrap();
     store.checkpoint(&link("03", "a -> b"), "t", 1).unwrap();
     store
@@ -219,6 +223,7 @@ target = \"c\"
             .finish(run, 2_000, 3, Some("unavailable: no"), None)
             .unwrap();
     }
-    let found = found_by_places(&path, &standings(&store).unwrap());
+    let config = config::read(&path, &|_: &str| None).unwrap();
+    let found = found_by_places(Some(&config), &standings(&store).unwrap());
     assert_eq!(found, [("renamed".to_owned(), "01".to_owned())]);
 }

@@ -387,7 +387,7 @@ fn deletes_that_take_others_with_them_are_named() {
              INSERT INTO children VALUES (1, 2)"
         ),
     );
-    let note = "takes others with it, or changes them, by foreign keys of: children (";
+    let note = "takes others with it, or changes them, by foreign keys of: children, and what";
     let sides = ["sqlite:a.db", "sqlite:b.db"];
     let run = |command: &[&str]| {
         let run = Trueup::new(folder.path()).arguments(command.iter().copied());

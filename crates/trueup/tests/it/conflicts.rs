@@ -59,13 +59,18 @@ fn conflict(key: &str, ruling: Ruling, source: Option<&Batch>, target: Option<&B
     Conflict::new("customers", key.as_bytes(), ruling, records)
 }
 
+fn link() -> LinkId {
+    LinkId {
+        durable: ID.to_owned(),
+        name: LINK.to_owned(),
+        said: None,
+    }
+}
+
 /// Writes the state file: conflict 1 is open, 2 is open and has no record at the shop, 3 was decided for the shop.
 fn state(folder: &Path) {
     let mut store = Store::open(&folder.join(STATE), "incarnation").unwrap();
-    let link = LinkId {
-        durable: ID.to_owned(),
-        name: LINK.to_owned(),
-    };
+    let link = link();
     let run = store.begin(&link, 1_700_000_000_000).unwrap();
     let ends = Ends {
         identity: sides("1", "2"),
@@ -294,10 +299,7 @@ fn more_conflicts_than_are_read_at_a_time_are_one_array() {
     let folder = folder.path();
     state(folder);
     let mut store = Store::open(&folder.join(STATE), "incarnation").unwrap();
-    let link = LinkId {
-        durable: ID.to_owned(),
-        name: LINK.to_owned(),
-    };
+    let link = link();
     let run = store.begin(&link, 1_700_000_000_000).unwrap();
     let collection = store.conflict(ConflictId(1)).unwrap().unwrap();
     let names = collection.collection;
@@ -343,7 +345,8 @@ fn a_side_is_taken_only_where_its_order_is_known() {
     let folder = folder.path();
     state(folder);
     let old = |sql: &str| {
-        let old = "ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; PRAGMA user_version = 5";
+        let old = "ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; ALTER TABLE run DROP COLUMN said; \
+             ALTER TABLE run DROP COLUMN said_in; ALTER TABLE run DROP COLUMN met; PRAGMA user_version = 5";
         support::sqlite(&folder.join(STATE), &format!("{old}; {sql}"));
     };
     let run = |arguments: &[&str]| Trueup::new(folder).state("conflicts", arguments).run();
@@ -401,7 +404,8 @@ fn a_failed_run_does_not_swap_the_sides_of_an_older_state() {
             &folder.join(STATE),
             &format!(
                 "UPDATE pair SET {one}, {other}; UPDATE link SET name = '{name}'; \
-                 ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; \
+                 ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; ALTER TABLE run DROP COLUMN said; \
+             ALTER TABLE run DROP COLUMN said_in; ALTER TABLE run DROP COLUMN met; \
                  PRAGMA user_version = 5"
             ),
         );

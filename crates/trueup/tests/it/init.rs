@@ -400,3 +400,19 @@ fn a_file_of_tabs_has_a_hint() {
     assert!(check("csv:t.csv").contains("?delimiter=tab"));
     assert!(!check("csv:t.csv?delimiter=tab&key=id").contains("has tabs"));
 }
+
+#[test]
+fn the_state_has_another_name_than_the_sides() {
+    let folder = support::folder();
+    for name in ["trueup.db", "y.db"] {
+        let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY)";
+        support::sqlite(&folder.path().join(name), sql);
+    }
+    let init = ["init", "sqlite:trueup.db", "sqlite:y.db", "--two-way"];
+    Trueup::new(folder.path()).arguments(init).run().expect(0);
+    Trueup::new(folder.path())
+        .arguments(["run"])
+        .run()
+        .expect(0);
+    assert!(folder.path().join("trueup-state.db").exists());
+}

@@ -189,6 +189,7 @@ fn meet(ends: &Sides<&Field>, rules: &Rules) -> Result<SharedField> {
         unread: (ty == Type::Any && same).then(|| ends.source.native.clone()),
         held,
         narrow: held.map(|held| lattice::types(ty, held) != Fit::Exact),
+        mixed: ends.map(Field::mixed),
         nullable: ends.map(|field| field.nullable),
         key: false,
     })

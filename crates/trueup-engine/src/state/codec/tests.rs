@@ -136,6 +136,7 @@ fn what_was_chosen_of_a_plan_is_kept() {
         changed: 2,
         settled: 3,
         changed_keys: vec![Digest(7), Digest(u128::MAX)],
+        changed_texts: Vec::new(),
     });
     assert_eq!(decode(&encode(&report)), Some(report));
 }

@@ -124,7 +124,14 @@ pub(in crate::output) fn show(one: &Conflict) -> String {
     }
     out.push('\n');
     records(one, &mut out);
-    if one.is_decidable() {
+    if one.is_decidable() && one.is_order_unknown() {
+        say(
+            &mut out,
+            format_args!(
+                "\nwhich side is called the source is not known: run the link once, then look again and decide"
+            ),
+        );
+    } else if one.is_decidable() {
         let verb = if one.is_open() { "decides" } else { "reverses" };
         let command = format!(
             "trueup conflicts resolve {} --take source|target|FILE",

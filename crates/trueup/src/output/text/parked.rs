@@ -3,13 +3,11 @@
 
 use super::{dash, escape, moment, row, say, table};
 use crate::parked::Again;
-use trueup_core::park::{Parked, Place};
+use trueup_core::park::{NULL_KEY, Parked, Place};
 use trueup_engine::state::ParkedRecord;
 
 /// What is said of options that nobody noted.
 const WITH_OPTIONS: &str = "with the options that the link was run with (--key and the like)";
-/// Why a record is parked that has no key.
-const NULL_KEY: &str = "the key is null";
 
 /// All of them, one a line.
 pub(in crate::output) fn list(records: &[ParkedRecord], again: &[Again]) -> String {

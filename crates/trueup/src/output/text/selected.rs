@@ -18,8 +18,13 @@ pub(super) fn write(report: &Report, out: &mut String) {
         if selected.changed > 0 {
             let changed = records(selected.changed);
             lines.push(format!("{name}: {changed} changed since the plan was made"));
-            let shown = selected.changed_keys.iter().take(KEYS_SHOWN_MAX);
-            lines.extend(shown.map(|key| format!("  key={key}")));
+            let texts = selected.changed_texts.iter().map(Some);
+            let texts = texts.chain(std::iter::repeat(None));
+            let shown = selected.changed_keys.iter().zip(texts).take(KEYS_SHOWN_MAX);
+            lines.extend(shown.map(|(digest, text)| match text {
+                Some(text) if !text.is_empty() => format!("  {}", escape::line(text)),
+                _ => format!("  key={digest}"),
+            }));
             let more = selected.changed.saturating_sub(KEYS_SHOWN_MAX as u64);
             if more > 0 {
                 lines.push(format!("  ... and {more} more"));

@@ -4,6 +4,8 @@ use super::{folder, run};
 use crate::cli::check;
 use crate::support::{self, Trueup};
 use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
 
 #[test]
 fn a_link_is_compared_by_its_name() {
@@ -92,4 +94,26 @@ fn the_plan_of_a_link_is_carried_out_later() {
     check("run-plan-of-another", &other);
     let all = run(folder.path(), ["--plan-out", "all.jsonl"]).expect(2);
     check("run-plan-of-all", &all);
+}
+
+#[test]
+fn a_link_to_standard_output_is_compared_with_what_comes_in() {
+    let folder = support::folder();
+    let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'x')";
+    support::sqlite(&folder.path().join("x.db"), sql);
+    let file = "[endpoint.x]\nurl = \"sqlite:x.db\"\n[endpoint.out]\nurl = \"csv:-\"\n\
+        [link.std]\nsource = \"x\"\ntarget = \"out\"\n\
+        collections = [{ source = \"t\", target = \"stdin\", key = [\"id\"] }]";
+    fs::write(folder.path().join("trueup.toml"), file).unwrap();
+    let run = Trueup::new(folder.path()).arguments(["diff", "std", "--quiet"]);
+    let mut command = run.command();
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"id,v\n1,x\n").unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("=1"), "{said}");
 }

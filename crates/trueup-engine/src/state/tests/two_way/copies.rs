@@ -188,7 +188,8 @@ fn a_file_of_version_3_knows_which_answers_lapsed() -> Result<()> {
     let connection = Connection::open(&path).unwrap();
     connection
         .execute_batch(
-            "ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; \
+            "ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; ALTER TABLE run DROP COLUMN said; \
+             ALTER TABLE run DROP COLUMN said_in; ALTER TABLE run DROP COLUMN met; \
              ALTER TABLE conflict DROP COLUMN chosen; ALTER TABLE conflict DROP COLUMN lapsed; \
              ALTER TABLE parked DROP COLUMN key_text; ALTER TABLE parked DROP COLUMN file; \
              ALTER TABLE parked DROP COLUMN line; PRAGMA user_version = 3",
@@ -244,7 +245,8 @@ fn an_older_file_knows_the_order_of_the_sides_only_where_its_words_agree() -> Re
         drop(scene);
         let connection = Connection::open(&path).unwrap();
         let sql = format!(
-            "ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; {sql} \
+            "ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; ALTER TABLE run DROP COLUMN said; \
+             ALTER TABLE run DROP COLUMN said_in; ALTER TABLE run DROP COLUMN met; {sql} \
              UPDATE link SET name = '{name}'; PRAGMA user_version = {version}"
         );
         connection.execute_batch(&sql).unwrap();
@@ -278,6 +280,7 @@ fn a_pair_is_named_where_its_order_is_written() -> Result<()> {
     scene.store.finish(scene.run, 1, 0, None, None)?;
     let other = LinkId {
         name: "b <-> a".to_owned(),
+        said: None,
         ..scene.link.clone()
     };
     let run = scene.store.begin(&other, 2)?;

@@ -308,6 +308,7 @@ fn a_run_that_fails_early_does_not_swap_the_sides() -> Result<()> {
     let mut store = Store::in_memory("ours")?;
     let named = |name: &str| LinkId {
         name: name.to_owned(),
+        said: None,
         ..link("a")
     };
     let flipped = |store: &Store| -> Result<bool> {

@@ -49,6 +49,7 @@ fn record(link: &str, reason: &str) -> ParkedRecord {
         collection: "orders".to_owned(),
         parked,
         run: RunId(1),
+        said: None,
         first_run: None,
         first_ms: None,
     }
@@ -60,8 +61,8 @@ fn what_is_said_to_do_fits_the_reason_and_the_link() {
     for (reason, again, expected) in [
         (
             "the key is null",
-            command(),
-            "\ngive the record a key at its source; then:\n  trueup parked retry a b\n",
+            Again::NextRun,
+            "\ngive the record a key at its source; the link's next run tries it again\n",
         ),
         (
             "out of range",
