@@ -44,9 +44,12 @@ impl Guard {
         let share = u128::from(deletes) * 100;
         let limit = u128::from(records) * u128::from(self.deletes_percent_max);
         if deletes > self.deletes_max && share > limit {
+            let most = match self.deletes_percent_max {
+                0 => self.deletes_max.to_string(),
+                percent => format!("{percent} %"),
+            };
             return Err(stop(format!(
-                "collection={collection}: the plan deletes {deletes} of {records} records, more than {} %",
-                self.deletes_percent_max
+                "collection={collection}: the plan deletes {deletes} of {records} records, more than {most}"
             )));
         }
         Ok(())

@@ -88,7 +88,7 @@ fn refuse_bags(link: &Link, what: &str, instead: &str) -> Result<()> {
             "collection={name}: {what} names records by their keys, and it has none: its key is all"
         ))
         .hint(format!(
-            "{instead}; or name its key, --key {name}=field; or the other collections, with --collections"
+            "{instead}; or name its key: --key {name}=field, or key in a file; or leave the collection out"
         )))
     })
 }

@@ -19,7 +19,7 @@ fn speech(link: &Link) -> Result<Box<dyn Script + '_>> {
             "{} has no language for a script",
             link.target.about().address
         ))
-        .hint("--sql names the side that the script changes: a SQLite or PostgreSQL database")
+        .hint("--sql names the side that the script changes: a SQLite, PostgreSQL or MySQL/MariaDB database")
     })
 }
 
@@ -45,6 +45,13 @@ pub(crate) fn write(
             "{}: {inserts} to insert, {updates} to update, {deletes} to delete",
             one.plan.target
         )))?;
+        if !one.parked.is_empty() {
+            out(&script.comment(&format!(
+                "{}: NOT IN THIS SCRIPT: {} records of the other side that do not fit",
+                one.plan.target,
+                one.parked.len()
+            )))?;
+        }
     }
     out(&script.begin())?;
     for one in compared.iter() {

@@ -404,7 +404,7 @@ impl FromStr for FilterRule {
     fn from_str(text: &str) -> Result<Self, String> {
         let (collection, text) = match text.split_once('=') {
             Some((collection, rest)) if is_name(collection) && !rest.starts_with('=') => {
-                (Some(collection), rest)
+                (Some(collection.trim()), rest)
             }
             _ => (None, text),
         };

@@ -256,6 +256,12 @@ fn collection(link: &mut Link, tried: &Tried) -> Result<(CollectionCheck, bool)>
         // That there is no key keeps it from being created, and is said by that.
         check.problems.clear();
     }
+    if let (Some(source), false) = (&shapes.source, two_way) {
+        // The first of them has stopped the preparation; the others are wrong all the same.
+        let (_, wrong) = connect::rules_so_far(source, spec);
+        let wrong = wrong.iter().map(|error| problem(error, &spec.source));
+        check.problems.extend(wrong);
+    }
     if let Some(error) = &tried.error {
         let stopped = problem(error, &spec.source);
         if check

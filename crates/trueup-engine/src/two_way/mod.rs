@@ -19,6 +19,7 @@ mod fresh_key;
 mod kept;
 mod marker;
 mod merge_text;
+mod moved;
 mod open;
 mod outlook;
 mod pass;
@@ -81,6 +82,7 @@ pub(crate) fn run(
             turned,
         };
         journey.refuse_ring(&joints)?;
+        moved::refuse(journey.link, journey.store, id)?;
         journey.go(joints.len())
     })
 }

@@ -7,7 +7,7 @@ use super::pass::before;
 use super::prepare::Joint;
 use super::summary::{self, Found};
 use super::work::Work;
-use super::{in_order, prepared};
+use super::{in_order, moved, prepared};
 use crate::link::{Link, World};
 use crate::report::Report;
 use crate::state::{LinkId, Store};
@@ -34,6 +34,9 @@ pub(crate) fn plan(
 ) -> Result<Report> {
     in_order(link, |link, turned| {
         let joints = prepared(link, turned)?;
+        if let Some(store) = store {
+            moved::refuse(link, store, id)?;
+        }
         let name = |side: Side| super::user(turned, side).name();
         // A place where every collection is yet to be created may not exist itself.
         let there = |side: Side| joints.iter().any(|joint| joint.create[side].is_none());

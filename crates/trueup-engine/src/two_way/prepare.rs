@@ -122,7 +122,7 @@ pub(super) fn refuse_ends(link: &Link, user: &Sides<Side>) -> Result<()> {
                 about.class.letter()
             ))
             .hint(
-                "use SQLite or PostgreSQL, with the right to create the control tables; what is missing stands in the \
+                "use SQLite, PostgreSQL or MySQL/MariaDB, with the right to create the control tables; what is missing stands in the \
                  notes of a one-way run",
             ));
         }

@@ -259,7 +259,7 @@ impl<R: Read> Reader<R> {
                     "quote within an unquoted field field={}",
                     self.spans.len() + 1
                 ),
-                "quote the whole field and double the quotes in it; or set another ?quote=",
+                "quote the whole field and double the quotes in it; or, where another sign parts the fields, set ?delimiter=; or another ?quote=",
             ));
         }
         let text = if length > 0 && data[end - 1] == b'\r' {

@@ -241,7 +241,7 @@ impl<F: Format> Files<F> {
         let names = table.reader.names();
         columns.resize_with(names.len(), infer::Column::default);
         let settings = self.format.settings();
-        let tabs = matches!(names, [only] if only.contains('\t'));
+        let parted = near::parted(names);
         let mut fields = Vec::with_capacity(names.len());
         let mut odd = Vec::new();
         for (name, column) in names.iter().zip(columns) {
@@ -269,10 +269,9 @@ impl<F: Format> Files<F> {
             field.nullable |= !field.inferred && !key.contains(&index);
         }
         let mut notes = near::few(odd);
-        if tabs {
-            let note = "the one column's name has tabs: is this what parts the columns? Then it is ?delimiter=tab";
-            notes.push(note.to_owned());
-        }
+        notes.extend(parted.map(|(sign, word)| {
+            format!("the one column's name has {sign}: is this what parts the columns? Then it is ?delimiter={word}")
+        }));
         let schema = Schema {
             collection: collection.to_owned(),
             fields,
@@ -363,6 +362,11 @@ fn unknown(field: &str, names: &[String], path: &Path, option: &str) -> Error {
         "there is no field={field}, which {option} names, in file={}",
         path.display()
     ));
+    if let Some((sign, word)) = near::parted(names) {
+        return error.hint(format!(
+            "the one column's name has {sign}: is this what parts the columns? Then it is ?delimiter={word}"
+        ));
+    }
     let known: Vec<&str> = names.iter().map(String::as_str).collect();
     error::suggest(error, field, &known)
 }

@@ -75,6 +75,20 @@ fn beside(path: &Path, endings: &Endings) -> Vec<String> {
     names
 }
 
+/// The sign that probably parts the columns of what was read as one, and how an address names it.
+pub(super) fn parted(names: &[String]) -> Option<(&'static str, &'static str)> {
+    let [only] = names else {
+        return None;
+    };
+    let signs = [
+        ('\t', "tabs", "tab"),
+        (';', "semicolons", ";"),
+        ('|', "bars", "|"),
+    ];
+    let found = signs.iter().find(|(sign, ..)| only.contains(*sign));
+    found.map(|&(_, name, word)| (name, word))
+}
+
 /// Says that a column is not of the type that almost all its values have.
 pub(super) fn odd(name: &str, ty: Type, odd: Odd, settings: &Settings) -> String {
     let Odd {

@@ -7,8 +7,9 @@
 use super::numeric;
 use super::types::Wire;
 use trueup_core::batch::Batch;
+use trueup_core::calendar;
 use trueup_core::value::Value;
-use trueup_core::{Error, Kind, Result};
+use trueup_core::{Error, Result};
 
 /// What every binary COPY begins with.
 pub(super) const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
@@ -231,8 +232,8 @@ fn value(slot: &Slot, bytes: &[u8], scratch: &mut String, into: &mut Batch) -> R
         Wire::Bytes => Value::Bytes(bytes),
         Wire::Date => Value::Date(date(i32()?).ok_or_else(misfit)?),
         Wire::Time => Value::Time(i64()?),
-        Wire::Timestamp => Value::Timestamp(micros(i64()?).ok_or_else(|| too_late(slot))?),
-        Wire::Instant => Value::Instant(micros(i64()?).ok_or_else(|| too_late(slot))?),
+        Wire::Timestamp => moment(i64()?, false, scratch),
+        Wire::Instant => moment(i64()?, true, scratch),
         Wire::Uuid if bytes.len() == 16 => Value::Uuid(bytes),
         Wire::Uuid => return Err(misfit()),
         Wire::Json | Wire::Jsonb => {
@@ -264,12 +265,32 @@ fn micros(us: i64) -> Option<i64> {
     }
 }
 
-/// The server's last 29 years lie beyond what 64 bits of microseconds since 1970 reach.
-fn too_late(slot: &Slot) -> Error {
-    let name = slot.name.escape_debug();
-    Error::new(
-        Kind::Rejected,
-        format!("a timestamp lies after the year 294246: field={name}"),
-    )
-    .hint("it cannot be held exactly; correct it at the source, or leave the field out")
+/// A timestamp, or the text of one that is too late.
+fn moment(server: i64, zoned: bool, scratch: &mut String) -> Value<'_> {
+    match micros(server) {
+        Some(us) if zoned => Value::Instant(us),
+        Some(us) => Value::Timestamp(us),
+        None => {
+            too_late(server, zoned, scratch);
+            Value::Text(scratch)
+        }
+    }
+}
+
+/// Spells a timestamp of the server's last 29 years, which lie beyond what 64 bits of microseconds since 1970 reach: a
+/// text is what is left, and whoever needs a timestamp puts the record aside.
+fn too_late(server: i64, zoned: bool, out: &mut String) {
+    // The calendar repeats itself after 400 years, to the day.
+    const ERA_US: i64 = 146_097 * 86_400 * 1_000_000;
+    let earlier = server - ERA_US + EPOCH_US;
+    let mut text = String::new();
+    if zoned {
+        calendar::format_instant(earlier, &mut text);
+    } else {
+        calendar::format_timestamp(earlier, &mut text);
+    }
+    out.clear();
+    let (year, rest) = text.split_once('-').unwrap_or((&text, ""));
+    let year: i64 = year.parse().unwrap_or_default();
+    out.push_str(&format!("{}-{rest}", year + 400));
 }

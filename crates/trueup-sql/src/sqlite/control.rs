@@ -51,7 +51,7 @@ pub(super) fn check_epoch(connection: &Connection, link: &str, ours: u64) -> Res
         Kind::Stale,
         format!("another engine claimed this link: our epoch={ours} is over"),
     )
-    .hint("nothing was written; let the other run finish, or stop it and run again"))
+    .hint("what this run wrote before that stays; let the other run finish, or stop it, then run again"))
 }
 
 /// Reads the epoch that was claimed last; 0 when none was.
