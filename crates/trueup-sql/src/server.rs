@@ -34,7 +34,7 @@ pub(crate) fn same_epoch(epoch: u64, current: Option<u64>) -> Result<()> {
         Kind::Stale,
         format!("another engine writes this link: epoch={epoch} current={current}"),
     )
-    .hint("nothing was written; make sure that only one engine runs this link, then run again"))
+    .hint("what this run wrote before that stays; make sure that only one engine runs this link, then run again"))
 }
 
 /// Says that a writer's connection is gone: what it wrote last may or may not be there.

@@ -16,18 +16,25 @@ use trueup_engine::state::Store;
 /// A name in the file, and the durable name of the link that it means.
 pub(crate) type Known = (String, String);
 
-/// Returns a word that stands for the two places of a link as the file gives them; `None` where one has a password in it,
-/// of which nothing is to be kept.
-pub(crate) fn places(spec: &Spec) -> Option<String> {
-    let addresses = [&spec.source.address, &spec.target.address];
-    let secret = |text: &&String| Address::parse(text).is_ok_and(|one| one.has_password());
-    if addresses.iter().any(secret) {
-        return None;
-    }
+/// Returns a word that stands for the two places of a link as the file gives them. No password goes into it.
+pub(crate) fn places(spec: &Spec) -> String {
     // The file may be named from another folder the next time.
     let lasting = |text: &String| Address::parse(text).ok().and_then(|one| one.lasting());
-    let both = addresses.map(|text| lasting(text).unwrap_or_else(|| text.clone()));
-    Some(Digest::of(both.join("\n").as_bytes()).to_string())
+    let both = [&spec.source.address, &spec.target.address]
+        .map(|text| lasting(text).unwrap_or_else(|| bare(text)));
+    Digest::of(both.join("\n").as_bytes()).to_string()
+}
+
+/// A URL without what may be a secret: the password, and all options.
+fn bare(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let user = user.split(':').next().unwrap_or_default();
+    format!("{scheme}://{user}@{host}/{path}")
 }
 
 /// Which links the file means by the names that it has: those that ran by them, unless the file names other places now.
@@ -46,8 +53,7 @@ pub(crate) fn on_record(
     };
     let contradicts = |name: &str, noted: &str| {
         let link = config.and_then(|config| config.links.iter().find(|link| link.name == name));
-        let now = link.and_then(|link| places(&link.spec));
-        now.is_some_and(|now| now != noted)
+        link.is_some_and(|link| places(&link.spec) != noted)
     };
     let mut found = Vec::new();
     for named in store.named_links(&file)? {
@@ -79,4 +85,25 @@ pub(crate) fn means(
     let real = |path: &Path| path.canonicalize().ok();
     let own = config::read_state(file, &world::variable);
     means && own.is_ok_and(|own| own.as_deref().and_then(real) == state.and_then(real))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_known_without_its_secrets() {
+        for (url, expected) in [
+            (
+                "postgres://app:pa:ss@db1:5432/shop?password=x",
+                "postgres://app@db1:5432/shop",
+            ),
+            ("postgres://app@db1/shop#t", "postgres://app@db1/shop#t"),
+            ("postgres:///shop", "postgres://@/shop"),
+            ("mysql://a:b@c", "mysql://a@c/"),
+            ("csv:-", "csv:-"),
+        ] {
+            assert_eq!(bare(url), expected);
+        }
+    }
 }

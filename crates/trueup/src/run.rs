@@ -11,7 +11,7 @@ use crate::log;
 use crate::output::{self, PlanReport, ReportList, Way};
 use crate::registry::Address;
 use crate::spec::Spec;
-use crate::sync::{Asked, refuse_plan_file};
+use crate::sync::{Asked, refuse_plan_file, refuse_state_as_side};
 use crate::world::{self, Machine};
 use std::path::{Path, PathBuf};
 use trueup_core::{Error, Kind, Result};
@@ -267,10 +267,11 @@ impl Running<'_> {
         }
         spec.mode.verify &= !self.args.no_verify;
         spec.mode.lift_guard = self.args.yes;
+        refuse_state_as_side(&spec, self.asked.state)?;
         let mut opened = link::open(&spec, &self.asked.machine.context())?;
         if let (Some(store), Some(file)) = (&mut self.store, &self.file) {
             let places = known::places(&link.spec);
-            store.name_link(file, &link.name, &opened.durable_name(), places.as_deref())?;
+            store.name_link(file, &link.name, &opened.durable_name(), Some(&places))?;
             opened.said = Some(Said::InFile {
                 file: file.clone(),
                 name: link.name.clone(),

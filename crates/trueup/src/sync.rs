@@ -128,6 +128,7 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
     if args.plan_out.is_some() || args.plan_in.is_some() {
         refuse_plan_file(&spec)?;
     }
+    refuse_state_as_side(&spec, args.state.as_deref())?;
     let mut link = link::open(&spec, &machine.context())?;
     link.said = Some(Said::Options(parked::options(&args.sides.choice)));
     let asked = Asked {
@@ -162,6 +163,35 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
         output::synced(&report, way, args.json)?;
     }
     Ok(report.exit_code())
+}
+
+/// Refuses a state file that is one of the sides: its own tables would be taken for data.
+///
+/// # Errors
+/// `Config` when it is.
+pub(crate) fn refuse_state_as_side(spec: &Spec, state: Option<&Path>) -> Result<()> {
+    let Ok(state) = world::state_path(state, &world::variable) else {
+        return Ok(());
+    };
+    let real = |path: &Path| {
+        path.canonicalize()
+            .or_else(|_| std::path::absolute(path))
+            .ok()
+    };
+    let is_state = |text: &str| {
+        let lasting = Address::parse(text).ok().and_then(|one| one.lasting());
+        let path = lasting.as_deref().and_then(|text| text.split_once(':'));
+        path.is_some_and(|(_, path)| real(Path::new(path)) == real(&state))
+    };
+    for (side, place) in [("source", &spec.source), ("target", &spec.target)] {
+        if is_state(&place.address) {
+            return Err(
+                Error::config(format!("{side}: it is the state file itself"))
+                    .hint("name another file with --state, or state in trueup.toml"),
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a link that has no plan in a file. Nothing was read by then.

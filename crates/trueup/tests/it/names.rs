@@ -230,6 +230,40 @@ fn a_link_that_never_worked_is_not_hidden_and_hints_name_its_state() {
 }
 
 #[test]
+fn the_state_file_is_no_side() {
+    let folder = support::folder();
+    let folder = folder.path();
+    table(folder, "x.db", "INSERT INTO t VALUES (1, 'a')");
+    let sync = |sides: [&str; 2], state: &str| {
+        let words = ["sync", sides[0], sides[1], "--quiet", "--state", state];
+        Trueup::new(folder).arguments(words).run().expect(2)
+    };
+    let refused = sync(["sqlite:x.db", "sqlite:y.db"], "./y.db");
+    assert!(
+        refused
+            .stderr
+            .contains("target: it is the state file itself"),
+        "{refused}"
+    );
+    assert!(!folder.join("y.db").exists());
+    let refused = sync(["sqlite:./x.db#t", "sqlite:y.db"], "x.db");
+    assert!(
+        refused
+            .stderr
+            .contains("source: it is the state file itself"),
+        "{refused}"
+    );
+    fs::write(
+        folder.join("trueup.toml"),
+        "state = \"y.db\"\n[endpoint.x]\nurl = \"sqlite:x.db\"\n[endpoint.y]\nurl = \"sqlite:y.db\"\n\
+         [link.l]\nsource = \"x\"\ntarget = \"y\"",
+    )
+    .unwrap();
+    let refused = trueup(folder, &["run", "--quiet"]).expect(2);
+    assert!(refused.stderr.contains("state file itself"), "{refused}");
+}
+
+#[test]
 fn bytes_among_texts_are_parked_where_the_target_knows_the_difference() {
     let folder = support::folder();
     let folder = folder.path();
