@@ -13,6 +13,20 @@ use std::cmp::Ordering;
 pub trait Stream {
     /// Returns the next batch, never an empty one; `None` after the last.
     fn next(&mut self) -> Result<Option<Keyed>>;
+
+    /// Passes all further batches to `take`, in order, until it says `false`. A stream may prepare the next ones on
+    /// another thread meanwhile.
+    ///
+    /// # Errors
+    /// Those of [`Stream::next`].
+    fn each(&mut self, take: &mut dyn FnMut(Keyed) -> bool) -> Result<()> {
+        while let Some(keyed) = self.next()? {
+            if !take(keyed) {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What one key looks like on the two sides.

@@ -218,6 +218,17 @@ pub struct ScanRequest<'a> {
     pub batch_bytes_max: usize,
 }
 
+/// A field that holds a whole number in every record, each greater than the one before in the natural order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ascending {
+    /// How many records there are.
+    pub records: u64,
+    /// The first number.
+    pub first: i64,
+    /// The last one.
+    pub last: i64,
+}
+
 /// A consistent view of an endpoint. Dropping it releases it.
 pub trait Snapshot: Send {
     /// Where in the endpoint's history this view stands.
@@ -231,6 +242,13 @@ pub trait Snapshot: Send {
     /// It is in a file; a database may read an index in place of the table, or begin in its middle.
     fn keeps_order(&self) -> bool {
         false
+    }
+
+    /// Returns what is known of a field, by its index in `schema`, whose values ascend in the natural order, without reading
+    /// it again; `None` where that is not known, or not so.
+    fn ascending(&mut self, schema: &Schema, field: usize) -> Result<Option<Ascending>> {
+        let _ = (schema, field);
+        Ok(None)
     }
 
     /// Tells whether the collection has no record at all.

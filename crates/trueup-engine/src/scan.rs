@@ -4,11 +4,14 @@
 //! each stream into a channel of fixed depth. With a depth of 0 there is no thread: the sides are read on the
 //! caller's, in the order in which the caller asks, so a run is one sequence of calls that can be replayed.
 
+mod ahead;
 mod ascent;
+mod conveyor;
 mod part;
 mod repeats;
 mod told;
 
+pub(crate) use ahead::{Side, read_ahead};
 pub(crate) use ascent::Arrival;
 pub(crate) use part::Part;
 
@@ -17,7 +20,6 @@ use crate::expression::on_stack;
 use crate::link::World;
 use crate::progress::{Event, Step, Tick};
 use crate::sort::{Sorted, Sorter};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use trueup_core::batch::{Batch, Record};
 use trueup_core::diff::Stream;
 use trueup_core::endpoint::{Order, Scan, ScanRequest, Snapshot};
@@ -387,19 +389,51 @@ fn numbered(keyed: &Keyed, width: usize, next: &mut u64) -> Keyed {
     out
 }
 
+/// Parks what does not fit, and returns the rest, numbered where it is one of a bag; `None` where nothing is left.
+fn settled(
+    reading: &Reading<'_>,
+    parking: &Parking,
+    numbers: Option<&mut u64>,
+    mut piece: Piece,
+) -> Result<Option<Keyed>> {
+    let parked = parking.park(&mut piece);
+    parked.map_err(|error| reading.place(error))?;
+    if piece.keyed.is_empty() {
+        return Ok(None);
+    }
+    let width = reading.translation.width();
+    let numbered = numbers.map(|next| numbered(&piece.keyed, width, next));
+    Ok(Some(numbered.unwrap_or(piece.keyed)))
+}
+
 impl Stream for Records<'_> {
     fn next(&mut self) -> Result<Option<Keyed>> {
-        while let Some(mut piece) = self.pieces.next()? {
-            let parked = self.parking.park(&mut piece);
-            parked.map_err(|error| self.pieces.reading.place(error))?;
-            if !piece.keyed.is_empty() {
-                let width = self.pieces.reading.translation.width();
-                let numbers = self.numbers.as_mut();
-                let numbered = numbers.map(|next| numbered(&piece.keyed, width, next));
-                return Ok(Some(numbered.unwrap_or(piece.keyed)));
+        while let Some(piece) = self.pieces.next()? {
+            let numbers = self.numbers.as_mut();
+            let keyed = settled(self.pieces.reading, self.parking, numbers, piece)?;
+            if keyed.is_some() {
+                return Ok(keyed);
             }
         }
         Ok(None)
+    }
+
+    fn each(&mut self, take: &mut dyn FnMut(Keyed) -> bool) -> Result<()> {
+        let reading = self.pieces.reading;
+        let Some(snapshot) = self.pieces.snapshot.take() else {
+            // It was begun one by one, and goes on so.
+            while let Some(keyed) = self.next()? {
+                if !take(keyed) {
+                    break;
+                }
+            }
+            return Ok(());
+        };
+        let (parking, numbers) = (self.parking, &mut self.numbers);
+        reading.each_piece(snapshot, self.pieces.ordered, &mut |piece| {
+            let keyed = settled(reading, parking, numbers.as_mut(), piece)?;
+            Ok(keyed.is_none_or(&mut *take))
+        })
     }
 }
 
@@ -409,79 +443,5 @@ pub(crate) struct Nothing;
 impl Stream for Nothing {
     fn next(&mut self) -> Result<Option<Keyed>> {
         Ok(None)
-    }
-}
-
-/// One side, to be read by [`read_ahead`].
-pub(crate) type Side<'s> = Box<dyn Stream + Send + 's>;
-
-/// Passes streams to `merge`, each read at most `ahead` batches ahead on a thread of its own; with 0, read where and
-/// when `merge` asks. The threads end with `merge`, however it ends.
-pub(crate) fn read_ahead<const N: usize, T>(
-    ahead: usize,
-    mut sides: [Side<'_>; N],
-    merge: impl FnOnce([&mut dyn Stream; N]) -> Result<T>,
-) -> Result<T> {
-    if ahead == 0 {
-        return merge(
-            sides
-                .each_mut()
-                .map(|side| -> &mut dyn Stream { side.as_mut() }),
-        );
-    }
-    std::thread::scope(|scope| {
-        // Dropped at the end of this block: the threads must not wait for room for ever.
-        let mut fed = sides.map(|mut side| {
-            let (sender, inbox) = sync_channel(ahead);
-            scope.spawn(move || pump(side.as_mut(), &sender));
-            Fed { inbox, done: false }
-        });
-        merge(fed.each_mut().map(|fed| -> &mut dyn Stream { fed }))
-    })
-}
-
-/// Sends all batches of `stream` and how it ended; stops when nobody is left to read them.
-fn pump(stream: &mut dyn Stream, sender: &SyncSender<Message>) {
-    loop {
-        let message = match stream.next() {
-            Ok(Some(keyed)) => Message::Piece(keyed),
-            Ok(None) => Message::End,
-            Err(error) => Message::Failed(error),
-        };
-        let more = matches!(message, Message::Piece(_));
-        if sender.send(message).is_err() || !more {
-            return;
-        }
-    }
-}
-
-/// What a reading thread sends. The end is said, never guessed: a thread that died must not look like a short
-/// collection.
-enum Message {
-    Piece(Keyed),
-    End,
-    Failed(Error),
-}
-
-/// The receiving half. Dropping it tells the sending thread, which then stops instead of waiting for room.
-struct Fed {
-    inbox: Receiver<Message>,
-    done: bool,
-}
-
-impl Stream for Fed {
-    fn next(&mut self) -> Result<Option<Keyed>> {
-        if self.done {
-            return Ok(None);
-        }
-        match self.inbox.recv() {
-            Ok(Message::Piece(keyed)) => Ok(Some(keyed)),
-            Ok(Message::End) => {
-                self.done = true;
-                Ok(None)
-            }
-            Ok(Message::Failed(error)) => Err(error),
-            Err(_) => Err(Error::bug("a reading thread ended without saying so")),
-        }
     }
 }

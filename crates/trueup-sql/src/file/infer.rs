@@ -10,6 +10,7 @@
 //! A column that is text because of a few values only is told ([`Column::odd`]), by their number and the line of the
 //! first of them: mostly they are mistakes.
 
+use trueup_core::endpoint::Ascending;
 use trueup_core::types::Type;
 
 /// The digits within which a decimal text and the nearest double mean each other.
@@ -74,6 +75,10 @@ pub(crate) struct Column {
     pub(crate) count: u64,
     /// Whether a NULL was seen.
     pub(crate) nullable: bool,
+    /// The first and the last number, while every value is one and they ascend.
+    ends: Option<(i64, i64)>,
+    /// Whether that is over.
+    mixed: bool,
 }
 
 impl Column {
@@ -83,7 +88,34 @@ impl Column {
             self.see_null();
             return;
         }
-        self.take(0, shape(text.as_bytes()), line);
+        let shape = shape(text.as_bytes());
+        self.follow(shape, text);
+        self.take(0, shape, line);
+    }
+
+    /// Looks whether this value, too, is a whole number and greater than the one before.
+    fn follow(&mut self, shape: u16, text: &str) {
+        if self.mixed {
+            return;
+        }
+        let number = (shape == INT).then(|| text.parse::<i64>().ok()).flatten();
+        let ends = match (number, self.ends) {
+            (Some(number), None) if self.count == 0 => Some((number, number)),
+            (Some(number), Some((first, last))) if number > last => Some((first, number)),
+            _ => None,
+        };
+        self.mixed = ends.is_none();
+        self.ends = ends;
+    }
+
+    /// Returns what there is to say of a column of `records` records whose numbers ascend.
+    pub(crate) fn ascending(self, records: u64) -> Option<Ascending> {
+        let (first, last) = self.ends.filter(|_| self.count == records)?;
+        Some(Ascending {
+            records,
+            first,
+            last,
+        })
     }
 
     /// Counts a value of this class and shape.
@@ -102,12 +134,14 @@ impl Column {
 
     /// Takes in a NULL.
     pub(crate) fn see_null(&mut self) {
+        self.follow(0, "");
         self.count += 1;
         self.nullable = true;
     }
 
     /// Takes in a truth value.
     pub(crate) fn see_bool(&mut self, line: u64) {
+        self.follow(BOOL, "");
         self.take(A_BOOL, BOOL, line);
     }
 
@@ -118,6 +152,7 @@ impl Column {
             None if text == "-0" => INT,
             None => DECIMAL | WIDE,
         };
+        self.follow(shape, text);
         self.take(A_NUMBER, shape, line);
     }
 
@@ -125,11 +160,13 @@ impl Column {
     pub(crate) fn see_text(&mut self, text: &str, line: u64) {
         let bytes = text.as_bytes();
         let found = moment(bytes).or_else(|| uuid(bytes).then_some(UUID));
+        self.follow(TEXT, "");
         self.take(A_TEXT, found.unwrap_or(TEXT), line);
     }
 
     /// Takes in a value with an inner structure.
     pub(crate) fn see_nested(&mut self) {
+        self.follow(NESTED, "");
         self.count += 1;
         self.shapes |= NESTED;
     }

@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use table::Table;
 use trueup_core::endpoint::{
-    About, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,
+    About, Ascending, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,
 };
 use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::{Field, Holds, Schema};
@@ -54,13 +54,23 @@ pub(crate) struct Files<F: Format> {
     pub(crate) format: Arc<F>,
     pub(crate) keys: BTreeMap<String, Vec<String>>,
     pub(crate) context: Context,
-    /// The shapes found so far, and the state of the file they were found in.
-    pub(crate) shapes: BTreeMap<String, (Identity, Schema)>,
+    /// The shapes found so far.
+    pub(crate) shapes: BTreeMap<String, Shape>,
     /// Whether declared types are still to be looked for among the columns of a folder's files.
     pub(crate) unchecked: bool,
     /// The states in which the files were last read for a run.
     pub(crate) seen: Seen,
     pub(crate) disk: Arc<dyn Disk>,
+}
+
+/// What was found out about a file by reading it once.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape {
+    /// The state of the file.
+    pub(crate) identity: Identity,
+    pub(crate) schema: Schema,
+    /// Of each field, whether its numbers ascend.
+    pub(crate) ascending: Vec<Option<Ascending>>,
 }
 
 impl<F: Format> Files<F> {
@@ -166,7 +176,7 @@ impl<F: Format> Endpoint for Files<F> {
             return Ok(None);
         };
         let known = match self.shapes.get(collection) {
-            Some((identity, schema)) if *identity == now => Some(schema.clone()),
+            Some(shape) if shape.identity == now => Some(shape.schema.clone()),
             _ => None,
         };
         let schema = match known {
@@ -175,8 +185,8 @@ impl<F: Format> Endpoint for Files<F> {
                 let Some(table) = Table::open(&origin, self.format.as_ref())? else {
                     return Ok(None);
                 };
-                let (identity, schema) = self.infer(collection, &origin, table)?;
-                let found = (identity, schema.clone());
+                let found = self.infer(collection, &origin, table)?;
+                let schema = found.schema.clone();
                 self.shapes.insert(collection.to_owned(), found);
                 schema
             }
@@ -204,6 +214,7 @@ impl<F: Format> Endpoint for Files<F> {
             place: self.place.clone(),
             format: Arc::clone(&self.format),
             files,
+            shapes: self.shapes.clone(),
         }))
     }
 
@@ -226,12 +237,7 @@ impl<F: Format> Endpoint for Files<F> {
 
 impl<F: Format> Files<F> {
     /// Reads the whole file once and works out its shape.
-    fn infer(
-        &self,
-        collection: &str,
-        origin: &Origin,
-        mut table: Table<F>,
-    ) -> Result<(Identity, Schema)> {
+    fn infer(&self, collection: &str, origin: &Origin, mut table: Table<F>) -> Result<Shape> {
         let (mut columns, mut records) = (Vec::new(), 0_u64);
         while let Some(row) = table.reader.next_row()? {
             row.see(&mut columns);
@@ -240,6 +246,7 @@ impl<F: Format> Files<F> {
         table.check_unchanged("its types were inferred")?;
         let names = table.reader.names();
         columns.resize_with(names.len(), infer::Column::default);
+        let ascending = columns.iter().map(|one| one.ascending(records)).collect();
         let settings = self.format.settings();
         let parted = near::parted(names);
         let mut fields = Vec::with_capacity(names.len());
@@ -279,7 +286,11 @@ impl<F: Format> Files<F> {
             notes,
             ..Schema::default()
         };
-        Ok((table.identity, schema))
+        Ok(Shape {
+            identity: table.identity,
+            schema,
+            ascending,
+        })
     }
 
     /// Refuses a declared type for a column that the one file does not have.

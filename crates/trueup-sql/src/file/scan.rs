@@ -6,6 +6,7 @@
 //! inode is not noticed. Order is that of the file; nothing is cast. A syntax may leave open which class a value is (every
 //! value of JSON is a JSON text too); then it is delivered in the class that the caller will cast it to.
 
+use super::Shape;
 use super::error;
 use super::format::{Format, Records, Row};
 use super::place::{Identity, Place};
@@ -15,7 +16,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use trueup_core::batch::Batch;
 use trueup_core::digest::Digest;
-use trueup_core::endpoint::{Position, Scan, ScanRequest, Snapshot};
+use trueup_core::endpoint::{Ascending, Position, Scan, ScanRequest, Snapshot};
 use trueup_core::schema::Schema;
 use trueup_core::types::Type;
 use trueup_core::{Error, Kind, Result};
@@ -28,6 +29,8 @@ pub(crate) struct FileSnapshot<F: Format> {
     pub(crate) place: Place,
     pub(crate) format: Arc<F>,
     pub(crate) files: BTreeMap<String, Identity>,
+    /// What was found out about them, also in states that are gone.
+    pub(crate) shapes: BTreeMap<String, Shape>,
 }
 
 impl<F: Format> Snapshot for FileSnapshot<F> {
@@ -63,6 +66,15 @@ impl<F: Format> Snapshot for FileSnapshot<F> {
 
     fn keeps_order(&self) -> bool {
         true
+    }
+
+    fn ascending(&mut self, schema: &Schema, field: usize) -> Result<Option<Ascending>> {
+        let (known, now) = (
+            self.shapes.get(&schema.collection),
+            self.files.get(&schema.collection),
+        );
+        let known = known.filter(|known| now == Some(&known.identity) && known.schema == *schema);
+        Ok(known.and_then(|known| known.ascending.get(field).copied().flatten()))
     }
 
     fn is_empty(&mut self, schema: &Schema) -> Result<bool> {

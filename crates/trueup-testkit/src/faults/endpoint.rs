@@ -4,8 +4,8 @@ use super::subset::{OwnedWrites, apply_without, key_of};
 use super::{Fault, Faults, Late, Step, failure};
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{
-    About, Applied, Claim, Design, Endpoint, Mark, Marker, Position, Scan, ScanRequest, Snapshot,
-    Writer, Writes,
+    About, Applied, Ascending, Claim, Design, Endpoint, Mark, Marker, Position, Scan, ScanRequest,
+    Snapshot, Writer, Writes,
 };
 use trueup_core::error::{Error, Kind, Result};
 use trueup_core::hashes::{Bucket, Chosen, Hashes, Hashing, Offer};
@@ -102,6 +102,10 @@ impl Snapshot for FaultySnapshot {
 
     fn keeps_order(&self) -> bool {
         self.inner.keeps_order()
+    }
+
+    fn ascending(&mut self, schema: &Schema, field: usize) -> Result<Option<Ascending>> {
+        self.inner.ascending(schema, field)
     }
 
     fn is_empty(&mut self, schema: &Schema) -> Result<bool> {

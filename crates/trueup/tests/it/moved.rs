@@ -1,6 +1,5 @@
 //! Two files that were moved together: what they agreed on is known by where they were.
 
-use crate::cli::check;
 use crate::support::{self, Output, Trueup};
 use std::fs;
 use std::path::Path;
@@ -34,7 +33,15 @@ fn sides_that_were_moved_are_not_joined_unasked() {
     fs::rename(&old, &new).unwrap();
     for options in [&["--dry-run"][..], &[]] {
         let refused = sync(&new, options).expect(3);
-        check("moved-refused", &refused);
+        let said = &refused.stderr;
+        assert!(
+            said.contains("error[stale]: both sides were kept in agreement before"),
+            "{refused}"
+        );
+        assert!(
+            said.contains("old/a.db") && said.contains("trueup forget"),
+            "{refused}"
+        );
         assert_eq!((rows(&new.join("a.db")), rows(&new.join("b.db"))), (2, 3));
     }
     // Put back, it goes on; and what was deleted goes from the other side.

@@ -271,3 +271,44 @@ fn a_declared_type_leaves_a_column_nullable_unless_it_is_of_the_key() {
         ]
     );
 }
+
+/// What was seen to ascend when the shape was read need not be read again to know that no key comes twice.
+#[test]
+fn a_field_whose_numbers_ascend_is_known_for_the_state_it_was_seen_in() {
+    for (text, expected) in [
+        ("id,v\n1,x\n2,y\n10,z\n", Some((3, 1, 10))),
+        ("id,v\n-5,x\n\"0\",y\n", Some((2, -5, 0))),
+        ("id,v\n7,x\n", Some((1, 7, 7))),
+        (
+            "id,v\n1,x\n999999999999999999,y\n",
+            Some((2, 1, 999_999_999_999_999_999)),
+        ),
+        ("id,v\n1,x\n1,y\n", None),
+        ("id,v\n2,x\n1,y\n", None),
+        ("id,v\n1,x\n,y\n3,z\n", None),
+        ("id,v\n1,x\nNA,y\n", None),
+        ("id,v\n1,x\n2.0,y\n", None),
+        ("id,v\n01,x\n2,y\n", None),
+        ("id,v\n1,x\n9223372036854775808,y\n", None),
+        ("id,v\n", None),
+    ] {
+        let folder = Folder::with("t.csv", text);
+        let mut endpoint = folder.open("?null=NA");
+        let schema = endpoint.schema("t").unwrap().unwrap();
+        let mut snapshot = endpoint.snapshot().unwrap();
+        let found = snapshot.ascending(&schema, 0).unwrap();
+        let found = found.map(|one| (one.records, one.first, one.last));
+        assert_eq!(found, expected, "{text:?}");
+        assert_eq!(snapshot.ascending(&schema, 1).unwrap(), None, "texts");
+        assert_eq!(
+            snapshot.ascending(&schema, 2).unwrap(),
+            None,
+            "no such field"
+        );
+        drop(snapshot);
+        // Another state of the file is not known before its shape was read.
+        folder.put("t.csv", &format!("{text}5,more\n"));
+        let mut snapshot = endpoint.snapshot().unwrap();
+        assert_eq!(snapshot.ascending(&schema, 0).unwrap(), None, "{text:?}");
+    }
+}
