@@ -98,7 +98,8 @@ impl Column {
         if self.mixed {
             return;
         }
-        let number = (shape == INT).then(|| text.parse::<i64>().ok()).flatten();
+        let number = (shape & !WIDE == INT).then(|| text.parse::<i64>().ok());
+        let number = number.flatten();
         let ends = match (number, self.ends) {
             (Some(number), None) if self.count == 0 => Some((number, number)),
             (Some(number), Some((first, last))) if number > last => Some((first, number)),

@@ -280,8 +280,8 @@ fn a_field_whose_numbers_ascend_is_known_for_the_state_it_was_seen_in() {
         ("id,v\n-5,x\n\"0\",y\n", Some((2, -5, 0))),
         ("id,v\n7,x\n", Some((1, 7, 7))),
         (
-            "id,v\n1,x\n999999999999999999,y\n",
-            Some((2, 1, 999_999_999_999_999_999)),
+            "id,v\n9223372036854775806,x\n9223372036854775807,y\n",
+            Some((2, i64::MAX - 1, i64::MAX)),
         ),
         ("id,v\n1,x\n1,y\n", None),
         ("id,v\n2,x\n1,y\n", None),
