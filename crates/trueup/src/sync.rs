@@ -173,6 +173,10 @@ pub(crate) fn refuse_state_as_side(spec: &Spec, state: Option<&Path>) -> Result<
     let Ok(state) = world::state_path(state, &world::variable) else {
         return Ok(());
     };
+    // A folder is no state file either, which the store says.
+    if state.is_dir() {
+        return Ok(());
+    }
     let real = |path: &Path| {
         path.canonicalize()
             .or_else(|_| std::path::absolute(path))
