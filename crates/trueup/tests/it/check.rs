@@ -430,3 +430,22 @@ fn what_a_new_table_does_not_get_is_said() {
         assert_eq!(said.contains(note), told, "{command:?} {said}");
     }
 }
+
+#[test]
+fn every_wrong_expression_of_a_collection_is_said() {
+    let folder = support::folder();
+    let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, total INTEGER)";
+    support::sqlite(&folder.path().join("a.db"), sql);
+    let file = "[endpoint.a]\nurl = \"sqlite:a.db\"\n[endpoint.b]\nurl = \"sqlite:b.db\"\n\
+        [link.ab]\nsource = \"a\"\ntarget = \"b\"\n\
+        collections = [{ source = \"t\", where = \"totl > 0\", fields = { x = \"nope + 1\", y = \"nada + 1\" } }]";
+    std::fs::write(folder.path().join("trueup.toml"), file).unwrap();
+    let output = Trueup::new(folder.path())
+        .arguments(["check"])
+        .run()
+        .expect(1);
+    for name in ["nope", "nada", "totl"] {
+        assert!(output.stdout.contains(name), "{output}");
+    }
+    assert!(output.stdout.contains("3 problems"), "{output}");
+}

@@ -402,6 +402,28 @@ fn a_file_of_tabs_has_a_hint() {
 }
 
 #[test]
+fn a_file_of_semicolons_or_bars_has_a_hint_too() {
+    let folder = support::folder();
+    for (sign, word) in [(";", "?delimiter=;"), ("|", "?delimiter=|")] {
+        let text = format!("id{sign}name\n1{sign}Ada\n");
+        fs::write(folder.path().join("t.csv"), text).expect("the file can be written");
+        let command = |words: &[&str]| {
+            let run = Trueup::new(folder.path()).arguments(words.iter().copied());
+            let output = run.arguments(["csv:t.csv", "sqlite:b.db"]).run();
+            format!("{}{}", output.stdout, output.stderr)
+        };
+        assert!(command(&["check"]).contains(word));
+        // A key that is a part of the one name is no typing mistake.
+        let address = ["check", "csv:t.csv?key=id", "sqlite:b.db"];
+        let keyed = Trueup::new(folder.path()).arguments(address).run();
+        assert!(
+            format!("{}{}", keyed.stdout, keyed.stderr).contains(word),
+            "{keyed}"
+        );
+    }
+}
+
+#[test]
 fn the_state_has_another_name_than_the_sides() {
     let folder = support::folder();
     for name in ["trueup.db", "y.db"] {

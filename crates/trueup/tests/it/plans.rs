@@ -391,3 +391,20 @@ fn no_result_takes_the_place_of_data() {
         diff(folder, &["--sql", "target", "--out", "result"]).expect(1);
     }
 }
+
+#[test]
+fn a_script_says_how_many_records_are_not_in_it() {
+    let folder = support::folder();
+    let folder = folder.path();
+    support::sqlite(
+        &folder.join("shop.db"),
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER); INSERT INTO t VALUES (1, 5), (2, 'abc'), (3, 'def')",
+    );
+    support::sqlite(
+        &folder.join("till.db"),
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER) STRICT; INSERT INTO t VALUES (1, 4), (2, 1)",
+    );
+    let script = diff(folder, &["--sql", "target"]).expect(1).stdout;
+    let told = "-- t: NOT IN THIS SCRIPT: 2 records of the other side that do not fit";
+    assert!(script.contains(told), "{script}");
+}
