@@ -20,13 +20,24 @@ pub trait Stream {
     /// # Errors
     /// Those of [`Stream::next`].
     fn each(&mut self, take: &mut dyn FnMut(Keyed) -> bool) -> Result<()> {
-        while let Some(keyed) = self.next()? {
-            if !take(keyed) {
-                break;
-            }
-        }
-        Ok(())
+        one_by_one(self, take)
     }
+}
+
+/// Does what [`Stream::each`] does by [`Stream::next`] alone.
+///
+/// # Errors
+/// Those of [`Stream::next`].
+pub fn one_by_one<S: Stream + ?Sized>(
+    stream: &mut S,
+    take: &mut dyn FnMut(Keyed) -> bool,
+) -> Result<()> {
+    while let Some(keyed) = stream.next()? {
+        if !take(keyed) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// What one key looks like on the two sides.

@@ -14,6 +14,7 @@ pub mod conflict;
 pub mod decimal;
 pub mod diff;
 pub mod digest;
+pub mod edits;
 pub mod encode;
 pub mod endpoint;
 pub mod error;

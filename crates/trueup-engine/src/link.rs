@@ -42,6 +42,10 @@ impl CollectionSpec {
     }
 }
 
+/// What is to be done where hashes were demanded and cannot be had.
+pub(crate) const WITHOUT_HASHES: &str =
+    "leave out --compare hash, in a file compare = \"hash\", and the records are read";
+
 /// How records are compared before anything is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Comparison {

@@ -3,7 +3,7 @@
 use crate::apply::{Applier, only_we_claimed};
 use crate::compare::{self, Compared, Sides};
 use crate::connect;
-use crate::link::{Comparison, Link, Mode, World};
+use crate::link::{Comparison, Link, Mode, WITHOUT_HASHES, World};
 use crate::listing::{Listing, Shape, found};
 use crate::plan_file::{self, PlanFile};
 use crate::progress::{Event, Step};
@@ -223,9 +223,8 @@ pub fn plan_file(
     // The file says the digests of both sides.
     if link.mode.compare == Comparison::Hash {
         return Err(
-            Error::config("a plan in a file has digests, which hashes do not give").hint(
-                "leave out --compare hash, in a file compare = \"hash\", and the records are read",
-            ),
+            Error::config("a plan in a file has digests, which hashes do not give")
+                .hint(WITHOUT_HASHES),
         );
     }
     link.mode.compare = Comparison::Stream;

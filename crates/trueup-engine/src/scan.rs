@@ -21,7 +21,7 @@ use crate::link::World;
 use crate::progress::{Event, Step, Tick};
 use crate::sort::{Sorted, Sorter};
 use trueup_core::batch::{Batch, Record};
-use trueup_core::diff::Stream;
+use trueup_core::diff::{Stream, one_by_one};
 use trueup_core::endpoint::{Order, Scan, ScanRequest, Snapshot};
 use trueup_core::keyed::Keyed;
 use trueup_core::mapping::{Mapping, Shared};
@@ -421,13 +421,8 @@ impl Stream for Records<'_> {
     fn each(&mut self, take: &mut dyn FnMut(Keyed) -> bool) -> Result<()> {
         let reading = self.pieces.reading;
         let Some(snapshot) = self.pieces.snapshot.take() else {
-            // It was begun one by one, and goes on so.
-            while let Some(keyed) = self.next()? {
-                if !take(keyed) {
-                    break;
-                }
-            }
-            return Ok(());
+            // It was begun so, and goes on.
+            return one_by_one(self, take);
         };
         let (parking, numbers) = (self.parking, &mut self.numbers);
         reading.each_piece(snapshot, self.pieces.ordered, &mut |piece| {

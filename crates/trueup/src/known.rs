@@ -82,9 +82,11 @@ pub(crate) fn means(
     let config = config::read(file, &world::variable).ok();
     let known = on_record(store, file, &names, config.as_ref());
     let means = known.is_ok_and(|known| known.iter().any(|(one, id)| one == name && id == durable));
-    let real = |path: &Path| path.canonicalize().ok();
     let own = config::read_state(file, &world::variable);
-    means && own.is_ok_and(|own| own.as_deref().and_then(real) == state.and_then(real))
+    means
+        && own.is_ok_and(|own| {
+            own.as_deref().and_then(world::real_path) == state.and_then(world::real_path)
+        })
 }
 
 #[cfg(test)]

@@ -177,15 +177,10 @@ pub(crate) fn refuse_state_as_side(spec: &Spec, state: Option<&Path>) -> Result<
     if state.is_dir() {
         return Ok(());
     }
-    let real = |path: &Path| {
-        path.canonicalize()
-            .or_else(|_| std::path::absolute(path))
-            .ok()
-    };
     let is_state = |text: &str| {
         let lasting = Address::parse(text).ok().and_then(|one| one.lasting());
         let path = lasting.as_deref().and_then(|text| text.split_once(':'));
-        path.is_some_and(|(_, path)| real(Path::new(path)) == real(&state))
+        path.is_some_and(|(_, path)| world::real_path(Path::new(path)) == world::real_path(&state))
     };
     for (side, place) in [("source", &spec.source), ("target", &spec.target)] {
         if is_state(&place.address) {

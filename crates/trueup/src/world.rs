@@ -266,6 +266,13 @@ pub(crate) fn open_store_if_any(given: Option<&Path>) -> Result<Option<Store>> {
     Ok(None)
 }
 
+/// Returns the path that means the same from every folder, and without links where it exists; `None` where the working
+/// folder is gone.
+pub(crate) fn real_path(path: &Path) -> Option<PathBuf> {
+    let real = path.canonicalize().or_else(|_| std::path::absolute(path));
+    real.ok()
+}
+
 /// Where the state is kept: as given, else as the XDG base directories say. Relative variables do not count there.
 pub(crate) fn state_path(
     given: Option<&Path>,

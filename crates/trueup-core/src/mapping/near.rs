@@ -1,5 +1,7 @@
 //! Names that are like one that was not found. Pure words for a hint: nothing is ever mapped by likeness.
 
+use crate::edits::edits;
+
 /// The longest name, in letters, that is looked at: what takes longer to compare than to read is no typing mistake.
 const LETTERS_MAX: usize = 64;
 
@@ -18,27 +20,12 @@ pub(super) fn meant(name: &str, known: &[&str]) -> String {
     }
     let near = known
         .iter()
-        .map(|&other| (distance(&ours, &letters(other)), other));
+        .map(|&other| (edits(&ours, &letters(other)), other));
     match near.min_by_key(|(distance, _)| *distance) {
         // A third of the letters may be wrong.
         Some((distance, other)) if distance <= ours.len() / 3 => format!("did you mean {other}? "),
         Some(_) | None => String::new(),
     }
-}
-
-/// How many letters have to be put in, left out or replaced.
-fn distance(one: &[char], other: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (done, ours) in one.iter().enumerate() {
-        let mut corner = done;
-        row[0] = done + 1;
-        for (at, theirs) in other.iter().enumerate() {
-            let replaced = corner + usize::from(ours != theirs);
-            corner = row[at + 1];
-            row[at + 1] = replaced.min(corner + 1).min(row[at] + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! records that are read.
 
 use crate::connect::Collection;
-use crate::link::{Comparison, World};
+use crate::link::{Comparison, WITHOUT_HASHES, World};
 use crate::progress::Event;
 use crate::scan::{Arrival, Part, Reading};
 use std::sync::Arc;
@@ -141,7 +141,7 @@ fn refused(collection: &Collection, why: &str) -> Error {
     Error::config(format!(
         "collection={name}: it cannot be compared by hashes: {why}"
     ))
-    .hint("leave out --compare hash, in a file compare = \"hash\", and the records are read")
+    .hint(WITHOUT_HASHES)
 }
 
 /// Settles how both sides hash; the inner error says why they do not.

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::Path;
+use trueup_core::edits::edits;
 use trueup_core::{Error, Kind};
 
 /// Translates a failed operation on `file`.
@@ -76,28 +77,13 @@ pub(crate) fn suggest(error: Error, word: &str, known: &[&str]) -> Error {
 
 /// Returns the word of `known` that is probably meant.
 pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let nearest = known.iter().map(|name| (distance(word, name), *name)).min();
+    let letters = |text: &str| text.chars().collect::<Vec<_>>();
+    let ours = letters(word);
+    let steps = known
+        .iter()
+        .map(|name| (edits(&ours, &letters(name)), *name));
+    let nearest = steps.min();
     nearest
         .filter(|(steps, _)| *steps <= 1 + word.len() / 3)
         .map(|(_, name)| name)
-}
-
-/// Counts the edits between two words.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = i;
-        let mut before = i + 1;
-        for (y, cell) in b.iter().zip(row.iter_mut().skip(1)) {
-            let change = corner + usize::from(x != *y);
-            corner = *cell;
-            before = change.min(corner + 1).min(before + 1);
-            *cell = before;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }

@@ -92,9 +92,7 @@ impl StateFile {
 pub(crate) fn name_state(given: Option<&Path>) {
     let place = |given: Option<&Path>| {
         let path = world::state_path(given, &world::variable).ok()?;
-        path.canonicalize()
-            .or_else(|_| std::path::absolute(&path))
-            .ok()
+        world::real_path(&path)
     };
     let bare = StateFile {
         state: None,

@@ -89,8 +89,9 @@ impl Key {
     }
 }
 
-/// The directions of a link: from source to target, and both.
+/// How records are compared.
 pub(super) const COMPARE: [&str; 3] = ["auto", "stream", "hash"];
+/// The directions of a link: from source to target, and both.
 pub(super) const DIRECTIONS: [&str; 2] = ["forward", "both"];
 /// What a delete may mean.
 pub(super) const ON_DELETE: [&str; 2] = ["keep", "wins"];

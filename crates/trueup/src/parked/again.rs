@@ -62,26 +62,44 @@ pub(super) fn again(
     state: &StateFile,
 ) -> Result<Vec<Again>> {
     let state = state.file()?;
-    records
+    let state = state.as_deref();
+    // Mostly all are of one link: its file is read once.
+    let mut asked: Vec<(&str, &str, &str, bool)> = Vec::new();
+    let mut means = |file, name, link| {
+        let known = asked
+            .iter()
+            .find(|one| (one.0, one.1, one.2) == (file, name, link));
+        known.map(|known| known.3).unwrap_or_else(|| {
+            let means = known::means(Path::new(file), name, link, store, state);
+            asked.push((file, name, link, means));
+            means
+        })
+    };
+    Ok(records
         .iter()
-        .map(|record| of(record, store, state.as_deref()))
-        .collect()
+        .map(|record| of(record, state, &mut means))
+        .collect())
 }
 
-fn of(record: &ParkedRecord, store: &Store, state: Option<&Path>) -> Result<Again> {
+/// How one is; `means` tells whether a file still means a link by a name.
+fn of<'r>(
+    record: &'r ParkedRecord,
+    state: Option<&Path>,
+    means: &mut dyn FnMut(&'r str, &'r str, &'r str) -> bool,
+) -> Again {
     // A record without a key of its own is one of a bag, of which no single record can be chosen.
     if record.link_name.contains(BOTH_WAYS) || is_of_its_key(&record.parked) {
-        return Ok(Again::NextRun);
+        return Again::NextRun;
     }
     if let Some(Said::InFile { file, name }) = &record.said
-        && known::means(Path::new(file), name, &record.link, store, state)
+        && means(file, name, &record.link)
     {
         let words = format!("--config {} {}", quoted(file), quoted(name));
-        return Ok(Again::Command(format!("trueup parked retry {words}")));
+        return Again::Command(format!("trueup parked retry {words}"));
     }
     let ends = record.link_name.split_once(ONE_WAY);
     let Some((source, target)) = ends.filter(|(_, target)| !target.contains(ONE_WAY)) else {
-        return Ok(Again::NextRun);
+        return Again::NextRun;
     };
     let mut command = format!("trueup parked retry {} {}", quoted(source), quoted(target));
     let options = match &record.said {
@@ -96,10 +114,10 @@ fn of(record: &ParkedRecord, store: &Store, state: Option<&Path>) -> Result<Agai
         let path = lasting(state).unwrap_or_else(|| state.display().to_string());
         command.push_str(&format!(" --state {}", quoted(&path)));
     }
-    Ok(match options {
+    match options {
         Some(_) => Again::Command(command),
         None => Again::WithOptions(command),
-    })
+    }
 }
 
 /// Tells whether it is the key that does not fit, or is not there: mended, the record has another key, and whoever tries

@@ -58,6 +58,16 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
+/// A folder with a file that has one link both ways, between two SQLite files that are not there yet.
+fn both_ways() -> tempfile::TempDir {
+    let folder = support::folder();
+    let file = "state = \"state.db\"
+        [endpoint.a]\nurl = \"sqlite:a.db\"\n[endpoint.b]\nurl = \"sqlite:b.db\"
+        [link.ab]\nsource = \"b\"\ntarget = \"a\"\ndirection = \"both\"";
+    fs::write(folder.path().join("trueup.toml"), file).unwrap();
+    folder
+}
+
 fn run<'a>(folder: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Output {
     Trueup::new(folder)
         .arguments(["run", "--quiet"])
@@ -353,11 +363,7 @@ fn a_link_is_verified_by_itself() {
 
 #[test]
 fn a_two_way_link_is_the_one_of_the_command_line() {
-    let folder = support::folder();
-    let file = "state = \"state.db\"
-        [endpoint.a]\nurl = \"sqlite:a.db\"\n[endpoint.b]\nurl = \"sqlite:b.db\"
-        [link.ab]\nsource = \"b\"\ntarget = \"a\"\ndirection = \"both\"";
-    fs::write(folder.path().join("trueup.toml"), file).unwrap();
+    let folder = both_ways();
     let a = folder.path().join("a.db");
     let b = folder.path().join("b.db");
     support::sqlite(

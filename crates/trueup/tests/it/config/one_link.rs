@@ -1,6 +1,6 @@
 //! One link of the file: compared by its name, and its plan in a file.
 
-use super::{folder, run};
+use super::{both_ways, folder, run};
 use crate::cli::check;
 use crate::support::{self, Trueup};
 use std::fs;
@@ -50,11 +50,7 @@ fn a_link_is_compared_by_its_name() {
 
 #[test]
 fn a_two_way_link_is_compared_by_its_name() {
-    let folder = support::folder();
-    let file = "state = \"state.db\"
-        [endpoint.a]\nurl = \"sqlite:a.db\"\n[endpoint.b]\nurl = \"sqlite:b.db\"
-        [link.ab]\nsource = \"a\"\ntarget = \"b\"\ndirection = \"both\"";
-    fs::write(folder.path().join("trueup.toml"), file).unwrap();
+    let folder = both_ways();
     for (name, row) in [("a.db", "(1)"), ("b.db", "(2)")] {
         let text = format!("CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES {row}");
         support::sqlite(&folder.path().join(name), &text);
