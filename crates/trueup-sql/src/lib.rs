@@ -9,6 +9,8 @@ pub mod csv;
 mod file;
 pub mod jsonl;
 pub mod mysql;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 mod percent;
 pub mod postgres;
 mod secret;

@@ -1,0 +1,1 @@
+//! Tests of the Parquet endpoint; what it shares with CSV is tested there.
