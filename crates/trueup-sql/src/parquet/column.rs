@@ -4,7 +4,9 @@
 //! is parked): a timestamp with nanoseconds is its text, one that our microseconds cannot count is no text at all.
 
 use super::decimal;
+use super::native::{Native, by_number};
 use super::nested;
+use super::spell;
 use super::types::{Class, Column};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -13,8 +15,8 @@ use arrow_array::types::{
     UInt64Type,
 };
 use arrow_array::{
-    Array, ArrayRef, BinaryViewArray, BooleanArray, FixedSizeBinaryArray, PrimitiveArray,
-    StringViewArray,
+    Array, ArrayRef, BinaryArray, BinaryViewArray, BooleanArray, FixedSizeBinaryArray,
+    PrimitiveArray,
 };
 use arrow_schema::{DataType, TimeUnit};
 use trueup_core::batch::Batch;
@@ -28,7 +30,7 @@ const DAY_US: i64 = 86_400_000_000;
 /// The values of a column.
 pub(super) struct Cells {
     /// As the file has them.
-    pub(super) array: ArrayRef,
+    array: ArrayRef,
     values: Values,
 }
 
@@ -44,9 +46,10 @@ enum Values {
     Float16(PrimitiveArray<Float16Type>),
     Float32(PrimitiveArray<Float32Type>),
     Float64(PrimitiveArray<Float64Type>),
-    Text(StringViewArray),
-    Json(StringViewArray),
-    Decimal(StringViewArray),
+    // As bytes: of columns with some annotations the library hands out texts that nobody has checked.
+    Text(BinaryViewArray),
+    Json(BinaryViewArray),
+    Decimal(BinaryViewArray),
     Bytes(BinaryViewArray),
     Fixed(FixedSizeBinaryArray),
     Uuid(FixedSizeBinaryArray),
@@ -88,12 +91,15 @@ impl Cells {
             Values::Float16(array) => Value::Float(array.value(row).to_f64()),
             Values::Float32(array) => Value::Float(array.value(row).into()),
             Values::Float64(array) => Value::Float(array.value(row)),
-            Values::Text(array) => Value::Text(array.value(row)),
-            Values::Json(array) => Value::Json(array.value(row)),
-            Values::Decimal(array) => match array.value(row) {
-                text if decimals::parts(text).is_some() => Value::Decimal(text),
-                text => Value::Text(text),
-            },
+            Values::Text(array) => text_of(array.value(row), Value::Text),
+            Values::Json(array) => text_of(array.value(row), Value::Json),
+            Values::Decimal(array) => text_of(array.value(row), |text| {
+                if decimals::parts(text).is_some() {
+                    Value::Decimal(text)
+                } else {
+                    Value::Text(text)
+                }
+            }),
             Values::Bytes(array) => Value::Bytes(array.value(row)),
             Values::Fixed(array) => Value::Bytes(array.value(row)),
             Values::Uuid(array) => Value::Uuid(array.value(row)),
@@ -113,6 +119,11 @@ impl Cells {
             Values::Made(_) => Value::Null,
         }
     }
+}
+
+/// Makes a text's value, if it is one.
+fn text_of<'v>(bytes: &'v [u8], of: impl FnOnce(&'v str) -> Value<'v>) -> Value<'v> {
+    std::str::from_utf8(bytes).map_or(Value::InvalidText(bytes), of)
 }
 
 /// Takes an array whose values are ours as they stand.
@@ -138,7 +149,7 @@ fn plain(array: &ArrayRef, class: Class) -> Option<Values> {
         DataType::Timestamp(TimeUnit::Microsecond, None) => number!(Timestamp),
         DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => number!(Instant),
         DataType::Utf8View => {
-            let texts = array.as_string_view_opt()?.clone();
+            let texts = array.as_string_view_opt()?.clone().to_binary_view();
             match class {
                 Class::Json => Values::Json(texts),
                 Class::Decimal => Values::Decimal(texts),
@@ -190,7 +201,10 @@ fn make(array: &ArrayRef, row: usize, spelled: &mut String, batch: &mut Batch) -
         }
         DataType::Time32(_) | DataType::Time64(_) => time(array, row, spelled, batch)?,
         DataType::Timestamp(..) => timestamp(array, row, spelled, batch)?,
-        DataType::Utf8 => batch.push(Value::Text(array.as_string_opt::<i32>()?.value(row))),
+        DataType::Utf8 => {
+            let texts = BinaryArray::from(array.as_string_opt::<i32>()?.clone());
+            batch.push(text_of(texts.value(row), Value::Text));
+        }
         DataType::Binary => batch.push(Value::Bytes(array.as_binary_opt::<i32>()?.value(row))),
         DataType::Null => batch.push(Value::Null),
         _ => {
@@ -277,34 +291,31 @@ fn fraction(us: i64, rest_ns: i64, spelled: &mut String) {
     spelled.push_str(&format!(".{ns:09}"));
 }
 
-/// Appends a value as [`super::spell`] does, as it stands in the file; `None` where it is of a type that is not
-/// written.
-pub(super) fn put(array: &ArrayRef, row: usize, out: &mut Vec<u8>) -> Option<()> {
-    use super::native::{Native, by_number};
-    use super::spell;
-    if array.is_null(row) {
-        out.push(spell::NULL);
-        return Some(());
-    }
-    out.push(spell::VALUE);
-    macro_rules! number {
-        ($ty:ty) => {
-            array.as_primitive_opt::<$ty>()?.value(row).put(out)
-        };
-    }
-    by_number!(
-        array.data_type(),
-        number,
-        match array.data_type() {
-            DataType::Boolean => out.push(u8::from(array.as_boolean_opt()?.value(row))),
-            DataType::Utf8View =>
-                spell::slice(array.as_string_view_opt()?.value(row).as_bytes(), out),
-            DataType::BinaryView => spell::slice(array.as_binary_view_opt()?.value(row), out),
-            DataType::FixedSizeBinary(_) => {
-                spell::slice(array.as_fixed_size_binary_opt()?.value(row), out);
-            }
-            _ => return None,
+impl Cells {
+    /// Appends a value as [`super::spell`] does, as it stands in the file; `None` where it is of a type that is not written.
+    pub(super) fn put(&self, row: usize, out: &mut Vec<u8>) -> Option<()> {
+        if self.array.is_null(row) {
+            out.push(spell::NULL);
+            return Some(());
         }
-    );
-    Some(())
+        out.push(spell::VALUE);
+        match &self.values {
+            Values::Bool(array) => out.push(u8::from(array.value(row))),
+            Values::Text(array)
+            | Values::Json(array)
+            | Values::Decimal(array)
+            | Values::Bytes(array) => spell::slice(array.value(row), out),
+            Values::Fixed(array) | Values::Uuid(array) => spell::slice(array.value(row), out),
+            _ => {
+                let array = &self.array;
+                macro_rules! number {
+                    ($ty:ty) => {
+                        array.as_primitive_opt::<$ty>()?.value(row).put(out)
+                    };
+                }
+                by_number!(array.data_type(), number, return None);
+            }
+        }
+        Some(())
+    }
 }

@@ -4,10 +4,15 @@ use arrow_buffer::i256;
 use std::fmt::Write;
 use trueup_core::decimal::{self, Parts};
 
-/// The most digits of a 128-bit decimal.
-pub(super) const DIGITS_128: u8 = 38;
 /// The most digits of a decimal at all.
 pub(super) const DIGITS_MAX: u16 = 76;
+
+/// How many bytes the library gives a decimal of so many digits: as few as hold it with its sign.
+pub(super) fn bytes(digits: u8) -> i32 {
+    let bits = f64::from(digits) * std::f64::consts::LOG2_10 + 1.0;
+    // At most 32.
+    (bits / 8.0).ceil() as i32
+}
 
 /// Writes `unscaled` with `scale` digits behind the point.
 pub(super) fn text_128(unscaled: i128, scale: i8, out: &mut String) {

@@ -5,8 +5,9 @@ use super::column::Cells;
 use super::types::{Class, Column};
 use crate::jsonl::quote;
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef};
+use arrow_array::{Array, ArrayRef, BinaryArray};
 use arrow_schema::DataType;
+use std::collections::BTreeSet;
 use trueup_core::schema::Field;
 use trueup_core::text;
 use trueup_core::types::Type;
@@ -66,20 +67,26 @@ fn items(items: &ArrayRef, out: &mut String) -> Option<()> {
 fn pairs(array: &ArrayRef, row: usize, out: &mut String) -> Option<()> {
     let entries = array.as_map_opt()?.value(row);
     let (keys, values) = (entries.columns().first()?, entries.columns().get(1)?);
-    let texts = keys.as_string_opt::<i32>();
+    let texts = keys
+        .as_string_opt::<i32>()
+        .map(|keys| BinaryArray::from(keys.clone()));
+    let texts: Option<Vec<String>> = match texts {
+        None => None,
+        Some(texts) => {
+            let all = (0..keys.len()).map(|at| text_at(&texts, at));
+            Some(all.collect::<Option<_>>()?)
+        }
+    };
     // A key that stands twice is no object that readers agree on.
     let texts = texts.filter(|texts| {
-        let mut seen: Vec<&str> = texts.iter().flatten().collect();
-        let count = seen.len();
-        seen.sort_unstable();
-        seen.dedup();
-        seen.len() == count
+        let unique: BTreeSet<&String> = texts.iter().collect();
+        unique.len() == texts.len()
     });
     out.push(if texts.is_some() { '{' } else { '[' });
     for at in 0..keys.len() {
-        match texts {
+        match &texts {
             Some(texts) => {
-                name(at, texts.value(at), out);
+                name(at, texts.get(at)?, out);
                 write(values, at, out)?;
             }
             None => {
@@ -93,6 +100,11 @@ fn pairs(array: &ArrayRef, row: usize, out: &mut String) -> Option<()> {
     }
     out.push(if texts.is_some() { '}' } else { ']' });
     Some(())
+}
+
+/// The text of a key.
+fn text_at(texts: &BinaryArray, at: usize) -> Option<String> {
+    String::from_utf8(texts.value(at).to_vec()).ok()
 }
 
 fn leaf(array: &ArrayRef, row: usize, out: &mut String) -> Option<()> {

@@ -5,7 +5,7 @@
 
 use super::Footer;
 use super::chunk::Chunks;
-use super::column::{self, Cells};
+use super::column::Cells;
 use super::error::{self, damaged, guarded};
 use super::meta;
 use super::types::{self, Column};
@@ -290,7 +290,7 @@ impl<'r> ParquetRow<'r> {
     fn put(self, column: usize, out: &mut Vec<u8>) {
         let put = self
             .cells(column)
-            .and_then(|cells| column::put(&cells.array, self.row, out));
+            .and_then(|cells| cells.put(self.row, out));
         // Of a column that is not written again there is no new state to put it into.
         debug_assert!(put.is_some());
     }

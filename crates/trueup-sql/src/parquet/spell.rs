@@ -11,6 +11,8 @@ use crate::file::format::{FIELD_BYTES_MAX, Spelling};
 use arrow_schema::{DataType, TimeUnit};
 use half::f16;
 use std::sync::Arc;
+use trueup_core::cast;
+use trueup_core::types::Type;
 use trueup_core::value::Value;
 
 /// The sign of no value.
@@ -97,7 +99,17 @@ impl Spelling for Packed {
         }
         let before = out.len();
         out.push(VALUE);
-        let done = put(column, value, out);
+        // What only an entry of the footer says is held to here.
+        let done = match column.field.ty {
+            Type::Text { chars_max: Some(_) }
+            | Type::Bytes { bytes_max: Some(_) }
+            | Type::Int { bits: 24, .. }
+                if !cast::fits(value, column.field.ty) =>
+            {
+                Err(NARROW)
+            }
+            _ => put(column, value, out),
+        };
         if done.is_err() {
             out.truncate(before);
         }
@@ -107,6 +119,7 @@ impl Spelling for Packed {
     fn end(&self, _out: &mut Vec<u8>) {}
 }
 
+const NARROW: &str = "the value is beyond the field's type";
 const CLASS: &str = "the column holds no values of this class";
 const RANGE: &str = "the value is out of the column's range";
 const INFINITE: &str = "Parquet has no infinite dates and times";

@@ -5,7 +5,7 @@
 //! size, a length) is written as the nearest type that holds it, and [`meta`] says the rest.
 
 use super::Footer;
-use super::decimal::{DIGITS_128, DIGITS_MAX};
+use super::decimal::{DIGITS_MAX, bytes as decimal_bytes};
 use super::meta;
 use crate::file::format::COLUMNS_MAX;
 use arrow_schema::{DataType, TimeUnit};
@@ -52,6 +52,8 @@ pub(super) struct Found {
 
 const NESTED: &str = "it is nested";
 const NANOSECONDS: &str = "it is of the old type INT96";
+const WIDE: &str = "its decimals are held in other bytes than are written here";
+const TYPELESS: &str = "it holds nothing but NULL";
 
 /// Finds out how the columns of a file are held. `entries` are those of its footer.
 pub(super) fn columns(
@@ -83,7 +85,7 @@ fn column(root: &TypePtr, arrow: &DataType, nullable: bool, entries: &[KeyValue]
     let (mut ty, mut class, mut fixed) = (Type::Json, Class::Plain, Some(NESTED));
     let mut held = arrow.clone();
     if root.is_primitive() {
-        (ty, class, fixed) = (primitive(root, arrow), class_of(root), None);
+        (ty, class) = (primitive(root, arrow), class_of(root));
         ty = match class {
             Class::Json => Type::Json,
             Class::Uuid => Type::Uuid,
@@ -96,9 +98,7 @@ fn column(root: &TypePtr, arrow: &DataType, nullable: bool, entries: &[KeyValue]
             DataType::Binary => DataType::BinaryView,
             other => other.clone(),
         };
-        if root.get_physical_type() == Physical::INT96 {
-            fixed = Some(NANOSECONDS);
-        }
+        fixed = why_fixed(root, arrow);
     }
     let mut native = format!("parquet:{}", native(root, arrow));
     if let Some(own) = meta::ty(entries, name).filter(|own| narrows(*own, ty, class)) {
@@ -117,6 +117,26 @@ fn column(root: &TypePtr, arrow: &DataType, nullable: bool, entries: &[KeyValue]
         class,
         fixed,
     }
+}
+
+/// Says why a column cannot be written as it is.
+fn why_fixed(root: &TypePtr, arrow: &DataType) -> Option<&'static str> {
+    let (DataType::Decimal128(digits, _) | DataType::Decimal256(digits, _)) = arrow else {
+        return match (root.get_physical_type(), arrow) {
+            (Physical::INT96, _) => Some(NANOSECONDS),
+            (_, DataType::Null) => Some(TYPELESS),
+            _ => None,
+        };
+    };
+    let wide = match root.as_ref() {
+        Node::PrimitiveType {
+            physical_type: Physical::FIXED_LEN_BYTE_ARRAY,
+            type_length,
+            ..
+        } => *type_length != decimal_bytes(*digits),
+        _ => root.get_physical_type() == Physical::BYTE_ARRAY,
+    };
+    wide.then_some(WIDE)
 }
 
 /// Tells whether an entry's type is one that is held as a column of `ty`.
@@ -392,8 +412,7 @@ fn decimal(
     let (physical, bytes) = match digits {
         0..=9 => (Physical::INT32, -1),
         10..=18 => (Physical::INT64, -1),
-        19..=DIGITS_128 => (Physical::FIXED_LEN_BYTE_ARRAY, 16),
-        _ => (Physical::FIXED_LEN_BYTE_ARRAY, 32),
+        _ => (Physical::FIXED_LEN_BYTE_ARRAY, decimal_bytes(digits)),
     };
     let built = Node::primitive_type_builder(&field.name, physical)
         .with_repetition(repetition(field))

@@ -23,7 +23,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use std::fmt::Debug;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use trueup_core::{Error, Result};
 
 /// How many rows go into columns at once, at most.
@@ -42,7 +42,14 @@ const NEW: &str = "new file";
 #[derive(Debug)]
 struct Outlet {
     sink: Sink,
-    failed: Option<Error>,
+    failed: Failed,
+}
+
+/// What the sink said when it failed; the library keeps only that it did.
+type Failed = Arc<Mutex<Option<Error>>>;
+
+fn slot(failed: &Failed) -> MutexGuard<'_, Option<Error>> {
+    failed.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Write for Outlet {
@@ -50,7 +57,7 @@ impl Write for Outlet {
         match self.sink.append(bytes) {
             Ok(()) => Ok(bytes.len()),
             Err(error) => {
-                self.failed = Some(error);
+                *slot(&self.failed) = Some(error);
                 Err(io::Error::other("the file cannot be written"))
             }
         }
@@ -67,6 +74,7 @@ pub(crate) struct Columns {
     schema: SchemaRef,
     fillers: Vec<(Option<usize>, Box<dyn Filler>)>,
     writer: ArrowWriter<Outlet>,
+    failed: Failed,
     rows: usize,
     bytes: usize,
     /// The beginning of a row whose end has not come yet.
@@ -110,7 +118,11 @@ impl Columns {
             .with_properties(properties.build())
             .with_skip_arrow_metadata(true)
             .with_parquet_schema((*footer.schema).clone());
-        let outlet = Outlet { sink, failed: None };
+        let failed = Failed::default();
+        let outlet = Outlet {
+            sink,
+            failed: Arc::clone(&failed),
+        };
         let begun = Arc::clone(&schema);
         let writer = guarded(Path::new(NEW), || {
             ArrowWriter::try_new_with_options(outlet, begun, options)
@@ -119,6 +131,7 @@ impl Columns {
             schema,
             fillers,
             writer,
+            failed,
             rows: 0,
             bytes: 0,
             partial: Vec::new(),
@@ -155,7 +168,10 @@ impl Columns {
                 }
                 None => None,
             };
-            filled.ok_or_else(|| Error::bug("a row is not in the form of its columns"))?;
+            filled.ok_or_else(|| {
+                Error::corrupt("a value of the old file cannot be written again: it is not of its column's type")
+                    .hint("move the file away and let the run make a new one; the old file is untouched")
+            })?;
         }
         self.rows += 1;
         if self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES {
@@ -181,12 +197,7 @@ impl Columns {
             }
             Ok(())
         });
-        self.checked(written)
-    }
-
-    /// Prefers what the sink said to what the library made of it.
-    fn checked<T>(&mut self, done: Result<T>) -> Result<T> {
-        done.map_err(|error| self.writer.inner_mut().failed.take().unwrap_or(error))
+        told(&self.failed, written)
     }
 
     fn grow(&mut self, rows: &[u8]) -> Result<()> {
@@ -229,12 +240,14 @@ impl Body for Columns {
             return Err(Error::bug("the last row has no end"));
         }
         self.encode()?;
-        let writer = &mut self.writer;
-        let finished = guarded(Path::new(NEW), || writer.finish().map(drop));
-        self.checked(finished)?;
-        let flushed = guarded(Path::new(NEW), || self.writer.into_inner());
-        Ok(flushed?.sink)
+        let outlet = guarded(Path::new(NEW), || self.writer.into_inner());
+        Ok(told(&self.failed, outlet)?.sink)
     }
+}
+
+/// Prefers what the sink said to what the library made of it.
+fn told<T>(failed: &Failed, done: Result<T>) -> Result<T> {
+    done.map_err(|error| slot(failed).take().unwrap_or(error))
 }
 
 /// Gathers the values of a column.
