@@ -77,9 +77,10 @@ class Line:
 class Jobs:
     """All jobs, over one working folder and one pair of servers."""
 
-    def __init__(self, work, trueup, rows, pairs, servers, reladiff, say):
+    def __init__(self, work, trueup, rows, pairs, servers, rivals, say):
         self.work, self.trueup, self.rows_wanted, self.pairs_max = work, trueup, rows, pairs
-        self.start_servers, self.reladiff, self.say = servers, reladiff, say
+        self.start_servers, self.say = servers, say
+        self.reladiff, self.arrow_python = rivals
         self.lines, self.state, self.filled, self.expected = [], 0, 0, None
 
     def rows(self, default):
@@ -288,9 +289,86 @@ class Jobs:
             raise Failed(f"trueup found {found} of {different} differences in {report['source_records']} records")
 
 
+    # Parquet
+
+    def arrow(self, step, source, path):
+        """The other way: ADBC's driver and pyarrow, in a process of their own."""
+        command = [self.arrow_python, os.path.join(HERE, "arrow.py"), step, source.url(), path]
+        return timed([command], env=source.env(), folder=self.work)
+
+    def pg_parquet(self):
+        rows = self.rows(5_000_000)
+        source, target = self.servers(rows)
+        if not self.arrow_python:
+            self.say("left out: pg-parquet needs pyarrow and ADBC")
+            return
+        line = Line("pg-parquet", "ADBC, pyarrow", rows, "--no-verify")
+        path = self.path("orders.parquet")
+
+        def check(run):
+            # By trueup's reader: pyarrow and ADBC carry neither the decimal's nor the JSON's type into the other server.
+            self.empty_target(target)
+            self.sync("sync", path, target.url(), "--no-verify", env=target.env())
+            if target.sql(DIGEST) != self.expected:
+                raise Failed("the file is not what the source is")
+            return run
+
+        def theirs():
+            remove(path)
+            run = self.arrow("dump", source, path)
+            counted = [self.arrow_python, os.path.join(HERE, "arrow.py"), "count", "-", path]
+            found = timed([counted], folder=self.work).output.strip()
+            if found != str(rows):
+                raise Failed(f"{found} records in the file, not {rows}")
+            return run
+
+        def ours():
+            remove(path)
+            return check(self.sync("sync", source.url(), path, "--no-verify", env=source.env()))
+
+        for number in range(self.pairs_max):
+            self.pair(line, number, theirs, ours)
+        remove(path)
+
+    def parquet_pg(self):
+        rows = self.rows(5_000_000)
+        source, target = self.servers(rows)
+        if not self.arrow_python:
+            self.say("left out: parquet-pg needs pyarrow and ADBC")
+            return
+        line = Line("parquet-pg", "pyarrow, ADBC", rows, "--no-verify")
+        path = self.path("orders.parquet")
+        remove(path)
+        self.sync("sync", source.url(), path, "--no-verify", env=source.env())
+
+        def check(run):
+            if target.sql(DIGEST) != self.expected:
+                raise Failed("the target is not what the file is")
+            return run
+
+        def theirs():
+            # Decimals, UUIDs and JSON travel as texts and bytes: ADBC binds them as no other type. The key is there already.
+            target.sql("drop schema if exists trueup cascade", "drop table if exists orders cascade", "checkpoint")
+            run = self.arrow("load", target, path)
+            found = target.sql("select count(*) from orders")
+            if found != str(rows):
+                raise Failed(f"{found} records in the target, not {rows}")
+            return run
+
+        def ours():
+            self.empty_target(target)
+            return check(self.sync("sync", path, target.url(), "--no-verify", env=target.env()))
+
+        for number in range(self.pairs_max):
+            self.pair(line, number, theirs, ours)
+        remove(path)
+
+
 JOBS = {
     "csv-sqlite": Jobs.csv_sqlite,
     "sqlite-sqlite": Jobs.sqlite_sqlite,
     "pg-pg": Jobs.pg_pg,
     "compare-pg": Jobs.compare_pg,
+    "pg-parquet": Jobs.pg_parquet,
+    "parquet-pg": Jobs.parquet_pg,
 }

@@ -77,6 +77,8 @@ def page(machine, results):
     )
     if "reladiff" in machine:
         about += f", reladiff {machine['reladiff']}"
+    if "arrow" in machine:
+        about += f", {machine['arrow']}"
     about += f"; trueup {machine['trueup']}. {machine['date']}."
     pairs = sorted({result["pairs"] for result in results})
     pairs = " or ".join(str(count) for count in pairs) + (" pair" if pairs == [1] else " pairs")

@@ -63,9 +63,9 @@ pub(crate) struct FileWriter<F: Format> {
 #[derive(Debug)]
 pub(crate) enum Pending<F: Format> {
     /// The new file, growing beside.
-    Load(Load<F>),
+    Load(Box<Load<F>>),
     /// The writes to merge into the old file.
-    Update(Update<F>),
+    Update(Box<Update<F>>),
     /// The rows that come and go, where no key tells them apart.
     Counted(Box<Counted<F>>),
 }
@@ -273,12 +273,12 @@ impl<F: Format> FileWriter<F> {
         };
         if streams {
             let sink = self.start(&origin)?;
-            return Ok(Pending::Load(Load {
+            return Ok(Pending::Load(Box::new(Load {
                 body: self.format.body(&layout, sink)?,
                 expected,
                 drafts,
                 batches: BTreeSet::new(),
-            }));
+            })));
         }
         let Origin::Named(path) = origin else {
             return Err(Error::bug("standard output was to be changed"));
@@ -291,7 +291,7 @@ impl<F: Format> FileWriter<F> {
             return Ok(Pending::Counted(Box::new(counted)));
         }
         let key = key(writes, &drafts.names)?;
-        Ok(Pending::Update(Update {
+        Ok(Pending::Update(Box::new(Update {
             format: Arc::clone(&self.format),
             spool: Spool::open(&directory, key.len())?,
             fields: Fields::default(),
@@ -300,7 +300,7 @@ impl<F: Format> FileWriter<F> {
             layout,
             key,
             drafts,
-        }))
+        })))
     }
 
     /// Starts the new state of what is empty or missing.

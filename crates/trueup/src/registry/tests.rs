@@ -51,6 +51,8 @@ fn addresses_read() {
             "jsonl:orders.2024.jsonl.gz?key=id",
             "jsonl jsonl:orders.2024.jsonl.gz?key=id - orders.2024",
         ),
+        ("orders.parquet", "parquet parquet:orders.parquet - orders"),
+        ("parquet:lake#orders", "parquet parquet:lake orders -"),
         ("csv:-", "csv csv:- - -"),
         (
             "csv:-?key=id&name=orders",
@@ -117,6 +119,7 @@ fn a_dash_is_a_standard_stream_of_files_only() {
     for (text, expected) in [
         ("csv:-", true),
         ("jsonl:-?name=a", true),
+        ("parquet:-", true),
         ("csv:./-", false),
         ("csv:-x", false),
         ("sqlite:-", false),

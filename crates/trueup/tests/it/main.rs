@@ -26,6 +26,7 @@ mod moved;
 mod names;
 mod nycflights;
 mod parked;
+mod parquet;
 mod picture;
 mod plans;
 mod results;
