@@ -108,6 +108,9 @@ fn column(root: &TypePtr, arrow: &DataType, nullable: bool, entries: &[KeyValue]
         ty = own;
         native.push_str(&format!(" as {own}"));
     }
+    if let Some(origin) = meta::origin(entries, name, ty) {
+        native.push_str(&format!(" as {origin}"));
+    }
     Column {
         field: Field {
             nullable,
@@ -298,7 +301,9 @@ pub(super) fn design(wanted: &Field) -> (Field, Option<String>) {
             } else {
                 format!(" as {ty}")
             };
-            format!("parquet:{}{own}", native(&node, &held))
+            let origin = meta::origin_of(&wanted.native).filter(|_| ty == wanted.ty);
+            let origin = origin.map_or_else(String::new, |origin| format!(" as {origin}"));
+            format!("parquet:{}{own}{origin}", native(&node, &held))
         },
     );
     let note = note.map(|note| format!("{} {note}", wanted.name));

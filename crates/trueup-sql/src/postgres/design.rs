@@ -113,7 +113,10 @@ fn statement(table: &str, schema: &Schema) -> String {
 
 /// The type's name in SQL, and ours for what it holds.
 fn native(connection: &Connection, field: &Field) -> Result<(String, Type)> {
-    if let Some(name) = field.native.strip_prefix("postgres:")
+    // A file may say which type of ours its own came from.
+    let ours = field.native.split_once(" as postgres:");
+    let ours = ours.map(|(_, name)| name);
+    if let Some(name) = ours.or_else(|| field.native.strip_prefix("postgres:"))
         && known(connection, name)?
     {
         return Ok((name.to_owned(), field.ty));

@@ -1,6 +1,7 @@
 //! Tests of the Parquet endpoint; what it shares with CSV is tested there.
 
 mod conformance;
+mod foreign;
 mod hostile;
 mod round_trip;
 
