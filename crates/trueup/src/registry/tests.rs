@@ -51,8 +51,6 @@ fn addresses_read() {
             "jsonl:orders.2024.jsonl.gz?key=id",
             "jsonl jsonl:orders.2024.jsonl.gz?key=id - orders.2024",
         ),
-        ("orders.parquet", "parquet parquet:orders.parquet - orders"),
-        ("parquet:lake#orders", "parquet parquet:lake orders -"),
         ("csv:-", "csv csv:- - -"),
         (
             "csv:-?key=id&name=orders",
@@ -83,9 +81,20 @@ fn addresses_read() {
             "SQLITE:x.db",
             "config: there is no kind of endpoint called SQLITE",
         ),
-        ("orders.parquet", unclear),
+        ("orders.orc", unclear),
         ("orders", unclear),
         ("", unclear),
+    ] {
+        assert_eq!(show(text), expected, "{text}");
+    }
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn addresses_of_parquet_read() {
+    for (text, expected) in [
+        ("orders.parquet", "parquet parquet:orders.parquet - orders"),
+        ("parquet:lake#orders", "parquet parquet:lake orders -"),
     ] {
         assert_eq!(show(text), expected, "{text}");
     }
