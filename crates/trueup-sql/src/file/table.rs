@@ -72,6 +72,7 @@ pub(crate) struct Whole {
 
 impl Whole {
     /// Returns the file, for reading at places.
+    #[cfg(feature = "parquet")]
     pub(crate) fn into_file(self) -> File {
         self.file
     }
