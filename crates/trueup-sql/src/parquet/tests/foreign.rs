@@ -3,8 +3,8 @@
 use super::*;
 use arrow_array::builder::{Int32Builder, ListBuilder, MapBuilder, StringBuilder};
 use arrow_array::{
-    Array, ArrayRef, Date32Array, Int32Array, Int64Array, IntervalDayTimeArray, RecordBatch,
-    StringArray, StructArray, TimestampMillisecondArray, TimestampNanosecondArray,
+    ArrayRef, Date32Array, Int32Array, Int64Array, IntervalDayTimeArray, RecordBatch, StringArray,
+    StructArray, TimestampMillisecondArray, TimestampNanosecondArray,
 };
 use arrow_buffer::IntervalDayTime;
 use arrow_schema::{DataType, Field as Arrow};
