@@ -77,8 +77,18 @@ pub(super) struct Statements {
     pub(super) columns: Vec<Column>,
 }
 
+/// The server's own limit, less the two columns of ours in the temporary table.
+const FIELDS_MAX: usize = 1600 - 2;
+
 impl Statements {
     pub(super) fn new(table: &Table, fields: &[usize], key: &[usize]) -> Result<Self> {
+        if fields.len() > FIELDS_MAX {
+            let count = fields.len();
+            return Err(Error::config(format!(
+                "too many fields to be written at once: fields={count} fields_max={FIELDS_MAX}"
+            ))
+            .hint("leave fields out with drop in a configuration file"));
+        }
         let columns: Option<Vec<Column>> = fields
             .iter()
             .map(|&at| table.columns.get(at).cloned())

@@ -28,6 +28,8 @@ mod nycflights;
 mod parked;
 mod picture;
 mod plans;
+mod postgres_roles;
+mod postgres_types;
 mod results;
 mod secrets;
 mod stopped;
