@@ -172,6 +172,23 @@ fn trap_14_and_18_what_cannot_be_held_is_parked() {
     );
 }
 
+/// Two domains of one name with different rules: a server would round without a word.
+#[test]
+fn trap_18_a_domain_of_the_same_name_rounds_nothing() {
+    let table = "CREATE TABLE prices (id int PRIMARY KEY, price amount, at moment)";
+    let source = database(&format!(
+        "CREATE DOMAIN amount AS numeric(12,4); CREATE DOMAIN moment AS timestamptz; {table};
+         INSERT INTO prices VALUES (1, 1.2345, NULL), (2, 1.50, '2024-01-01Z'), (3, 0, '2024-01-01 00:00:00.000001Z')"
+    ));
+    let target = eighteen();
+    let domains = "CREATE DOMAIN amount AS numeric(12,2); CREATE DOMAIN moment AS timestamptz(3)";
+    target.sql(&format!("{domains}; {table}")).unwrap();
+    let done = sync(&source, &target, &["--collections", "prices"]).expect(1);
+    assert!(done.stdout.contains("parked: 2"), "{done}");
+    let rest = target.sql("SELECT id, price FROM prices").unwrap();
+    assert_eq!(rest, "2|1.50");
+}
+
 /// One more column than the temporary table has room for.
 #[test]
 fn trap_60_tables_of_as_many_columns_as_can_be() {
