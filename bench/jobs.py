@@ -77,9 +77,11 @@ class Line:
 class Jobs:
     """All jobs, over one working folder and one pair of servers."""
 
-    def __init__(self, work, trueup, rows, pairs, servers, reladiff, say):
+    def __init__(self, work, trueup, rows, pairs, servers, rivals, say):
         self.work, self.trueup, self.rows_wanted, self.pairs_max = work, trueup, rows, pairs
-        self.start_servers, self.reladiff, self.say = servers, reladiff, say
+        self.start_servers, self.start_mariadb = servers
+        self.reladiff, self.sling, self.pgloader = (rivals.get(name) for name in ("reladiff", "sling", "pgloader"))
+        self.say = say
         self.lines, self.state, self.filled, self.expected = [], 0, 0, None
 
     def rows(self, default):
