@@ -17,7 +17,8 @@ POSTGRES_DIGEST = (
 MARIADB_DIGEST = (
     "select concat(count(*), ' ', coalesce(sum(cast(conv(left(md5(concat_ws('|', id, cast(order_uuid as char), "
     "customer collate utf8mb4_bin, amount, date_format(created_at, '%Y-%m-%d %H:%i:%s.%f'), paid, attrs, qty, "
-    "coalesce(note collate utf8mb4_bin, '<null>'), score, ship_date, lower(hex(sig)))), 15), 16, 10) as unsigned)), 0)) from orders"
+    "coalesce(note collate utf8mb4_bin, '<null>'), score, ship_date, lower(hex(sig)))), 15), 16, 10) as unsigned)), 0)) "
+    "from orders"
 )
 FIELDS = "id, order_uuid, customer, amount, created_at, paid, attrs, qty, note, score, ship_date"
 #: What COPY says so that LOAD DATA reads it, and the other way round.
