@@ -9,6 +9,7 @@ import os
 import statistics
 import subprocess
 
+from link import SlowLink
 from timing import Failed, timed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -24,6 +25,9 @@ CSV_RECORD = (
     "select id, order_uuid, customer, amount, "
     "rtrim(rtrim(to_char(created_at, 'YYYY-MM-DD HH24:MI:SS.US'), '0'), '.') || '+00:00' as created_at, paid::int as paid, attrs, qty, note, score, ship_date, encode(sig, 'hex') as sig from orders order by id"
 )
+
+#: Bytes a second of a slow link, and the share of a table's bytes that may cross it when all is equal.
+SLOW_RATE, SLOW_SHARE_MAX = 10_000_000, 0.02
 
 
 def text_of(name):
@@ -79,8 +83,10 @@ class Jobs:
 
     def __init__(self, work, trueup, rows, pairs, servers, rivals, say):
         self.work, self.trueup, self.rows_wanted, self.pairs_max = work, trueup, rows, pairs
-        self.start_servers, self.say = servers, say
-        self.reladiff, self.arrow_python = rivals
+        self.start_servers, self.start_mariadb = servers
+        self.reladiff, self.sling, self.pgloader = (rivals.get(name) for name in ("reladiff", "sling", "pgloader"))
+        self.arrow_python = rivals.get("arrow")
+        self.say = say
         self.lines, self.state, self.filled, self.expected = [], 0, 0, None
 
     def rows(self, default):
@@ -283,6 +289,31 @@ class Jobs:
             if self.reladiff:
                 self.pair(rival, number, reladiff, lambda: limit.ours[-1])
 
+    def compare_slow(self):
+        """The target behind a slow link: what matters is how little crosses it."""
+        rows = self.rows(1_000_000)
+        source, target = self.servers(rows)
+        self.empty_target(target)
+        self.copy(source, target)
+        target.sql("vacuum (freeze, analyze) orders", "checkpoint")
+        read, ours = Line("compare-slow", "psql COPY over the link", rows, "equal"), []
+        for number in range(self.pairs_max):
+            with SlowLink(target.port, SLOW_RATE) as link:
+                port, target.port = target.port, link.port
+                try:
+                    copy = target.psql("-c", "copy orders to stdout (format binary)")
+                    whole = timed([copy], env=source.env(), folder=self.work, kept=False)
+                    all_bytes = link.crossed()
+                    run = self.sync("diff", source.url(), target.url(), "--json", env=source.env(), codes=(0, 1))
+                finally:
+                    target.port = port
+                ours.append((link.crossed() - all_bytes) / all_bytes)
+            self.judge(run, rows, 0)
+            read.flags = f"equal; {max(ours):.1%} of the bytes cross"
+            self.pair(read, number, lambda: whole, lambda: run)
+        if max(ours) > SLOW_SHARE_MAX:
+            raise Failed(f"{max(ours):.2%} of the table's bytes crossed the slow link, and nothing differs")
+
     @staticmethod
     def judge(run, rows, different):
         report = json.loads(run.output)["collections"][0]
@@ -371,6 +402,7 @@ JOBS = {
     "sqlite-sqlite": Jobs.sqlite_sqlite,
     "pg-pg": Jobs.pg_pg,
     "compare-pg": Jobs.compare_pg,
+    "compare-slow": Jobs.compare_slow,
     "pg-parquet": Jobs.pg_parquet,
     "parquet-pg": Jobs.parquet_pg,
 }

@@ -30,6 +30,8 @@ mod parked;
 mod parquet;
 mod picture;
 mod plans;
+mod postgres_roles;
+mod postgres_types;
 mod results;
 mod secrets;
 mod stopped;
