@@ -186,12 +186,30 @@ pub fn is_stray(value: Value<'_>, declared: Type, to: Type) -> bool {
     }
 }
 
+/// As [`push_held`], of a value that is on its way to the other side: JSON must have a canonical form. Engines disagree about what
+/// any other JSON means, and what arrives would be no JSON there.
+///
+/// # Errors
+/// As [`push_held`].
+#[inline]
+pub(crate) fn push_found(
+    value: Value<'_>,
+    declared: Option<Type>,
+    to: Type,
+    into: &mut Batch,
+) -> Result<(), Misfit> {
+    if let (Value::Json(text), Type::Json) = (value, to) {
+        check_json(text, value.class())?;
+    }
+    push_held(value, declared, to, into)
+}
+
 /// As [`push`], of a value found where `declared` is meant and anything may stand; `None` where nothing else can.
 ///
 /// # Errors
 /// As [`push`]; a value that [`is_stray`] is of the wrong class.
 #[inline]
-pub(crate) fn push_found(
+pub(crate) fn push_held(
     value: Value<'_>,
     declared: Option<Type>,
     to: Type,
@@ -229,12 +247,7 @@ fn convert(value: Value<'_>, to: Type, into: &mut Batch) -> Result<(), Misfit> {
         },
         Type::Json => match value {
             Value::Text(v) => {
-                json::check(v).map_err(|invalid| match invalid {
-                    json::Invalid::Syntax => Misfit::Syntax(class),
-                    json::Invalid::TooDeep => Misfit::TooDeep(class),
-                    json::Invalid::DuplicateKey => Misfit::DuplicateKey(class),
-                    json::Invalid::Exponent => Misfit::OutOfRange(class),
-                })?;
+                check_json(v, class)?;
                 into.push(Value::Json(v));
                 Ok(())
             }
@@ -245,6 +258,15 @@ fn convert(value: Value<'_>, to: Type, into: &mut Batch) -> Result<(), Misfit> {
             Ok(())
         }
     }
+}
+
+fn check_json(text: &str, class: &'static str) -> Result<(), Misfit> {
+    json::check(text).map_err(|invalid| match invalid {
+        json::Invalid::Syntax => Misfit::Syntax(class),
+        json::Invalid::TooDeep => Misfit::TooDeep(class),
+        json::Invalid::DuplicateKey => Misfit::DuplicateKey(class),
+        json::Invalid::Exponent => Misfit::OutOfRange(class),
+    })
 }
 
 fn to_text(value: Value<'_>, chars_max: Option<u32>, into: &mut Batch) -> Result<(), Misfit> {

@@ -45,7 +45,9 @@ fn content(column: &Column, value: Value<'_>, out: &mut String) -> Result<(), &'
         // The server has ways to fill such a field on its own.
         (_, Value::Null) => return Err("field may not be null"),
         (Wire::Bool, Value::Bool(v)) => out.push(if v { '1' } else { '0' }),
-        (Wire::Year, Value::Int(0 | 1901..=2155)) => whole(column, value, out)?,
+        // A text of one zero is the year 2000, and a line of a load is made of texts.
+        (Wire::Year, Value::Int(0)) => out.push_str("'0000'"),
+        (Wire::Year, Value::Int(1901..=2155)) => whole(column, value, out)?,
         (Wire::Year, Value::Int(_)) => return Err(RANGE),
         (Wire::Bool | Wire::Int | Wire::Bit, Value::Int(_) | Value::Decimal(_)) => {
             whole(column, value, out)?;

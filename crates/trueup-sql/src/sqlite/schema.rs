@@ -66,7 +66,11 @@ fn read_fields(connection: &Connection, strict: bool, schema: &mut Schema) -> ru
     let mut rows = statement.query([&schema.collection])?;
     let mut key: Vec<(i64, usize)> = Vec::new();
     while let Some(row) = rows.next()? {
-        let declared: String = row.get(1)?;
+        let mut declared: String = row.get(1)?;
+        if strict && declared.eq_ignore_ascii_case("ANY") {
+            // Elsewhere than in a strict table the word makes numbers of texts that look like some.
+            declared.clear();
+        }
         let native = format!("sqlite:{}", declared.trim().to_ascii_uppercase());
         let mut field = Field::new(row.get::<_, String>(0)?, decl::type_of(&declared), native);
         field.nullable = row.get::<_, i64>(2)? == 0;

@@ -25,6 +25,7 @@ mod memory;
 mod moved;
 mod names;
 mod nycflights;
+mod pairs;
 mod parked;
 mod picture;
 mod plans;
