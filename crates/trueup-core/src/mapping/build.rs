@@ -342,7 +342,7 @@ pub(super) fn meet(
             source: field.mixed(),
             target: target.mixed(),
         },
-        spelled: ty == Type::Any && field.native != target.native && target.holds == Holds::Spelled,
+        spelled: ty == Type::Any && field.native != target.native && target.holds == Holds::Marked,
         via,
         origin,
         target: 0,

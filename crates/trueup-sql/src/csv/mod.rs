@@ -22,7 +22,7 @@ use read::Reader;
 use records::CsvRecords;
 use std::path::Path;
 use trueup_core::endpoint::{Context, Endpoint};
-use trueup_core::schema::Schema;
+use trueup_core::schema::{Holds, Schema};
 use trueup_core::{Error, Result};
 use write::Dialect;
 
@@ -61,6 +61,7 @@ impl Format for Options {
     const ENGINE: &'static str = "csv";
     const VERSION: &'static str = "RFC 4180";
     const NATIVE: &'static str = "csv:text";
+    const HOLDS: Holds = Holds::Spelled;
     const ENDINGS: &'static Endings = &Endings {
         folder: &[".csv"],
         file: &["csv", "tsv", "tab", "txt"],

@@ -6,7 +6,7 @@
 use super::format::Format;
 use super::place::Place;
 use trueup_core::endpoint::Design;
-use trueup_core::schema::{Field, Holds, Schema};
+use trueup_core::schema::{Field, Schema};
 use trueup_core::{Error, Result};
 
 /// The longest file stem: a file name is at most 255 bytes, and the temporary file beside it has a longer one.
@@ -40,7 +40,7 @@ pub(crate) fn design<F: Format>(wanted: &Schema, place: &Place, format: &F) -> R
         nullable: true,
         generated: false,
         inferred: true,
-        holds: Holds::Spelled,
+        holds: F::HOLDS,
         ..field.clone()
     });
     let schema = Schema {

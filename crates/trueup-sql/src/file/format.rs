@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use std::io::{self, Read};
 use std::path::Path;
 use trueup_core::Result;
-use trueup_core::schema::Schema;
+use trueup_core::schema::{Holds, Schema};
 use trueup_core::types::Type;
 use trueup_core::value::Value;
 
@@ -57,6 +57,8 @@ pub(crate) trait Format: Debug + Send + Sync + 'static {
     const VERSION: &'static str;
     /// The native type of every field.
     const NATIVE: &'static str;
+    /// What a field's notation tells of its values.
+    const HOLDS: Holds;
     /// How its files are called.
     const ENDINGS: &'static Endings;
     /// Reads records.

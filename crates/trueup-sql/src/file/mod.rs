@@ -40,7 +40,7 @@ use trueup_core::endpoint::{
     About, Ascending, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,
 };
 use trueup_core::rights::{Rights, Wanted};
-use trueup_core::schema::{Field, Holds, Schema};
+use trueup_core::schema::{Field, Schema};
 use trueup_core::{Error, Result};
 
 /// The path that stands for a standard stream.
@@ -261,7 +261,7 @@ impl<F: Format> Files<F> {
             fields.push(Field {
                 nullable: column.nullable || column.count < records,
                 inferred: declared.is_none(),
-                holds: Holds::Spelled,
+                holds: F::HOLDS,
                 ..Field::new(
                     name.clone(),
                     declared.map_or(column.ty(), |(_, ty)| *ty),

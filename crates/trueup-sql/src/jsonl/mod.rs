@@ -23,7 +23,7 @@ use read::Reader;
 use std::path::Path;
 use trueup_core::Result;
 use trueup_core::endpoint::{Context, Endpoint};
-use trueup_core::schema::Schema;
+use trueup_core::schema::{Holds, Schema};
 use write::Spelled;
 
 /// Opens the directory, file or standard input that `address` names (`jsonl:PATH?options`, the prefix may be missing).
@@ -61,6 +61,7 @@ impl Format for Options {
     const ENGINE: &'static str = "jsonl";
     const VERSION: &'static str = "RFC 8259, a value on each line";
     const NATIVE: &'static str = "jsonl:value";
+    const HOLDS: Holds = Holds::Marked;
     const ENDINGS: &'static Endings = &Endings {
         folder: &[".jsonl", ".ndjson"],
         file: &["jsonl", "ndjson", "json"],

@@ -175,7 +175,15 @@ fn pair(folder: &Path, tables: &[Table], first: &Place, target: Engine) {
     let back = Place::new(first.engine(), folder, &format!("{name}-back"));
     back.shape(tables);
     let again = carry(folder, tables, [&there, &back], &format!("{name}.back"));
-    assert_eq!(again, Parked::new(), "{name}: what came back fits");
+    // A column without a type may have one that suits some values only, once their classes are lost.
+    let typed = |name: &str| {
+        tables
+            .iter()
+            .any(|table| table.name == name && table.kind != Kind::Any)
+    };
+    let refused: Vec<_> = again.iter().filter(|((name, _), _)| typed(name)).collect();
+    assert!(refused.is_empty(), "{name} back: {refused:?}");
+    let parked = parked.into_iter().chain(again).collect();
     let found = compare(tables, &expected, &back.read(tables), &parked, classes);
     assert!(found.is_empty(), "{name} and back\n{found}");
 }
