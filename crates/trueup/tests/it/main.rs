@@ -21,6 +21,7 @@ mod kills;
 mod lattice;
 mod loading;
 mod mariadb;
+mod mariadb_roles;
 mod memory;
 mod moved;
 mod names;

@@ -23,7 +23,9 @@ fn plain(text: String) -> String {
 
 pub(super) fn tables(make: &mut Maker<'_>) {
     numbers(make);
+    floats(make);
     texts(make);
+    raw(make);
     times(make);
     others(make);
 }
@@ -63,6 +65,9 @@ fn numbers(make: &mut Maker<'_>) {
     make.table("year", Kind::Number, &["0", "1901", "2155"], |dice| {
         random::int(dice, 1901, 2155)
     });
+}
+
+fn floats(make: &mut Maker<'_>) {
     let floats = ["0", "-0.0", "0.1", "1e15", "1e16", "16777216", "16777217"];
     let single = ["3.4028234e38", "1.17549435e-38", "1e-45"];
     let double = [
@@ -169,6 +174,9 @@ fn texts(make: &mut Maker<'_>) {
         &odd,
         |dice| quoted(&random::text(dice, 40)),
     );
+}
+
+fn raw(make: &mut Maker<'_>) {
     let odd = ["X''", "X'00'", "X'20'", "X'5c'", "X'fffe00'"];
     make.table("binary(5)", Kind::Bytes, &odd, |dice| {
         bytes(&random::bytes(dice, 5))

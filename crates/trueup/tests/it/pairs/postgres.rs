@@ -55,7 +55,9 @@ const JSON: [&str; 16] = [
 
 pub(super) fn tables(make: &mut Maker<'_>) {
     numbers(make);
+    decimals(make);
     texts(make);
+    raw(make);
     times(make);
     others(make);
 }
@@ -109,6 +111,9 @@ fn numbers(make: &mut Maker<'_>) {
         &[&floats[..], &double].concat(),
         random::float,
     );
+}
+
+fn decimals(make: &mut Maker<'_>) {
     let long = [
         format!("-{}.{}", "9".repeat(400), "123456789".repeat(40)),
         format!("0.{}1", "0".repeat(999)),
@@ -227,6 +232,9 @@ fn texts(make: &mut Maker<'_>) {
     make.table("name", Kind::Text, &["", "pg_class", "é"], |dice| {
         random::text(dice, 12)
     });
+}
+
+fn raw(make: &mut Maker<'_>) {
     let all: Vec<u8> = (0..=255).collect();
     let all = format!("\\x{}", super::judge::hex(&all));
     make.table(

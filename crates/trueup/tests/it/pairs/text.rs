@@ -77,6 +77,14 @@ pub(super) fn csv(make: &mut Maker<'_>) {
     make.table("truth", Kind::Bool, &["true", "false"], |dice| {
         ["true", "false"][usize::from(dice.below(2) == 0)].to_owned()
     });
+    times(make);
+    let words: Vec<String> = WORDS.iter().map(|text| quoted(text)).collect();
+    make.table("words", Kind::Text, &words, |dice| {
+        quoted(&random::text(dice, 60))
+    });
+}
+
+fn times(make: &mut Maker<'_>) {
     make.table("day", Kind::Date, &DAYS, random::date);
     make.table(
         "no_day",
@@ -111,10 +119,6 @@ pub(super) fn csv(make: &mut Maker<'_>) {
         &["ffffffff-ffff-ffff-ffff-ffffffffffff"],
         random::uuid,
     );
-    let words: Vec<String> = WORDS.iter().map(|text| quoted(text)).collect();
-    make.table("words", Kind::Text, &words, |dice| {
-        quoted(&random::text(dice, 60))
-    });
 }
 
 pub(super) fn jsonl(make: &mut Maker<'_>) {
