@@ -294,6 +294,25 @@ fn is_temporal(v: &str) -> bool {
 mod tests {
     use super::*;
 
+    /// As a number it would do; a line that is loaded is made of texts.
+    #[test]
+    fn trap_31_a_year_of_zeros_is_not_the_year_2000() {
+        let column = Column {
+            name: "y".to_owned(),
+            wire: Wire::Year,
+            limit: Limit::None,
+            nullable: true,
+            labels: Vec::new(),
+            bytewise: false,
+            folding: false,
+        };
+        let mut said = String::new();
+        push(&column, Value::Int(0), &mut said).unwrap();
+        push(&column, Value::Int(1901), &mut said).unwrap();
+        assert_eq!(said, "'0000'1901");
+        assert!(push(&column, Value::Int(2156), &mut said).is_err());
+    }
+
     #[test]
     fn numbers_that_mysql_would_round_are_refused() {
         let column = |limit| Column {

@@ -116,3 +116,52 @@ fn number_of(text: &str, affinity: Affinity) -> Option<ValueRef<'static>> {
 pub(super) fn affinity_of(field: &Field) -> Affinity {
     decl::affinity(field.native.strip_prefix("sqlite:").unwrap_or(""))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the engine itself makes of a bound decimal, in a column of this type.
+    #[test]
+    fn trap_45_a_decimal_that_a_numeric_column_would_change_is_refused() {
+        let database = rusqlite::Connection::open_in_memory().unwrap();
+        for (text, affinity, kept) in [
+            (
+                "9007199254740993.000",
+                Affinity::Numeric,
+                Some("9007199254740993"),
+            ),
+            (
+                "9223372036854775807",
+                Affinity::Numeric,
+                Some("9223372036854775807"),
+            ),
+            ("1.50", Affinity::Numeric, Some("1.5")),
+            ("1e300", Affinity::Numeric, Some("1.0e+300")),
+            // As an integer it has digits that the shortest decimal of the double leaves out.
+            ("4611686018427388000.5", Affinity::Numeric, None),
+            ("1e18", Affinity::Numeric, None),
+            ("12345678901234567890123", Affinity::Numeric, None),
+            ("0.1234567890123456789", Affinity::Numeric, None),
+            ("9007199254740993", Affinity::Real, None),
+        ] {
+            let mut scratch = String::new();
+            let bound = bind(Value::Decimal(text), affinity, &mut scratch);
+            assert_eq!(bound.is_ok(), kept.is_some(), "{text}");
+            let (Ok(bound), Some(kept)) = (bound, kept) else {
+                continue;
+            };
+            database
+                .execute_batch("CREATE TABLE t (v NUMERIC)")
+                .unwrap();
+            database
+                .execute("INSERT INTO t VALUES (?1)", [bound])
+                .unwrap();
+            let held: String = database
+                .query_row("SELECT CAST(v AS TEXT) FROM t", [], |row| row.get(0))
+                .unwrap();
+            assert_eq!(held, kept);
+            database.execute_batch("DROP TABLE t").unwrap();
+        }
+    }
+}
