@@ -203,6 +203,7 @@ class Jobs:
         source, target = self.servers(rows)
         against = "psql COPY | psql COPY"
         plain = Line("pg-pg", against, rows, "--no-verify")
+        hashed = Line("pg-pg", against, rows, "--compare hash")
         verified = Line("pg-pg", against, rows, "")
 
         def check(run):
@@ -222,7 +223,8 @@ class Jobs:
         theirs()
         for number in range(self.pairs_max):
             self.pair(plain, number, theirs, lambda: ours("--no-verify"))
-            # The same run of the limit serves both lines.
+            # The same run of the limit serves all lines.
+            self.pair(hashed, number, lambda: plain.theirs[-1], lambda: ours("--compare", "hash"))
             self.pair(verified, number, lambda: plain.theirs[-1], ours)
 
     def compare_pg(self):

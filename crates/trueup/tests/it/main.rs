@@ -27,6 +27,7 @@ mod moved;
 mod names;
 mod nycflights;
 mod pairs;
+mod parcels;
 mod parked;
 mod picture;
 mod plans;
