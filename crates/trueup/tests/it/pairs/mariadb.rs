@@ -17,7 +17,7 @@ fn bytes(bytes: &[u8]) -> String {
     format!("X'{}'", hex(bytes))
 }
 
-fn plain(text: String) -> String {
+fn plain(text: &str) -> String {
     format!("'{text}'")
 }
 
@@ -218,7 +218,7 @@ fn times(make: &mut Maker<'_>) {
         "'2024-00-00'",
         "'2024-02-00'",
     ];
-    make.table("date", Kind::Date, &days, |dice| plain(random::date(dice)));
+    make.table("date", Kind::Date, &days, |dice| plain(&random::date(dice)));
     let spans = [
         "'00:00:00'",
         "'24:00:00'",
@@ -229,10 +229,10 @@ fn times(make: &mut Maker<'_>) {
         "'100:00:00.5'",
     ];
     make.table("time(6)", Kind::Time, &spans, |dice| {
-        plain(random::time(dice, 6))
+        plain(&random::time(dice, 6))
     });
     make.table("time", Kind::Time, &spans[..2], |dice| {
-        plain(random::time(dice, 0))
+        plain(&random::time(dice, 0))
     });
     let moments = [
         "'1970-01-01'",
@@ -243,10 +243,10 @@ fn times(make: &mut Maker<'_>) {
         "'2000-01-01 00:00:00.000001'",
     ];
     make.table("datetime(6)", Kind::Moment, &moments, |dice| {
-        plain(random::timestamp(dice, 6))
+        plain(&random::timestamp(dice, 6))
     });
     make.table("datetime", Kind::Moment, &moments[..3], |dice| {
-        plain(random::timestamp(dice, 0))
+        plain(&random::timestamp(dice, 0))
     });
     let stamps = [
         "'1970-01-01 00:00:01'",
@@ -269,7 +269,7 @@ fn others(make: &mut Maker<'_>) {
         "'00000000-0000-0000-0000-000000000000'",
         "'ffffffff-ffff-ffff-ffff-ffffffffffff'",
     ];
-    make.table("uuid", Kind::Uuid, &ids, |dice| plain(random::uuid(dice)));
+    make.table("uuid", Kind::Uuid, &ids, |dice| plain(&random::uuid(dice)));
     let json = [
         "null",
         "true",
