@@ -85,7 +85,14 @@ fn narrows(from: &Field, to: &Field) -> bool {
 /// type and values pass unread; otherwise the target's, unless that is a guess or says nothing, then the source's.
 pub fn meet(source: &Field, target: &Field) -> Type {
     let alike = source.native == target.native && !narrows(source, target);
+    let guessed = |field: &Field, holds| field.inferred && field.holds == holds;
     if alike && !source.inferred && !target.inferred {
+        Type::Any
+    } else if source.ty == Type::Any && guessed(target, Holds::Spelled) {
+        // A text says nothing of the class of what it spells.
+        Type::TEXT
+    } else if guessed(source, Holds::Marked) && source.ty == Type::Json && target.ty == Type::Any {
+        // Each value of several classes stays what it is.
         Type::Any
     } else if target.ty == Type::Any || target.inferred {
         source.ty

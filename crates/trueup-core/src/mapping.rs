@@ -24,6 +24,7 @@ use crate::digest::Digest;
 use crate::encode;
 use crate::error;
 use crate::filter::Filter;
+use crate::json;
 use crate::keyed::{Keyed, Standing};
 use crate::lattice::Fit;
 use crate::park::{NULL_KEY, Parked};
@@ -81,6 +82,8 @@ pub struct MappedField {
     via: Vec<Type>,
     /// What was declared, of each side where anything may stand.
     mixed: Sides<Option<Type>>,
+    /// Whether the target spells values of any class, but has no bytes: they would come back as texts.
+    spelled: bool,
     origin: Origin,
     target: usize,
 }
@@ -246,7 +249,10 @@ impl Mapping {
         parked: &mut Vec<Parked>,
         scratch: &mut Vec<u8>,
     ) -> u64 {
-        if !self.bag && self.is_straight() && fit_as_they_are(raw, &self.types, &self.key) {
+        let fits = |raw: &Batch| {
+            fit_as_they_are(raw, &self.types, &self.key) && has_sound_json(raw, &self.types)
+        };
+        if !self.bag && self.is_straight() && fits(raw) {
             adopt(raw, &self.key, out, scratch);
             return 0;
         }
@@ -388,6 +394,17 @@ fn fit_as_they_are(raw: &Batch, types: &[Type], key: &[usize]) -> bool {
             .zip(types)
             .all(|(content, &ty)| cast::fits_content(content, ty))
             && !key.iter().any(|&position| record.is_null(position))
+    })
+}
+
+/// Whether every JSON value that is compared as one has a canonical form.
+fn has_sound_json(raw: &Batch, types: &[Type]) -> bool {
+    let fields = types.iter().enumerate();
+    fields.filter(|(_, ty)| **ty == Type::Json).all(|(at, _)| {
+        raw.records().all(|record| match record.value(at) {
+            Value::Json(text) => json::check(text).is_ok(),
+            _ => true,
+        })
     })
 }
 

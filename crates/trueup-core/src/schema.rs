@@ -15,6 +15,8 @@ pub enum Holds {
     Mixed,
     /// Texts, which may spell a value of the type or anything else (files).
     Spelled,
+    /// As [`Holds::Spelled`], by a notation that tells numbers, truth values and trees from texts (files of JSON).
+    Marked,
 }
 
 /// One field of a collection.

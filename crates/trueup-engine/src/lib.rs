@@ -33,6 +33,7 @@ pub mod state;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod twice;
 mod two_way;
 mod verify;
 

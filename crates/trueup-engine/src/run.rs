@@ -4,7 +4,7 @@ use crate::apply::{Applier, only_we_claimed};
 use crate::compare::{self, Compared, Sides};
 use crate::connect;
 use crate::link::{Comparison, Link, Mode, WITHOUT_HASHES, World};
-use crate::listing::{Listing, Shape, found};
+use crate::listing::Listing;
 use crate::plan_file::{self, PlanFile};
 use crate::progress::{Event, Step};
 use crate::prove::{prove, prove_alone};
@@ -15,8 +15,8 @@ use crate::script;
 use crate::selection::{Selection, select};
 use crate::shared;
 use crate::state::{HINT, LinkId, RunId, Store};
+use crate::twice::compare_twice;
 use crate::two_way;
-use trueup_core::diff::Difference;
 use trueup_core::endpoint::{Claim, Snapshot};
 use trueup_core::plan::Form;
 use trueup_core::{Error, Result};
@@ -167,8 +167,10 @@ fn compare_all(
 ) -> Result<Report> {
     link.mode.write = false;
     link.mode.count_all = true;
-    let (compared, _) = read(link, listing, link.mode, world)?;
-    Ok(differences(link, &compared))
+    let (compared, notes) = compare_twice(link, listing, link.mode, world)?;
+    let mut report = differences(link, &compared);
+    report.notes.extend(notes);
+    Ok(report)
 }
 
 /// Compares as [`diff`] does, and passes a script to `out` that makes the target agree, in the target's own language.
@@ -189,7 +191,7 @@ pub fn script(
         "a script",
         "trueup sync writes it as a whole, and trueup diff --out lists its differences",
     )?;
-    let (mut compared, _) = read(link, None, link.mode, world)?;
+    let (mut compared, _) = read(link, link.mode, world)?;
     script::write(link, &mut compared, out)?;
     Ok(differences(link, &compared))
 }
@@ -228,7 +230,7 @@ pub fn plan_file(
         );
     }
     link.mode.compare = Comparison::Stream;
-    let (mut compared, _) = read(link, None, link.mode, world)?;
+    let (mut compared, _) = read(link, link.mode, world)?;
     guard(link, &compared)?;
     plan_file::write(link, &mut compared, world, out)?;
     let mut report = report(link, &compared, None);
@@ -272,7 +274,7 @@ pub fn plan(
         write: false,
         ..link.mode
     };
-    let (mut compared, _) = read(link, None, mode, world)?;
+    let (mut compared, _) = read(link, mode, world)?;
     for one in &mut compared {
         one.print(form, out)?;
     }
@@ -296,7 +298,7 @@ fn journey(
     link.mode.count_all |= selection.is_some();
     let collections = connect::prepare(link)?;
     store.met(id)?;
-    let (mut compared, mut source) = read_prepared(link, collections, None, link.mode, world)?;
+    let (mut compared, mut source) = read_prepared(link, collections, link.mode, world)?;
     if let Some(selection) = selection.as_deref_mut() {
         select(&mut compared, selection, world)?;
     }
@@ -360,50 +362,60 @@ fn park(store: &mut Store, id: &LinkId, run: RunId, report: Report) -> Result<Re
 /// Prepares, reads and compares every collection.
 fn read(
     link: &mut Link,
-    listing: Option<&mut dyn Listing>,
     mode: Mode,
     world: &World<'_>,
 ) -> Result<(Vec<Compared>, Box<dyn Snapshot>)> {
     let collections = connect::prepare(link)?;
-    read_prepared(link, collections, listing, mode, world)
+    read_prepared(link, collections, mode, world)
 }
 
 /// Reads and compares every collection; the source's snapshot comes back, because verify reads it once more.
 fn read_prepared(
     link: &mut Link,
     collections: Vec<connect::Collection>,
-    mut listing: Option<&mut dyn Listing>,
     mode: Mode,
     world: &World<'_>,
 ) -> Result<(Vec<Compared>, Box<dyn Snapshot>)> {
     tell_shapes(&collections, world);
-    if let Some(listing) = listing.as_deref_mut() {
-        let shapes: Vec<Shape> = collections.iter().map(Shape::of).collect();
-        listing.begin(&shapes)?;
-    }
-    let mut source = link.source.snapshot().map_err(|error| error.at("source"))?;
-    let mut target = None;
-    if collections.iter().any(|one| one.create.is_none()) {
-        target = Some(link.target.snapshot().map_err(|error| error.at("target"))?);
-    }
+    let Opened {
+        mut source,
+        mut target,
+    } = open(link, collections.iter(), world)?;
     let mut compared = Vec::new();
-    for (index, collection) in collections.into_iter().enumerate() {
-        let mut show = |difference: Difference<'_>| match (&mut listing, found(difference)) {
-            (Some(listing), Some(found)) => listing.difference(index, found),
-            _ => Ok(()),
-        };
+    for collection in collections {
         let mut sides = Sides {
             source: source.as_mut(),
             target: target.as_deref_mut(),
-            seen: Some(&mut show),
+            seen: None,
         };
         compared.push(compare::compare(collection, &mut sides, mode, world)?);
     }
     Ok((compared, source))
 }
 
+/// The snapshots that are compared; none of a target in which every collection is missing.
+pub(crate) struct Opened {
+    pub(crate) source: Box<dyn Snapshot>,
+    pub(crate) target: Option<Box<dyn Snapshot>>,
+}
+
+/// Opens a snapshot of each side, one after the other.
+pub(crate) fn open<'c>(
+    link: &mut Link,
+    mut collections: impl Iterator<Item = &'c connect::Collection>,
+    world: &World<'_>,
+) -> Result<Opened> {
+    let source = link.source.snapshot().map_err(|error| error.at("source"))?;
+    world.failpoints.pass("engine.source_open")?;
+    let mut target = None;
+    if collections.any(|one| one.create.is_none()) {
+        target = Some(link.target.snapshot().map_err(|error| error.at("target"))?);
+    }
+    Ok(Opened { source, target })
+}
+
 /// Tells listeners what is compared.
-fn tell_shapes(collections: &[connect::Collection], world: &World<'_>) {
+pub(crate) fn tell_shapes(collections: &[connect::Collection], world: &World<'_>) {
     for one in collections {
         for (side, schema) in [("source", &one.source), ("target", &one.target)] {
             world.progress.event(Event::Shape {

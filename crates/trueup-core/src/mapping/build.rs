@@ -7,7 +7,7 @@ use crate::batch::Batch;
 use crate::cast;
 use crate::error::{Error, Result};
 use crate::lattice::{self, Fit};
-use crate::schema::{Field, Schema};
+use crate::schema::{Field, Holds, Schema};
 use crate::side::Sides;
 use crate::types::Type;
 use crate::value::Value;
@@ -342,6 +342,7 @@ pub(super) fn meet(
             source: field.mixed(),
             target: target.mixed(),
         },
+        spelled: ty == Type::Any && field.native != target.native && target.holds == Holds::Marked,
         via,
         origin,
         target: 0,

@@ -27,6 +27,9 @@ impl MappedField {
     }
 
     fn cast(&self, value: Value<'_>, into: &mut Batch) -> Result<(), cast::Misfit> {
+        if self.spelled && matches!(value, Value::Bytes(_)) {
+            return Err(cast::Misfit::WrongClass(value.class()));
+        }
         match self.via.as_slice() {
             [] => cast::push_found(value, self.mixed.source, self.ty, into),
             via => cast_through(value, via, self.ty, into),
@@ -37,7 +40,8 @@ impl MappedField {
     pub(super) fn hides_strays(&self) -> bool {
         let empty = Value::Bytes(&[]);
         let stray = |declared| cast::is_stray(empty, declared, self.ty);
-        cast::fits(empty, self.ty) && self.mixed.source.is_some_and(stray)
+        let may_stray = self.spelled || self.mixed.source.is_some_and(stray);
+        cast::fits(empty, self.ty) && may_stray
     }
 
     /// The stored values that the field's value comes from.

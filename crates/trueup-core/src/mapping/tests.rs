@@ -206,3 +206,46 @@ fn bytes_among_texts_are_not_taken_for_the_text_that_spells_them() {
     mapping.take_target(&mut raw, &mut out, &mut Vec::new());
     assert_eq!(out.records().record(0).value(1), bytes);
 }
+
+/// Verification found such records before: what the source has as JSON came back as a text.
+#[test]
+fn json_that_engines_disagree_about_is_parked_and_passes_between_equal_types() {
+    let twice = "{\"a\": 1, \"a\": 2}";
+    let deep = "[".repeat(600) + &"]".repeat(600);
+    let source = schema("t", &[("id", Type::INT), ("v", Type::Json)], &[0]);
+    let mut target = source.clone();
+    target.fields[1].native = "y:json".to_owned();
+    for (target, parked_records) in [(&source, 0), (&target, 2)] {
+        let mapping = Mapping::build(&source, target, &Rules::default()).unwrap();
+        let mut raw = Batch::new(2);
+        for (id, text) in [(1, twice), (2, deep.as_str()), (3, "{\"a\": 1}")] {
+            raw.push(Value::Int(id));
+            raw.push(Value::Json(text));
+        }
+        let (mut out, mut parked) = (Keyed::new(2), Vec::new());
+        mapping.take_source(&mut raw, &mut out, &mut parked, &mut Vec::new());
+        assert_eq!(parked.len(), parked_records, "{parked:?}");
+        assert_eq!(out.len(), 3);
+    }
+}
+
+/// A file has no bytes: those of a field of no type would come back as the text that spells them.
+#[test]
+fn bytes_of_no_declared_type_are_no_text_of_a_file() {
+    let source = schema("t", &[("id", Type::INT), ("v", Type::Any)], &[0]);
+    for (holds, ty) in [(Holds::Spelled, Type::TEXT), (Holds::Marked, Type::Any)] {
+        let (mut source, mut target) = (source.clone(), source.clone());
+        source.fields[1].holds = Holds::Mixed;
+        target.fields[1].native = "file".to_owned();
+        (target.fields[1].holds, target.fields[1].inferred) = (holds, true);
+        let mapping = Mapping::build(&source, &target, &Rules::default()).unwrap();
+        assert_eq!(mapping.types()[1], ty);
+        let (one, two) = (Value::Int(1), Value::Int(2));
+        let (_, parked) = map(
+            &mapping,
+            &[&[one, Value::Bytes(b"A")], &[two, Value::Int(5)]],
+        );
+        assert_eq!(parked.len(), 1, "{parked:?}");
+        assert_eq!(parked[0].key_text.as_deref(), Some("id=1"));
+    }
+}

@@ -3,7 +3,9 @@
 use super::{Pair, counts, fleet, planes};
 use crate::listing::{Found, Listing, Shape};
 use crate::run;
+use std::sync::atomic::{AtomicBool, Ordering};
 use trueup_core::Result;
+use trueup_core::failpoint::Failpoints;
 use trueup_core::value::Value;
 use trueup_testkit::Owned;
 
@@ -51,6 +53,56 @@ fn differences_are_shown_in_the_order_of_their_keys() {
     assert_eq!(seen.keys, expected);
     assert_eq!(seen.shapes[0].fields, ["id", "model"]);
     assert_eq!(seen.shapes[0].key, [0]);
+}
+
+/// Something else keeps both sides equal, and writes to them between the two snapshots of the comparison.
+fn written_between(pair: &mut Pair, write: impl Fn() + Send + Sync + 'static) {
+    let first = AtomicBool::new(true);
+    pair.stage.failpoints = Failpoints::new(move |name| {
+        if name == "engine.source_open" && first.swap(false, Ordering::SeqCst) {
+            write();
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn what_was_written_between_the_snapshots_is_no_difference() {
+    let mut pair = Pair::planes(&fleet(0, 4), &fleet(0, 4));
+    let (source, target) = (pair.source.clone(), pair.target.clone());
+    written_between(&mut pair, move || {
+        source.insert_all("planes", &fleet(7, 9));
+        target.insert_all("planes", &fleet(7, 9));
+    });
+    let mut seen = Seen::default();
+    let report = run::diff_listed(&mut pair.link(), &mut seen, &pair.stage.world()).unwrap();
+    assert_eq!((report.exit_code(), seen.keys), (0, vec![]), "{report:?}");
+    let note = "planes: the sides are in use; of what differed, 2 agreed when it was read again, and 0 began to differ";
+    assert!(
+        report.notes.iter().any(|one| one.starts_with(note)),
+        "{report:?}"
+    );
+}
+
+#[test]
+fn what_differs_both_times_is_told_and_nothing_else() {
+    let mut pair = Pair::planes(&fleet(0, 4), &fleet(1, 5));
+    let (source, target) = (pair.source.clone(), pair.target.clone());
+    written_between(&mut pair, move || {
+        source.insert_all("planes", &fleet(7, 9));
+        target.insert_all("planes", &fleet(7, 8));
+        target.insert_all("planes", &fleet(8, 9));
+    });
+    let mut seen = Seen::default();
+    let report = run::diff_listed(&mut pair.link(), &mut seen, &pair.stage.world()).unwrap();
+    let expected = [(0, 0, true, false), (0, 4, false, true)];
+    assert_eq!((report.exit_code(), &seen.keys[..]), (1, &expected[..]));
+    let planes = &report.collections[0];
+    assert_eq!(
+        (planes.only_source, planes.only_target),
+        (1, 1),
+        "{report:?}"
+    );
 }
 
 #[test]

@@ -25,7 +25,7 @@ use config::Options;
 use read::Reader;
 use records::CsvRecords;
 use trueup_core::endpoint::{Context, Endpoint};
-use trueup_core::schema::Schema;
+use trueup_core::schema::{Holds, Schema};
 use trueup_core::{Error, Result};
 use write::Dialect;
 
@@ -64,7 +64,7 @@ impl Format for Options {
     const ENGINE: &'static str = "csv";
     const VERSION: &'static str = "RFC 4180";
     const NATIVE: &'static str = "csv:text";
-    const TYPED: bool = false;
+    const HOLDS: Holds = Holds::Spelled;
     const ENDINGS: &'static Endings = &Endings {
         folder: &[".csv"],
         file: &["csv", "tsv", "tab", "txt"],

@@ -60,8 +60,8 @@ pub(crate) trait Format: Debug + Send + Sync + 'static {
     const VERSION: &'static str;
     /// The native type of a field that is spelled.
     const NATIVE: &'static str;
-    /// Whether a file says what its fields hold.
-    const TYPED: bool;
+    /// What a field's notation tells of its values; [`Holds::Typed`] where a file says what its fields hold.
+    const HOLDS: Holds;
     /// How its files are called.
     const ENDINGS: &'static Endings;
     /// What stands around a file's records.
@@ -89,7 +89,7 @@ pub(crate) trait Format: Debug + Send + Sync + 'static {
             nullable: true,
             generated: false,
             inferred: true,
-            holds: Holds::Spelled,
+            holds: Self::HOLDS,
             ..wanted.clone()
         };
         Ok((field, None))

@@ -139,7 +139,7 @@ impl<F: Format> Endpoint for Files<F> {
                 marker: false,
                 check: false,
                 ordered: false,
-                typed: F::TYPED,
+                typed: F::HOLDS == Holds::Typed,
             },
             notes: self.place.absence().into_iter().collect(),
         };
@@ -296,7 +296,7 @@ impl<F: Format> Files<F> {
             fields.push(Field {
                 nullable: column.nullable || column.count < records,
                 inferred: declared.is_none(),
-                holds: Holds::Spelled,
+                holds: F::HOLDS,
                 ..Field::new(
                     name.clone(),
                     declared.map_or(column.ty(), |(_, ty)| *ty),

@@ -26,7 +26,7 @@ use config::Options;
 use read::Reader;
 use trueup_core::Result;
 use trueup_core::endpoint::{Context, Endpoint};
-use trueup_core::schema::Schema;
+use trueup_core::schema::{Holds, Schema};
 use write::Spelled;
 #[cfg(feature = "parquet")]
 pub(crate) use write::quote;
@@ -66,7 +66,7 @@ impl Format for Options {
     const ENGINE: &'static str = "jsonl";
     const VERSION: &'static str = "RFC 8259, a value on each line";
     const NATIVE: &'static str = "jsonl:value";
-    const TYPED: bool = false;
+    const HOLDS: Holds = Holds::Marked;
     const ENDINGS: &'static Endings = &Endings {
         folder: &[".jsonl", ".ndjson"],
         file: &["jsonl", "ndjson", "json"],

@@ -45,7 +45,9 @@ fn content(column: &Column, value: Value<'_>, out: &mut String) -> Result<(), &'
         // The server has ways to fill such a field on its own.
         (_, Value::Null) => return Err("field may not be null"),
         (Wire::Bool, Value::Bool(v)) => out.push(if v { '1' } else { '0' }),
-        (Wire::Year, Value::Int(0 | 1901..=2155)) => whole(column, value, out)?,
+        // A text of one zero is the year 2000, and a line of a load is made of texts.
+        (Wire::Year, Value::Int(0)) => out.push_str("'0000'"),
+        (Wire::Year, Value::Int(1901..=2155)) => whole(column, value, out)?,
         (Wire::Year, Value::Int(_)) => return Err(RANGE),
         (Wire::Bool | Wire::Int | Wire::Bit, Value::Int(_) | Value::Decimal(_)) => {
             whole(column, value, out)?;
@@ -291,6 +293,25 @@ fn is_temporal(v: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As a number it would do; a line that is loaded is made of texts.
+    #[test]
+    fn trap_31_a_year_of_zeros_is_not_the_year_2000() {
+        let column = Column {
+            name: "y".to_owned(),
+            wire: Wire::Year,
+            limit: Limit::None,
+            nullable: true,
+            labels: Vec::new(),
+            bytewise: false,
+            folding: false,
+        };
+        let mut said = String::new();
+        push(&column, Value::Int(0), &mut said).unwrap();
+        push(&column, Value::Int(1901), &mut said).unwrap();
+        assert_eq!(said, "'0000'1901");
+        assert!(push(&column, Value::Int(2156), &mut said).is_err());
+    }
 
     #[test]
     fn numbers_that_mysql_would_round_are_refused() {

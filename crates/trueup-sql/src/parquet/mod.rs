@@ -36,7 +36,7 @@ use spell::Packed;
 use std::sync::Arc;
 use trueup_core::Result;
 use trueup_core::endpoint::{Context, Endpoint};
-use trueup_core::schema::{Field, Schema};
+use trueup_core::schema::{Field, Holds, Schema};
 use types::Column;
 use write::Columns;
 
@@ -90,7 +90,7 @@ impl Format for Options {
     const ENGINE: &'static str = "parquet";
     const VERSION: &'static str = "Apache Parquet 2";
     const NATIVE: &'static str = "parquet:string";
-    const TYPED: bool = true;
+    const HOLDS: Holds = Holds::Typed;
     const ENDINGS: &'static Endings = &Endings {
         folder: &[".parquet"],
         file: &["parquet"],

@@ -66,12 +66,17 @@ fn read_fields(connection: &Connection, strict: bool, schema: &mut Schema) -> ru
     let mut rows = statement.query([&schema.collection])?;
     let mut key: Vec<(i64, usize)> = Vec::new();
     while let Some(row) = rows.next()? {
-        let declared: String = row.get(1)?;
+        let mut declared: String = row.get(1)?;
+        let any = strict && declared.eq_ignore_ascii_case("ANY");
+        if any {
+            // Elsewhere than in a strict table the word makes numbers of texts that look like some.
+            declared.clear();
+        }
         let native = format!("sqlite:{}", declared.trim().to_ascii_uppercase());
         let mut field = Field::new(row.get::<_, String>(0)?, decl::type_of(&declared), native);
         field.nullable = row.get::<_, i64>(2)? == 0;
         field.generated = row.get::<_, i64>(4)? >= 2;
-        if !strict {
+        if !strict || any {
             field.holds = Holds::Mixed;
         }
         let place: i64 = row.get(3)?;

@@ -35,6 +35,29 @@ From the source's type, down, to the target's, across.
 
 ";
 
+const LIMITS: &str = "\
+## What a type's name does not tell
+
+*Exact* is said of types. An engine may hold less than the type has, or more, and such a value is parked like any that does not
+fit. A test sends the values at the borders of every type from each engine to each other and back; what it finds parked, pair by
+pair, stands in `crates/trueup/tests/it/snapshots/pairs`.
+
+| | |
+|---|---|
+| MySQL, MariaDB do not hold | NaN and infinities, in decimals too; dates outside the years 1 to 9999; infinite dates; a `timestamp` outside 1970 to 2038 |
+| MySQL, MariaDB hold, and others do not | dates of zeros, times below zero or beyond a day, numbers other than 0 and 1 in `tinyint(1)` |
+| PostgreSQL does not hold | the zero byte in a text |
+| PostgreSQL holds, and others do not | timestamps after the year 294246 |
+| SQLite does not hold | NaN as a float |
+| SQLite holds, and others do not | values of other classes than the declared one, texts that are not valid UTF-8 |
+| JSON Lines do not hold | NaN and infinities as numbers, a JSON `null` that is not NULL, bytes in a field without a type |
+| nobody takes from another engine | JSON with a name twice in one object, or nested too deep: engines disagree about what it means |
+
+The class of a value in an untyped column of SQLite (the number 1, the text `1`) is kept in SQLite and in JSON Lines. Elsewhere such
+a column is one of texts.
+
+";
+
 const TABLES: &str = "\
 ## Between engines
 
@@ -280,7 +303,7 @@ fn document(folder: &Path) -> String {
     let mut mysql = mysql::connect(&database.url(), context()).expect("the server is there");
 
     let mut parquet = parquet(folder);
-    let mut out = format!("{HEAD}{}\n{TABLES}", lattice::matrix());
+    let mut out = format!("{HEAD}{}\n{LIMITS}{TABLES}", lattice::matrix());
     let tables = [
         shape(postgres.as_mut()),
         shape(mysql.as_mut()),
