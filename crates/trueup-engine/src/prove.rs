@@ -9,6 +9,7 @@ use crate::progress::{Event, Step};
 use crate::report::{CollectionReport, Report};
 use crate::state::{LinkId, Store};
 use crate::verify::verify;
+use std::collections::BTreeSet;
 use trueup_core::Result;
 use trueup_core::digest::{ALGORITHM, Digest};
 use trueup_core::endpoint::{Endpoint, Snapshot};
@@ -83,7 +84,7 @@ pub(crate) fn prove_alone(
     id: &LinkId,
     world: &World<'_>,
 ) -> Result<Report> {
-    let subjects = connect::prepare(link)?;
+    let subjects = connect::prepare(link, &BTreeSet::new())?;
     let mut source = link.source.snapshot().map_err(|error| error.at("source"))?;
     let mut report = Report {
         link: link.name(),

@@ -4,6 +4,7 @@
 //! until a round makes no progress; then it is parked.
 
 mod blocked;
+mod build;
 mod counted;
 mod settle;
 
@@ -48,6 +49,8 @@ pub(crate) struct Applier<'a> {
     /// Partitions with accepted batches that are not durable yet.
     volatile: BTreeSet<String>,
     position: Vec<u8>,
+    /// The collections under construction.
+    constructing: BTreeSet<String>,
 }
 
 impl<'a> Applier<'a> {
@@ -80,6 +83,7 @@ impl<'a> Applier<'a> {
             batches: BTreeMap::new(),
             volatile: BTreeSet::new(),
             position,
+            constructing: BTreeSet::new(),
         })
     }
 

@@ -22,6 +22,7 @@ mod lattice;
 mod loading;
 mod mariadb;
 mod memory;
+mod migration;
 mod moved;
 mod names;
 mod nycflights;
