@@ -145,9 +145,16 @@ impl PostgresWriter {
     /// Carries out a step in a transaction of its own, under the epoch's lock, unless what it makes is there.
     fn build_step(&mut self, step: &Step) -> Result<Built> {
         let table = described(&self.connection, &step.collection)?;
-        let sql = "SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = $1 AND conname = $2) \
-                   OR EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
-                     WHERE i.indrelid = $1 AND c.relname = $2)";
+        // An index and a foreign key of one table may have the same name.
+        let sql = match step.kind {
+            StepKind::Unique | StepKind::Index => {
+                "SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+                 WHERE i.indrelid = $1 AND c.relname = $2)"
+            }
+            _ => {
+                "SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = $1 AND conname = $2 AND contype IN ('f', 'c'))"
+            }
+        };
         let named = !matches!(step.kind, StepKind::Next | StepKind::Comment);
         let rows = self.connection.query(sql, &[&table.oid(), &step.name])?;
         if named && rows.first().map_or(Ok(false), |row| column(row, 0))? {

@@ -166,9 +166,10 @@ impl Plan<'_> {
                  LEAST(min({name}) - 1, {next})::bigint, false) FROM {table}"
             )
         } else {
+            // Handed out, so that everybody can ask for it; but nothing comes before 1.
             format!(
-                "SELECT setval(pg_get_serial_sequence({text}, {column}), \
-                 GREATEST(max({name}) + 1, {next})::bigint, false) FROM {table}"
+                "SELECT setval(pg_get_serial_sequence({text}, {column}), GREATEST(n - 1, 1)::bigint, n > 1) \
+                 FROM (SELECT GREATEST(max({name}) + 1, {next}) AS n FROM {table}) AS first"
             )
         };
         self.step(StepKind::Next, field.name.clone(), statement);
@@ -261,7 +262,8 @@ impl Plan<'_> {
         let fields = || key.fields.iter().map(String::as_str);
         let plain_name = unnamed(&self.structure.collection, fields(), "fkey");
         let wish = key.name.as_deref().unwrap_or(&plain_name);
-        let known: BTreeSet<String> = self.steps.iter().map(|step| step.name.clone()).collect();
+        let constraints = self.steps.iter().filter(|step| step.kind != StepKind::Next);
+        let known: BTreeSet<String> = constraints.map(|step| step.name.clone()).collect();
         let name = derived(wish, &self.structure.collection, IDENT_BYTES_MAX, |name| {
             !known.contains(name)
         });

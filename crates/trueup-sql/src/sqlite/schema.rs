@@ -67,6 +67,14 @@ fn read_fields(connection: &Connection, strict: bool, schema: &mut Schema) -> ru
     let mut key: Vec<(i64, usize)> = Vec::new();
     while let Some(row) = rows.next()? {
         let declared: String = row.get(1)?;
+        // Of a generated column SQLite takes the words for a part of the type.
+        let declared = match declared
+            .to_ascii_uppercase()
+            .strip_suffix("GENERATED ALWAYS")
+        {
+            Some(own) if row.get::<_, i64>(4)? >= 2 => own.trim().to_owned(),
+            _ => declared,
+        };
         let native = format!("sqlite:{}", declared.trim().to_ascii_uppercase());
         let mut field = Field::new(row.get::<_, String>(0)?, decl::type_of(&declared), native);
         field.nullable = row.get::<_, i64>(2)? == 0;
