@@ -161,9 +161,7 @@ impl MysqlWriter {
             return Ok(Built::There);
         }
         self.hold()?;
-        self.failpoints.pass("mysql.before_step")?;
         let done = self.connection.execute(&step.statement);
-        self.failpoints.pass("mysql.after_step")?;
         definition::built(step.kind, done)
     }
 

@@ -148,7 +148,6 @@ impl SqliteWriter {
         let failed = match done {
             Ok(0) => {
                 self.run("COMMIT", "commit a step")?;
-                self.failpoints.pass("sqlite.built")?;
                 return Ok(Built::Done);
             }
             Ok(count) => Error::new(

@@ -4,7 +4,7 @@
     structure.py URL URL [KIND ...]
 
 A place is a postgres:// or mysql:// URL (read with psql or mariadb) or sqlite:FILE (read with sqlite3). The kinds named are
-left out: unique, index, foreign, notnull, default, identity, generated, check, comment. Prints what only one place has; exit code 0
+left out: unique, index, covered (indexes on the fields of a foreign key, which MariaDB makes by itself), foreign, notnull, default, identity, generated, check, comment. Prints what only one place has; exit code 0
 where there is nothing.
 """
 
@@ -18,6 +18,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 def main():
     one, other, without = sys.argv[1], sys.argv[2], set(sys.argv[3:])
     first, second = facts(one), facts(other)
+    if "covered" in without:
+        first, second = uncovered(first), uncovered(second)
     wrong = 0
     for sign, here, there in (("-", first, second), ("+", second, first)):
         for fact in sorted(here - there, key=str):
@@ -34,6 +36,11 @@ def facts(place):
     for fact in read(place):
         found.add(tuple(fact))
     return {fact for fact in found if not fact[1].startswith("_trueup_")}
+
+
+def uncovered(found):
+    keys = {fact[1:3] for fact in found if fact[0] == "foreign"}
+    return {fact for fact in found if fact[0] != "index" or fact[1:3] not in keys}
 
 
 def run(command, sql):
@@ -96,7 +103,7 @@ def plain(text):
     """A default without casts, quotes and engines' spellings."""
     text = re.sub(r"::[a-z_ ]+(\(\d+\))?(\[\])?", "", text).strip("()").strip()
     lower = text.lower()
-    if re.fullmatch(r"(now|current_timestamp|localtimestamp|current_timestamp\(\d*\)|now\(\d*)|strftime\(.*", lower):
+    if re.fullmatch(r"(now|current_timestamp|localtimestamp|current_timestamp\(\d*\)?|now\(\d*\)?)|strftime\(.*", lower):
         return "now"
     if lower in ("current_date", "curdate", "current_date("):
         return "today"
@@ -141,19 +148,12 @@ def mariadb(url):
     socket = options.get("socket") or (unquote(parts.hostname or "") if (parts.hostname or "").startswith("%2") else None)
     command += [f"--socket={socket}"] if socket else [f"--host={parts.hostname}", f"--port={parts.port or 3306}", "--protocol=tcp"]
     rows = run([*command, unquote(parts.path.lstrip("/"))], MARIADB)
-    keys = [tuple(row[1:]) for row in rows if row[0] in ("foreign", "key", "unique")]
     for row in rows:
-        if row[0] == "index" and covered(row, keys):
-            continue  # The server makes one for each foreign key.
         if row[0] == "foreign":
             row[5:] = [rule(row[5]), rule(row[6])]
         if row[0] == "default":
             row[3] = plain(row[3])
         yield row
-
-
-def covered(row, keys):
-    return any(key[0] == row[1] and key[1] == row[2] for key in keys)
 
 
 def sqlite(place):
