@@ -45,6 +45,7 @@ impl Applier<'_> {
             }
             self.world.failpoints.pass("engine.built")?;
         }
+        self.world.failpoints.pass("engine.built")?;
         if report.refused.is_empty() {
             self.store.constructed(self.link)?;
         }

@@ -356,3 +356,110 @@ fn prefix(field: &Field, count: u32) -> Option<u32> {
     let cut = long || bytes.is_some_and(|bytes| bytes > share);
     cut.then(|| PREFIX_CHARS.min(share / each))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_said_in_the_servers_words_or_not_at_all() {
+        let literal = |text: &str| DefaultValue::Literal(Literal::Text(text.to_owned()));
+        let now = || DefaultValue::Now;
+        let other = || DefaultValue::Other("uuid()".to_owned());
+        let structure = Structure::default();
+        for (default, ty, native, mariadb, same, expected) in [
+            (
+                literal("true"),
+                Type::Bool,
+                "tinyint(1)",
+                true,
+                false,
+                Some("1"),
+            ),
+            (
+                literal("2024-01-01 00:00:00+00"),
+                Type::Instant,
+                "timestamp(6)",
+                true,
+                false,
+                Some("'2024-01-01 00:00:00'"),
+            ),
+            (
+                literal("a"),
+                Type::TEXT,
+                "longtext",
+                true,
+                false,
+                Some("'a'"),
+            ),
+            (
+                literal("a"),
+                Type::TEXT,
+                "longtext",
+                false,
+                false,
+                Some("('a')"),
+            ),
+            (
+                literal("a\\b"),
+                Type::TEXT,
+                "varchar(9)",
+                false,
+                false,
+                Some("_utf8mb4 x'615c62'"),
+            ),
+            (
+                now(),
+                Type::Timestamp,
+                "datetime(3)",
+                true,
+                false,
+                Some("CURRENT_TIMESTAMP(3)"),
+            ),
+            (
+                now(),
+                Type::Timestamp,
+                "datetime",
+                true,
+                true,
+                Some("CURRENT_TIMESTAMP(0)"),
+            ),
+            (now(), Type::Date, "date", true, false, Some("(curdate())")),
+            (other(), Type::TEXT, "varchar(36)", true, false, None),
+            (
+                other(),
+                Type::TEXT,
+                "varchar(36)",
+                true,
+                true,
+                Some("(uuid())"),
+            ),
+        ] {
+            let plan = Plan {
+                structure: &structure,
+                mariadb,
+                same,
+                steps: Vec::new(),
+                lost: Vec::new(),
+            };
+            let field = Field::new("a", ty, format!("{NATIVE}{native}"));
+            let found = plan.default(&default, &field);
+            assert_eq!(found.as_deref(), expected, "{default:?} {native} {same}");
+        }
+    }
+
+    #[test]
+    fn an_index_takes_as_much_of_a_text_as_there_is_room_for() {
+        let text = |chars_max| Type::Text { chars_max };
+        for (ty, native, count, expected) in [
+            (text(None), "longtext", 1, Some(191)),
+            (text(None), "longtext", 8, Some(96)),
+            (text(Some(100)), "varchar(100)", 1, None),
+            (text(Some(500)), "varchar(500)", 2, Some(191)),
+            (Type::INT, "bigint", 1, None),
+        ] {
+            let field = Field::new("a", ty, format!("{NATIVE}{native}"));
+            assert_eq!(prefix(&field, count), expected, "{native} {count}");
+        }
+    }
+}

@@ -354,3 +354,37 @@ fn default_sql(default: &DefaultValue, field: &Field, same: bool) -> Option<Stri
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_said_in_the_servers_words_or_not_at_all() {
+        let number = |text: &str| DefaultValue::Literal(Literal::Number(text.to_owned()));
+        let text = |text: &str| DefaultValue::Literal(Literal::Text(text.to_owned()));
+        let other = || DefaultValue::Other("md5('a')".to_owned());
+        for (default, ty, same, expected) in [
+            (number("1"), Type::Bool, false, Some("true")),
+            (number("1"), Type::INT, false, Some("1")),
+            (number("1.5"), Type::INT, false, None),
+            (text("it's"), Type::TEXT, false, Some("'it''s'")),
+            (text("infinity"), Type::Date, true, Some("'infinity'")),
+            (text("infinity"), Type::Date, false, None),
+            (DefaultValue::Now, Type::Date, false, Some("CURRENT_DATE")),
+            (
+                DefaultValue::Now,
+                Type::Instant,
+                false,
+                Some("CURRENT_TIMESTAMP"),
+            ),
+            (DefaultValue::Now, Type::TEXT, false, None),
+            (other(), Type::TEXT, true, Some("(md5('a'))")),
+            (other(), Type::TEXT, false, None),
+        ] {
+            let field = Field::new("a", ty, "postgres:x");
+            let found = default_sql(&default, &field, same);
+            assert_eq!(found.as_deref(), expected, "{default:?} {ty} {same}");
+        }
+    }
+}

@@ -314,3 +314,6 @@ fn default_sql(default: &DefaultValue, field: &Field, same: bool) -> Option<Stri
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;
