@@ -83,8 +83,8 @@ pub struct Totals {
     pub target: Fold,
     /// Source records that could not be taken further.
     pub unknown: u64,
-    /// Records that both sides hold and that were not read, because hashes say that they are equal: counted above on
-    /// both sides, but not in the sums, which then say nothing about the collection.
+    /// Records that were not read, because hashes say that both sides have them, or because they were loaded in parcels:
+    /// counted above where they are, but not in the sums, which then say nothing about the collection.
     pub unread: u64,
 }
 

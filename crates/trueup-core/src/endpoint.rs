@@ -16,6 +16,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::failpoint::Failpoints;
 use crate::hashes::Hashes;
+use crate::parcel::{Delivered, Delivery, Parcel, Parcels};
 use crate::rights::{Rights, Wanted};
 use crate::schema::Schema;
 use crate::script::Script;
@@ -228,6 +229,23 @@ pub trait Snapshot: Send {
     /// Starts reading a collection. The same request on the same snapshot gives the same records. A scan that was
     /// dropped before its end leaves the snapshot usable.
     fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>>;
+
+    /// Names the form in which [`Snapshot::parcels`] would deliver `request`; `None` where there is none.
+    fn form(&mut self, request: &ScanRequest<'_>) -> Result<Option<String>> {
+        let _ = request;
+        Ok(None)
+    }
+
+    /// Starts reading a collection in parcels, in the natural order, as [`Snapshot::scan`] does in batches.
+    ///
+    /// # Errors
+    /// As [`Snapshot::scan`]; `Bug` where [`Snapshot::form`] names no form.
+    fn parcels<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Parcels + 'a>> {
+        let _ = request;
+        Err(Error::bug(
+            "an endpoint without a form is asked for parcels",
+        ))
+    }
 
     /// Returns what makes hashes of this view's records, where the endpoint can do that itself.
     fn hashes(&mut self) -> Option<&mut dyn Hashes> {
@@ -443,6 +461,34 @@ pub trait Writer: Send {
     /// whether the batch was applied is unknown until the marker has been read under a new claim. Any other error:
     /// nothing was written.
     fn apply(&mut self, writes: &Writes<'_>) -> Result<Applied>;
+
+    /// Names the form of the parcels that can be delivered to `fields` of `schema`; `None` where none can.
+    fn form(&mut self, schema: &Schema, fields: &[usize]) -> Result<Option<String>> {
+        let _ = (schema, fields);
+        Ok(None)
+    }
+
+    /// Writes a parcel of that form and its marker, all or nothing, and otherwise as [`Writer::apply`]. Repeating it is
+    /// **not** safe where no marker says that it is there already.
+    ///
+    /// # Errors
+    /// As [`Writer::apply`].
+    fn deliver(&mut self, delivery: &Delivery<'_>) -> Result<Delivered> {
+        let _ = delivery;
+        Ok(Delivered::Refused)
+    }
+
+    /// Opens a parcel of that form: appends its records to `into`, as a scan would deliver them.
+    fn open(
+        &mut self,
+        schema: &Schema,
+        fields: &[usize],
+        parcel: &Parcel,
+        into: &mut Batch,
+    ) -> Result<()> {
+        let _ = (schema, fields, parcel, into);
+        Err(Error::bug("an endpoint without a form is given a parcel"))
+    }
 
     /// Stores the marker of a partition alone: the epoch is locked and checked in the transaction that stores it,
     /// and it is durable when this returns. The partition may be the empty string. Repeating it is safe.

@@ -29,6 +29,7 @@ pub mod keyed;
 pub mod lattice;
 pub mod mapping;
 pub mod observation;
+pub mod parcel;
 pub mod park;
 pub mod plan;
 pub mod policy;

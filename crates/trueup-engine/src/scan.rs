@@ -7,6 +7,7 @@
 mod ahead;
 mod ascent;
 mod conveyor;
+mod parcels;
 mod part;
 mod repeats;
 mod told;
@@ -219,7 +220,7 @@ impl Reading<'_> {
         }
     }
 
-    fn map(&self, raw: &mut Batch, scratch: &mut Vec<u8>) -> Result<Piece> {
+    pub(crate) fn map(&self, raw: &mut Batch, scratch: &mut Vec<u8>) -> Result<Piece> {
         let mut piece = Piece {
             keyed: Keyed::new(self.translation.width()),
             parked: Vec::new(),
@@ -285,7 +286,7 @@ impl Reading<'_> {
     }
 
     /// Whether the endpoint itself keeps two records from sharing the link's key.
-    fn key_is_enforced(&self) -> bool {
+    pub(crate) fn key_is_enforced(&self) -> bool {
         let Some(key) = self.translation.key() else {
             return false;
         };

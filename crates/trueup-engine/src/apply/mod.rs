@@ -6,6 +6,7 @@
 mod blocked;
 mod build;
 mod counted;
+mod parcels;
 mod settle;
 
 pub(crate) use settle::only_we_claimed;
@@ -105,7 +106,7 @@ impl<'a> Applier<'a> {
             }
         }
         for (one, done) in compared.iter_mut().zip(&mut written) {
-            if one.plan.load.is_some() {
+            if one.plan.load.is_some() && !self.load_parcels(one, source, done)? {
                 self.load(one, source, done)?;
             }
             self.spooled(one, true, done)?;

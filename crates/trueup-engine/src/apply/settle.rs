@@ -16,6 +16,7 @@ use super::counted::{self, Counted};
 use super::{Applier, Pending};
 use crate::connect::Collection;
 use trueup_core::endpoint::{Applied, Bag, Mark, Marker, Writes};
+use trueup_core::parcel::{Delivered, Delivery, Parcel};
 use trueup_core::{Error, Kind, Result};
 
 /// How often a broken connection to the target is tried again, and the first pause; each next one is twice as long.
@@ -69,11 +70,7 @@ impl Applier<'_> {
                      run again: everything is compared first",
                 ));
             }
-            let marker = self.reconnect(lost, &mark.partition, &mut reconnects)?;
-            let ours = |found: &Marker| found.batch == mark.batch && found.epoch == sent_under;
-            if let Some(found) = marker.filter(ours) {
-                self.accepted(&mark, true);
-                self.checkpoint(&mark.partition)?;
+            if let Some(found) = self.find_out(lost, &mark, sent_under, &mut reconnects)? {
                 if bag.is_some() {
                     let outcomes = counted::outcomes(&found.position, batch.ops.len())?;
                     return Ok(Applied {
@@ -84,6 +81,57 @@ impl Applier<'_> {
                 load = false;
             }
         }
+    }
+
+    /// Delivers a parcel; `false` when it was refused, and nothing was written.
+    pub(super) fn settle_parcel(
+        &mut self,
+        collection: &Collection,
+        parcel: &Parcel,
+    ) -> Result<bool> {
+        let mut reconnects = 0;
+        loop {
+            let mark = self.next_mark(&collection.target.collection);
+            let delivery = Delivery {
+                schema: &collection.target,
+                fields: collection.mapping.target_fields(),
+                parcel,
+                mark: &mark,
+            };
+            let sent_under = self.writer.epoch();
+            let lost = match self.writer.deliver(&delivery) {
+                Err(error) if error.kind() == Kind::Unavailable => error,
+                Err(error) => return Err(error),
+                Ok(Delivered::Refused) => return Ok(false),
+                Ok(Delivered::Durable) => {
+                    self.accepted(&mark, true);
+                    return Ok(true);
+                }
+            };
+            // All of a parcel was written, or none; where no marker tells which, its records are put in one by one.
+            let found = self.find_out(lost, &mark, sent_under, &mut reconnects)?;
+            if found.is_some() || !self.target.about().capabilities.marker {
+                return Ok(found.is_some());
+            }
+        }
+    }
+
+    /// Finds out what became of a batch whose answer was lost: its marker, where it was applied.
+    fn find_out(
+        &mut self,
+        lost: Error,
+        mark: &Mark,
+        sent_under: u64,
+        reconnects: &mut u32,
+    ) -> Result<Option<Marker>> {
+        let marker = self.reconnect(lost, &mark.partition, reconnects)?;
+        let ours = |found: &Marker| found.batch == mark.batch && found.epoch == sent_under;
+        let Some(found) = marker.filter(ours) else {
+            return Ok(None);
+        };
+        self.accepted(mark, true);
+        self.checkpoint(&mark.partition)?;
+        Ok(Some(found))
     }
 
     /// Names the partition's next batch.

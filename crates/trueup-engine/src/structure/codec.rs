@@ -52,3 +52,28 @@ pub(crate) fn from_json(document: &Value) -> Option<StructureReport> {
         })?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_reads_back_as_it_was() {
+        let refused = |hint: Option<&str>| Refused {
+            kind: "unique".to_owned(),
+            collection: "planes".to_owned(),
+            name: "once".to_owned(),
+            reason: "twice".to_owned(),
+            hint: hint.map(str::to_owned),
+        };
+        let report = StructureReport {
+            planned: Vec::new(),
+            built: 3,
+            there: 2,
+            refused: vec![refused(None), refused(Some("mend it"))],
+            lost: vec![Lost::new("view", "v", "write it anew")],
+        };
+        assert_eq!(from_json(&to_json(&report)), Some(report));
+        assert_eq!(from_json(&json!({"built": 1})), None);
+    }
+}

@@ -6,14 +6,21 @@
 
 use super::connect::{Connection, column};
 use super::control;
+use super::parcel::{self, Route};
 use super::scan::described;
 use super::stage::Statements;
 use super::write;
 use crate::definition;
 use crate::server::{answer_lost, same_shape, unusable};
+use trueup_core::batch::Batch;
 use trueup_core::endpoint::{Applied, Claim, Design, Mark, Marker, Outcome, Writer, Writes};
 use trueup_core::failpoint::Failpoints;
+<<<<<<< HEAD
 use trueup_core::structure::{Built, Step, StepKind};
+=======
+use trueup_core::parcel::{Delivered, Delivery, Parcel};
+use trueup_core::schema::Schema;
+>>>>>>> main
 use trueup_core::{Error, Kind, Result};
 
 /// The right to write to a database.
@@ -26,6 +33,8 @@ pub(super) struct PostgresWriter {
     control: bool,
     failpoints: Failpoints,
     shape: Option<Shape>,
+    /// Where the last parcel went.
+    route: Option<Route>,
     broken: bool,
 }
 
@@ -62,6 +71,7 @@ impl PostgresWriter {
             control,
             failpoints,
             shape: None,
+            route: None,
             broken: false,
         })
     }
@@ -120,6 +130,33 @@ impl PostgresWriter {
             control::hold(&self.connection, &self.claim.link, self.epoch)?;
         }
         self.failpoints.pass("postgres.before_write")
+    }
+
+    /// Finds the way of parcels into a collection.
+    fn route(&mut self, schema: &Schema, fields: &[usize]) -> Result<&Route> {
+        let known = self.route.take();
+        let known = known.filter(|route| route.leads_to(schema, fields));
+        let route = match known {
+            Some(route) => route,
+            None => Route::new(&self.connection, schema, fields)?,
+        };
+        Ok(self.route.insert(route))
+    }
+
+    /// Everything of a delivery up to, and without, the commit; `false` when it was refused.
+    fn send(&mut self, delivery: &Delivery<'_>) -> Result<bool> {
+        self.route(delivery.schema, delivery.fields)?;
+        self.begin()?;
+        let Some(route) = &self.route else {
+            return Err(Error::bug("a parcel has no route"));
+        };
+        if !route.send(&self.connection, delivery.parcel)? {
+            return Ok(false);
+        }
+        if self.control {
+            self.set_marker(delivery.mark, &delivery.mark.position)?;
+        }
+        Ok(true)
     }
 
     fn set_marker(&self, mark: &Mark, position: &[u8]) -> Result<()> {
@@ -241,6 +278,41 @@ impl Writer for PostgresWriter {
                 Err(error.at(&place))
             }
         }
+    }
+
+    fn form(&mut self, schema: &Schema, fields: &[usize]) -> Result<Option<String>> {
+        self.usable()?;
+        let table = described(&self.connection, &schema.collection)?;
+        parcel::form(&self.connection, &table, fields)
+    }
+
+    fn deliver(&mut self, delivery: &Delivery<'_>) -> Result<Delivered> {
+        self.usable()?;
+        let done = match self.send(delivery) {
+            Ok(true) => self.commit().map(|()| true),
+            Ok(false) => self.connection.execute("ROLLBACK").map(|()| false),
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(true) => Ok(Delivered::Durable),
+            Ok(false) => Ok(Delivered::Refused),
+            Err(error) => {
+                self.give_up(&error);
+                let name = delivery.schema.collection.escape_debug();
+                Err(error.at(format!("collection={name}")))
+            }
+        }
+    }
+
+    fn open(
+        &mut self,
+        schema: &Schema,
+        fields: &[usize],
+        parcel: &Parcel,
+        into: &mut Batch,
+    ) -> Result<()> {
+        self.usable()?;
+        self.route(schema, fields)?.open(parcel, into)
     }
 
     fn mark(&mut self, mark: &Mark) -> Result<()> {

@@ -8,6 +8,7 @@ use super::numeric;
 use super::types::Wire;
 use trueup_core::batch::Batch;
 use trueup_core::calendar;
+use trueup_core::parcel::Parcel;
 use trueup_core::value::Value;
 use trueup_core::{Error, Result};
 
@@ -55,6 +56,14 @@ impl Reader {
         }
     }
 
+    /// For records without the header before them.
+    pub(super) fn inside(slots: Vec<Slot>) -> Self {
+        Self {
+            begun: true,
+            ..Self::new(slots)
+        }
+    }
+
     /// Whether the end of the data has been read.
     pub(super) fn ended(&self) -> bool {
         self.ended
@@ -87,6 +96,80 @@ impl Reader {
         Ok(used)
     }
 
+    /// As [`Reader::read`], but appends the records as they are.
+    pub(super) fn pass(&mut self, input: &[u8], into: &mut Parcel, room: Room) -> Result<usize> {
+        let mut cursor = Cursor { input, at: 0 };
+        if !self.begun {
+            let Some(()) = header(&mut cursor)? else {
+                return Ok(0);
+            };
+            self.begun = true;
+        }
+        let start = cursor.at;
+        let (mut used, mut end) = (start, start);
+        let held = into.bytes.len();
+        while into.records < room.records_max && held + end - start < room.bytes_max {
+            let Some(odd) = self.step(&mut cursor)? else {
+                break;
+            };
+            used = cursor.at;
+            if self.ended {
+                break;
+            }
+            end = used;
+            into.records += 1;
+            into.odd |= odd;
+        }
+        into.bytes.extend_from_slice(&input[start..end]);
+        Ok(used)
+    }
+
+    /// Steps over one record or the end mark, and tells whether it holds a value that is none to us; `None` when it has not
+    /// arrived completely.
+    fn step(&mut self, cursor: &mut Cursor<'_>) -> Result<Option<bool>> {
+        let Some(count) = cursor.i16() else {
+            return Ok(None);
+        };
+        if count == -1 {
+            self.ended = true;
+            return Ok(Some(false));
+        }
+        self.expect(count)?;
+        let mut odd = false;
+        for slot in &self.slots {
+            let Some(len) = cursor.i32() else {
+                return Ok(None);
+            };
+            let Some(len) = length(len)? else {
+                continue;
+            };
+            let Some(bytes) = cursor.take(len) else {
+                return Ok(None);
+            };
+            odd |= match slot.wire {
+                Wire::Date => fixed(bytes)
+                    .map(i32::from_be_bytes)
+                    .and_then(date)
+                    .is_none(),
+                Wire::Timestamp | Wire::Instant => fixed(bytes)
+                    .map(i64::from_be_bytes)
+                    .and_then(micros)
+                    .is_none(),
+                _ => false,
+            };
+        }
+        Ok(Some(odd))
+    }
+
+    fn expect(&self, count: i16) -> Result<()> {
+        if usize::try_from(count) == Ok(self.slots.len()) {
+            return Ok(());
+        }
+        Err(broken(
+            "a record has another number of fields than asked for",
+        ))
+    }
+
     /// Reads one record or the end mark; `false` when it has not arrived completely.
     fn record(&mut self, cursor: &mut Cursor<'_>, into: &mut Batch) -> Result<bool> {
         let Some(count) = cursor.i16() else {
@@ -96,22 +179,17 @@ impl Reader {
             self.ended = true;
             return Ok(true);
         }
-        if usize::try_from(count) != Ok(self.slots.len()) {
-            return Err(broken(
-                "a record has another number of fields than asked for",
-            ));
-        }
+        self.expect(count)?;
         for slot in &self.slots {
             let Some(len) = cursor.i32() else {
                 return Ok(false);
             };
-            if len == -1 {
+            let Some(len) = length(len)? else {
                 into.push(Value::Null);
                 continue;
-            }
-            let len = usize::try_from(len).map_err(|_| broken("a value has a negative length"))?;
-            if len > VALUE_BYTES_MAX || into.bytes() + len > BATCH_BYTES_MAX {
-                return Err(broken("a value is longer than the server can hold"));
+            };
+            if into.bytes() + len > BATCH_BYTES_MAX {
+                return Err(too_long());
             }
             let Some(bytes) = cursor.take(len) else {
                 return Ok(false);
@@ -120,6 +198,22 @@ impl Reader {
         }
         Ok(true)
     }
+}
+
+/// Reads a value's length; `None` is that of NULL.
+fn length(len: i32) -> Result<Option<usize>> {
+    if len == -1 {
+        return Ok(None);
+    }
+    let len = usize::try_from(len).map_err(|_| broken("a value has a negative length"))?;
+    if len > VALUE_BYTES_MAX {
+        return Err(too_long());
+    }
+    Ok(Some(len))
+}
+
+fn too_long() -> Error {
+    broken("a value is longer than the server can hold")
 }
 
 struct Cursor<'a> {

@@ -16,6 +16,7 @@ mod encode;
 mod error;
 mod hashes;
 mod numeric;
+mod parcel;
 mod pgpass;
 mod quote;
 mod references;

@@ -7,6 +7,7 @@
 use super::connect::{Connection, column};
 use super::decode::{Reader, Room, Slot};
 use super::error;
+use super::parcel::{self, PostgresParcels};
 use super::quote::ident;
 use super::schema::{self, Column, Table};
 use super::types::{self, Wire};
@@ -18,6 +19,7 @@ use tokio_postgres::CopyOutStream;
 use trueup_core::batch::{Batch, Record};
 use trueup_core::endpoint::{Order, Position, Scan, ScanRequest, Snapshot};
 use trueup_core::hashes::Hashes;
+use trueup_core::parcel::{Parcel, Parcels};
 use trueup_core::schema::Schema;
 use trueup_core::types::Type;
 use trueup_core::value::Value;
@@ -77,6 +79,15 @@ impl Snapshot for PostgresSnapshot {
 
     fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>> {
         self.scan_where(request, None, "")
+    }
+
+    fn form(&mut self, request: &ScanRequest<'_>) -> Result<Option<String>> {
+        let table = described(&self.connection, &request.schema.collection)?;
+        parcel::form(&self.connection, &table, request.fields)
+    }
+
+    fn parcels<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Parcels + 'a>> {
+        Ok(Box::new(PostgresParcels::open(&self.connection, request)?))
     }
 
     fn hashes(&mut self) -> Option<&mut dyn Hashes> {
@@ -233,7 +244,7 @@ fn order_by(keyed: &[(&Column, Type)], names: &[String]) -> String {
     format!(" ORDER BY {}", order.collect::<Vec<_>>().join(", "))
 }
 
-fn select(columns: &[&Column], table: &Table) -> String {
+pub(super) fn select(columns: &[&Column], table: &Table) -> String {
     let list = columns
         .iter()
         .map(|column| delivered("", column))
@@ -331,6 +342,27 @@ impl<'a> CopySource<'a> {
 
     /// Appends records until there is no room, and tells whether more may come.
     pub(super) fn fill(&mut self, into: &mut Batch, room: Room) -> Result<bool> {
+        self.take(|reader, input| {
+            let used = reader.read(input, into, room)?;
+            let full = into.len() >= room.records_max || into.bytes() >= room.bytes_max;
+            Ok((used, full))
+        })
+    }
+
+    /// As [`CopySource::fill`], unread.
+    pub(super) fn pass(&mut self, into: &mut Parcel, room: Room) -> Result<bool> {
+        self.take(|reader, input| {
+            let used = reader.pass(input, into, room)?;
+            let full = into.records >= room.records_max || into.bytes.len() >= room.bytes_max;
+            Ok((used, full))
+        })
+    }
+
+    /// Passes what arrives to `read`, which says how many bytes it used and whether it has enough.
+    fn take(
+        &mut self,
+        read: impl FnMut(&mut Reader, &[u8]) -> Result<(usize, bool)>,
+    ) -> Result<bool> {
         if self.done {
             return Ok(false);
         }
@@ -342,25 +374,24 @@ impl<'a> CopySource<'a> {
             ended,
             ..
         } = self;
-        let more = connection.block_on(fill(stream, ended, reader, rest, into, room));
+        let more = connection.block_on(take(stream, ended, reader, rest, read));
         // After an error the stream is over, too.
         self.done = !matches!(more, Ok(true));
         more
     }
 }
 
-async fn fill(
+async fn take(
     stream: &mut Pin<Box<CopyOutStream>>,
     ended: &mut bool,
     reader: &mut Reader,
     rest: &mut Bytes,
-    into: &mut Batch,
-    room: Room,
+    mut read: impl FnMut(&mut Reader, &[u8]) -> Result<(usize, bool)>,
 ) -> Result<bool> {
     loop {
-        let used = reader.read(rest, into, room)?;
+        let (used, full) = read(reader, rest)?;
         bytes::Buf::advance(rest, used);
-        if !reader.ended() && (into.len() >= room.records_max || into.bytes() >= room.bytes_max) {
+        if full && !reader.ended() {
             return Ok(true);
         }
         let chunk = stream.next().await;
@@ -397,6 +428,12 @@ async fn fill(
 }
 
 impl CopySource<'_> {
+    /// Ends the scan that it is the source of.
+    pub(super) fn end(&mut self) {
+        self.stop();
+        end_scan(self.connection);
+    }
+
     /// Makes the server stop sending, and takes what is under way already. Without a way to cancel, everything is.
     fn stop(&mut self) {
         if self.ended || self.connection.is_closed() {
@@ -438,8 +475,7 @@ struct PostgresScan<'a> {
 
 impl Drop for PostgresScan<'_> {
     fn drop(&mut self) {
-        self.source.stop();
-        end_scan(self.source.connection);
+        self.source.end();
     }
 }
 

@@ -43,6 +43,12 @@ impl From<Op> for Act {
     }
 }
 
+/// Loads the columns called `names` of a table.
+pub(super) fn copy_into<'a>(table: &Table, names: impl Iterator<Item = &'a str>) -> String {
+    let names = idents(names);
+    format!("COPY {} ({names}) FROM STDIN (FORMAT binary)", table.sql())
+}
+
 /// The statements for one shape of batch.
 #[derive(Debug)]
 pub(super) struct Statements {
@@ -218,13 +224,8 @@ impl Parts<'_> {
 
     fn copy_target(&self) -> Option<String> {
         let binary = self.columns.iter().all(|column| column.wire != Wire::Cast);
-        (binary && !self.table.row_security).then(|| {
-            format!(
-                "COPY {} ({}) FROM STDIN (FORMAT binary)",
-                self.table.sql(),
-                self.names()
-            )
-        })
+        let names = self.columns.iter().map(|column| column.name.as_str());
+        (binary && !self.table.row_security).then(|| copy_into(self.table, names))
     }
 
     fn list(&self) -> String {

@@ -26,6 +26,7 @@ mod migration;
 mod moved;
 mod names;
 mod nycflights;
+mod parcels;
 mod parked;
 mod picture;
 mod plans;

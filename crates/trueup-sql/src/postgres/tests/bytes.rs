@@ -7,6 +7,7 @@ use crate::postgres::schema::{Column, Equality};
 use crate::postgres::types::{Limit, Wire};
 use proptest::prelude::*;
 use trueup_core::batch::Batch;
+use trueup_core::parcel::Parcel;
 use trueup_core::value::Value;
 
 const ALL: [Wire; 20] = [
@@ -76,6 +77,20 @@ fn read(wires: &[Wire], data: &[u8], piece: usize) -> trueup_core::Result<(Batch
     Ok((batch, whole))
 }
 
+/// As [`read`], in parcels.
+fn pass(wires: &[Wire], data: &[u8], piece: usize) -> trueup_core::Result<(Parcel, bool)> {
+    let mut reader = Reader::new(slots(wires));
+    let mut parcel = Parcel::default();
+    let mut pending = Vec::new();
+    for chunk in data.chunks(piece.max(1)) {
+        pending.extend_from_slice(chunk);
+        let used = reader.pass(&pending, &mut parcel, ROOM)?;
+        pending.drain(..used);
+    }
+    let whole = reader.ended() && pending.is_empty();
+    Ok((parcel, whole))
+}
+
 fn framed(fields: &[(Wire, Vec<u8>)]) -> Vec<u8> {
     let mut data = Vec::new();
     encode::begin(&mut data);
@@ -101,7 +116,10 @@ proptest! {
         for data in [&data, &framed] {
             if let Ok((batch, _)) = read(&wires, data, piece) {
                 prop_assert!(batch.records().all(|record| record.width() == wires.len()));
+                let (parcel, _) = pass(&wires, data, piece).unwrap();
+                prop_assert_eq!(parcel.records, batch.len());
             }
+            drop(pass(&wires, data, piece));
         }
     }
 
@@ -144,6 +162,9 @@ proptest! {
         encode::end(&mut data);
         let (batch, whole) = read(&wires, &data, piece).unwrap();
         prop_assert!(whole);
+        let (parcel, whole) = pass(&wires, &data, piece).unwrap();
+        prop_assert!(whole && parcel.records == 1 && !parcel.odd);
+        prop_assert_eq!(&parcel.bytes[..], &data[19..data.len() - 2]);
         let back = batch.record(0).values().map(|value| format!("{value:?}")).collect::<Vec<_>>();
         prop_assert_eq!(back, values.map(|value| format!("{value:?}")));
     }

@@ -9,6 +9,7 @@ mod design;
 mod hashes;
 mod keys;
 mod overtaken;
+mod parcels;
 mod rights;
 mod scan;
 mod swap;
