@@ -361,90 +361,72 @@ fn prefix(field: &Field, count: u32) -> Option<u32> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn defaults_are_said_in_the_servers_words_or_not_at_all() {
-        let literal = |text: &str| DefaultValue::Literal(Literal::Text(text.to_owned()));
-        let now = || DefaultValue::Now;
-        let other = || DefaultValue::Other("uuid()".to_owned());
+    /// What becomes of a default in a field of that type, on MariaDB or not, from the same engine or not.
+    fn said(
+        default: &DefaultValue,
+        (ty, native): (Type, &str),
+        (mariadb, same): (bool, bool),
+    ) -> Option<String> {
         let structure = Structure::default();
-        for (default, ty, native, mariadb, same, expected) in [
+        let plan = Plan {
+            structure: &structure,
+            mariadb,
+            same,
+            steps: Vec::new(),
+            lost: Vec::new(),
+        };
+        let field = Field::new("a", ty, format!("{NATIVE}{native}"));
+        plan.default(default, &field)
+    }
+
+    #[test]
+    fn literals_are_said_as_the_field_holds_them() {
+        let instant = (Type::Instant, "timestamp(6)");
+        let (long, short) = ((Type::TEXT, "longtext"), (Type::TEXT, "varchar(9)"));
+        for (text, field, mariadb, expected) in [
+            ("true", (Type::Bool, "tinyint(1)"), true, Some("1")),
             (
-                literal("true"),
-                Type::Bool,
-                "tinyint(1)",
+                "2024-01-01 00:00:00+00",
+                instant,
                 true,
-                false,
-                Some("1"),
-            ),
-            (
-                literal("2024-01-01 00:00:00+00"),
-                Type::Instant,
-                "timestamp(6)",
-                true,
-                false,
                 Some("'2024-01-01 00:00:00'"),
             ),
+            ("a", long, true, Some("'a'")),
+            ("a", long, false, Some("('a')")),
+            ("a\\b", short, false, Some("_utf8mb4 x'615c62'")),
+            ("x", (Type::Date, "date"), true, None),
+        ] {
+            let default = DefaultValue::Literal(Literal::Text(text.to_owned()));
+            let found = said(&default, field, (mariadb, false));
+            assert_eq!(found.as_deref(), expected, "{text} {field:?}");
+        }
+    }
+
+    #[test]
+    fn other_defaults_are_said_in_the_servers_words_or_not_at_all() {
+        let now = DefaultValue::Now;
+        let other = DefaultValue::Other("uuid()".to_owned());
+        let text = (Type::TEXT, "varchar(36)");
+        for (default, field, same, expected) in [
             (
-                literal("a"),
-                Type::TEXT,
-                "longtext",
-                true,
-                false,
-                Some("'a'"),
-            ),
-            (
-                literal("a"),
-                Type::TEXT,
-                "longtext",
-                false,
-                false,
-                Some("('a')"),
-            ),
-            (
-                literal("a\\b"),
-                Type::TEXT,
-                "varchar(9)",
-                false,
-                false,
-                Some("_utf8mb4 x'615c62'"),
-            ),
-            (
-                now(),
-                Type::Timestamp,
-                "datetime(3)",
-                true,
+                &now,
+                (Type::Timestamp, "datetime(3)"),
                 false,
                 Some("CURRENT_TIMESTAMP(3)"),
             ),
             (
-                now(),
-                Type::Timestamp,
-                "datetime",
-                true,
+                &now,
+                (Type::Timestamp, "datetime"),
                 true,
                 Some("CURRENT_TIMESTAMP(0)"),
             ),
-            (now(), Type::Date, "date", true, false, Some("(curdate())")),
-            (other(), Type::TEXT, "varchar(36)", true, false, None),
-            (
-                other(),
-                Type::TEXT,
-                "varchar(36)",
-                true,
-                true,
-                Some("(uuid())"),
-            ),
+            (&now, (Type::Date, "date"), false, Some("(curdate())")),
+            (&now, text, true, None),
+            (&other, text, false, None),
+            (&other, text, true, Some("(uuid())")),
         ] {
-            let plan = Plan {
-                structure: &structure,
-                mariadb,
-                same,
-                steps: Vec::new(),
-                lost: Vec::new(),
-            };
-            let field = Field::new("a", ty, format!("{NATIVE}{native}"));
-            let found = plan.default(&default, &field);
-            assert_eq!(found.as_deref(), expected, "{default:?} {native} {same}");
+            let found = said(default, field, (true, same));
+            assert_eq!(found.as_deref(), expected, "{default:?} {field:?} {same}");
         }
     }
 

@@ -15,12 +15,9 @@ use crate::server::{answer_lost, same_shape, unusable};
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{Applied, Claim, Design, Mark, Marker, Outcome, Writer, Writes};
 use trueup_core::failpoint::Failpoints;
-<<<<<<< HEAD
-use trueup_core::structure::{Built, Step, StepKind};
-=======
 use trueup_core::parcel::{Delivered, Delivery, Parcel};
 use trueup_core::schema::Schema;
->>>>>>> main
+use trueup_core::structure::{Built, Step, StepKind};
 use trueup_core::{Error, Kind, Result};
 
 /// The right to write to a database.
