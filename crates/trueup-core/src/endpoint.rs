@@ -8,8 +8,10 @@
 //! the write survives a crash of the endpoint. Checkpoints move on durable only.
 
 mod about;
+mod marker;
 
 pub use about::{About, Capabilities, Class, Position};
+pub use marker::{Mark, Marker};
 
 use crate::batch::{Batch, Record};
 use crate::digest::Digest;
@@ -281,30 +283,6 @@ pub enum Op {
     Update,
     /// Remove the record with this key, in a bag one that is equal. Where it is missing, nothing happens.
     Delete,
-}
-
-/// The row written in the target's own transaction that names the batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Marker {
-    /// The state store that wrote it.
-    pub incarnation: String,
-    /// The batch's number; grows by one with each batch of a link and partition.
-    pub batch: u64,
-    /// What the engine wants to find again: opaque bytes.
-    pub position: Vec<u8>,
-    /// The epoch under which it was written.
-    pub epoch: u64,
-}
-
-/// Names the batch of a [`Writes`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// The partition: one stream of batches of the link. Usually the collection's name.
-    pub partition: String,
-    /// The batch's number.
-    pub batch: u64,
-    /// Stored with it.
-    pub position: Vec<u8>,
 }
 
 /// Decides, inside the target's transaction and under its lock, whether a record may still be written.
