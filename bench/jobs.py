@@ -9,6 +9,7 @@ import os
 import statistics
 import subprocess
 
+from link import SlowLink
 from timing import Failed, timed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -24,6 +25,9 @@ CSV_RECORD = (
     "select id, order_uuid, customer, amount, "
     "rtrim(rtrim(to_char(created_at, 'YYYY-MM-DD HH24:MI:SS.US'), '0'), '.') || '+00:00' as created_at, paid::int as paid, attrs, qty, note, score, ship_date, encode(sig, 'hex') as sig from orders order by id"
 )
+
+#: Bytes a second of a slow link, and the share of a table's bytes that may cross it when all is equal.
+SLOW_RATE, SLOW_SHARE_MAX = 10_000_000, 0.02
 
 
 def text_of(name):
@@ -77,9 +81,12 @@ class Line:
 class Jobs:
     """All jobs, over one working folder and one pair of servers."""
 
-    def __init__(self, work, trueup, rows, pairs, servers, reladiff, say):
+    def __init__(self, work, trueup, rows, pairs, servers, rivals, say):
         self.work, self.trueup, self.rows_wanted, self.pairs_max = work, trueup, rows, pairs
-        self.start_servers, self.reladiff, self.say = servers, reladiff, say
+        self.start_servers, self.start_mariadb = servers
+        self.reladiff, self.sling, self.pgloader = (rivals.get(name) for name in ("reladiff", "sling", "pgloader"))
+        self.arrow_python = rivals.get("arrow")
+        self.say = say
         self.lines, self.state, self.filled, self.expected = [], 0, 0, None
 
     def rows(self, default):
@@ -203,6 +210,7 @@ class Jobs:
         source, target = self.servers(rows)
         against = "psql COPY | psql COPY"
         plain = Line("pg-pg", against, rows, "--no-verify")
+        hashed = Line("pg-pg", against, rows, "--compare hash")
         verified = Line("pg-pg", against, rows, "")
 
         def check(run):
@@ -222,7 +230,8 @@ class Jobs:
         theirs()
         for number in range(self.pairs_max):
             self.pair(plain, number, theirs, lambda: ours("--no-verify"))
-            # The same run of the limit serves both lines.
+            # The same run of the limit serves all lines.
+            self.pair(hashed, number, lambda: plain.theirs[-1], lambda: ours("--compare", "hash"))
             self.pair(verified, number, lambda: plain.theirs[-1], ours)
 
     def compare_pg(self):
@@ -280,6 +289,31 @@ class Jobs:
             if self.reladiff:
                 self.pair(rival, number, reladiff, lambda: limit.ours[-1])
 
+    def compare_slow(self):
+        """The target behind a slow link: what matters is how little crosses it."""
+        rows = self.rows(1_000_000)
+        source, target = self.servers(rows)
+        self.empty_target(target)
+        self.copy(source, target)
+        target.sql("vacuum (freeze, analyze) orders", "checkpoint")
+        read, ours = Line("compare-slow", "psql COPY over the link", rows, "equal"), []
+        for number in range(self.pairs_max):
+            with SlowLink(target.port, SLOW_RATE) as link:
+                port, target.port = target.port, link.port
+                try:
+                    copy = target.psql("-c", "copy orders to stdout (format binary)")
+                    whole = timed([copy], env=source.env(), folder=self.work, kept=False)
+                    all_bytes = link.crossed()
+                    run = self.sync("diff", source.url(), target.url(), "--json", env=source.env(), codes=(0, 1))
+                finally:
+                    target.port = port
+                ours.append((link.crossed() - all_bytes) / all_bytes)
+            self.judge(run, rows, 0)
+            read.flags = f"equal; {max(ours):.1%} of the bytes cross"
+            self.pair(read, number, lambda: whole, lambda: run)
+        if max(ours) > SLOW_SHARE_MAX:
+            raise Failed(f"{max(ours):.2%} of the table's bytes crossed the slow link, and nothing differs")
+
     @staticmethod
     def judge(run, rows, different):
         report = json.loads(run.output)["collections"][0]
@@ -288,9 +322,87 @@ class Jobs:
             raise Failed(f"trueup found {found} of {different} differences in {report['source_records']} records")
 
 
+    # Parquet
+
+    def arrow(self, step, source, path):
+        """The other way: ADBC's driver and pyarrow, in a process of their own."""
+        command = [self.arrow_python, os.path.join(HERE, "arrow.py"), step, source.url(), path]
+        return timed([command], env=source.env(), folder=self.work)
+
+    def pg_parquet(self):
+        rows = self.rows(5_000_000)
+        source, target = self.servers(rows)
+        if not self.arrow_python:
+            self.say("left out: pg-parquet needs pyarrow and ADBC")
+            return
+        line = Line("pg-parquet", "ADBC, pyarrow", rows, "--no-verify")
+        path = self.path("orders.parquet")
+
+        def check(run):
+            # By trueup's reader: pyarrow and ADBC carry neither the decimal's nor the JSON's type into the other server.
+            self.empty_target(target)
+            self.sync("sync", path, target.url(), "--no-verify", env=target.env())
+            if target.sql(DIGEST) != self.expected:
+                raise Failed("the file is not what the source is")
+            return run
+
+        def theirs():
+            remove(path)
+            run = self.arrow("dump", source, path)
+            counted = [self.arrow_python, os.path.join(HERE, "arrow.py"), "count", "-", path]
+            found = timed([counted], folder=self.work).output.strip()
+            if found != str(rows):
+                raise Failed(f"{found} records in the file, not {rows}")
+            return run
+
+        def ours():
+            remove(path)
+            return check(self.sync("sync", source.url(), path, "--no-verify", env=source.env()))
+
+        for number in range(self.pairs_max):
+            self.pair(line, number, theirs, ours)
+        remove(path)
+
+    def parquet_pg(self):
+        rows = self.rows(5_000_000)
+        source, target = self.servers(rows)
+        if not self.arrow_python:
+            self.say("left out: parquet-pg needs pyarrow and ADBC")
+            return
+        line = Line("parquet-pg", "pyarrow, ADBC", rows, "--no-verify")
+        path = self.path("orders.parquet")
+        remove(path)
+        self.sync("sync", source.url(), path, "--no-verify", env=source.env())
+
+        def check(run):
+            if target.sql(DIGEST) != self.expected:
+                raise Failed("the target is not what the file is")
+            return run
+
+        def theirs():
+            # Decimals, UUIDs and JSON travel as texts and bytes: ADBC binds them as no other type. The key is there already.
+            target.sql("drop schema if exists trueup cascade", "drop table if exists orders cascade", "checkpoint")
+            run = self.arrow("load", target, path)
+            found = target.sql("select count(*) from orders")
+            if found != str(rows):
+                raise Failed(f"{found} records in the target, not {rows}")
+            return run
+
+        def ours():
+            self.empty_target(target)
+            return check(self.sync("sync", path, target.url(), "--no-verify", env=target.env()))
+
+        for number in range(self.pairs_max):
+            self.pair(line, number, theirs, ours)
+        remove(path)
+
+
 JOBS = {
     "csv-sqlite": Jobs.csv_sqlite,
     "sqlite-sqlite": Jobs.sqlite_sqlite,
     "pg-pg": Jobs.pg_pg,
     "compare-pg": Jobs.compare_pg,
+    "compare-slow": Jobs.compare_slow,
+    "pg-parquet": Jobs.pg_parquet,
+    "parquet-pg": Jobs.parquet_pg,
 }

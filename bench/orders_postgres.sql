@@ -5,7 +5,7 @@ create table orders(
   score double precision not null, ship_date date not null, sig bytea not null);
 
 create or replace function make_orders(first bigint, last bigint) returns setof orders language sql immutable as $$
-  select i, m::uuid, 'cust-' || substr(m, 1, 10) || '@example.test',
+  select i, overlay(overlay(m placing '4' from 13) placing '8' from 17)::uuid, 'cust-' || substr(m, 1, 10) || '@example.test',
     ((h % 100000000)::numeric / 100)::numeric(12,2),
     timestamptz '2020-01-01 00:00:00+00' + make_interval(secs => h % 150000000) + (h % 1000000) * interval '1 microsecond',
     h % 3 = 0,

@@ -75,8 +75,9 @@ def page(machine, results):
         f"{machine['cores']} cores ({machine['cpu']}), {machine['memory_gib']} GiB of memory, {machine['system']}, "
         f"Linux {machine['kernel']}; PostgreSQL {machine['postgres']}, sqlite3 {machine['sqlite3']}"
     )
-    if "reladiff" in machine:
-        about += f", reladiff {machine['reladiff']}"
+    for name, shown in (("mariadb", "MariaDB"), ("reladiff", "reladiff"), ("sling", "sling"), ("pgloader", "pgloader"), ("arrow", "ADBC and pyarrow")):
+        if name in machine:
+            about += f", {shown} {machine[name]}"
     about += f"; trueup {machine['trueup']}. {machine['date']}."
     pairs = sorted({result["pairs"] for result in results})
     pairs = " or ".join(str(count) for count in pairs) + (" pair" if pairs == [1] else " pairs")

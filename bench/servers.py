@@ -36,16 +36,24 @@ def binaries():
     return os.path.dirname(path)
 
 
-def account():
+def account(*names):
     """Whom the server runs as: it refuses root. `None` is ourselves."""
     if os.geteuid() != 0:
         return None
-    for name in ("postgres", "nobody"):
+    for name in names:
         try:
             return pwd.getpwnam(name)
         except KeyError:
             pass
-    raise Failed("running as root, and there is no user postgres or nobody to run a server as")
+    raise Failed(f"running as root, and there is no user {' or '.join(names)} to run a server as")
+
+
+def privileged(user, command):
+    """The command that runs another as `user`, to end with this process."""
+    prefix = ["setpriv", "--pdeathsig", "QUIT"]
+    if user:
+        prefix += [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    return [*prefix, "--", *command]
 
 
 class Postgres:
@@ -55,7 +63,7 @@ class Postgres:
     password = secrets.token_hex(16)
 
     def __init__(self, work, name):
-        self.bin, self.account = binaries(), account()
+        self.bin, self.account = binaries(), account("postgres", "nobody")
         self.folder = os.path.join(work, name)
         self.data = os.path.join(self.folder, "data")
         self.process = None
@@ -70,10 +78,7 @@ class Postgres:
         self.call(*initdb, "--pwfile", secret, "-D", self.data)
 
     def as_account(self, command):
-        prefix = ["setpriv", "--pdeathsig", "QUIT"]
-        if self.account:
-            prefix += [f"--reuid={self.account.pw_uid}", f"--regid={self.account.pw_gid}", "--clear-groups"]
-        return prefix + ["--", os.path.join(self.bin, command[0]), *command[1:]]
+        return privileged(self.account, [os.path.join(self.bin, command[0]), *command[1:]])
 
     def call(self, *command):
         done = subprocess.run(self.as_account(command), cwd=self.folder, capture_output=True, text=True, check=False)

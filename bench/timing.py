@@ -29,12 +29,12 @@ def peak(pid, into, done):
         done.wait(0.02)
 
 
-def spawn(commands, pipe, env, folder):
-    """Starts all commands; each one's output goes to the next where `pipe`, else to files in `folder`."""
+def spawn(commands, pipe, env, folder, kept):
+    """Starts all commands; each one's output goes to the next where `pipe`, else to files in `folder`, or nowhere."""
     processes, source = [], subprocess.DEVNULL
     for number, command in enumerate(commands):
         feeds = pipe and number < len(commands) - 1
-        sink = subprocess.PIPE if feeds else open(os.path.join(folder, f"out{number}"), "w+b")
+        sink = subprocess.PIPE if feeds else open(os.path.join(folder, f"out{number}") if kept else os.devnull, "w+b")
         errors = open(os.path.join(folder, f"err{number}"), "w+b")
         process = subprocess.Popen(command, stdin=source, stdout=sink, stderr=errors, env=env, cwd=folder)
         process.kept = (None if feeds else sink, errors)
@@ -45,7 +45,7 @@ def spawn(commands, pipe, env, folder):
     return processes
 
 
-def kept(process):
+def said(process):
     """What a process has said on either output, as text."""
     texts = []
     for file in process.kept:
@@ -58,12 +58,12 @@ def kept(process):
     return texts
 
 
-def timed(commands, pipe=False, env=None, folder=None, codes=(0,)):
+def timed(commands, pipe=False, env=None, folder=None, codes=(0,), kept=True):
     """Runs all commands at the same time, each into the next where `pipe`, and waits for all of them to end."""
     load, busy = machine.load(), machine.busy_seconds()
     memory, done = [0], threading.Event()
     started = time.monotonic()
-    processes = spawn(commands, pipe, env, folder)
+    processes = spawn(commands, pipe, env, folder, kept)
     watcher = threading.Thread(target=peak, args=(processes[0].pid, memory, done))
     watcher.start()
     try:
@@ -81,9 +81,9 @@ def timed(commands, pipe=False, env=None, folder=None, codes=(0,)):
         watcher.join()
     texts = ["", ""]
     for process in processes:
-        output, errors = kept(process)
+        output, errors = said(process)
         if process.returncode not in codes:
-            said = f"{output[-2000:]}{errors[-2000:]}"
-            raise Failed(f"exit code {process.returncode}: {' '.join(process.args)}\n{said}")
+            texts = f"{output[-2000:]}{errors[-2000:]}"
+            raise Failed(f"exit code {process.returncode}: {' '.join(process.args)}\n{texts}")
         texts = [texts[0] + output, texts[1] + errors]
     return Run(wall, memory[0], machine.busy_seconds() - busy, load, texts)

@@ -68,7 +68,15 @@ pub fn canonical_of(text: &[u8], out: &mut Vec<u8>) {
 /// # Errors
 /// Says why not.
 pub fn check(text: &str) -> Result<(), Invalid> {
-    write(text.as_bytes(), &mut Vec::with_capacity(text.len()))
+    check_of(text.as_bytes())
+}
+
+/// As [`check`], of a text's bytes.
+///
+/// # Errors
+/// Says why not.
+pub fn check_of(text: &[u8]) -> Result<(), Invalid> {
+    write(text, &mut Vec::with_capacity(text.len()))
 }
 
 fn write(text: &[u8], out: &mut Vec<u8>) -> Result<(), Invalid> {

@@ -3,7 +3,7 @@
 //! Both sides are read ahead, each on a thread of its own, and merged on the caller's. One way, the decision per key
 //! needs no base: the source is right. An empty target is not compared but planned as one load.
 
-mod hashed;
+pub(crate) mod hashed;
 mod parking;
 
 pub use hashed::Hashed;

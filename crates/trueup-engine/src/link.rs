@@ -54,7 +54,7 @@ pub enum Comparison {
     Auto,
     /// By reading every record.
     Stream,
-    /// By hashes that the endpoints make; a collection where that is not possible is an error.
+    /// By hashes that the endpoints make, also where a run is verified; a collection that cannot be compared so is an error.
     Hash,
 }
 

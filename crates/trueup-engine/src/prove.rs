@@ -3,16 +3,16 @@
 use crate::apply::Written;
 use crate::certificate::{Certificate, CollectionProof, SideProof};
 use crate::compare::Compared;
-use crate::connect;
-use crate::link::{Link, World};
+use crate::connect::{self, Collection};
+use crate::link::{Comparison, Link, World};
 use crate::progress::{Event, Step};
 use crate::report::{CollectionReport, Report};
 use crate::state::{LinkId, Store};
-use crate::verify::verify;
+use crate::verify::{verify, verify_by_hashes};
 use std::collections::BTreeSet;
 use trueup_core::Result;
 use trueup_core::digest::{ALGORITHM, Digest};
-use trueup_core::endpoint::{Endpoint, Snapshot};
+use trueup_core::endpoint::{Endpoint, Position, Snapshot};
 use trueup_core::park::Parked;
 use trueup_core::plan::Counts;
 use trueup_core::side::Sides;
@@ -47,7 +47,8 @@ pub(crate) fn prove(
             records: records(one, done),
         });
         let (exact, target) = (link.mode.delete, link.target.as_mut());
-        let (mut proof, at) = verify(&one.collection, source, target, exact, &apart, world)?;
+        let way = (link.mode.compare, exact);
+        let (mut proof, at) = proven(&one.collection, source, target, way, &apart, world)?;
         proof.parked -= withheld.len() as u64;
         position = at.0;
         report.equal &= proof.wrong == 0;
@@ -55,7 +56,7 @@ pub(crate) fn prove(
         if withheld.is_empty() {
             // Otherwise a part was read again, and compare is what read all of it last.
             (summary.source_fold, summary.target_fold) = (proof.source_fold, proof.target_fold);
-            summary.unread = 0;
+            summary.unread = unread(&proof);
         }
         collections.push(proof);
     }
@@ -100,7 +101,8 @@ pub(crate) fn prove_alone(
         };
         let left_out: Vec<Digest> = parked.iter().map(|parked| parked.key).collect();
         let (exact, target) = (link.mode.delete, link.target.as_mut());
-        let (proof, at) = verify(one, source.as_mut(), target, exact, &left_out, world)?;
+        let way = (link.mode.compare, exact);
+        let (proof, at) = proven(one, source.as_mut(), target, way, &left_out, world)?;
         position = at.0;
         let summary = summary(&proof, parked);
         report.equal &= proof.wrong == 0 && proof.parked == 0 && summary.parked.is_empty();
@@ -110,6 +112,29 @@ pub(crate) fn prove_alone(
     let positions = Sides::new(source.position().0, position);
     report.certificate = Some(certificate(link, positions, collections, &report, world));
     Ok(report)
+}
+
+/// Proves one collection: by hashes where they were asked for and say that all is well, else by reading.
+fn proven(
+    collection: &Collection,
+    source: &mut (dyn Snapshot + 'static),
+    target: &mut dyn Endpoint,
+    (compare, exact): (Comparison, bool),
+    apart: &[Digest],
+    world: &World<'_>,
+) -> Result<(CollectionProof, Position)> {
+    if compare == Comparison::Hash && apart.is_empty() {
+        let proof = verify_by_hashes(collection, source, target, world)?;
+        if let Some(proof) = proof {
+            return Ok(proof);
+        }
+    }
+    verify(collection, source, target, exact, apart, world)
+}
+
+/// How many records of each side were proven without being read.
+fn unread(proof: &CollectionProof) -> u64 {
+    proof.hashed.as_ref().map_or(0, |_| proof.source_fold.count)
 }
 
 /// What a proof says of a collection, without the run that a report is usually about.
@@ -122,6 +147,7 @@ pub(crate) fn summary(proof: &CollectionProof, parked: Vec<Parked>) -> Collectio
         only_target: proof.only_target,
         changed: proof.wrong,
         parked,
+        unread: unread(proof),
         ..CollectionReport::default()
     }
 }

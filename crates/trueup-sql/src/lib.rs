@@ -10,6 +10,8 @@ mod definition;
 mod file;
 pub mod jsonl;
 pub mod mysql;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 mod percent;
 pub mod postgres;
 mod secret;

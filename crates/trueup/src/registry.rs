@@ -83,6 +83,16 @@ const SCHEMES: &[Scheme] = &[
         connect: trueup_sql::jsonl::connect,
         output: Some(trueup_sql::jsonl::connect_output),
     },
+    #[cfg(feature = "parquet")]
+    Scheme {
+        names: &["parquet"],
+        example: "parquet:DIR or parquet:FILE.parquet",
+        path: true,
+        paths: &[],
+        password: false,
+        connect: trueup_sql::parquet::connect,
+        output: Some(trueup_sql::parquet::connect_output),
+    },
     Scheme {
         names: &["sqlite"],
         example: "sqlite:FILE",
@@ -339,6 +349,7 @@ fn by_path(text: &str) -> Result<&'static Scheme> {
         Some("db" | "sqlite" | "sqlite3") if name == path => by_name("sqlite"),
         Some("csv") => by_name("csv"),
         Some("jsonl" | "ndjson") => by_name("jsonl"),
+        Some("parquet") if name == path => by_name("parquet"),
         Some(_) | None => Err(Error::config(
             "an address says neither by its scheme nor by its ending what kind of endpoint it is",
         )
@@ -388,7 +399,9 @@ fn only_one(rest: &str) -> Option<String> {
     let looks = || {
         let packed = Some(name) != path.file_name().and_then(|name| name.to_str());
         let extension = Path::new(name).extension().and_then(|name| name.to_str());
-        let known = ["csv", "tsv", "tab", "txt", "jsonl", "ndjson", "json"];
+        let known = [
+            "csv", "tsv", "tab", "txt", "jsonl", "ndjson", "json", "parquet",
+        ];
         packed || extension.is_some_and(|extension| known.contains(&extension))
     };
     let is_file = path.is_file() || (!path.exists() && looks());

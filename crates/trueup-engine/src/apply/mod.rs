@@ -409,6 +409,9 @@ fn parked(mapping: &Mapping, record: Record<'_>, reason: String) -> Parked {
 struct Pending {
     ops: Vec<Op>,
     records: Batch,
+    /// How many batches a load writes at once: one at first, so that the target does not wait until several are read,
+    /// then twice as many each time, up to the limit.
+    batches: usize,
 }
 
 impl Pending {
@@ -416,6 +419,7 @@ impl Pending {
         Self {
             ops: Vec::new(),
             records: Batch::new(width),
+            batches: 1,
         }
     }
 
@@ -442,8 +446,9 @@ impl Pending {
             load_batches,
             ..
         } = world.limits;
-        self.ops.len() + records <= batch_records_max.saturating_mul(load_batches)
-            && self.records.bytes() + bytes <= batch_bytes_max.saturating_mul(load_batches)
+        let batches = self.batches.min(load_batches);
+        self.ops.len() + records <= batch_records_max.saturating_mul(batches)
+            && self.records.bytes() + bytes <= batch_bytes_max.saturating_mul(batches)
     }
 
     /// Puts the writes in the opposite order, if `backwards`.
@@ -467,5 +472,6 @@ impl Pending {
     fn clear(&mut self) {
         self.ops.clear();
         self.records.reset(self.records.width());
+        self.batches = self.batches.saturating_mul(2);
     }
 }

@@ -8,8 +8,8 @@ use super::{Certificate, CollectionProof, SideProof};
 use serde_json::{Value, json};
 use trueup_core::digest::Fold;
 
-/// The version of the document. 1: keys in open conflict were counted as parked.
-const FORMAT: u64 = 2;
+/// The version of the document. 1: keys in open conflict were counted as parked. 2: no proof by hashes.
+const FORMAT: u64 = 3;
 
 impl Certificate {
     /// Returns the certificate as a JSON object.
@@ -70,6 +70,7 @@ fn proof_to_json(proof: &CollectionProof) -> Value {
         "wrong": proof.wrong,
         "parked": proof.parked,
         "open": proof.open,
+        "hashed": proof.hashed,
         "rules": proof.rules,
     })
 }
@@ -87,6 +88,10 @@ fn proof_from_json(document: &Value, format: u64) -> Option<CollectionProof> {
             1 => 0,
             _ => count(document, "open")?,
         },
+        hashed: match format {
+            1 | 2 => None,
+            _ => optional(document, "hashed")?,
+        },
         rules: texts(document, "rules")?,
     })
 }
@@ -94,6 +99,14 @@ fn proof_from_json(document: &Value, format: u64) -> Option<CollectionProof> {
 /// Reads a text.
 pub(crate) fn text(document: &Value, name: &str) -> Option<String> {
     Some(document.get(name)?.as_str()?.to_owned())
+}
+
+/// Reads a text that may be `null`.
+fn optional(document: &Value, name: &str) -> Option<Option<String>> {
+    match document.get(name)? {
+        Value::Null => Some(None),
+        text => Some(Some(text.as_str()?.to_owned())),
+    }
 }
 
 /// Reads a list of texts.

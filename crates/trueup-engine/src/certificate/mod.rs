@@ -39,6 +39,9 @@ pub struct CollectionProof {
     pub parked: u64,
     /// Keys left out because they are in open conflict; counted here and not as parked.
     pub open: u64,
+    /// How the servers hashed the records, where the proof rests on that. The folds' sums are then the sums of these hashes,
+    /// not of digests.
+    pub hashed: Option<String>,
     /// The type rules in force: `field: source type -> target type (exact)`.
     pub rules: Vec<String>,
 }

@@ -136,6 +136,35 @@ fn hash(
     Ok(Some(Outcome { hashed, part }))
 }
 
+/// What both servers made of all records, bucket by bucket.
+pub(crate) struct Sums {
+    pub(crate) source: Vec<Bucket>,
+    pub(crate) target: Vec<Bucket>,
+    pub(crate) seed: u64,
+}
+
+/// Lets both sides hash all their records; `None` where they cannot do it alike.
+///
+/// # Errors
+/// Those of the endpoints.
+pub(crate) fn sums(
+    collection: &Collection,
+    halves: [(&Reading<'_>, &mut (dyn Snapshot + 'static)); 2],
+    world: &World<'_>,
+) -> Result<Option<Sums>> {
+    let mut halves = halves.map(|(reading, snapshot)| Half { reading, snapshot });
+    let Ok(hashings) = settle(collection, Comparison::Hash, &mut halves, world)? else {
+        return Ok(None);
+    };
+    let [source, target] = fold(&mut halves, &hashings, world)?;
+    let seed = hashings[0].seed;
+    Ok(Some(Sums {
+        source,
+        target,
+        seed,
+    }))
+}
+
 fn refused(collection: &Collection, why: &str) -> Error {
     let name = &collection.source.collection;
     Error::config(format!(

@@ -11,6 +11,7 @@
 
 mod buckets;
 mod entries;
+mod hashed;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use crate::progress::Step;
 use crate::scan::{Piece, Reading, Role};
 use buckets::{Buckets, Marks};
 use entries::{Entry, Sorted, Sorter};
+pub(crate) use hashed::verify_by_hashes;
 use settle::{Asked, Before, Verdict, settle};
 use std::sync::atomic::{AtomicBool, Ordering};
 use trueup_core::digest::{Digest, Fold};
@@ -303,6 +305,7 @@ impl<'a> Proving<'a> {
             wrong: verdict.map_or(0, |verdict| verdict.wrong),
             parked: read.source.parked + self.refused_records,
             open: 0,
+            hashed: None,
             rules,
         }
     }

@@ -14,13 +14,16 @@ mod tests;
 mod write;
 
 use crate::file::Files;
-use crate::file::format::{Endings, Format, Input};
+use crate::file::format::{Endings, Format};
+use crate::file::lines::{self, Grown, Lines};
+use crate::file::place::Origin;
 use crate::file::settings::Settings;
+use crate::file::sink::Sink;
 use crate::file::standard::Stream;
+use crate::file::table::Whole;
 use config::Options;
 use read::Reader;
 use records::CsvRecords;
-use std::path::Path;
 use trueup_core::endpoint::{Context, Endpoint};
 use trueup_core::schema::Schema;
 use trueup_core::{Error, Result};
@@ -61,25 +64,45 @@ impl Format for Options {
     const ENGINE: &'static str = "csv";
     const VERSION: &'static str = "RFC 4180";
     const NATIVE: &'static str = "csv:text";
+    const TYPED: bool = false;
     const ENDINGS: &'static Endings = &Endings {
         folder: &[".csv"],
         file: &["csv", "tsv", "tab", "txt"],
     };
+    type Layout = Lines;
     type Reader = CsvRecords;
     type Spelling = Dialect;
+    type Body = Grown;
 
     fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    fn reader(&self, input: Input, file: &Path) -> Result<CsvRecords> {
+    fn reader(&self, file: Whole, origin: &Origin) -> Result<CsvRecords> {
+        let input = lines::input(file, origin, self.settings.unpacking)?;
+        let file = origin.path();
         let mut reader = Reader::new(input, file, self)?;
         let header = header::header(&mut reader, file, self)?;
         Ok(CsvRecords::new(reader, header, self.null.clone()))
     }
 
-    fn spelling(&self, line_end: &'static str) -> Dialect {
-        Dialect::new(self, line_end)
+    fn layout(&self, designed: &Schema) -> Result<Lines> {
+        let fields = designed.fields.iter();
+        let mut layout = Lines {
+            names: fields.map(|field| field.name.clone()).collect(),
+            head: Vec::new(),
+            line_end: "\n",
+        };
+        self.spelling(&layout).head(&layout.names, &mut layout.head);
+        Ok(layout)
+    }
+
+    fn spelling(&self, layout: &Lines) -> Dialect {
+        Dialect::new(self, layout.line_end)
+    }
+
+    fn body(&self, layout: &Lines, sink: Sink) -> Result<Grown> {
+        Grown::new(layout, sink)
     }
 
     fn admit(&self, wanted: &Schema) -> Result<()> {

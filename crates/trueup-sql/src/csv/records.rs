@@ -4,6 +4,7 @@ use super::header::Header;
 use super::read::{self, Reader};
 use crate::file::format::{Input, Records, Row};
 use crate::file::infer::Column;
+use crate::file::lines::{self, Lines};
 use trueup_core::Result;
 use trueup_core::types::Type;
 use trueup_core::value::Value;
@@ -27,6 +28,8 @@ impl CsvRecords {
 
 impl Records for CsvRecords {
     type Row<'r> = CsvRow<'r>;
+    type Layout = Lines;
+    const NAMES_FIRST: bool = true;
 
     fn expect(&mut self, _names: &[&str]) {}
 
@@ -34,12 +37,12 @@ impl Records for CsvRecords {
         &self.header.names
     }
 
-    fn head(&self) -> &[u8] {
-        &self.header.raw
-    }
-
-    fn line_end(&self) -> &'static str {
-        self.header.line_end
+    fn layout(&self) -> Result<Lines> {
+        Ok(Lines {
+            names: self.header.names.clone(),
+            head: self.header.raw.clone(),
+            line_end: self.header.line_end,
+        })
     }
 
     fn next_row(&mut self) -> Result<Option<CsvRow<'_>>> {
@@ -47,6 +50,7 @@ impl Records for CsvRecords {
         Ok(row.map(|row| CsvRow {
             row,
             null: &self.null,
+            line_end: self.header.line_end,
         }))
     }
 }
@@ -56,6 +60,7 @@ impl Records for CsvRecords {
 pub(crate) struct CsvRow<'r> {
     row: read::Row<'r>,
     null: &'r str,
+    line_end: &'static str,
 }
 
 impl<'r> Row<'r> for CsvRow<'r> {
@@ -63,12 +68,18 @@ impl<'r> Row<'r> for CsvRow<'r> {
         self.row.line()
     }
 
-    fn raw(self) -> &'r str {
-        self.row.raw()
+    fn raw<'s>(self, scratch: &'s mut Vec<u8>) -> &'s [u8]
+    where
+        'r: 's,
+    {
+        lines::ended(self.row.raw(), self.line_end, scratch)
     }
 
-    fn raw_field(self, column: usize) -> Option<&'r str> {
-        Some(self.row.raw_field(column))
+    fn raw_field<'s>(self, column: usize, _scratch: &'s mut Vec<u8>) -> Option<&'s [u8]>
+    where
+        'r: 's,
+    {
+        Some(self.row.raw_field(column).as_bytes())
     }
 
     fn value(self, column: usize, _wanted: Type) -> Value<'r> {

@@ -36,6 +36,17 @@ impl Dialect {
         }
     }
 
+    /// Appends the line that names the columns.
+    pub(super) fn head(&self, names: &[String], out: &mut Vec<u8>) {
+        for (index, name) in names.iter().enumerate() {
+            if index > 0 {
+                self.separate(out);
+            }
+            self.text(name, out);
+        }
+        self.end(out);
+    }
+
     /// Appends a text, quoted where it would otherwise be read as something else.
     pub(super) fn text(&self, text: &str, out: &mut Vec<u8>) {
         let plain = !text.is_empty()
@@ -59,16 +70,6 @@ impl Dialect {
 }
 
 impl Spelling for Dialect {
-    fn head(&self, names: &[String], out: &mut Vec<u8>) {
-        for (index, name) in names.iter().enumerate() {
-            if index > 0 {
-                self.separate(out);
-            }
-            self.text(name, out);
-        }
-        self.end(out);
-    }
-
     fn label(&self, _name: &str) -> Vec<u8> {
         Vec::new()
     }
@@ -83,7 +84,12 @@ impl Spelling for Dialect {
         out.extend_from_slice(self.null.as_bytes());
     }
 
-    fn value(&mut self, value: Value<'_>, out: &mut Vec<u8>) -> Result<(), &'static str> {
+    fn value(
+        &mut self,
+        _column: usize,
+        value: Value<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), &'static str> {
         let before = out.len();
         match value {
             Value::Null | Value::Unchanged => self.null(out),
@@ -110,9 +116,5 @@ impl Spelling for Dialect {
 
     fn end(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.line_end.as_bytes());
-    }
-
-    fn line_end(&self) -> &'static str {
-        self.line_end
     }
 }

@@ -11,7 +11,7 @@ use super::bag::{self, Counted};
 use super::design::design;
 use super::disk::{self, Disk};
 use super::error;
-use super::format::{Format, Records, Spelling};
+use super::format::{Body, Format, Layout, Records, Spelling};
 use super::place::{Identity, Origin, Place};
 use super::replace;
 use super::sink::Sink;
@@ -28,8 +28,6 @@ use trueup_core::failpoint::Failpoints;
 use trueup_core::schema::Schema;
 use trueup_core::value::Value;
 use trueup_core::{Error, Kind, Result};
-
-const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// What this endpoint and its writer know together.
 #[derive(Clone, Debug, Default)]
@@ -65,9 +63,9 @@ pub(crate) struct FileWriter<F: Format> {
 #[derive(Debug)]
 pub(crate) enum Pending<F: Format> {
     /// The new file, growing beside.
-    Load(Load<F>),
+    Load(Box<Load<F>>),
     /// The writes to merge into the old file.
-    Update(Update<F>),
+    Update(Box<Update<F>>),
     /// The rows that come and go, where no key tells them apart.
     Counted(Box<Counted<F>>),
 }
@@ -75,7 +73,7 @@ pub(crate) enum Pending<F: Format> {
 /// A file that was missing or without records: rows go straight to the new file.
 #[derive(Debug)]
 pub(crate) struct Load<F: Format> {
-    sink: Sink,
+    body: F::Body,
     expected: Option<Identity>,
     drafts: Drafts<F>,
     /// The batches it holds already.
@@ -88,7 +86,7 @@ pub(super) struct Drafts<F: Format> {
     pub(super) names: Vec<String>,
     pub(super) spelling: F::Spelling,
     /// What stands before each column's value.
-    labels: Vec<Vec<u8>>,
+    pub(super) labels: Vec<Vec<u8>>,
 }
 
 impl<F: Format> Writer for FileWriter<F> {
@@ -127,11 +125,13 @@ impl<F: Format> Writer for FileWriter<F> {
                 .hint("map the fields to its columns, or move the file away"));
             }
         } else {
-            super::design::design(schema, &self.place, self.format.as_ref())?;
+            let design = super::design::design(schema, &self.place, self.format.as_ref())?;
             if let Origin::Named(path) = &origin {
-                let mut sink = Sink::beside(&self.disk, path)?;
-                sink.append(&self.head(&names))?;
-                let identity = sink.put(None, &self.failpoints)?;
+                let sink = Sink::beside(&self.disk, path)?;
+                let body = self
+                    .format
+                    .body(&self.format.layout(&design.schema)?, sink)?;
+                let identity = body.finish()?.put(None, &self.failpoints)?;
                 let collection = schema.collection.clone();
                 self.seen.lock().states.insert(collection, identity);
             }
@@ -185,7 +185,9 @@ impl<F: Format> Writer for FileWriter<F> {
                 Some(sink) => sink.put(None, &self.failpoints)?,
                 None => return Ok(()),
             },
-            Some(Pending::Load(load)) => load.sink.put(load.expected, &self.failpoints)?,
+            Some(Pending::Load(load)) => {
+                load.body.finish()?.put(load.expected, &self.failpoints)?
+            }
             Some(Pending::Update(update)) => {
                 let expected = update.expected;
                 update
@@ -216,20 +218,17 @@ impl<F: Format> FileWriter<F> {
         })
     }
 
-    fn head(&self, names: &[String]) -> Vec<u8> {
-        let mut head = Vec::new();
-        self.format.spelling("\n").head(names, &mut head);
-        head
-    }
-
     /// What standard output gets of a collection without records.
     fn nothing_to_say(&self, collection: &str) -> Result<Option<Sink>> {
-        let created = self.seen.lock().created.get(collection).map(names);
+        let created = self.seen.lock().created.get(collection).cloned();
         match (&self.place, created) {
-            (Place::Standard(standard), Some(names)) if !standard.is_out() => {
-                let mut sink = Sink::standard(&self.disk, standard)?;
-                sink.append(&self.head(&names))?;
-                Ok(Some(sink))
+            (Place::Standard(standard), Some(schema)) if !standard.is_out() => {
+                let design = design(&schema, &self.place, self.format.as_ref())?;
+                let sink = Sink::standard(&self.disk, standard)?;
+                let body = self
+                    .format
+                    .body(&self.format.layout(&design.schema)?, sink)?;
+                body.finish().map(Some)
             }
             _ => Ok(None),
         }
@@ -252,37 +251,34 @@ impl<F: Format> FileWriter<F> {
         let table = Table::open(&origin, self.format.as_ref())?;
         let expected = table.as_ref().map(|table| table.identity);
         self.expect(collection, &origin, expected)?;
-        let (names, head, line_end, streams) = match table {
+        let (layout, streams) = match table {
             None => {
                 let design = design(writes.schema, &self.place, self.format.as_ref())?;
-                let names = names(&design.schema);
-                let head = self.head(&names);
-                (names, head, "\n", streams)
+                (self.format.layout(&design.schema)?, streams)
             }
             Some(mut table) => {
                 let empty = table.reader.next_row()?.is_none();
                 let fields = names(writes.schema);
                 let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
                 table.reader.expect(&fields);
-                let names = table.reader.names().to_vec();
-                let head = table.reader.head().to_vec();
-                (names, head, table.reader.line_end(), streams && empty)
+                (table.reader.layout()?, streams && empty)
             }
         };
-        let spelling = self.format.spelling(line_end);
-        let labels = names.iter().map(|name| spelling.label(name)).collect();
+        let spelling = self.format.spelling(&layout);
+        let labels = layout.names().iter();
+        let drafts = Drafts {
+            names: layout.names().to_vec(),
+            labels: labels.map(|name| spelling.label(name)).collect(),
+            spelling,
+        };
         if streams {
-            let sink = self.start(&origin, &head, line_end)?;
-            return Ok(Pending::Load(Load {
-                sink,
+            let sink = self.start(&origin)?;
+            return Ok(Pending::Load(Box::new(Load {
+                body: self.format.body(&layout, sink)?,
                 expected,
-                drafts: Drafts {
-                    names,
-                    spelling,
-                    labels,
-                },
+                drafts,
                 batches: BTreeSet::new(),
-            }));
+            })));
         }
         let Origin::Named(path) = origin else {
             return Err(Error::bug("standard output was to be changed"));
@@ -291,53 +287,33 @@ impl<F: Format> FileWriter<F> {
         disk::create_directories(&directory)
             .map_err(|error| error::io(&directory, "create", error))?;
         if writes.bag.is_some() {
-            let drafts = Drafts {
-                names,
-                spelling,
-                labels,
-            };
-            let counted = Counted::new(Arc::clone(&self.format), path, expected, head, drafts)?;
+            let counted = Counted::new(Arc::clone(&self.format), path, expected, layout, drafts)?;
             return Ok(Pending::Counted(Box::new(counted)));
         }
-        let key = key(writes, &names)?;
-        Ok(Pending::Update(Update {
+        let key = key(writes, &drafts.names)?;
+        Ok(Pending::Update(Box::new(Update {
             format: Arc::clone(&self.format),
             spool: Spool::open(&directory, key.len())?,
             fields: Fields::default(),
             path,
             expected,
-            names,
-            header: head,
+            layout,
             key,
-            spelling,
-            labels,
-        }))
+            drafts,
+        })))
     }
 
     /// Starts the new state of what is empty or missing.
-    fn start(&self, origin: &Origin, head: &[u8], line_end: &str) -> Result<Sink> {
-        let mut sink = match (&self.place, origin) {
+    fn start(&self, origin: &Origin) -> Result<Sink> {
+        match (&self.place, origin) {
             (Place::Standard(standard), _) if standard.stream() == Stream::Output => {
-                Sink::standard(&self.disk, standard)?
+                Sink::standard(&self.disk, standard)
             }
-            (_, Origin::Named(path)) => Sink::beside(&self.disk, path)?,
-            _ => {
-                return Err(Error::config("standard input cannot be written")
-                    .hint("name a file, or write - as the target"));
-            }
-        };
-        append_head(&mut sink, head, line_end)?;
-        Ok(sink)
+            (_, Origin::Named(path)) => Sink::beside(&self.disk, path),
+            _ => Err(Error::config("standard input cannot be written")
+                .hint("name a file, or write - as the target")),
+        }
     }
-}
-
-/// Appends what stands before the first record; a mark of the encoding alone is no line.
-pub(super) fn append_head(sink: &mut Sink, head: &[u8], line_end: &str) -> Result<()> {
-    sink.append(head)?;
-    if !head.is_empty() && !head.ends_with(b"\n") && head != BOM {
-        sink.append(line_end.as_bytes())?;
-    }
-    Ok(())
 }
 
 fn names(schema: &Schema) -> Vec<String> {
@@ -358,7 +334,7 @@ impl<F: Format> Load<F> {
         }
         let batch = (writes.mark.partition.clone(), writes.mark.batch);
         if !self.batches.contains(&batch) {
-            self.sink.append_whole(&rows)?;
+            self.body.append_whole(&rows)?;
             self.batches.insert(batch);
         }
         Ok(outcomes)
@@ -397,7 +373,7 @@ impl<F: Format> Drafts<F> {
             out.extend_from_slice(&self.labels[index]);
             let value = column.map_or(Value::Null, |column| record.value(column));
             self.spelling
-                .value(value, out)
+                .value(index, value, out)
                 .map_err(|why| rejected(why, &self.names[index]))?;
         }
         self.spelling.end(out);

@@ -5,10 +5,10 @@
 //! place never means another row. New rows wait in an unnamed temporary file beside the target; in memory stay eight
 //! bytes for each row that goes. The price is one reading of the file for each batch with deletes.
 
-use super::apply::{Drafts, append_head, column, columns};
+use super::apply::{Drafts, column, columns};
 use super::disk::Disk;
 use super::error;
-use super::format::{Format, Records, Row, Spelling};
+use super::format::{Body, Format, Records, Row};
 use super::place::{Identity, Origin};
 use super::sink::Sink;
 use super::table::Table;
@@ -32,7 +32,7 @@ pub(crate) struct Counted<F: Format> {
     format: Arc<F>,
     path: PathBuf,
     expected: Option<Identity>,
-    header: Vec<u8>,
+    layout: F::Layout,
     drafts: Drafts<F>,
     /// The places of the rows that go, counted from 0.
     removed: BTreeSet<u64>,
@@ -47,7 +47,7 @@ impl<F: Format> Counted<F> {
         format: Arc<F>,
         path: PathBuf,
         expected: Option<Identity>,
-        header: Vec<u8>,
+        layout: F::Layout,
         drafts: Drafts<F>,
     ) -> Result<Self> {
         let directory = path.parent().unwrap_or(Path::new("/"));
@@ -57,7 +57,7 @@ impl<F: Format> Counted<F> {
             format,
             path,
             expected,
-            header,
+            layout,
             drafts,
             removed: BTreeSet::new(),
             lines,
@@ -150,10 +150,10 @@ impl<F: Format> Counted<F> {
 
     /// Writes the new state beside the old one.
     pub(super) fn rewrite(self, disk: &Arc<dyn Disk>) -> Result<Sink> {
-        let line_end = self.drafts.spelling.line_end();
         let table = self.open()?;
-        let mut sink = Sink::beside(disk, &self.path)?;
-        append_head(&mut sink, &self.header, line_end)?;
+        let sink = Sink::beside(disk, &self.path)?;
+        let mut body = self.format.body(&self.layout, sink)?;
+        let mut scratch = Vec::new();
         if let Some(mut table) = table {
             for number in 0.. {
                 let Some(row) = table.reader.next_row()? else {
@@ -162,10 +162,7 @@ impl<F: Format> Counted<F> {
                 if self.removed.contains(&number) {
                     continue;
                 }
-                sink.append(row.raw().as_bytes())?;
-                if !row.raw().ends_with('\n') {
-                    sink.append(line_end.as_bytes())?;
-                }
+                body.append(row.raw(&mut scratch))?;
             }
             table.check_unchanged("being rewritten")?;
         }
@@ -177,10 +174,10 @@ impl<F: Format> Counted<F> {
             self.lines
                 .read_exact_at(part, at)
                 .map_err(|error| error::io(&self.path, "read a temporary file beside", error))?;
-            sink.append(part)?;
+            body.append(part)?;
             at += part.len() as u64;
         }
-        Ok(sink)
+        body.finish()
     }
 }
 

@@ -1,12 +1,12 @@
-//! How a missing file would be created: what stands before its first record, and nothing else.
+//! How a missing file would be created: what stands around its records, and nothing else.
 //!
-//! A file enforces nothing, and every type can be spelled in it; what stays of a wanted schema is the names, the types
-//! as a declaration for the run, and the key.
+//! A file of lines enforces nothing, and every type can be spelled in it; what stays of a wanted schema is the names,
+//! the types as a declaration for the run, and the key.
 
 use super::format::Format;
 use super::place::Place;
 use trueup_core::endpoint::Design;
-use trueup_core::schema::{Field, Holds, Schema};
+use trueup_core::schema::{Field, Schema};
 use trueup_core::{Error, Result};
 
 /// The longest file stem: a file name is at most 255 bytes, and the temporary file beside it has a longer one.
@@ -32,21 +32,23 @@ pub(crate) fn design<F: Format>(wanted: &Schema, place: &Place, format: &F) -> R
     if wanted.fields.is_empty() {
         return Err(
             Error::config(format!("collection has no fields collection={name}"))
-                .hint("a CSV file needs at least one field: do not drop them all"),
+                .hint("a file needs at least one field: do not drop them all"),
         );
     }
-    let fields = wanted.fields.iter().map(|field| Field {
-        native: F::NATIVE.to_owned(),
-        nullable: true,
-        generated: false,
-        inferred: true,
-        holds: Holds::Spelled,
-        ..field.clone()
-    });
+    let (mut fields, mut notes) = (Vec::with_capacity(wanted.fields.len()), Vec::new());
+    for (index, field) in wanted.fields.iter().enumerate() {
+        let (field, note) = format.field(&Field {
+            nullable: field.nullable && !wanted.key.contains(&index),
+            ..field.clone()
+        })?;
+        fields.push(field);
+        notes.extend(note);
+    }
     let schema = Schema {
         collection: name.clone(),
-        fields: fields.collect(),
+        fields,
         key: wanted.key.clone(),
+        notes,
         ..Schema::default()
     };
     Ok(Design {

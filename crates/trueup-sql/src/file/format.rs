@@ -1,15 +1,18 @@
 //! What differs between the syntaxes of files of records, and nothing else.
 //!
 //! Invariant: everything about places, states, locks, replacing and spooling is written once, for all of them. A
-//! syntax says how records are read and how values are spelled; it never opens, names or moves a file.
+//! syntax says how records are read, how values are spelled and how rows become a file; it never opens, names or
+//! moves one.
 
 use super::infer::Column;
+use super::place::Origin;
 use super::settings::Settings;
+use super::sink::Sink;
+use super::table::Whole;
 use std::fmt::Debug;
 use std::io::{self, Read};
-use std::path::Path;
 use trueup_core::Result;
-use trueup_core::schema::Schema;
+use trueup_core::schema::{Field, Holds, Schema};
 use trueup_core::types::Type;
 use trueup_core::value::Value;
 
@@ -55,26 +58,68 @@ pub(crate) trait Format: Debug + Send + Sync + 'static {
     const ENGINE: &'static str;
     /// The definition of the syntax.
     const VERSION: &'static str;
-    /// The native type of every field.
+    /// The native type of a field that is spelled.
     const NATIVE: &'static str;
+    /// Whether a file says what its fields hold.
+    const TYPED: bool;
     /// How its files are called.
     const ENDINGS: &'static Endings;
+    /// What stands around a file's records.
+    type Layout: Layout;
     /// Reads records.
-    type Reader: Records;
+    type Reader: Records<Layout = Self::Layout>;
     /// Spells values.
     type Spelling: Spelling;
+    /// Makes a file of rows.
+    type Body: Body;
 
     /// Returns the options that all syntaxes share.
     fn settings(&self) -> &Settings;
 
-    /// Starts reading `input`, called `file` in errors, and reads what stands before the first record.
-    fn reader(&self, input: Input, file: &Path) -> Result<Self::Reader>;
-
-    /// Makes what spells values, for lines that end in `line_end`.
-    fn spelling(&self, line_end: &'static str) -> Self::Spelling;
+    /// Starts reading `file`, which stands at `origin`, and reads what stands before the first record.
+    fn reader(&self, file: Whole, origin: &Origin) -> Result<Self::Reader>;
 
     /// Checks whether a new file can have these fields.
     fn admit(&self, wanted: &Schema) -> Result<()>;
+
+    /// Works out the field of a new file for a `wanted` one, and what the reader should know of it.
+    fn field(&self, wanted: &Field) -> Result<(Field, Option<String>)> {
+        let field = Field {
+            native: Self::NATIVE.to_owned(),
+            nullable: true,
+            generated: false,
+            inferred: true,
+            holds: Holds::Spelled,
+            ..wanted.clone()
+        };
+        Ok((field, None))
+    }
+
+    /// Works out what stands around the records of a new file of this shape, which was designed here.
+    fn layout(&self, designed: &Schema) -> Result<Self::Layout>;
+
+    /// Makes what spells values for a file of this layout.
+    fn spelling(&self, layout: &Self::Layout) -> Self::Spelling;
+
+    /// Starts a file of this layout, which goes into `sink`.
+    fn body(&self, layout: &Self::Layout, sink: Sink) -> Result<Self::Body>;
+}
+
+/// What stands around the records of a file.
+pub(crate) trait Layout: Debug + Send {
+    /// Returns the columns' names.
+    fn names(&self) -> &[String];
+}
+
+/// What a file says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Declared {
+    /// Its fields.
+    pub(crate) fields: Vec<Field>,
+    /// The fields of its key, by name.
+    pub(crate) key: Vec<String>,
+    /// What the reader should know.
+    pub(crate) notes: Vec<String>,
 }
 
 /// The records of one file, in order.
@@ -83,6 +128,22 @@ pub(crate) trait Records: Send {
     type Row<'r>: Row<'r>
     where
         Self: 'r;
+    /// See [`Format::Layout`].
+    type Layout;
+
+    /// Whether the columns' names stand before the first record.
+    const NAMES_FIRST: bool;
+
+    /// Returns what the file says of its fields; `None` where that has to be found out from its records.
+    fn declared(&self) -> Option<&Declared> {
+        None
+    }
+
+    /// Says that only these columns will be looked at, before the first record is read.
+    fn want(&mut self, columns: &[usize]) -> Result<()> {
+        let _ = columns;
+        Ok(())
+    }
 
     /// Says which columns are expected. A file that names its columns itself does not care; in one that does not, a
     /// field of another name then means that the file changed.
@@ -91,11 +152,8 @@ pub(crate) trait Records: Send {
     /// Returns the columns' names; where the file does not say them at its beginning, those found so far.
     fn names(&self) -> &[String];
 
-    /// Returns the bytes before the first record, as they stand in the file.
-    fn head(&self) -> &[u8];
-
-    /// Returns the line end of the file's first line, as far as it was read.
-    fn line_end(&self) -> &'static str;
+    /// Returns what stands around the records, for a new state of this file.
+    fn layout(&self) -> Result<Self::Layout>;
 
     /// Reads the next record; `None` at the end of the file.
     fn next_row(&mut self) -> Result<Option<Self::Row<'_>>>;
@@ -106,11 +164,16 @@ pub(crate) trait Row<'r>: Copy {
     /// Returns the line on which the record starts.
     fn line(self) -> u64;
 
-    /// Returns the record as it stands in the file, line end included.
-    fn raw(self) -> &'r str;
+    /// Returns the record as [`Body::append`] takes it. Where it does not stand so in the file it is made in `scratch`.
+    fn raw<'s>(self, scratch: &'s mut Vec<u8>) -> &'s [u8]
+    where
+        'r: 's;
 
-    /// Returns a field as it stands in the file; `None` where the record has none of that name.
-    fn raw_field(self, column: usize) -> Option<&'r str>;
+    /// Returns a field as [`Spelling::value`] writes it, as [`Row::raw`] does; `None` where the record has none of that
+    /// name.
+    fn raw_field<'s>(self, column: usize, scratch: &'s mut Vec<u8>) -> Option<&'s [u8]>
+    where
+        'r: 's;
 
     /// Returns the value of a field, in the class that suits `wanted` where the file leaves that open.
     fn value(self, column: usize, wanted: Type) -> Value<'r>;
@@ -119,11 +182,8 @@ pub(crate) trait Row<'r>: Copy {
     fn see(self, columns: &mut Vec<Column>);
 }
 
-/// Spells records so that [`Records`] reads back the very same values.
+/// Spells records so that [`Body`] makes a file of them in which [`Records`] finds the very same values.
 pub(crate) trait Spelling: Debug + Send {
-    /// Appends what stands before the first record of a new file.
-    fn head(&self, names: &[String], out: &mut Vec<u8>);
-
     /// Returns what stands before a field's value in every record.
     fn label(&self, name: &str) -> Vec<u8>;
 
@@ -136,12 +196,27 @@ pub(crate) trait Spelling: Debug + Send {
     /// Appends NULL.
     fn null(&self, out: &mut Vec<u8>);
 
-    /// Appends a value; a refused one appends nothing, and the reason is returned.
-    fn value(&mut self, value: Value<'_>, out: &mut Vec<u8>) -> Result<(), &'static str>;
+    /// Appends the value of a column; a refused one appends nothing, and the reason is returned.
+    fn value(
+        &mut self,
+        column: usize,
+        value: Value<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), &'static str>;
 
     /// Ends a record.
     fn end(&self, out: &mut Vec<u8>);
+}
 
-    /// Returns the line end.
-    fn line_end(&self) -> &'static str;
+/// A new state of a file, which grows by rows.
+pub(crate) trait Body: Debug + Send + Sized {
+    /// Appends bytes of rows as [`Spelling`] and [`Row::raw`] give them; they may end within one.
+    fn append(&mut self, rows: &[u8]) -> Result<()>;
+
+    /// Appends whole rows: all of them or, when there is no room, none. Where that cannot be, it takes no more after a
+    /// failure.
+    fn append_whole(&mut self, rows: &[u8]) -> Result<()>;
+
+    /// Ends the file, and returns where it went.
+    fn finish(self) -> Result<Sink>;
 }

@@ -13,6 +13,7 @@ pub(crate) mod disk;
 pub(crate) mod error;
 pub(crate) mod format;
 pub(crate) mod infer;
+pub(crate) mod lines;
 pub(crate) mod near;
 pub(crate) mod pack;
 pub(crate) mod place;
@@ -28,7 +29,7 @@ pub(crate) mod update;
 
 use apply::{FileWriter, Seen};
 use disk::{Disk, Local};
-use format::{Format, Records, Row};
+use format::{Declared, Format, Records, Row};
 use pack::Packing;
 use place::{Identity, Origin, Place};
 use standard::{Standard, Stream};
@@ -138,7 +139,7 @@ impl<F: Format> Endpoint for Files<F> {
                 marker: false,
                 check: false,
                 ordered: false,
-                typed: false,
+                typed: F::TYPED,
             },
             notes: self.place.absence().into_iter().collect(),
         };
@@ -185,7 +186,10 @@ impl<F: Format> Endpoint for Files<F> {
                 let Some(table) = Table::open(&origin, self.format.as_ref())? else {
                     return Ok(None);
                 };
-                let found = self.infer(collection, &origin, table)?;
+                let found = match table.reader.declared().cloned() {
+                    Some(declared) => self.declared(collection, &origin, &table, declared)?,
+                    None => self.infer(collection, &origin, table)?,
+                };
                 let schema = found.schema.clone();
                 self.shapes.insert(collection.to_owned(), found);
                 schema
@@ -236,6 +240,37 @@ impl<F: Format> Endpoint for Files<F> {
 }
 
 impl<F: Format> Files<F> {
+    /// Takes the shape from what the file says.
+    fn declared(
+        &self,
+        collection: &str,
+        origin: &Origin,
+        table: &Table<F>,
+        declared: Declared,
+    ) -> Result<Shape> {
+        let names = table.reader.names();
+        let mut key = self.key(collection, names, origin.path())?;
+        if key.is_empty() {
+            let mut own = declared.key.iter();
+            let own = own.try_fold(Vec::new(), |mut key, name| {
+                key.push(names.iter().position(|known| known == name)?);
+                Some(key)
+            });
+            key = own.unwrap_or_default();
+        }
+        Ok(Shape {
+            identity: table.identity,
+            ascending: vec![None; declared.fields.len()],
+            schema: Schema {
+                collection: collection.to_owned(),
+                fields: declared.fields,
+                key,
+                notes: declared.notes,
+                ..Schema::default()
+            },
+        })
+    }
+
     /// Reads the whole file once and works out its shape.
     fn infer(&self, collection: &str, origin: &Origin, mut table: Table<F>) -> Result<Shape> {
         let (mut columns, mut records) = (Vec::new(), 0_u64);

@@ -87,7 +87,8 @@ impl<F: Format> Snapshot for FileSnapshot<F> {
     }
 
     fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>> {
-        let table = self.open(request.schema)?;
+        let mut table = self.open(request.schema)?;
+        table.reader.want(request.fields)?;
         let file = table.path().display().to_string();
         let wanted = |(index, field): (usize, &usize)| {
             let wanted = request.wanted.get(index).copied();
@@ -142,6 +143,14 @@ impl<F: Format> FileSnapshot<F> {
                 ),
             )
             .hint("run again"));
+        }
+        let typed = table.reader.declared();
+        let other = typed.is_some_and(|declared| {
+            let pairs = declared.fields.iter().zip(&schema.fields);
+            pairs.into_iter().any(|(now, then)| now.ty != then.ty)
+        });
+        if other {
+            return Err(error::changed(path, "its shape was read"));
         }
         Ok(table)
     }

@@ -2,7 +2,6 @@
 
 use super::error;
 use super::format::{Format, Records};
-use super::pack;
 use super::place::{Identity, Origin};
 use std::fs::File;
 use std::io::{self, Read};
@@ -27,12 +26,11 @@ impl<F: Format> Table<F> {
             return Ok(None);
         };
         let identity = Identity::of(&file.metadata().map_err(failed)?);
-        let whole = FromStart {
+        let whole = Whole {
             file: file.try_clone().map_err(failed)?,
             at: 0,
         };
-        let input = pack::unpack(whole, origin, format.settings().unpacking)?;
-        let reader = format.reader(input, origin.path())?;
+        let reader = format.reader(whole, origin)?;
         Ok(Some(Self {
             reader,
             identity,
@@ -48,7 +46,7 @@ impl<F: Format> Table<F> {
 
     /// Reads all records for the columns' names; a file that says them first is not read on.
     pub(crate) fn all_names(&mut self) -> Result<Vec<String>> {
-        if self.reader.head().is_empty() {
+        if !F::Reader::NAMES_FIRST {
             while self.reader.next_row()?.is_some() {}
         }
         Ok(self.reader.names().to_vec())
@@ -66,12 +64,21 @@ impl<F: Format> Table<F> {
 }
 
 /// Reads a file from its beginning, wherever other handles on it stand: a spool is read by several at once.
-struct FromStart {
+#[derive(Debug)]
+pub(crate) struct Whole {
     file: File,
     at: u64,
 }
 
-impl Read for FromStart {
+impl Whole {
+    /// Returns the file, for reading at places.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn into_file(self) -> File {
+        self.file
+    }
+}
+
+impl Read for Whole {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read_at(into, self.at)?;
         self.at += u64::try_from(count).unwrap_or(u64::MAX);

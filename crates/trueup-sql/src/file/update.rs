@@ -3,10 +3,10 @@
 //! Invariant: the new file holds the old one's records in their order, byte for byte where nobody writes them, without
 //! the removed ones, and then the new ones in the order in which they came.
 
-use super::apply::{append_head, columns, key, rejected};
+use super::apply::{Drafts, columns, key, rejected};
 use super::disk::Disk;
 use super::error;
-use super::format::{Format, Records, Row, Spelling};
+use super::format::{Body, Format, Records, Row, Spelling};
 use super::place::{Identity, Origin};
 use super::sink::Sink;
 use super::spool::{self, Fate, Fields, Spool};
@@ -25,21 +25,26 @@ pub(crate) struct Update<F: Format> {
     pub(super) format: Arc<F>,
     pub(super) path: PathBuf,
     pub(super) expected: Option<Identity>,
-    pub(super) names: Vec<String>,
-    pub(super) header: Vec<u8>,
+    pub(super) layout: F::Layout,
     /// The key, as columns of the file.
     pub(super) key: Vec<usize>,
-    pub(super) spelling: F::Spelling,
-    /// What stands before each column's value.
-    pub(super) labels: Vec<Vec<u8>>,
+    pub(super) drafts: Drafts<F>,
     pub(super) spool: Spool,
     pub(super) fields: Fields,
 }
 
+/// Room to make lines in.
+#[derive(Debug, Default)]
+struct Room {
+    line: Vec<u8>,
+    scratch: Vec<u8>,
+    field: Vec<u8>,
+}
+
 impl<F: Format> Update<F> {
     pub(super) fn apply(&mut self, writes: &Writes<'_>) -> Result<Vec<Outcome>> {
-        let columns = columns(writes, &self.names)?;
-        if key(writes, &self.names)? != self.key {
+        let columns = columns(writes, &self.drafts.names)?;
+        if key(writes, &self.drafts.names)? != self.key {
             return Err(Error::bug("the key changed between two batches"));
         }
         // Room is made before the batch, so that a full disk leaves nothing of it.
@@ -80,8 +85,8 @@ impl<F: Format> Update<F> {
                 None | Some(Value::Unchanged) => self.fields.keep(),
                 Some(value) => self
                     .fields
-                    .add(|out| self.spelling.value(value, out))
-                    .map_err(|why| rejected(why, &self.names[index]))?,
+                    .add(|out| self.drafts.spelling.value(index, value, out))
+                    .map_err(|why| rejected(why, &self.drafts.names[index]))?,
             }
         }
         Ok(())
@@ -95,43 +100,31 @@ impl<F: Format> Update<F> {
         if table.as_ref().map(|table| table.identity) != self.expected {
             return Err(error::changed(&self.path, "the run was under way"));
         }
-        let mut sink = Sink::beside(disk, &self.path)?;
-        append_head(&mut sink, &self.header, self.spelling.line_end())?;
-        let mut scratch = Vec::new();
-        let mut line = Vec::new();
+        let sink = Sink::beside(disk, &self.path)?;
+        let mut body = self.format.body(&self.layout, sink)?;
+        let mut room = Room::default();
         if let Some(table) = table {
-            self.merge(table, &mut sink, &mut scratch, &mut line)?;
+            self.merge(table, &mut body, &mut room)?;
         }
         for place in self.spool.rest() {
-            self.line(place, |_| None, &mut scratch, &mut line)?;
-            sink.append(&line)?;
+            self.line::<<F::Reader as Records>::Row<'_>>(place, None, &mut room)?;
+            body.append(&room.line)?;
         }
-        Ok(sink)
+        body.finish()
     }
 
     /// Takes over the records of the old state, as they are or as they shall be.
-    fn merge(
-        &mut self,
-        mut table: Table<F>,
-        sink: &mut Sink,
-        scratch: &mut Vec<u8>,
-        line: &mut Vec<u8>,
-    ) -> Result<()> {
-        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+    fn merge(&mut self, mut table: Table<F>, body: &mut F::Body, room: &mut Room) -> Result<()> {
+        let names: Vec<&str> = self.drafts.names.iter().map(String::as_str).collect();
         table.reader.expect(&names);
         while let Some(row) = table.reader.next_row()? {
             let key = self.key.iter().map(|&column| row.value(column, Type::Any));
             match self.spool.fate(key) {
-                Fate::Keep => {
-                    sink.append(row.raw().as_bytes())?;
-                    if !row.raw().ends_with('\n') {
-                        sink.append(self.spelling.line_end().as_bytes())?;
-                    }
-                }
+                Fate::Keep => body.append(row.raw(&mut room.line))?,
                 Fate::Remove => {}
                 Fate::Replace(place) => {
-                    self.line(place, |index| Some(row.raw_field(index)), scratch, line)?;
-                    sink.append(line)?;
+                    self.line(place, Some(row), room)?;
+                    body.append(&room.line)?;
                 }
                 Fate::Twice => return Err(spool::twice(&self.path, row.line())),
             }
@@ -140,32 +133,33 @@ impl<F: Format> Update<F> {
     }
 
     /// Makes the line of a written record: its fields, and those of the `old` one, if any, where nothing is written.
-    fn line<'r>(
-        &self,
-        place: u64,
-        old: impl Fn(usize) -> Option<Option<&'r str>>,
-        scratch: &mut Vec<u8>,
-        line: &mut Vec<u8>,
-    ) -> Result<()> {
+    fn line<'r, R: Row<'r>>(&self, place: u64, old: Option<R>, room: &mut Room) -> Result<()> {
+        let Room {
+            line,
+            scratch,
+            field: raw,
+        } = room;
         line.clear();
-        let (spelling, mut first) = (&self.spelling, true);
+        let (spelling, mut first) = (&self.drafts.spelling, true);
         spelling.begin(line);
-        self.spool
-            .read(place, self.names.len(), scratch, |index, field| {
-                let kept = old(index);
-                if field.is_none() && kept == Some(None) {
-                    return;
-                }
-                if !std::mem::take(&mut first) {
-                    spelling.separate(line);
-                }
-                line.extend_from_slice(&self.labels[index]);
-                match (field, kept.flatten()) {
-                    (Some(field), _) => line.extend_from_slice(field),
-                    (None, Some(kept)) => line.extend_from_slice(kept.as_bytes()),
-                    (None, None) => spelling.null(line),
-                }
-            })?;
+        let width = self.drafts.names.len();
+        self.spool.read(place, width, scratch, |index, field| {
+            let kept = match (field, old) {
+                (None, Some(old)) => match old.raw_field(index, raw) {
+                    None => return,
+                    kept => kept,
+                },
+                _ => None,
+            };
+            if !std::mem::take(&mut first) {
+                spelling.separate(line);
+            }
+            line.extend_from_slice(&self.drafts.labels[index]);
+            match field.or(kept) {
+                Some(field) => line.extend_from_slice(field),
+                None => spelling.null(line),
+            }
+        })?;
         spelling.end(line);
         Ok(())
     }

@@ -16,15 +16,20 @@ mod write;
 
 use crate::file::Files;
 use crate::file::format::{Endings, Format, Input};
+use crate::file::lines::{self, Grown, Lines};
+use crate::file::place::Origin;
 use crate::file::settings::Settings;
+use crate::file::sink::Sink;
 use crate::file::standard::Stream;
+use crate::file::table::Whole;
 use config::Options;
 use read::Reader;
-use std::path::Path;
 use trueup_core::Result;
 use trueup_core::endpoint::{Context, Endpoint};
 use trueup_core::schema::Schema;
 use write::Spelled;
+#[cfg(feature = "parquet")]
+pub(crate) use write::quote;
 
 /// Opens the directory, file or standard input that `address` names (`jsonl:PATH?options`, the prefix may be missing).
 ///
@@ -61,23 +66,40 @@ impl Format for Options {
     const ENGINE: &'static str = "jsonl";
     const VERSION: &'static str = "RFC 8259, a value on each line";
     const NATIVE: &'static str = "jsonl:value";
+    const TYPED: bool = false;
     const ENDINGS: &'static Endings = &Endings {
         folder: &[".jsonl", ".ndjson"],
         file: &["jsonl", "ndjson", "json"],
     };
+    type Layout = Lines;
     type Reader = Reader<Input>;
     type Spelling = Spelled;
+    type Body = Grown;
 
     fn settings(&self) -> &Settings {
         &self.0
     }
 
-    fn reader(&self, input: Input, file: &Path) -> Result<Reader<Input>> {
-        Reader::new(input, file, self.0.open_end)
+    fn reader(&self, file: Whole, origin: &Origin) -> Result<Reader<Input>> {
+        let input = lines::input(file, origin, self.0.unpacking)?;
+        Reader::new(input, origin.path(), self.0.open_end)
     }
 
-    fn spelling(&self, line_end: &'static str) -> Spelled {
-        Spelled::new(line_end)
+    fn layout(&self, designed: &Schema) -> Result<Lines> {
+        let fields = designed.fields.iter();
+        Ok(Lines {
+            names: fields.map(|field| field.name.clone()).collect(),
+            head: Vec::new(),
+            line_end: "\n",
+        })
+    }
+
+    fn spelling(&self, layout: &Lines) -> Spelled {
+        Spelled::new(layout.line_end)
+    }
+
+    fn body(&self, layout: &Lines, sink: Sink) -> Result<Grown> {
+        Grown::new(layout, sink)
     }
 
     fn admit(&self, _wanted: &Schema) -> Result<()> {

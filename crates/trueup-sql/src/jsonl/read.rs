@@ -13,6 +13,7 @@ use super::syntax::{Bad, bad};
 use crate::file::error;
 use crate::file::format::{COLUMNS_MAX, FIELD_BYTES_MAX, RECORD_BYTES_MAX, Records, Row, fill};
 use crate::file::infer::Column;
+use crate::file::lines::{self, Lines};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
@@ -142,6 +143,8 @@ impl<R: Read + Send> Records for Reader<R> {
         = JsonRow<'r>
     where
         R: 'r;
+    type Layout = Lines;
+    const NAMES_FIRST: bool = false;
 
     fn expect(&mut self, names: &[&str]) {
         let named = names.iter().enumerate();
@@ -157,12 +160,12 @@ impl<R: Read + Send> Records for Reader<R> {
         &self.columns.names
     }
 
-    fn head(&self) -> &[u8] {
-        &[]
-    }
-
-    fn line_end(&self) -> &'static str {
-        self.line_end.unwrap_or("\n")
+    fn layout(&self) -> Result<Lines> {
+        Ok(Lines {
+            names: self.columns.names.clone(),
+            head: Vec::new(),
+            line_end: self.line_end.unwrap_or("\n"),
+        })
     }
 
     fn next_row(&mut self) -> Result<Option<JsonRow<'_>>> {
@@ -201,6 +204,7 @@ impl<R: Read + Send> Records for Reader<R> {
             scratch: &self.scratch,
             cells: &self.columns.cells,
             line: number,
+            line_end: self.line_end.unwrap_or("\n"),
         }))
     }
 }
@@ -260,6 +264,7 @@ pub(crate) struct JsonRow<'r> {
     scratch: &'r str,
     cells: &'r [Option<Cell>],
     line: u64,
+    line_end: &'static str,
 }
 
 impl<'r> JsonRow<'r> {
@@ -288,12 +293,18 @@ impl<'r> Row<'r> for JsonRow<'r> {
         self.line
     }
 
-    fn raw(self) -> &'r str {
-        self.raw
+    fn raw<'s>(self, scratch: &'s mut Vec<u8>) -> &'s [u8]
+    where
+        'r: 's,
+    {
+        lines::ended(self.raw, self.line_end, scratch)
     }
 
-    fn raw_field(self, column: usize) -> Option<&'r str> {
-        self.cell(column).map(|cell| self.raw_of(cell))
+    fn raw_field<'s>(self, column: usize, _scratch: &'s mut Vec<u8>) -> Option<&'s [u8]>
+    where
+        'r: 's,
+    {
+        self.cell(column).map(|cell| self.raw_of(cell).as_bytes())
     }
 
     fn value(self, column: usize, wanted: Type) -> Value<'r> {

@@ -62,8 +62,6 @@ impl Spelled {
 }
 
 impl Spelling for Spelled {
-    fn head(&self, _names: &[String], _out: &mut Vec<u8>) {}
-
     fn label(&self, name: &str) -> Vec<u8> {
         let mut label = Vec::new();
         quote(name, &mut label);
@@ -83,7 +81,12 @@ impl Spelling for Spelled {
         out.extend_from_slice(b"null");
     }
 
-    fn value(&mut self, value: Value<'_>, out: &mut Vec<u8>) -> Result<(), &'static str> {
+    fn value(
+        &mut self,
+        _column: usize,
+        value: Value<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), &'static str> {
         let before = out.len();
         let mut spelled = self.spell(value, out);
         if out.len() - before > FIELD_BYTES_MAX {
@@ -99,14 +102,10 @@ impl Spelling for Spelled {
         out.push(b'}');
         out.extend_from_slice(self.line_end.as_bytes());
     }
-
-    fn line_end(&self) -> &'static str {
-        self.line_end
-    }
 }
 
 /// Appends a string.
-fn quote(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn quote(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text.as_bytes();
     let special = |byte: &u8| *byte < b' ' || matches!(byte, b'"' | b'\\');

@@ -175,6 +175,11 @@ fn data_code(code: u16) -> bool {
     )
 }
 
+/// Whether files of the client's are forbidden; some servers say so of any statement that they do not allow.
+pub(super) fn is_no_local_file(refused: &Refused) -> bool {
+    matches!(refused.code, 1148 | 3948 | 4166)
+}
+
 /// Whether another record stands in the way.
 pub(super) fn is_blocked(refused: &Refused) -> bool {
     matches!(
@@ -183,10 +188,17 @@ pub(super) fn is_blocked(refused: &Refused) -> bool {
     )
 }
 
+/// How the message begins that has the number of a bad date, and is about a UUID.
+const NO_UUID: &str = "Incorrect uuid value";
+
 /// Our words for a server's error: number, meaning and names.
 pub(super) fn reason(refused: &Refused) -> String {
     let code = refused.code;
-    let mut text = format!("{}: error={code}", meaning(code));
+    let meaning = match code {
+        1292 if refused.message.starts_with(NO_UUID) => "UUID is none that the server's type takes",
+        _ => meaning(code),
+    };
+    let mut text = format!("{meaning}: error={code}");
     if let Some((what, name)) = named(refused) {
         text.push_str(&format!(" {what}={}", name.escape_debug()));
     }
@@ -227,6 +239,10 @@ pub(super) fn named(refused: &Refused) -> Option<(&'static str, &str)> {
         1451 | 1452 | 4025 => {
             let rest = message.split_once("CONSTRAINT `").map(|(_, rest)| rest)?;
             Some(("constraint", rest.get(..until(rest, '`')?)?))
+        }
+        3819 => {
+            let rest = message.strip_prefix("Check constraint '")?;
+            Some(("constraint", rest.get(..rest.rfind('\'')?)?))
         }
         _ => None,
     }
@@ -302,6 +318,26 @@ mod tests {
                 1452,
                 "Cannot add or update a child row: a foreign key constraint fails (`d`.`c`, CONSTRAINT `fk` FOREIGN KEY (`p`))",
                 "foreign key is violated: error=1452 constraint=fk",
+            ),
+            (
+                1062,
+                "Duplicate entry 'v' for key 'orders.PRIMARY'",
+                "unique constraint is violated: error=1062 constraint=PRIMARY",
+            ),
+            (
+                3819,
+                "Check constraint 'orders_chk_1' is violated.",
+                "check constraint is violated: error=3819 constraint=orders_chk_1",
+            ),
+            (
+                1292,
+                "Incorrect uuid value: '6512bd43-d9ca-a6e0-2c99-0b0a82652dca' for column `d`.`t`.`v` at row 1",
+                "UUID is none that the server's type takes: error=1292 field=v",
+            ),
+            (
+                1292,
+                "Incorrect datetime value: 'secret' for column `d`.`t`.`v` at row 1",
+                "date or time is out of range: error=1292 field=v",
             ),
             (
                 1366,

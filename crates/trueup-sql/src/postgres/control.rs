@@ -16,7 +16,6 @@ use trueup_core::{Error, Result};
 const CREATE_LOCK: i64 = 0x7472_7565_7570;
 
 const CREATE: &str = "\
-    CREATE SCHEMA IF NOT EXISTS trueup; \
     CREATE TABLE IF NOT EXISTS trueup.epoch ( \
       link text PRIMARY KEY, epoch bigint NOT NULL, incarnation text NOT NULL); \
     CREATE TABLE IF NOT EXISTS trueup.marker ( \
@@ -47,13 +46,23 @@ pub(super) fn ensure(connection: &Connection) -> Result<()> {
     if column::<bool>(&connection.one(sql)?, 0)? {
         return Ok(());
     }
-    let created = connection.execute(&format!(
-        "BEGIN READ WRITE; SELECT pg_advisory_xact_lock({CREATE_LOCK}); {CREATE}; COMMIT"
-    ));
+    let created = create(connection);
     if created.is_err() {
         connection.execute("ROLLBACK")?;
     }
     created.map_err(|error| error.at("creating the control tables"))
+}
+
+fn create(connection: &Connection) -> Result<()> {
+    connection.execute(&format!(
+        "BEGIN READ WRITE; SELECT pg_advisory_xact_lock({CREATE_LOCK})"
+    ))?;
+    // Not by IF NOT EXISTS: that asks for the right to create also where there is nothing to do.
+    let missing = connection.one("SELECT to_regnamespace('trueup') IS NULL")?;
+    if column(&missing, 0)? {
+        connection.execute("CREATE SCHEMA trueup")?;
+    }
+    connection.execute(&format!("{CREATE}; COMMIT"))
 }
 
 /// Raises the link's epoch, durably, and returns the new one.

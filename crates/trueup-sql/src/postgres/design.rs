@@ -44,19 +44,25 @@ pub(super) fn shape(connection: &Connection, wanted: &Schema) -> Result<Shape> {
         ..wanted.clone()
     };
     let table = table_name(connection, &wanted.collection)?;
+    let mut unknown = Vec::new();
     for (at, field) in schema.fields.iter_mut().enumerate() {
         quote::check(&field.name, "field")?;
         let (native, ty) = native(connection, field)?;
+        let shown = field.name.escape_debug();
+        if let Some(own) = field.native.strip_prefix("postgres:")
+            && own != native
+        {
+            unknown.push(format!("{shown} {} as {native}", own.escape_debug()));
+        }
         if field.ty == Type::Any {
-            let shown = field.name.escape_debug();
             schema.notes.push(format!(
                 "field={shown} has no declared type at the source and is created as text"
             ));
         }
         if ty == Type::Json && wanted.key.contains(&at) {
-            let shown = field.name.escape_debug();
+            let collection = wanted.collection.escape_debug();
             return Err(Error::config(format!(
-                "a JSON field cannot be part of a key: field={shown}"
+                "a JSON field cannot be part of a key: collection={collection} field={shown}"
             ))
             .hint("name another key with --key"));
         }
@@ -64,6 +70,13 @@ pub(super) fn shape(connection: &Connection, wanted: &Schema) -> Result<Shape> {
         field.ty = ty;
         field.nullable = field.nullable && !wanted.key.contains(&at);
         (field.generated, field.inferred) = (false, false);
+    }
+    if !unknown.is_empty() {
+        schema.notes.push(format!(
+            "the target does not know these types, and fields are created as what their values are read as: {} \
+             (create the types there first to keep them)",
+            unknown.join(", ")
+        ));
     }
     Ok(Shape { table, schema })
 }
@@ -130,7 +143,10 @@ pub(super) fn statement(table: &str, schema: &Schema, clauses: &[String]) -> Str
 
 /// The type's name in SQL, and ours for what it holds.
 fn native(connection: &Connection, field: &Field) -> Result<(String, Type)> {
-    if let Some(name) = field.native.strip_prefix("postgres:")
+    // A file may say which type of ours its own came from.
+    let ours = field.native.split_once(" as postgres:");
+    let ours = ours.map(|(_, name)| name);
+    if let Some(name) = ours.or_else(|| field.native.strip_prefix("postgres:"))
         && known(connection, name)?
     {
         return Ok((name.to_owned(), field.ty));

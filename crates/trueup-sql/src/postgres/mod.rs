@@ -218,6 +218,12 @@ fn probe(connection: &Connection, settings: &Settings) -> Result<About> {
                 .to_owned(),
         );
     }
+    if has_large_objects(connection)? {
+        notes.push(
+            "the database has large objects: they belong to no table and are not carried"
+                .to_owned(),
+        );
+    }
     if read_only {
         notes.push("the user's transactions are read-only by default; batches ask for writing all the same".to_owned());
     }
@@ -242,6 +248,11 @@ fn probe(connection: &Connection, settings: &Settings) -> Result<About> {
         },
         notes,
     })
+}
+
+fn has_large_objects(connection: &Connection) -> Result<bool> {
+    let row = connection.one("SELECT EXISTS (SELECT FROM pg_largeobject_metadata)")?;
+    column(&row, 0)
 }
 
 /// Says when a network could read along, or nobody proved who the server is.

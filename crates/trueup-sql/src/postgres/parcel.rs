@@ -42,8 +42,12 @@ pub(super) fn form(
     if encoding != "UTF8" {
         return Ok(None);
     }
-    let natives = fields.iter().filter_map(|&at| table.schema.fields.get(at));
-    let natives: Vec<String> = natives.map(|field| format!("{:?}", field.native)).collect();
+    // What the type comes down to is named beside it: a domain may have another base, or another scale, over there.
+    let natives = fields.iter().zip(&columns).filter_map(|(&at, column)| {
+        let native = &table.schema.fields.get(at)?.native;
+        Some(format!("{native:?} {:?} {:?}", column.wire, column.limit))
+    });
+    let natives: Vec<String> = natives.collect();
     Ok(Some(format!("postgres COPY binary {}", natives.join(" "))))
 }
 

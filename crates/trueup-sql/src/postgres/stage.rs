@@ -83,8 +83,22 @@ pub(super) struct Statements {
     pub(super) columns: Vec<Column>,
 }
 
+/// The server's own limit, less the two columns of ours in the temporary table.
+const FIELDS_MAX: usize = 1600 - 2;
+
+fn check_room(count: usize) -> Result<()> {
+    if count <= FIELDS_MAX {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "too many fields to be written at once: fields={count} fields_max={FIELDS_MAX}"
+    ))
+    .hint("leave fields out with drop in a configuration file"))
+}
+
 impl Statements {
     pub(super) fn new(table: &Table, fields: &[usize], key: &[usize]) -> Result<Self> {
+        check_room(fields.len())?;
         let columns: Option<Vec<Column>> = fields
             .iter()
             .map(|&at| table.columns.get(at).cloned())

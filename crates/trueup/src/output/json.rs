@@ -112,6 +112,8 @@ struct ProofJson<'a> {
     wrong: u64,
     parked: u64,
     open: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hashed: Option<&'a str>,
     rules: &'a [String],
 }
 
@@ -330,6 +332,7 @@ fn proof(proof: &CollectionProof) -> ProofJson<'_> {
         wrong: proof.wrong,
         parked: proof.parked,
         open: proof.open,
+        hashed: proof.hashed.as_deref(),
         rules: &proof.rules,
     }
 }

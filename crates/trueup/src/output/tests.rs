@@ -63,6 +63,7 @@ fn certificate_of() -> Certificate {
             wrong: 0,
             parked: 0,
             open: 0,
+            hashed: None,
             rules: vec!["id: csv:text -> sqlite:INTEGER (exact)".to_owned()],
         }],
         notes: vec!["a note".to_owned()],

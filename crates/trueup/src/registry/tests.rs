@@ -81,9 +81,20 @@ fn addresses_read() {
             "SQLITE:x.db",
             "config: there is no kind of endpoint called SQLITE",
         ),
-        ("orders.parquet", unclear),
+        ("orders.orc", unclear),
         ("orders", unclear),
         ("", unclear),
+    ] {
+        assert_eq!(show(text), expected, "{text}");
+    }
+}
+
+#[cfg(feature = "parquet")]
+#[test]
+fn addresses_of_parquet_read() {
+    for (text, expected) in [
+        ("orders.parquet", "parquet parquet:orders.parquet - orders"),
+        ("parquet:lake#orders", "parquet parquet:lake orders -"),
     ] {
         assert_eq!(show(text), expected, "{text}");
     }
@@ -117,6 +128,7 @@ fn a_dash_is_a_standard_stream_of_files_only() {
     for (text, expected) in [
         ("csv:-", true),
         ("jsonl:-?name=a", true),
+        ("parquet:-", true),
         ("csv:./-", false),
         ("csv:-x", false),
         ("sqlite:-", false),

@@ -71,11 +71,49 @@ fn hashes_find_what_reading_finds() {
     assert_eq!(done.json()["equal"], true);
     let orders = done.collection("orders");
     assert_eq!(orders["hashed"]["unread"], unread);
-    // Verify read every record: the digests are there again, and the certificate rests on them.
-    assert!(orders["digest_source"].is_string(), "{orders}");
-    assert_ne!(done.json()["certificate"], serde_json::Value::Null);
+    // Verify hashed them too, and the certificate says so.
+    assert!(orders["digest_source"].is_null(), "{orders}");
+    let proof = &done.json()["certificate"]["collections"][0];
+    let how = proof["hashed"].as_str().unwrap();
+    assert!(
+        how.starts_with("64-bit hashes of the servers' own"),
+        "{proof}"
+    );
+    assert_eq!(proof["digest_source"], proof["digest_target"]);
     let place = |database: &Database| format!("postgres:{}", database.name());
     support::expect_same(folder, &place(&one), &place(&other));
+}
+
+#[test]
+fn a_proof_by_hashes_finds_a_planted_record_and_reads_it() {
+    let folder = support::folder();
+    let folder = folder.path();
+    let (one, other) = (support::database(), support::database());
+    orders(&one);
+    let file = format!(
+        "[endpoint.a]\nurl = \"{}\"\n[endpoint.b]\nurl = \"{}\"\n\
+         [link.ab]\nsource = \"a\"\ntarget = \"b\"\ncompare = \"hash\"",
+        one.url(),
+        other.url()
+    );
+    fs::write(folder.join("trueup.toml"), file).unwrap();
+    let trueup = |arguments: &[&str]| Trueup::new(folder).arguments(arguments);
+    trueup(&["run", "ab", "--quiet"]).run().expect(0);
+    let loaded = other.sql("SELECT count(*) FROM orders").unwrap();
+    assert_eq!(loaded.trim(), RECORDS.to_string());
+    let text = trueup(&["verify", "ab"]).run().expect(0).stdout;
+    let said = "20000 records on both sides, not read: 64-bit hashes of the servers' own, in ";
+    assert!(text.contains(said), "{text}");
+    for planted in [
+        "UPDATE orders SET total = -total WHERE id = 4711",
+        "UPDATE orders SET total = abs(total); UPDATE orders SET note = '' WHERE id = 7",
+        "UPDATE orders SET note = NULL WHERE id = 7; DELETE FROM orders WHERE id = 1",
+    ] {
+        other.sql(planted).unwrap();
+        let text = trueup(&["verify", "ab"]).run().expect(1).stdout;
+        assert!(text.contains("wrong 1, parked 0"), "{planted}: {text}");
+        assert!(!text.contains("not read"), "{planted}: {text}");
+    }
 }
 
 #[test]

@@ -4,11 +4,12 @@
 use crate::support;
 use std::fmt::Write as _;
 use std::fs;
+use std::iter;
 use std::path::Path;
-use trueup_core::endpoint::{Context, Endpoint};
+use trueup_core::endpoint::{Claim, Context, Endpoint};
 use trueup_core::lattice;
-use trueup_core::schema::Schema;
-use trueup_sql::{csv, mysql, postgres, sqlite};
+use trueup_core::schema::{Field, Schema};
+use trueup_sql::{csv, mysql, parquet, postgres, sqlite};
 use trueup_testkit::servers::mariadb;
 
 const DOCUMENT: &str = "docs/reference/type-lattice.md";
@@ -130,6 +131,34 @@ const SQLITE: [&str; 19] = [
     "",
 ];
 
+/// The types of which a Parquet file is made here; what others write beside them is in the guide.
+const PARQUET: [&str; 24] = [
+    "bool",
+    "int8",
+    "uint8",
+    "int16",
+    "uint16",
+    "int32",
+    "uint32",
+    "int64",
+    "uint64",
+    "float32",
+    "float64",
+    "decimal(10,2)",
+    "decimal(38,10)",
+    "decimal(76,0)",
+    "decimal",
+    "text",
+    "text(40)",
+    "bytes",
+    "date",
+    "time",
+    "timestamp",
+    "instant",
+    "uuid",
+    "json",
+];
+
 /// What a column of a file can look like.
 const CSV: [(&str, &str); 8] = [
     ("whole", "12"),
@@ -199,6 +228,31 @@ fn write(source: (&str, &Schema), target: (&str, &dyn Endpoint), out: &mut Strin
     out.push('\n');
 }
 
+/// A Parquet file with a column of each type that is made here.
+fn parquet(folder: &Path) -> Box<dyn Endpoint> {
+    let path = format!("parquet:{}", folder.join("t.parquet").display());
+    let mut endpoint = parquet::connect(&path, &[], Context::empty()).expect("the path is good");
+    let types = iter::once("int64").chain(PARQUET).enumerate();
+    let fields = types.map(|(at, ty)| {
+        let ty = ty.parse().expect("it is a type");
+        Field::new(format!("c{at}"), ty, "")
+    });
+    let wanted = Schema {
+        collection: "t".to_owned(),
+        fields: fields.collect(),
+        key: vec![0],
+        ..Schema::default()
+    };
+    let design = endpoint.design(&wanted).expect("every type can be made");
+    let claim = Claim {
+        link: "types".to_owned(),
+        incarnation: "one".to_owned(),
+    };
+    let mut writer = endpoint.writer(&claim).expect("the folder can be written");
+    writer.create(&design).expect("the file can be made");
+    endpoint
+}
+
 fn document(folder: &Path) -> String {
     let context = Context::empty;
     let database = support::database();
@@ -225,18 +279,21 @@ fn document(folder: &Path) -> String {
         .expect("the table can be created");
     let mut mysql = mysql::connect(&database.url(), context()).expect("the server is there");
 
+    let mut parquet = parquet(folder);
     let mut out = format!("{HEAD}{}\n{TABLES}", lattice::matrix());
     let tables = [
         shape(postgres.as_mut()),
         shape(mysql.as_mut()),
         shape(sqlite.as_mut()),
         shape(csv.as_mut()),
+        shape(parquet.as_mut()),
     ];
-    let places: [(&str, &dyn Endpoint); 4] = [
+    let places: [(&str, &dyn Endpoint); 5] = [
         ("PostgreSQL", postgres.as_ref()),
         ("MariaDB", mysql.as_ref()),
         ("SQLite", sqlite.as_ref()),
         ("CSV", csv.as_ref()),
+        ("Parquet", parquet.as_ref()),
     ];
     for (from, table) in places.iter().zip(&tables) {
         for to in places.iter().filter(|to| to.0 != from.0) {

@@ -95,7 +95,7 @@ fn an_unknown_version_of_report_or_certificate_is_none() {
     document["format"] = json!(2);
     assert_eq!(decode(&document.to_string()), None);
     let mut document = golden();
-    document["certificate"]["format"] = json!(3);
+    document["certificate"]["format"] = json!(4);
     assert_eq!(decode(&document.to_string()), None);
 }
 

@@ -34,7 +34,7 @@ proptest! {
                     if index > 0 {
                         format.separate(&mut bytes);
                     }
-                    format.value(field.as_deref().map_or(Null, Text), &mut bytes).unwrap();
+                    format.value(0, field.as_deref().map_or(Null, Text), &mut bytes).unwrap();
                 }
                 format.end(&mut bytes);
             }

@@ -56,7 +56,7 @@ proptest! {
             for ((_, value), name) in &rows {
                 spelled.begin(&mut bytes);
                 bytes.extend(spelled.label(name));
-                spelled.value(value.value(), &mut bytes).unwrap();
+                spelled.value(0, value.value(), &mut bytes).unwrap();
                 spelled.end(&mut bytes);
             }
             let mut reader = Reader::new(bytes.as_slice(), Path::new("x"), false).unwrap();
@@ -87,7 +87,7 @@ fn what_json_cannot_say_is_refused() {
         (Value::Json("nonsense"), "not JSON"),
     ] {
         let mut out = b"before".to_vec();
-        let refused = spelled.value(value, &mut out).unwrap_err();
+        let refused = spelled.value(0, value, &mut out).unwrap_err();
         assert!(refused.contains(why), "{value:?}: {refused}");
         assert_eq!(out, b"before");
     }

@@ -266,3 +266,28 @@ fn records_that_are_nothing_but_a_key() {
     assert_eq!(outcomes, [APPLIED]);
     assert_eq!(database.sql("SELECT id FROM t").unwrap(), "1\n2");
 }
+
+#[test]
+fn a_uuid_that_the_server_does_not_take_is_refused_by_name() {
+    let sql = "CREATE TABLE t (k int PRIMARY KEY, u uuid)";
+    let (database, mut endpoint) = fresh(sql);
+    let insert = |key, uuid| (Op::Insert, vec![Value::Int(key), Value::Uuid(uuid)]);
+    let (hash, random) = ([0x9a; 8], [0x4a; 8]);
+    let [hash, random] = [(hash, 0x12), (random, 0x8a)].map(|(front, variant)| {
+        let mut uuid = [variant; 16];
+        uuid[..8].copy_from_slice(&front);
+        uuid
+    });
+    for load in [false, true] {
+        let given = Given {
+            load,
+            ..Given::new("t", &["k", "u"])
+        };
+        let outcomes = given.outcomes(endpoint.as_mut(), &[insert(1, &hash), insert(2, &random)]);
+        let reason = "UUID is none that the server's type takes: error=1292 field=u";
+        assert!(outcomes[0].contains(reason), "{outcomes:?}");
+        assert_eq!(outcomes[1], APPLIED);
+        let kept = database.sql("SELECT k, u FROM t").unwrap();
+        assert_eq!(kept, "2\t4a4a4a4a-4a4a-4a4a-8a8a-8a8a8a8a8a8a");
+    }
+}

@@ -4,7 +4,7 @@
 //! record goes the careful way, which finds out whose fault it is. `LOAD DATA LOCAL` turns errors into warnings and
 //! values into others, so a single warning is enough.
 
-use super::super::error::Foreign;
+use super::super::error::{self, Foreign};
 use super::super::schema::Column;
 use super::super::types::Wire;
 use super::super::{encode, quote, tabbed};
@@ -20,10 +20,13 @@ impl Work<'_> {
             return Ok(false);
         }
         self.connection.execute("SAVEPOINT trueup_load")?;
-        let loaded = if self.connection.server.local_infile {
-            self.stream()?
-        } else {
-            self.insert_all()?
+        let streamed = match self.connection.server.local_infile {
+            true => self.stream()?,
+            false => None,
+        };
+        let loaded = match streamed {
+            Some(whole) => whole,
+            None => self.insert_all()?,
         };
         if loaded {
             self.outcomes.fill(Outcome::Applied(None));
@@ -35,8 +38,8 @@ impl Work<'_> {
         Ok(loaded)
     }
 
-    /// Sends all records as a file that is none.
-    fn stream(&self) -> Result<bool> {
+    /// Sends all records as a file that is none; `None` where the server does not let anybody do that after all.
+    fn stream(&self) -> Result<Option<bool>> {
         let mut stream = tabbed::Stream::new(self.writes.records, &self.columns);
         let sql = tabbed::statement(&self.table.sql(), &self.columns);
         let done = self.connection.load(&sql, || stream.next());
@@ -44,9 +47,10 @@ impl Work<'_> {
         match done {
             Ok(done) => {
                 let total = u64::try_from(self.writes.ops.len()).unwrap_or(u64::MAX);
-                Ok(whole && done.warnings == 0 && done.touched == total)
+                Ok(Some(whole && done.warnings == 0 && done.touched == total))
             }
-            Err(foreign) => given_up(&foreign),
+            Err(Foreign::Server(refused)) if error::is_no_local_file(&refused) => Ok(None),
+            Err(foreign) => given_up(&foreign).map(Some),
         }
     }
 

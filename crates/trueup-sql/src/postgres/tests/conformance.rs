@@ -4,12 +4,13 @@ use super::connect;
 use trueup_core::endpoint::{Context, Endpoint};
 use trueup_core::types::Type;
 use trueup_testkit::conformance::{Fixture, run};
-use trueup_testkit::servers::postgres::{Database, PASSWORD, shared};
+use trueup_testkit::servers::postgres::{Database, FETCHED, PASSWORD, shared};
 
-struct OnServer(Database);
+struct OnServer(Database, Option<u32>);
 
-fn empty() -> Database {
-    shared(None).unwrap().fresh_database().unwrap()
+fn on(version: Option<u32>) -> OnServer {
+    let server = shared(version).unwrap();
+    OnServer(server.fresh_database().unwrap(), version)
 }
 
 impl Fixture for OnServer {
@@ -18,7 +19,7 @@ impl Fixture for OnServer {
     }
 
     fn reset(&mut self) {
-        self.0 = empty();
+        *self = on(self.1);
     }
 
     fn open(&mut self) -> Box<dyn Endpoint> {
@@ -48,6 +49,12 @@ impl Fixture for OnServer {
 
 #[test]
 fn conforms() {
-    let report = run(&mut OnServer(empty()));
+    let report = run(&mut on(None));
+    assert!(report.skipped.is_empty(), "{report}");
+}
+
+#[test]
+fn conforms_on_18() {
+    let report = run(&mut on(Some(FETCHED)));
     assert!(report.skipped.is_empty(), "{report}");
 }

@@ -47,7 +47,14 @@ fn write_proof(proof: &CollectionProof, out: &mut String) {
         format_args!("  collection {}", name(&proof.source, &proof.target)),
     );
     let (source, target) = (proof.source_fold, proof.target_fold);
-    if source == target {
+    if let Some(how) = &proof.hashed {
+        let records = records(source.count);
+        let how = escape::line(how);
+        say(
+            out,
+            format_args!("    {records} on both sides, not read: {how} agree"),
+        );
+    } else if source == target {
         let records = records(source.count);
         say(
             out,
