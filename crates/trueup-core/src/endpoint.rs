@@ -7,6 +7,12 @@
 //! Two words carry the contract. **Accepted**: the endpoint has taken the write, a crash may lose it. **Durable**:
 //! the write survives a crash of the endpoint. Checkpoints move on durable only.
 
+mod about;
+mod marker;
+
+pub use about::{About, Capabilities, Class, Position};
+pub use marker::{Mark, Marker};
+
 use crate::batch::{Batch, Record};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -16,77 +22,11 @@ use crate::parcel::{Delivered, Delivery, Parcel, Parcels};
 use crate::rights::{Rights, Wanted};
 use crate::schema::Schema;
 use crate::script::Script;
+use crate::structure::{Built, Construction, Lost, Step, Structure};
 use crate::types::Type;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-
-/// What an endpoint lets us promise (`docs/guarantees.md`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// Transactional: control tables live in the endpoint, and every guarantee holds.
-    Transactional,
-    /// Conditional writes: no loss and no resurrection per object, no atomicity across objects.
-    Conditional,
-    /// Blind: what a write replaces cannot be made a condition of it.
-    Blind,
-}
-
-impl Class {
-    /// Returns the letter the documents use.
-    pub fn letter(self) -> &'static str {
-        match self {
-            Self::Transactional => "T",
-            Self::Conditional => "V",
-            Self::Blind => "B",
-        }
-    }
-}
-
-/// What an endpoint can do. Probed, never assumed from the engine's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Capabilities {
-    /// Can be written at all.
-    pub write: bool,
-    /// Can create a missing collection.
-    pub create: bool,
-    /// Applies a batch and its marker in one transaction.
-    pub marker: bool,
-    /// Can make each write conditional on what it replaces ([`Writes::check`]).
-    pub check: bool,
-    /// Can deliver a scan in canonical key order, for keys whose native order is canonical.
-    pub ordered: bool,
-    /// Holds values of every class (`false`: text only, as CSV).
-    pub typed: bool,
-}
-
-/// Who an endpoint is. Never holds a secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct About {
-    /// The engine: `sqlite`, `postgres`, `csv`, `memory`.
-    pub engine: &'static str,
-    /// The engine's version as it reports it.
-    pub version: String,
-    /// The address for people: the URL without its password.
-    pub address: String,
-    /// What makes it this endpoint and no other, however it was spelled: canonical path, or host, port and database.
-    pub identity: String,
-    /// What we can promise here.
-    pub class: Class,
-    /// What it can do.
-    pub capabilities: Capabilities,
-    /// What the user should know: why the class is lower than usual, for example.
-    pub notes: Vec<String>,
-}
-
-/// Opaque place in a source's history, as text without secrets. Equality only.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Position(pub String);
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// Opaque token that changes when a record changes. Equality only.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -142,6 +82,39 @@ pub trait Endpoint: Send {
     /// # Errors
     /// `Config` when a field's type cannot be held here or a name is not allowed; the error names the field.
     fn design(&self, wanted: &Schema) -> Result<Design>;
+
+    /// Reads what `collection` has besides fields and key. Nothing but its engine is empty where records are all that an
+    /// endpoint holds.
+    fn structure(&mut self, collection: &str) -> Result<Structure> {
+        let _ = collection;
+        Ok(Structure::default())
+    }
+
+    /// Lists what is here and belongs to no collection, and that no link carries: views, functions, sequences of nothing.
+    fn apart(&mut self) -> Result<Vec<Lost>> {
+        Ok(Vec::new())
+    }
+
+    /// Works out how `wanted` comes to be here with all of `structure` that this endpoint can have, without doing it. As
+    /// [`Endpoint::design`], and the same when `wanted` is there already: what is missing of it may have to be built.
+    ///
+    /// `taken` are names of indexes and constraints that this link's other collections get; those given here are added.
+    ///
+    /// # Errors
+    /// As [`Endpoint::design`].
+    fn construct(
+        &self,
+        wanted: &Schema,
+        structure: &Structure,
+        taken: &mut BTreeSet<String>,
+    ) -> Result<Construction> {
+        let _ = (structure, taken);
+        Ok(Construction {
+            design: self.design(wanted)?,
+            steps: Vec::new(),
+            lost: Vec::new(),
+        })
+    }
 
     /// Tells what this user lacks for `wanted`, with what grants it. Probed; nothing is written, and no record is read.
     /// An endpoint that knows no users has nothing to refuse.
@@ -312,30 +285,6 @@ pub enum Op {
     Delete,
 }
 
-/// The row written in the target's own transaction that names the batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Marker {
-    /// The state store that wrote it.
-    pub incarnation: String,
-    /// The batch's number; grows by one with each batch of a link and partition.
-    pub batch: u64,
-    /// What the engine wants to find again: opaque bytes.
-    pub position: Vec<u8>,
-    /// The epoch under which it was written.
-    pub epoch: u64,
-}
-
-/// Names the batch of a [`Writes`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// The partition: one stream of batches of the link. Usually the collection's name.
-    pub partition: String,
-    /// The batch's number.
-    pub batch: u64,
-    /// Stored with it.
-    pub position: Vec<u8>,
-}
-
 /// Decides, inside the target's transaction and under its lock, whether a record may still be written.
 pub trait Check: Sync {
     /// Given write `index` and the record that stands at the target now (the fields of [`Writes::fields`], in that
@@ -462,6 +411,24 @@ pub trait Writer: Send {
 
     /// Creates a missing collection. Repeating it when the collection exists in that very shape is not an error.
     fn create(&mut self, design: &Design) -> Result<()>;
+
+    /// Is told which collections are under construction: created by this link, and not built upon yet. A batch for one of
+    /// them may hold records that refer to what is not there yet.
+    fn constructing(&mut self, collections: &BTreeSet<String>) {
+        let _ = collections;
+    }
+
+    /// Carries out a step of a construction, unless what it makes is there already; durable when it returns. Safe to
+    /// repeat.
+    ///
+    /// # Errors
+    /// As [`Writer::apply`]. What the endpoint refuses for this step alone is [`Built::Refused`].
+    fn build(&mut self, step: &Step) -> Result<Built> {
+        Err(Error::bug(format!(
+            "this endpoint builds nothing: {}",
+            step.kind.name()
+        )))
+    }
 
     /// Applies a batch and its marker, atomically where the class is T. When it returns `Ok`, writes whose outcome
     /// is `Applied` are accepted, and durable if [`Applied::durable`] says so; the others left no trace.

@@ -5,12 +5,14 @@ use crate::expression::record;
 use crate::link::{CollectionSpec, Link, World};
 use crate::progress::Step;
 use crate::scan::{Reading, Role, Translation};
+use crate::structure::Builder;
 use std::collections::BTreeSet;
 use trueup_core::endpoint::{Design, Endpoint};
 use trueup_core::guard::Guard;
 use trueup_core::mapping::{Formula, Mapping, Rules};
 use trueup_core::schema::{Field, Schema};
 use trueup_core::side::Side;
+use trueup_core::structure::Construction;
 use trueup_core::types::Type;
 use trueup_core::{Error, Result};
 
@@ -22,6 +24,8 @@ pub(crate) struct Collection {
     pub(crate) mapping: Mapping,
     /// Set when the target has no such collection yet.
     pub(crate) create: Option<Design>,
+    /// Set when it is created, or was created by this link and is not built upon yet.
+    pub(crate) construction: Option<Construction>,
     /// Set where another limit than the link's says when to stop.
     pub(crate) guard: Option<Guard>,
 }
@@ -51,14 +55,17 @@ impl Collection {
 }
 
 /// Prepares the link's collections, in an order in which a target's references point backwards where that is
-/// possible.
-pub(crate) fn prepare(link: &mut Link) -> Result<Vec<Collection>> {
+/// possible. `pending` are the target's collections under construction.
+pub(crate) fn prepare(link: &mut Link, pending: &BTreeSet<String>) -> Result<Vec<Collection>> {
     refuse_ends(link)?;
     let specs = specs(link)?;
     refuse_shared_targets(&specs)?;
+    let met: Result<Vec<Met>> = specs.iter().map(|spec| meet(link, spec)).collect();
+    let met = met?;
+    let mut builder = Builder::new(met.iter(), pending);
     let mut collections = Vec::new();
-    for spec in &specs {
-        collections.push(prepare_one(link, spec)?);
+    for one in met {
+        collections.push(prepare_one(link, one, &mut builder)?);
     }
     Ok(parents_first(collections))
 }
@@ -69,6 +76,8 @@ pub(crate) struct Tried {
     pub(crate) spec: CollectionSpec,
     /// Where it will be created, and the statement.
     pub(crate) create: Option<(Side, String)>,
+    /// How it is built upon then.
+    pub(crate) construction: Option<Construction>,
     /// Why it cannot be prepared.
     pub(crate) error: Option<Error>,
 }
@@ -105,15 +114,25 @@ pub(crate) fn attempt(link: &mut Link) -> Result<Trial> {
     let found = specs(link);
     let specs = trial.take(found)?.unwrap_or_default();
     trial.take(refuse_shared_targets(&specs))?;
+    let nothing = BTreeSet::new();
+    let mut tried = Vec::new();
     for spec in specs {
-        let (create, error) = match prepare_one(link, &spec) {
-            Ok(one) => (one.create.map(|design| design.statement), None),
+        let met = meet(link, &spec);
+        tried.push((spec, met));
+    }
+    let known = tried.iter().filter_map(|(_, met)| met.as_ref().ok());
+    let mut builder = Builder::new(known, &nothing);
+    for (spec, met) in tried {
+        let (one, error) = match met.and_then(|met| prepare_one(link, met, &mut builder)) {
+            Ok(one) => (Some(one), None),
             Err(error) if check::lasts(&error) => (None, Some(error)),
             Err(error) => return Err(error),
         };
+        let (create, construction) = one.map_or((None, None), |one| (one.create, one.construction));
         trial.collections.push(Tried {
             spec,
-            create: create.map(|statement| (Side::Target, statement)),
+            create: create.map(|design| (Side::Target, design.statement)),
+            construction,
             error,
         });
     }
@@ -181,7 +200,17 @@ fn refuse_shared_targets(specs: &[CollectionSpec]) -> Result<()> {
     }
 }
 
-fn prepare_one(link: &mut Link, spec: &CollectionSpec) -> Result<Collection> {
+/// A collection as both sides have it now.
+pub(crate) struct Met {
+    pub(crate) source: Schema,
+    /// The target's name for it.
+    pub(crate) target: String,
+    found: Option<Schema>,
+    pub(crate) rules: Rules,
+    guard: Option<Guard>,
+}
+
+fn meet(link: &mut Link, spec: &CollectionSpec) -> Result<Met> {
     let source = link
         .source
         .schema(&spec.source)
@@ -193,16 +222,34 @@ fn prepare_one(link: &mut Link, spec: &CollectionSpec) -> Result<Collection> {
         .schema(&spec.target)
         .map_err(|error| error.at("target"))?;
     let rules = rules(&source, spec)?;
-    let (target, create) = match found {
-        Some(schema) if !schema.fields.is_empty() => (schema, None),
-        Some(_) | None => {
-            let wanted = wanted(&source, &rules, &spec.target)?;
-            let design = link
-                .target
-                .design(&wanted)
-                .map_err(|error| error.at("target"))?;
+    Ok(Met {
+        source,
+        target: spec.target.clone(),
+        found: found.filter(|schema| !schema.fields.is_empty()),
+        rules,
+        guard: spec.guard,
+    })
+}
+
+fn prepare_one(link: &mut Link, met: Met, builder: &mut Builder<'_>) -> Result<Collection> {
+    let Met {
+        source,
+        target,
+        found,
+        rules,
+        guard,
+    } = met;
+    let mut construction = None;
+    if found.is_none() || builder.is_pending(&target) {
+        let wanted = wanted(&source, &rules, &target)?;
+        construction = Some(builder.construct(link, &source, &wanted)?);
+    }
+    let (target, create) = match (found, &construction) {
+        (None, Some(construction)) => {
+            let design = construction.design.clone();
             (design.schema.clone(), Some(design))
         }
+        (found, _) => (found.unwrap_or_default(), None),
     };
     let mapping = Mapping::build(&source, &target, &rules)?;
     Ok(Collection {
@@ -210,7 +257,8 @@ fn prepare_one(link: &mut Link, spec: &CollectionSpec) -> Result<Collection> {
         target,
         mapping,
         create,
-        guard: spec.guard,
+        construction,
+        guard,
     })
 }
 

@@ -29,6 +29,7 @@ mod sim;
 mod sort;
 mod spool;
 pub mod state;
+mod structure;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -46,4 +47,5 @@ pub use plan_file::PlanFile;
 pub use progress::{Event, Progress, Step, Tick};
 pub use report::{CollectionReport, Report};
 pub use selection::Selected;
+pub use structure::{Refused, StructureReport};
 pub use two_way::{ConflictRule, PolicySpec, TwoWay, spelled};

@@ -9,6 +9,7 @@ use crate::progress::{Event, Step};
 use crate::report::{CollectionReport, Report};
 use crate::state::{LinkId, Store};
 use crate::verify::{verify, verify_by_hashes};
+use std::collections::BTreeSet;
 use trueup_core::Result;
 use trueup_core::digest::{ALGORITHM, Digest};
 use trueup_core::endpoint::{Endpoint, Position, Snapshot};
@@ -84,7 +85,7 @@ pub(crate) fn prove_alone(
     id: &LinkId,
     world: &World<'_>,
 ) -> Result<Report> {
-    let subjects = connect::prepare(link)?;
+    let subjects = connect::prepare(link, &BTreeSet::new())?;
     let mut source = link.source.snapshot().map_err(|error| error.at("source"))?;
     let mut report = Report {
         link: link.name(),

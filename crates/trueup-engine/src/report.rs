@@ -5,6 +5,7 @@ use crate::certificate::Certificate;
 use crate::compare::{Compared, Hashed};
 use crate::link::Link;
 use crate::selection::Selected;
+use crate::structure::StructureReport;
 use crate::verify::filtered;
 use trueup_core::Kind;
 use trueup_core::digest::Fold;
@@ -67,6 +68,8 @@ pub struct Report {
     pub equal: bool,
     /// Per collection.
     pub collections: Vec<CollectionReport>,
+    /// What was built around the records of collections that were created, or is to be built.
+    pub structure: Option<StructureReport>,
     /// The proof, where the run verified.
     pub certificate: Option<Certificate>,
     /// What the user should know.
@@ -80,6 +83,12 @@ impl Report {
             .iter()
             .map(|collection| collection.parked.len() as u64)
             .sum()
+    }
+
+    /// Returns the number of steps of a construction that the target refused.
+    pub fn unbuilt(&self) -> u64 {
+        let structure = self.structure.as_ref();
+        structure.map_or(0, |structure| structure.refused.len() as u64)
     }
 
     /// Returns the number of conflicts that nobody has decided yet.
@@ -96,13 +105,14 @@ impl Report {
         selected.map(Selected::stayed).sum()
     }
 
-    /// Returns the contract's exit code: 0 agreed, 1 differences, open conflicts or parked records remain, 5
+    /// Returns the contract's exit code: 0 agreed, 1 differences, open conflicts, parked records or unbuilt indexes and
+    /// constraints remain, 5
     /// verification failed.
     pub fn exit_code(&self) -> u8 {
         let failed = |proof: &Certificate| proof.collections.iter().any(|c| c.wrong > 0);
         match &self.certificate {
             Some(certificate) if failed(certificate) => 5,
-            _ if self.equal && self.parked() == 0 && self.open_conflicts() == 0 => 0,
+            _ if self.equal && self.parked() + self.open_conflicts() + self.unbuilt() == 0 => 0,
             _ => 1,
         }
     }
@@ -115,8 +125,6 @@ pub(crate) fn report(link: &Link, compared: &[Compared], written: Option<&[Writt
     if target.class == Class::Blind {
         notes.push("target is of class B: batches carry no marker there".to_owned());
     }
-    let created = compared.iter().any(|one| one.collection.create.is_some());
-    notes.extend(not_created(&link.source.about(), &target, created));
     let collections = compared.iter().enumerate();
     let collections = collections
         .map(|(index, one)| {

@@ -15,8 +15,10 @@ use crate::script;
 use crate::selection::{Selection, select};
 use crate::shared;
 use crate::state::{HINT, LinkId, RunId, Store};
+use crate::structure::Building;
 use crate::twice::compare_twice;
 use crate::two_way;
+use std::collections::BTreeSet;
 use trueup_core::endpoint::{Claim, Snapshot};
 use trueup_core::plan::Form;
 use trueup_core::{Error, Result};
@@ -274,13 +276,26 @@ pub fn plan(
         write: false,
         ..link.mode
     };
-    let (mut compared, _) = read(link, mode, world)?;
+    let pending = store.map_or(Ok(BTreeSet::new()), |store| {
+        store.under_construction(&link.id())
+    })?;
+    let collections = connect::prepare(link, &pending)?;
+    let building = Building::gather(link, &collections)?;
+    let (mut compared, _) = read_prepared(link, collections, mode, world)?;
     for one in &mut compared {
         one.print(form, out)?;
     }
+    let structure = building.planned();
+    if let Some(structure) = &structure {
+        structure.print(form, out)?;
+    }
     guard(link, &compared)?;
     let mut report = report(link, &compared, None);
-    report.equal = compared.iter().all(|one| one.plan.is_empty());
+    let building = structure
+        .as_ref()
+        .is_some_and(|one| !one.planned.is_empty());
+    report.equal = compared.iter().all(|one| one.plan.is_empty()) && !building;
+    report.structure = structure;
     Ok(report)
 }
 
@@ -296,7 +311,9 @@ fn journey(
     let seen = settle_bags(link, store, id, seen)?;
     // What is chosen is chosen record by record, so a load is compared like everything else.
     link.mode.count_all |= selection.is_some();
-    let collections = connect::prepare(link)?;
+    let pending = store.under_construction(id)?;
+    let collections = connect::prepare(link, &pending)?;
+    let building = Building::gather(link, &collections)?;
     store.met(id)?;
     let (mut compared, mut source) = read_prepared(link, collections, link.mode, world)?;
     if let Some(selection) = selection.as_deref_mut() {
@@ -306,18 +323,21 @@ fn journey(
     world.failpoints.pass("engine.planned")?;
 
     let mut notes = Vec::new();
-    let mut written = None;
-    if compared.iter().any(|one| !one.plan.is_empty()) {
+    let (mut written, mut structure) = (None, None);
+    if compared.iter().any(|one| !one.plan.is_empty()) || !building.collections.is_empty() {
         let position = source.position().0.into_bytes();
         let target = link.target.as_mut();
         let mut applier = Applier::claim(target, store, id, position, seen, world)?;
+        applier.construct(&building)?;
         written = Some(applier.apply(&mut compared, source.as_mut(), &mut notes)?);
+        structure = applier.build(building)?;
     } else if let Err(error) = link.target.sweep() {
         // The target agrees, whatever lies beside it, and may be one that this user cannot write.
         notes.push(format!("target: what a killed run left stays: {error}"));
     }
     let mut report = report(link, &compared, written.as_deref());
     report.notes.extend(notes);
+    report.structure = structure;
     shared::note(link, store, &mut report)?;
     report.equal = !selection.is_some_and(|one| one.is_complete()) || report.stayed() == 0;
     if link.mode.verify {
@@ -365,7 +385,7 @@ fn read(
     mode: Mode,
     world: &World<'_>,
 ) -> Result<(Vec<Compared>, Box<dyn Snapshot>)> {
-    let collections = connect::prepare(link)?;
+    let collections = connect::prepare(link, &BTreeSet::new())?;
     read_prepared(link, collections, mode, world)
 }
 

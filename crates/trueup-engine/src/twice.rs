@@ -47,7 +47,7 @@ pub(crate) fn compare_twice(
     mode: Mode,
     world: &World<'_>,
 ) -> Result<(Vec<Compared>, Vec<String>)> {
-    let collections = connect::prepare(link)?;
+    let collections = connect::prepare(link, &BTreeSet::new())?;
     tell_shapes(&collections, world);
     let mut kept = Kept::new(&collections, listing)?;
     let mut first = open(link, collections.iter(), world)?;

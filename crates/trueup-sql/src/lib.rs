@@ -6,6 +6,7 @@
 mod access;
 mod address;
 pub mod csv;
+mod definition;
 mod file;
 pub mod jsonl;
 pub mod mysql;

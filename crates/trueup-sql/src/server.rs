@@ -57,7 +57,7 @@ pub(crate) fn answer_lost(cause: Error) -> Error {
 pub(crate) fn same_shape(designed: &Schema, found: &Schema) -> Result<()> {
     let differing = |field: &&Field| {
         let same = found.fields.iter().find(|other| other.name == field.name);
-        same.is_none_or(|other| other.ty != field.ty || other.generated)
+        same.is_none_or(|other| other.ty != field.ty || other.generated != field.generated)
     };
     let names = designed.fields.iter().filter(differing);
     let names = names.map(|field| field.name.escape_debug().to_string());

@@ -308,11 +308,7 @@ impl Asked<'_> {
         let mut text = PlanText::new(self.json);
         let world = self.world(&listener, spec);
         let form = if self.json { Form::Json } else { Form::Text };
-        let store = if spec.two_way.is_some() {
-            world::open_store_if_any(self.state)?
-        } else {
-            None
-        };
+        let store = world::open_store_if_any(self.state)?;
         let result = run::plan(link, store.as_ref(), &world, form, &mut |lines| {
             text.push(lines)
         });

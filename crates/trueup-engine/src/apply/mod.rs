@@ -4,6 +4,7 @@
 //! until a round makes no progress; then it is parked.
 
 mod blocked;
+mod build;
 mod counted;
 mod parcels;
 mod settle;
@@ -49,6 +50,8 @@ pub(crate) struct Applier<'a> {
     /// Partitions with accepted batches that are not durable yet.
     volatile: BTreeSet<String>,
     position: Vec<u8>,
+    /// The collections under construction.
+    constructing: BTreeSet<String>,
 }
 
 impl<'a> Applier<'a> {
@@ -81,6 +84,7 @@ impl<'a> Applier<'a> {
             batches: BTreeMap::new(),
             volatile: BTreeSet::new(),
             position,
+            constructing: BTreeSet::new(),
         })
     }
 

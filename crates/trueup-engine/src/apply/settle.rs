@@ -183,6 +183,7 @@ impl Applier<'_> {
     fn claim_again(&mut self, partition: &str) -> Result<Option<Marker>> {
         let before = self.writer.epoch();
         self.writer = self.target.writer(&self.claim)?;
+        self.writer.constructing(&self.constructing);
         if self.target.about().capabilities.marker {
             only_we_claimed(before, self.writer.epoch())?;
         }

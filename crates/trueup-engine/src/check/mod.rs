@@ -14,6 +14,7 @@ pub use report::{CheckReport, CollectionCheck, EndCheck, FieldCheck, Held, Probl
 
 use crate::connect::{self, Tried};
 use crate::link::{CollectionSpec, Link};
+use crate::structure::Building;
 use crate::two_way;
 use trueup_core::endpoint::Endpoint;
 use trueup_core::mapping::{Rules, Survey, SurveyedField};
@@ -51,7 +52,10 @@ pub fn check(link: &mut Link) -> Result<CheckReport> {
     let mut target = end(link.target.as_mut(), Side::Target, &target, two_way)?;
     let created = collections.iter().any(|one| one.create.is_some());
     let missed = crate::report::not_created(&source.about, &target.about, created);
-    target.notes.extend(missed);
+    target.notes.extend(missed.filter(|_| two_way));
+    let constructions = trial.collections.into_iter();
+    let constructions = constructions.filter_map(|tried| tried.construction);
+    let structure = Building::of(link, constructions)?.planned();
     let about = Sides::new(&source.about, &target.about);
     Ok(CheckReport {
         link: link.name(),
@@ -60,6 +64,7 @@ pub fn check(link: &mut Link) -> Result<CheckReport> {
         source,
         target: Some(target),
         collections,
+        structure,
         problems: trial.problems.iter().map(Problem::from).collect(),
     })
 }
@@ -101,6 +106,7 @@ pub fn alone(endpoint: &mut dyn Endpoint, named: &[CollectionSpec]) -> Result<Ch
         target: None,
         promises: Vec::new(),
         collections,
+        structure: None,
         problems,
     })
 }

@@ -1,6 +1,7 @@
 //! What a check found: plain values, for people and scripts.
 
 use super::guarantees::Promise;
+use crate::structure::StructureReport;
 use trueup_core::endpoint::About;
 use trueup_core::lattice::Fit;
 use trueup_core::rights::Missing;
@@ -110,6 +111,8 @@ pub struct CheckReport {
     pub promises: Vec<Promise>,
     /// Per collection.
     pub collections: Vec<CollectionCheck>,
+    /// What is built around the records of collections that will be created, and what they do not get.
+    pub structure: Option<StructureReport>,
     /// What is wrong with the link as a whole.
     pub problems: Vec<Problem>,
 }

@@ -7,6 +7,7 @@ use crate::certificate::{Certificate, count, digest_from, fold, list, text, text
 use crate::compare::Hashed;
 use crate::report::{CollectionReport, Report};
 use crate::selection::Selected;
+use crate::structure;
 use serde_json::{Value, json};
 use trueup_core::digest::{Digest, Fold};
 use trueup_core::park::Parked;
@@ -18,15 +19,18 @@ const FORMAT: u64 = 1;
 /// Returns the report as JSON text.
 pub(super) fn encode(report: &Report) -> String {
     let collections: Vec<Value> = report.collections.iter().map(collection_to_json).collect();
-    json!({
+    let mut document = json!({
         "format": FORMAT,
         "link": report.link,
         "equal": report.equal,
         "collections": collections,
         "certificate": report.certificate.as_ref().map(Certificate::to_json),
         "notes": report.notes,
-    })
-    .to_string()
+    });
+    if let Some(structure) = &report.structure {
+        document["structure"] = structure::to_json(structure);
+    }
+    document.to_string()
 }
 
 /// Reads a report back.
@@ -43,6 +47,10 @@ pub(super) fn decode(document: &str) -> Option<Report> {
         link: text(&document, "link")?,
         equal: document.get("equal")?.as_bool()?,
         collections: list(&document, "collections", collection_from_json)?,
+        structure: match document.get("structure") {
+            None => None,
+            Some(found) => Some(structure::from_json(found)?),
+        },
         certificate,
         notes: texts(&document, "notes")?,
     })

@@ -26,6 +26,7 @@ mod change;
 mod codec;
 mod collection;
 mod conflict;
+mod construction;
 mod error;
 mod file;
 mod forgotten;

@@ -166,6 +166,13 @@ const MIGRATIONS: &[&str] = &["
     ALTER TABLE run ADD COLUMN said_in TEXT;
     -- Whether both sides were met and fit each other; of older runs nobody knows.
     ALTER TABLE run ADD COLUMN met INTEGER NOT NULL DEFAULT 0 CHECK (met IN (0, 1));
+", "
+    -- The target's collections that a run of the link created, and that are not built upon yet.
+    CREATE TABLE construction (
+        link INTEGER NOT NULL REFERENCES link (id),
+        collection TEXT NOT NULL,
+        PRIMARY KEY (link, collection)
+    ) STRICT, WITHOUT ROWID;
 "];
 
 /// What a file turned out to be.

@@ -132,6 +132,7 @@ pub(super) fn report(
         });
     }
     Report {
+        structure: None,
         link: format!(
             "{} <-> {}",
             about[ours(Side::Source)].address,

@@ -43,6 +43,7 @@ fn try_all(link: &mut Link, two_way: &TwoWay, turned: bool) -> Result<Trial> {
         };
         let spec = prepare::in_order(&spec, turned)?;
         trial.collections.push(Tried {
+            construction: None,
             spec,
             create,
             error,

@@ -82,6 +82,7 @@ impl Fixture {
             target,
             mapping,
             create: None,
+            construction: None,
             guard: None,
         }
     }

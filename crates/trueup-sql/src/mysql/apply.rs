@@ -5,12 +5,15 @@
 //! [`write`](super::write)'s business.
 
 use super::control;
-use super::schema::{Table, described};
+use super::quote::text;
+use super::schema::{Table, described, named};
 use super::session::Connection;
 use super::write;
+use crate::definition;
 use crate::server::{answer_lost, same_shape, unusable};
 use trueup_core::endpoint::{Applied, Claim, Design, Mark, Marker, Outcome, Writer, Writes};
 use trueup_core::failpoint::Failpoints;
+use trueup_core::structure::{Built, Step, StepKind};
 use trueup_core::{Error, Kind, Result};
 
 /// The right to write to a database.
@@ -122,15 +125,50 @@ impl MysqlWriter {
             .map_err(answer_lost)
     }
 
+    /// Makes sure that the epoch is still ours, right before a change of a table: no transaction of MySQL spans that.
+    fn hold(&self) -> Result<()> {
+        if !self.control {
+            return Ok(());
+        }
+        self.connection.execute("START TRANSACTION READ WRITE")?;
+        let held = control::hold(&self.connection, &self.claim.link, self.epoch);
+        let ended = self.connection.execute("ROLLBACK");
+        held.and(ended)
+    }
+
+    /// Carries out a step, unless what it makes is there.
+    fn build_step(&self, step: &Step) -> Result<Built> {
+        let table = named("TABLE_NAME", &step.collection);
+        let (view, column, only) = match step.kind {
+            StepKind::Unique | StepKind::Index => ("STATISTICS", "INDEX_NAME", ""),
+            StepKind::ForeignKey => (
+                "TABLE_CONSTRAINTS",
+                "CONSTRAINT_NAME",
+                " AND CONSTRAINT_TYPE = 'FOREIGN KEY'",
+            ),
+            _ => (
+                "TABLE_CONSTRAINTS",
+                "CONSTRAINT_NAME",
+                " AND CONSTRAINT_TYPE = 'CHECK'",
+            ),
+        };
+        let sql = format!(
+            "SELECT 1 FROM information_schema.{view} WHERE TABLE_SCHEMA = DATABASE() AND {table} AND {column} = {}{only} LIMIT 1",
+            text(&step.name)
+        );
+        let lasting = !matches!(step.kind, StepKind::Next | StepKind::Comment);
+        if lasting && !self.connection.query(&sql)?.is_empty() {
+            return Ok(Built::There);
+        }
+        self.hold()?;
+        let done = self.connection.execute(&step.statement);
+        definition::built(step.kind, done)
+    }
+
     /// Creates a table. No transaction of MySQL spans that: the epoch is looked at right before, and the table is
     /// empty, so that the worst an older engine can leave behind is an empty table.
     fn create_table(&self, design: &Design) -> Result<()> {
-        if self.control {
-            self.connection.execute("START TRANSACTION READ WRITE")?;
-            let held = control::hold(&self.connection, &self.claim.link, self.epoch);
-            let ended = self.connection.execute("ROLLBACK");
-            held.and(ended)?;
-        }
+        self.hold()?;
         self.connection.execute(&design.statement)
     }
 }
@@ -155,6 +193,12 @@ impl Writer for MysqlWriter {
             .map_err(|error| error.at(&place))?;
         let table = described(&self.connection, &design.schema.collection)?;
         same_shape(&design.schema, &table.schema)
+    }
+
+    fn build(&mut self, step: &Step) -> Result<Built> {
+        self.usable()?;
+        self.build_step(step)
+            .map_err(|error| error.at(format!("collection={}", step.collection.escape_debug())))
     }
 
     fn apply(&mut self, writes: &Writes<'_>) -> Result<Applied> {

@@ -10,6 +10,7 @@
 use super::quote::{self, ident, idents};
 use super::schema::{CONTROL_PREFIX, NATIVE};
 use super::session::Connection;
+use super::structure::NO_TIME;
 use super::types::{self, Wire};
 use trueup_core::endpoint::Design;
 use trueup_core::schema::{Field, Schema};
@@ -37,6 +38,19 @@ const COLLATIONS: [&str; 3] = ["utf8mb4_nopad_bin", "utf8mb4_0900_bin", "utf8mb4
 /// # Errors
 /// `Config` when a name is not allowed or a key cannot be one; names the field.
 pub(super) fn design(connection: &Connection, wanted: &Schema) -> Result<Design> {
+    let Shape { schema, collation } = shape(connection, wanted)?;
+    let statement = statement(&schema, collation, &[]);
+    Ok(Design { schema, statement })
+}
+
+/// A table that is to be created: its fields in the server's types, and how it compares texts.
+pub(super) struct Shape {
+    pub(super) schema: Schema,
+    pub(super) collation: &'static str,
+}
+
+/// Works out the fields' types.
+pub(super) fn shape(connection: &Connection, wanted: &Schema) -> Result<Shape> {
     check_names(wanted)?;
     let collation = collation(connection)?;
     let mut schema = Schema {
@@ -62,8 +76,7 @@ pub(super) fn design(connection: &Connection, wanted: &Schema) -> Result<Design>
         field.nullable = field.nullable && !wanted.key.contains(&at);
         (field.generated, field.inferred) = (false, false);
     }
-    let statement = statement(&schema, collation);
-    Ok(Design { schema, statement })
+    Ok(Shape { schema, collation })
 }
 
 fn check_names(wanted: &Schema) -> Result<()> {
@@ -142,17 +155,14 @@ fn fixed_bytes(field: &Field) -> Option<u32> {
     }
 }
 
-fn statement(schema: &Schema, collation: &str) -> String {
+/// The statement that creates it. `clauses` stand behind the types of the fields that have one.
+pub(super) fn statement(schema: &Schema, collation: &str, clauses: &[Option<String>]) -> String {
     let mut lines = Vec::new();
-    for field in &schema.fields {
+    for (at, field) in schema.fields.iter().enumerate() {
         let ty = field.native.strip_prefix(NATIVE).unwrap_or(&field.native);
-        // A timestamp that does not say NULL fills itself on older servers.
-        let null = match (field.nullable, ty.starts_with("timestamp")) {
-            (true, _) => " NULL DEFAULT NULL",
-            (false, true) => " NOT NULL DEFAULT '1970-01-01 00:00:01'",
-            (false, false) => " NOT NULL",
-        };
-        lines.push(format!("  {} {ty}{null}", ident(&field.name)));
+        let clause = clauses.get(at).cloned().flatten();
+        let clause = clause.unwrap_or_else(|| unfilled(field));
+        lines.push(format!("  {} {ty}{clause}", ident(&field.name)));
     }
     let names = |columns: &[usize]| {
         let fields = columns.iter().filter_map(|&at| schema.fields.get(at));
@@ -169,6 +179,17 @@ fn statement(schema: &Schema, collation: &str) -> String {
         ident(&schema.collection),
         lines.join(",\n")
     )
+}
+
+/// What stands behind the type of a field that nothing fills.
+pub(super) fn unfilled(field: &Field) -> String {
+    let ty = field.native.strip_prefix(NATIVE).unwrap_or(&field.native);
+    // A timestamp that does not say NULL fills itself on older servers.
+    match (field.nullable, ty.starts_with("timestamp")) {
+        (true, _) => " NULL DEFAULT NULL".to_owned(),
+        (false, true) => format!(" NOT NULL DEFAULT '{NO_TIME}'"),
+        (false, false) => " NOT NULL".to_owned(),
+    }
 }
 
 /// The type's name in SQL.

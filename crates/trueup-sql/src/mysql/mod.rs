@@ -9,6 +9,7 @@ mod apply;
 mod auth;
 mod config;
 mod connect;
+mod construct;
 mod control;
 mod decode;
 mod design;
@@ -22,6 +23,7 @@ mod scan;
 mod schema;
 mod script;
 mod session;
+mod structure;
 mod tabbed;
 #[cfg(test)]
 mod tests;
@@ -36,6 +38,7 @@ use self::session::Connection;
 use crate::server::same_database;
 use crate::tls::SslMode;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use trueup_core::Result;
 use trueup_core::endpoint::{
     About, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,
@@ -44,6 +47,7 @@ use trueup_core::failpoint::Failpoints;
 use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::Schema;
 use trueup_core::script::Script;
+use trueup_core::structure::{Construction, Lost, Structure};
 
 /// Connects to the server and database that `url` names. Creates nothing there.
 ///
@@ -112,6 +116,23 @@ impl Endpoint for Mysql {
 
     fn design(&self, wanted: &Schema) -> Result<Design> {
         self.ask(|connection| design::design(connection, wanted))
+    }
+
+    fn structure(&mut self, collection: &str) -> Result<Structure> {
+        self.ask(|connection| structure::structure(connection, collection))
+    }
+
+    fn apart(&mut self) -> Result<Vec<Lost>> {
+        self.ask(structure::apart)
+    }
+
+    fn construct(
+        &self,
+        wanted: &Schema,
+        structure: &Structure,
+        taken: &mut BTreeSet<String>,
+    ) -> Result<Construction> {
+        self.ask(|connection| construct::construct(connection, wanted, structure, taken))
     }
 
     fn rights(&mut self, wanted: &[Wanted]) -> Result<Rights> {

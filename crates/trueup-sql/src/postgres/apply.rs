@@ -4,18 +4,20 @@
 //! `Unavailable` nothing was written. How the records are written, and what happens to refused ones, is
 //! [`write`](super::write)'s business.
 
-use super::connect::Connection;
+use super::connect::{Connection, column};
 use super::control;
 use super::parcel::{self, Route};
 use super::scan::described;
 use super::stage::Statements;
 use super::write;
+use crate::definition;
 use crate::server::{answer_lost, same_shape, unusable};
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{Applied, Claim, Design, Mark, Marker, Outcome, Writer, Writes};
 use trueup_core::failpoint::Failpoints;
 use trueup_core::parcel::{Delivered, Delivery, Parcel};
 use trueup_core::schema::Schema;
+use trueup_core::structure::{Built, Step, StepKind};
 use trueup_core::{Error, Kind, Result};
 
 /// The right to write to a database.
@@ -174,6 +176,33 @@ impl PostgresWriter {
             self.connection.execute("ROLLBACK").is_err() || error.kind() == Kind::Unavailable;
     }
 
+    /// Carries out a step in a transaction of its own, under the epoch's lock, unless what it makes is there.
+    fn build_step(&mut self, step: &Step) -> Result<Built> {
+        let table = described(&self.connection, &step.collection)?;
+        // An index and a foreign key of one table may have the same name.
+        let sql = match step.kind {
+            StepKind::Unique | StepKind::Index => {
+                "SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
+                 WHERE i.indrelid = $1 AND c.relname = $2)"
+            }
+            _ => {
+                "SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = $1 AND conname = $2 AND contype IN ('f', 'c'))"
+            }
+        };
+        let named = !matches!(step.kind, StepKind::Next | StepKind::Comment);
+        let rows = self.connection.query(sql, &[&table.oid(), &step.name])?;
+        if named && rows.first().map_or(Ok(false), |row| column(row, 0))? {
+            return Ok(Built::There);
+        }
+        self.begin()?;
+        let done = self.connection.execute(&step.statement);
+        if let Err(error) = &done {
+            self.give_up(error);
+            return definition::built(step.kind, done);
+        }
+        self.commit().map(|()| Built::Done)
+    }
+
     /// Commits. An error that the server reports means that nothing was written; silence means that nobody knows.
     fn commit(&self) -> Result<()> {
         self.failpoints.pass("postgres.before_commit")?;
@@ -217,6 +246,12 @@ impl Writer for PostgresWriter {
         }
         let table = described(&self.connection, &design.schema.collection)?;
         same_shape(&design.schema, &table.schema)
+    }
+
+    fn build(&mut self, step: &Step) -> Result<Built> {
+        self.usable()?;
+        self.build_step(step)
+            .map_err(|error| error.at(format!("collection={}", step.collection.escape_debug())))
     }
 
     fn apply(&mut self, writes: &Writes<'_>) -> Result<Applied> {

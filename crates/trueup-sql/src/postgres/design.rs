@@ -26,6 +26,19 @@ const PRECISION_MAX: u16 = 1000;
 /// # Errors
 /// `Config` when a name is not allowed or a key cannot be one; names the field.
 pub(super) fn design(connection: &Connection, wanted: &Schema) -> Result<Design> {
+    let Shape { table, schema } = shape(connection, wanted)?;
+    let statement = statement(&table, &schema, &[]);
+    Ok(Design { schema, statement })
+}
+
+/// A table that is to be created: its name in SQL, and its fields in the server's types.
+pub(super) struct Shape {
+    pub(super) table: String,
+    pub(super) schema: Schema,
+}
+
+/// Works out the fields' types.
+pub(super) fn shape(connection: &Connection, wanted: &Schema) -> Result<Shape> {
     let mut schema = Schema {
         notes: Vec::new(),
         ..wanted.clone()
@@ -65,12 +78,11 @@ pub(super) fn design(connection: &Connection, wanted: &Schema) -> Result<Design>
             unknown.join(", ")
         ));
     }
-    let statement = statement(&table, &schema);
-    Ok(Design { schema, statement })
+    Ok(Shape { table, schema })
 }
 
 /// The table's name in SQL: in the current schema, or in the one that the collection names.
-fn table_name(connection: &Connection, collection: &str) -> Result<String> {
+pub(super) fn table_name(connection: &Connection, collection: &str) -> Result<String> {
     let Some((namespace, name)) = collection.split_once('.') else {
         quote::check(collection, "collection")?;
         return Ok(ident(collection));
@@ -97,7 +109,8 @@ fn table_name(connection: &Connection, collection: &str) -> Result<String> {
     Ok(format!("{}.{}", ident(namespace), ident(name)))
 }
 
-fn statement(table: &str, schema: &Schema) -> String {
+/// The statement that creates it. `clauses` stand behind the types of the fields, where there are some.
+pub(super) fn statement(table: &str, schema: &Schema, clauses: &[String]) -> String {
     let mut lines = Vec::new();
     for (at, field) in schema.fields.iter().enumerate() {
         let ty = field
@@ -108,7 +121,11 @@ fn statement(table: &str, schema: &Schema) -> String {
         let by_bytes = schema.key.contains(&at)
             && (ty == "text" || ty == "character varying" || ty.starts_with("character varying("));
         let collation = if by_bytes { " COLLATE \"C\"" } else { "" };
-        lines.push(format!("  {} {ty}{collation}{null}", ident(&field.name)));
+        let clause = clauses.get(at).map_or("", String::as_str);
+        lines.push(format!(
+            "  {} {ty}{collation}{clause}{null}",
+            ident(&field.name)
+        ));
     }
     let names =
         |columns: &[usize]| idents(columns.iter().map(|&at| schema.fields[at].name.as_str()));

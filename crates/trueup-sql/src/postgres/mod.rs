@@ -8,6 +8,7 @@
 mod apply;
 mod config;
 mod connect;
+mod construct;
 mod control;
 mod decode;
 mod design;
@@ -25,6 +26,7 @@ mod schema;
 mod script;
 mod stage;
 mod stream;
+mod structure;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -38,6 +40,7 @@ use self::script::PostgresScript;
 use crate::server::same_database;
 use crate::tls::SslMode;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use trueup_core::Result;
 use trueup_core::endpoint::{
     About, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,
@@ -46,6 +49,7 @@ use trueup_core::failpoint::Failpoints;
 use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::Schema;
 use trueup_core::script::Script;
+use trueup_core::structure::{Construction, Lost, Structure};
 
 /// Connects to the server and database that `url` names. Creates nothing there.
 ///
@@ -114,6 +118,23 @@ impl Endpoint for Postgres {
 
     fn design(&self, wanted: &Schema) -> Result<Design> {
         self.ask(|connection| design::design(connection, wanted))
+    }
+
+    fn structure(&mut self, collection: &str) -> Result<Structure> {
+        self.ask(|connection| structure::structure(connection, collection))
+    }
+
+    fn apart(&mut self) -> Result<Vec<Lost>> {
+        self.ask(structure::apart::apart)
+    }
+
+    fn construct(
+        &self,
+        wanted: &Schema,
+        structure: &Structure,
+        taken: &mut BTreeSet<String>,
+    ) -> Result<Construction> {
+        self.ask(|connection| construct::construct(connection, wanted, structure, taken))
     }
 
     fn rights(&mut self, wanted: &[Wanted]) -> Result<Rights> {

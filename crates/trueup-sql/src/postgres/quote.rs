@@ -1,7 +1,8 @@
 //! The one place where a name becomes part of a statement.
 //!
-//! Invariant: every identifier in every statement of this endpoint went through [`ident`]; values never become part
-//! of a statement, they travel as parameters or through COPY.
+//! Invariant: every identifier in every statement of this endpoint went through [`ident`], and every text of a
+//! definition (a default, a comment) through [`literal`]; records' values never become part of a statement, they travel
+//! as parameters or through COPY.
 
 use trueup_core::{Error, Result};
 
@@ -25,6 +26,11 @@ pub(super) fn ident(name: &str) -> String {
 /// Quotes a list of identifiers.
 pub(super) fn idents<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(ident).collect::<Vec<_>>().join(", ")
+}
+
+/// Quotes a text of a definition. Each session takes backslashes as they are.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// Refuses a name that the server would refuse or cut.

@@ -9,13 +9,16 @@ use super::control;
 use super::error::translate;
 use super::write::Statements;
 use super::{quote, rights, schema};
+use crate::definition;
 use rusqlite::Connection;
+use std::collections::BTreeSet;
 use trueup_core::endpoint::{
     Applied, Claim, Context, Design, Mark, Marker, Op, Outcome, Writer, Writes,
 };
 use trueup_core::failpoint::Failpoints;
 use trueup_core::rights::{Remedy, Wanted};
 use trueup_core::schema::Schema;
+use trueup_core::structure::{Built, Step, StepKind};
 use trueup_core::{Error, Kind, Result};
 
 /// How often records that others stood in the way of are tried again within their batch.
@@ -31,6 +34,7 @@ pub(super) fn writer(place: &Place, claim: &Claim, context: &Context) -> Result<
         claim: claim.clone(),
         epoch,
         failpoints,
+        constructing: BTreeSet::new(),
     }))
 }
 
@@ -54,6 +58,8 @@ struct SqliteWriter {
     claim: Claim,
     epoch: u64,
     failpoints: Failpoints,
+    /// Tables whose foreign keys hold when they are built, and not before.
+    constructing: BTreeSet<String>,
 }
 
 impl Writer for SqliteWriter {
@@ -71,9 +77,26 @@ impl Writer for SqliteWriter {
         created
     }
 
+    fn constructing(&mut self, collections: &BTreeSet<String>) {
+        self.constructing.clone_from(collections);
+    }
+
+    fn build(&mut self, step: &Step) -> Result<Built> {
+        let built = self.build_step(step);
+        self.roll_back_unless(matches!(built, Ok(Built::Done)));
+        built
+    }
+
     fn apply(&mut self, writes: &Writes<'_>) -> Result<Applied> {
+        let free = self.constructing.contains(&writes.schema.collection);
+        if free {
+            self.run("PRAGMA foreign_keys = OFF", "load a new table")?;
+        }
         let applied = self.transaction(writes);
         self.roll_back_unless(applied.is_ok());
+        if free {
+            self.run("PRAGMA foreign_keys = ON", "load a new table")?;
+        }
         applied
     }
 
@@ -106,6 +129,53 @@ impl SqliteWriter {
             // The work is void either way; if this fails too, the next begin says so.
             drop(self.connection.execute_batch("ROLLBACK"));
         }
+    }
+
+    /// Carries out a step in a transaction of its own, unless what it makes is there.
+    fn build_step(&self, step: &Step) -> Result<Built> {
+        self.begin()?;
+        let there = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = ?1 AND tbl_name = ?2)";
+        let names = [&step.name, &step.collection];
+        let there: rusqlite::Result<bool> =
+            self.connection.query_row(there, names, |row| row.get(0));
+        if there.map_err(|cause| translate(cause, "look for an index"))? {
+            return Ok(Built::There);
+        }
+        let done = match step.kind {
+            StepKind::ForeignKey => self.broken_references(&step.statement),
+            _ => self.connection.execute_batch(&step.statement).map(|()| 0),
+        };
+        let failed = match done {
+            Ok(0) => {
+                self.run("COMMIT", "commit a step")?;
+                return Ok(Built::Done);
+            }
+            Ok(count) => Error::new(
+                Kind::Rejected,
+                format!("references to records that are not there: count={count}"),
+            ),
+            // Its words name tables and columns only.
+            Err(cause) => {
+                let words = cause.to_string();
+                let error = translate(cause, "build");
+                if error.kind() == Kind::Unavailable {
+                    return Err(error);
+                }
+                Error::new(Kind::Rejected, words)
+            }
+        };
+        definition::built(step.kind, Err(failed))
+    }
+
+    /// Counts what the check of a table's foreign keys finds.
+    fn broken_references(&self, check: &str) -> rusqlite::Result<u64> {
+        let mut statement = self.connection.prepare(check)?;
+        let mut rows = statement.query([])?;
+        let mut count = 0;
+        while rows.next()?.is_some() {
+            count += 1;
+        }
+        Ok(count)
     }
 
     fn create_table(&self, design: &Design) -> Result<()> {

@@ -10,7 +10,23 @@ use trueup_core::{Error, Result};
 /// SQLite's default limit on columns of a table.
 const FIELDS_MAX: usize = 2000;
 
+/// What stands behind the type of a key that hands out its own numbers; no other key is declared then.
+pub(super) const COUNTED: &str = " PRIMARY KEY AUTOINCREMENT";
+
+/// A table that is to be created: its fields, and how their types are declared.
+pub(super) struct Shape {
+    pub(super) schema: Schema,
+    pub(super) declared: Vec<String>,
+}
+
 pub(super) fn design(wanted: &Schema) -> Result<Design> {
+    let Shape { schema, declared } = shape(wanted)?;
+    let statement = statement(&schema, &declared, &[], &[], true);
+    Ok(Design { schema, statement })
+}
+
+/// Works out the fields' types.
+pub(super) fn shape(wanted: &Schema) -> Result<Shape> {
     let name = &wanted.collection;
     check_names(wanted).map_err(|error| error.at(format!("collection={name}")))?;
     let mut schema = Schema {
@@ -19,7 +35,7 @@ pub(super) fn design(wanted: &Schema) -> Result<Design> {
         uniques: wanted.uniques.clone(),
         ..Schema::default()
     };
-    let mut lines = Vec::new();
+    let mut types = Vec::new();
     for (index, field) in wanted.fields.iter().enumerate() {
         let declared = match field.native.strip_prefix("sqlite:") {
             Some(native) => native.to_owned(),
@@ -30,29 +46,47 @@ pub(super) fn design(wanted: &Schema) -> Result<Design> {
         // SQLite allows NULL in a primary key unless it is told not to (trap 46).
         designed.nullable = field.nullable && !wanted.key.contains(&index);
         designed.holds = Holds::Mixed;
-        let not_null = if designed.nullable { "" } else { " NOT NULL" };
-        let space = if declared.is_empty() { "" } else { " " };
-        lines.push(format!("{}{space}{declared}{not_null}", quote(&field.name)));
         schema.fields.push(designed);
+        types.push(declared);
+    }
+    Ok(Shape {
+        schema,
+        declared: types,
+    })
+}
+
+/// The statement that creates it. `clauses` stand behind the types, where there are some; `tail` follows the fields; the key
+/// is declared unless a clause does that.
+pub(super) fn statement(
+    schema: &Schema,
+    declared: &[String],
+    clauses: &[String],
+    tail: &[String],
+    key: bool,
+) -> String {
+    let mut lines = Vec::new();
+    for (at, (field, declared)) in schema.fields.iter().zip(declared).enumerate() {
+        let clause = clauses.get(at).map_or("", String::as_str);
+        let not_null = if field.nullable { "" } else { " NOT NULL" };
+        let space = if declared.is_empty() { "" } else { " " };
+        lines.push(format!(
+            "{}{space}{declared}{clause}{not_null}",
+            quote(&field.name)
+        ));
     }
     let list = |fields: &[usize]| {
-        let names: Vec<String> = fields
-            .iter()
-            .map(|&index| quote(&wanted.fields[index].name))
-            .collect();
+        let fields = fields.iter().filter_map(|&at| schema.fields.get(at));
+        let names: Vec<String> = fields.map(|field| quote(&field.name)).collect();
         names.join(", ")
     };
-    if !wanted.key.is_empty() {
-        lines.push(format!("PRIMARY KEY ({})", list(&wanted.key)));
+    if key && !schema.key.is_empty() {
+        lines.push(format!("PRIMARY KEY ({})", list(&schema.key)));
     }
-    lines.extend(
-        wanted
-            .uniques
-            .iter()
-            .map(|unique| format!("UNIQUE ({})", list(unique))),
-    );
-    let statement = format!("CREATE TABLE {} ({})", quote(name), lines.join(", "));
-    Ok(Design { schema, statement })
+    let uniques = schema.uniques.iter();
+    lines.extend(uniques.map(|unique| format!("UNIQUE ({})", list(unique))));
+    lines.extend(tail.iter().cloned());
+    let name = quote(&schema.collection);
+    format!("CREATE TABLE {name} ({})", lines.join(", "))
 }
 
 fn check_names(wanted: &Schema) -> Result<()> {

@@ -8,7 +8,9 @@ mod apply;
 mod bag;
 mod bind;
 mod connect;
+mod construct;
 mod control;
+mod ddl;
 mod decl;
 mod design;
 mod error;
@@ -17,11 +19,13 @@ mod rights;
 mod scan;
 mod schema;
 mod script;
+mod structure;
 #[cfg(test)]
 mod tests;
 mod write;
 
 use connect::Place;
+use std::collections::BTreeSet;
 use trueup_core::Result;
 use trueup_core::endpoint::{
     About, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,
@@ -29,6 +33,7 @@ use trueup_core::endpoint::{
 use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::Schema;
 use trueup_core::script::Script;
+use trueup_core::structure::{Construction, Lost, Structure};
 
 /// Connects to the file named by `address`: `sqlite:PATH`, or the path itself. The file may be missing: then it has
 /// no collections, cannot be read, and is created by the first writer.
@@ -84,6 +89,30 @@ impl Endpoint for Sqlite {
 
     fn design(&self, wanted: &Schema) -> Result<Design> {
         design::design(wanted)
+    }
+
+    fn structure(&mut self, collection: &str) -> Result<Structure> {
+        match self.place.read_if_present()? {
+            Some(connection) => structure::structure(&connection, collection),
+            None => Ok(Structure::default()),
+        }
+    }
+
+    fn apart(&mut self) -> Result<Vec<Lost>> {
+        match self.place.read_if_present()? {
+            Some(connection) => structure::apart(&connection),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn construct(
+        &self,
+        wanted: &Schema,
+        structure: &Structure,
+        taken: &mut BTreeSet<String>,
+    ) -> Result<Construction> {
+        let connection = self.place.read_if_present()?;
+        construct::construct(connection.as_ref(), wanted, structure, taken)
     }
 
     fn rights(&mut self, wanted: &[Wanted]) -> Result<Rights> {

@@ -66,7 +66,15 @@ fn read_fields(connection: &Connection, strict: bool, schema: &mut Schema) -> ru
     let mut rows = statement.query([&schema.collection])?;
     let mut key: Vec<(i64, usize)> = Vec::new();
     while let Some(row) = rows.next()? {
-        let mut declared: String = row.get(1)?;
+        let declared: String = row.get(1)?;
+        // Of a generated column SQLite takes the words for a part of the type.
+        let mut declared = match declared
+            .to_ascii_uppercase()
+            .strip_suffix("GENERATED ALWAYS")
+        {
+            Some(own) if row.get::<_, i64>(4)? >= 2 => own.trim().to_owned(),
+            _ => declared,
+        };
         let any = strict && declared.eq_ignore_ascii_case("ANY");
         if any {
             // Elsewhere than in a strict table the word makes numbers of texts that look like some.

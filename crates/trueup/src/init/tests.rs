@@ -41,6 +41,7 @@ fn collection(name: &str, target: &str, key: &[&str]) -> CollectionCheck {
 
 fn report(two_way: bool, collections: Vec<CollectionCheck>) -> CheckReport {
     CheckReport {
+        structure: None,
         link: String::new(),
         two_way,
         source: end("a"),

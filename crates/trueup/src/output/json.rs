@@ -7,6 +7,7 @@ pub(super) mod conflicts;
 pub(super) mod diff;
 pub(super) mod parked;
 pub(super) mod status;
+mod structure;
 
 use super::text::moment;
 use serde::Serialize;
@@ -25,6 +26,8 @@ struct ReportJson<'a> {
     link: &'a str,
     equal: bool,
     collections: Vec<CollectionJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    structure: Option<structure::StructureJson<'a>>,
     certificate: Option<CertificateJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<Vec<serde_json::Value>>,
@@ -163,6 +166,10 @@ fn a_report(name: Option<&str>, report: &Report, plan: Option<&str>) -> Result<S
         link: &report.link,
         equal: report.equal,
         collections: report.collections.iter().map(collection).collect(),
+        structure: report
+            .structure
+            .as_ref()
+            .map(|one| structure::structure(one, false)),
         certificate: report.certificate.as_ref().map(mirror),
         plan,
     })

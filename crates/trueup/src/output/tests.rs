@@ -72,6 +72,7 @@ fn certificate_of() -> Certificate {
 
 pub(super) fn report() -> Report {
     Report {
+        structure: None,
         link: "csv:shop -> sqlite:shop.db".to_owned(),
         equal: true,
         collections: vec![collection()],

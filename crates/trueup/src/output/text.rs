@@ -8,6 +8,7 @@ pub(super) mod conflicts;
 pub(super) mod parked;
 pub(super) mod selected;
 pub(super) mod status;
+mod structure;
 
 use super::state::with_state;
 use super::style::{BAD, GOOD, HEADING, WAITS, count, paint};
@@ -37,6 +38,7 @@ pub(super) fn synced(report: &Report, way: Way) -> String {
     }
     conflicts(report, &mut out);
     parked(report, &mut out);
+    structure::write(report.structure.as_ref(), &mut out);
     selected::write(report, &mut out);
     notes(report, (!way.two_way).then_some(way), &mut out);
     if let Some(proof) = &report.certificate {
@@ -272,6 +274,7 @@ fn verdict(report: &Report) -> &'static str {
         5 => "verification failed",
         _ => match (report.open_conflicts(), report.parked()) {
             (0, 0) if report.stayed() > 0 => "differences were left",
+            (0, 0) if report.unbuilt() > 0 && report.equal => "indexes or constraints are missing",
             (0, 0) => "different",
             (0, _) => "parked records remain",
             (_, 0) => "open conflicts remain",

@@ -409,29 +409,6 @@ fn deletes_that_take_others_with_them_are_named() {
 }
 
 #[test]
-fn what_a_new_table_does_not_get_is_said() {
-    let folder = support::folder();
-    support::sqlite(
-        &folder.path().join("a.db"),
-        "CREATE TABLE a (id INTEGER PRIMARY KEY NOT NULL); CREATE TABLE b (id INTEGER PRIMARY KEY NOT NULL REFERENCES a)",
-    );
-    let note = "its foreign keys, other indexes and defaults are not created";
-    let sides = ["sqlite:a.db", "sqlite:b.db"];
-    for (command, told) in [
-        (&["check"][..], true),
-        (&["sync", "--dry-run"], true),
-        (&["sync"], true),
-        (&["sync"], false),
-        (&["check"], false),
-    ] {
-        let run = Trueup::new(folder.path()).arguments(command.iter().copied());
-        let output = run.arguments(sides).run();
-        let said = format!("{}{}", output.stdout, output.stderr);
-        assert_eq!(said.contains(note), told, "{command:?} {said}");
-    }
-}
-
-#[test]
 fn every_wrong_expression_of_a_collection_is_said() {
     let folder = support::folder();
     let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, total INTEGER)";

@@ -23,6 +23,7 @@ mod loading;
 mod mariadb;
 mod mariadb_roles;
 mod memory;
+mod migration;
 mod moved;
 mod names;
 mod nycflights;

@@ -6,6 +6,7 @@ use trueup_core::digest::Fold;
 /// A report in which every field has a value of its own.
 pub(in crate::state) fn sample() -> Report {
     Report {
+        structure: None,
         link: "csv:shop -> sqlite:shop.db".to_owned(),
         equal: true,
         collections: vec![CollectionReport {

@@ -1,6 +1,7 @@
 //! What a check found, for scripts.
 
 use super::line;
+use super::structure::{StructureJson, structure};
 use crate::output::text::check::standing;
 use serde::Serialize;
 use trueup_core::Result;
@@ -21,6 +22,8 @@ struct LinkJson<'a> {
     target: Option<EndJson<'a>>,
     guarantees: Vec<PromiseJson<'a>>,
     collections: Vec<CollectionJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    structure: Option<StructureJson<'a>>,
     problems: Vec<ProblemJson<'a>>,
 }
 
@@ -125,6 +128,7 @@ fn mirror<'a>(report: &'a CheckReport, name: Option<&'a str>) -> LinkJson<'a> {
         target: report.target.as_ref().map(end),
         guarantees: report.promises.iter().map(promise).collect(),
         collections: report.collections.iter().map(collection).collect(),
+        structure: report.structure.as_ref().map(|one| structure(one, true)),
         problems: report.problems.iter().map(problem).collect(),
     }
 }

@@ -1,7 +1,7 @@
 //! What a check found, for people: each endpoint, the promises, each collection field by field, and last what is wrong
 //! and the verdict: a terminal shows the end of what is printed.
 
-use super::{escape, name, say};
+use super::{escape, name, say, structure};
 use crate::output::is_drawn;
 use crate::output::style::{ADVICE, BAD, GOOD, HEADING, WAITS, paint};
 use crate::output::table;
@@ -37,6 +37,7 @@ pub(in crate::output) fn link(report: &CheckReport, all: bool) -> String {
     for one in &report.collections {
         collection(report, one, &mut out);
     }
+    structure::planned(report.structure.as_ref(), &mut out);
     problems(report, &mut out);
     let style = if report.problems_total() == 0 {
         GOOD

@@ -1,0 +1,259 @@
+//! What is built around the records: indexes, unique constraints, foreign keys, and what follows them.
+//!
+//! Only for collections that a run of this link creates. They are on record in the state store as under construction
+//! before they are created, and until every step of every one of them was taken; so a run that dies in between is
+//! followed by one that builds. Which steps there are is worked out anew by each run from the source, and the endpoint
+//! looks whether what a step makes is there: nothing that could grow stale is kept.
+
+mod codec;
+
+pub(crate) use codec::{from_json, to_json};
+
+use crate::connect::{Collection, Met};
+use crate::link::Link;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use trueup_core::Result;
+use trueup_core::mapping::Rules;
+use trueup_core::plan::Form;
+use trueup_core::schema::Schema;
+use trueup_core::structure::{
+    Construction, Index, IndexField, Lost, Names, Naming, Step, Structure,
+};
+
+/// A step that the target refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What it makes: `unique`, `foreign key`.
+    pub kind: String,
+    /// The target's collection.
+    pub collection: String,
+    /// What it is called.
+    pub name: String,
+    /// Why; no values.
+    pub reason: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// What a run built around the records, or is to build.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StructureReport {
+    /// The steps that are to be taken; of a run that wrote, none.
+    pub planned: Vec<Step>,
+    /// How many were carried out.
+    pub built: u64,
+    /// How many were there already.
+    pub there: u64,
+    /// Those that the target refused. The next run tries them again.
+    pub refused: Vec<Refused>,
+    /// What the target does not get.
+    pub lost: Vec<Lost>,
+}
+
+/// Works out constructions, one collection after the other.
+pub(crate) struct Builder<'a> {
+    names: Names,
+    taken: BTreeSet<String>,
+    pending: &'a BTreeSet<String>,
+}
+
+impl<'a> Builder<'a> {
+    /// Knows what all collections are called; `pending` are those of the target that are under construction.
+    pub(crate) fn new<'m>(
+        met: impl Iterator<Item = &'m Met>,
+        pending: &'a BTreeSet<String>,
+    ) -> Self {
+        let mut names = BTreeMap::new();
+        let mut taken = BTreeSet::new();
+        for one in met {
+            let target = &one.target;
+            taken.insert(target.clone());
+            taken.extend(target.rsplit('.').next().map(str::to_owned));
+            names.insert(
+                one.source.collection.clone(),
+                naming(&one.source, &one.rules, target),
+            );
+        }
+        Self {
+            names,
+            taken,
+            pending,
+        }
+    }
+
+    /// Whether the target's collection was created by this link, and not built upon yet.
+    pub(crate) fn is_pending(&self, target: &str) -> bool {
+        self.pending.contains(target)
+    }
+
+    /// Works out how the target's collection comes to be.
+    pub(crate) fn construct(
+        &mut self,
+        link: &mut Link,
+        source: &Schema,
+        wanted: &Schema,
+    ) -> Result<Construction> {
+        let structure = link.source.structure(&source.collection);
+        let structure = structure.map_err(|error| error.at("source"))?;
+        if structure.engine.is_empty() {
+            let design = link.target.design(wanted);
+            return Ok(Construction {
+                design: design.map_err(|error| error.at("target"))?,
+                steps: Vec::new(),
+                lost: Vec::new(),
+            });
+        }
+        let fields: Vec<String> = source
+            .fields
+            .iter()
+            .map(|field| field.name.clone())
+            .collect();
+        let mut named = structure.named(&fields, &self.names);
+        self.own_key(source, wanted, &mut named);
+        let construction = link.target.construct(wanted, &named, &mut self.taken);
+        construction.map_err(|error| error.at("target"))
+    }
+
+    /// The source's own key stays unique where the link has another one.
+    fn own_key(&self, source: &Schema, wanted: &Schema, named: &mut Structure) {
+        let Some(naming) = self.names.get(&source.collection).filter(|one| !one.bag) else {
+            return;
+        };
+        let own = source.key_names();
+        let renamed = own.iter().map(|&name| naming.fields.get(name));
+        let Some(renamed) = renamed.collect::<Option<Vec<&String>>>() else {
+            return;
+        };
+        if renamed.is_empty() || renamed == wanted.key_names() {
+            return;
+        }
+        let fields = renamed.into_iter().map(IndexField::of).collect();
+        named.indexes.push(Index {
+            fields,
+            unique: true,
+            constraint: true,
+            ..Index::default()
+        });
+    }
+}
+
+fn naming(source: &Schema, rules: &Rules, target: &str) -> Naming {
+    let supplied = |name: &str| {
+        let constants = rules.constants.iter().map(|(name, _)| name);
+        let mut computed = rules.computed.iter().map(|(name, _)| name).chain(constants);
+        computed.any(|known| known == name)
+    };
+    let mut fields = BTreeMap::new();
+    for field in &source.fields {
+        let rule = rules.rename.iter().find(|(from, _)| *from == field.name);
+        let to = rule.map_or(&field.name, |(_, to)| to);
+        if !rules.drop.contains(&field.name) && !supplied(to) {
+            fields.insert(field.name.clone(), to.clone());
+        }
+    }
+    Naming {
+        collection: target.to_owned(),
+        fields,
+        bag: rules.bag,
+    }
+}
+
+/// All that is to be built in a run.
+#[derive(Debug, Default)]
+pub(crate) struct Building {
+    /// The target's collections that are built upon.
+    pub(crate) collections: BTreeSet<String>,
+    /// The steps, in the order in which they are taken.
+    pub(crate) steps: Vec<Step>,
+    pub(crate) lost: Vec<Lost>,
+}
+
+impl Building {
+    /// Gathers what prepared collections ask for.
+    pub(crate) fn gather(link: &mut Link, collections: &[Collection]) -> Result<Self> {
+        let constructions = collections
+            .iter()
+            .filter_map(|one| one.construction.clone());
+        Self::of(link, constructions)
+    }
+
+    /// Gathers what constructions ask for. What belongs to no collection is listed where all of the source goes.
+    pub(crate) fn of(
+        link: &mut Link,
+        constructions: impl Iterator<Item = Construction>,
+    ) -> Result<Self> {
+        let mut all = Self::default();
+        for one in constructions {
+            all.collections.insert(one.design.schema.collection);
+            all.steps.extend(one.steps);
+            all.lost.extend(one.lost);
+        }
+        let typed = link.target.about().capabilities.typed;
+        if link.collections.is_empty() && typed && !all.collections.is_empty() {
+            let apart = link.source.apart();
+            all.lost.extend(apart.map_err(|error| error.at("source"))?);
+        }
+        all.steps.sort_by_key(|step| step.kind);
+        all.lost.sort();
+        Ok(all)
+    }
+
+    /// Returns it as what is still to be done; `None` where there is nothing to say.
+    pub(crate) fn planned(self) -> Option<StructureReport> {
+        let report = StructureReport {
+            planned: self.steps,
+            lost: self.lost,
+            ..StructureReport::default()
+        };
+        (report != StructureReport::default()).then_some(report)
+    }
+}
+
+impl StructureReport {
+    /// Passes the steps and what is lost to `out`, as the lines of a plan.
+    pub(crate) fn print(&self, form: Form, out: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+        let mut text = String::new();
+        match form {
+            Form::Json => {
+                for step in &self.planned {
+                    let json = serde_json::json!({
+                        "build": step.kind.name(),
+                        "collection": step.collection,
+                        "name": step.name,
+                        "statement": step.statement,
+                    });
+                    line(&mut text, format_args!("{json}"));
+                }
+                for lost in &self.lost {
+                    let json = serde_json::json!({
+                        "lost": lost.kind,
+                        "name": lost.name,
+                        "why": lost.why,
+                    });
+                    line(&mut text, format_args!("{json}"));
+                }
+            }
+            Form::Text => {
+                if !self.planned.is_empty() {
+                    let count = self.planned.len();
+                    line(&mut text, format_args!("build after the load: {count}"));
+                }
+                for step in &self.planned {
+                    line(&mut text, format_args!("    {}", step.statement));
+                }
+                if !self.lost.is_empty() {
+                    line(&mut text, format_args!("not carried: {}", self.lost.len()));
+                }
+                for Lost { kind, name, why } in &self.lost {
+                    line(&mut text, format_args!("    {kind} {name}: {why}"));
+                }
+            }
+        }
+        out(&text)
+    }
+}
+
+fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
+    writeln!(out, "{text}").expect("writing to a string cannot fail");
+}

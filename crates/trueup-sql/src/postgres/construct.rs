@@ -1,0 +1,390 @@
+//! Works out how a table comes to be here with its structure: the statement that creates it, and what follows the load.
+//!
+//! Invariant: what is asked for is in the statement, in a step, or told to be lost. Texts in another engine's words never
+//! become part of a statement.
+
+use super::connect::{Connection, column};
+use super::design::{self, Shape};
+use super::quote::{IDENT_BYTES_MAX, ident, idents, literal};
+use super::structure::ENGINE;
+use crate::definition::unnamed;
+use std::collections::BTreeSet;
+use trueup_core::Result;
+use trueup_core::endpoint::Design;
+use trueup_core::schema::{Field, Schema};
+use trueup_core::structure::{
+    Construction, DefaultValue, Extras, ForeignKey, Index, IndexField, Literal, Lost, Plain, Step,
+    StepKind, Structure, derived, plain,
+};
+use trueup_core::types::Type;
+
+/// Works it out. `taken` are names of this link's other indexes.
+pub(super) fn construct(
+    connection: &Connection,
+    wanted: &Schema,
+    structure: &Structure,
+    taken: &mut BTreeSet<String>,
+) -> Result<Construction> {
+    let Shape { table, mut schema } = design::shape(connection, wanted)?;
+    let others = others(connection, &wanted.collection)?;
+    let mut plan = Plan {
+        table,
+        structure,
+        same: structure.engine == ENGINE,
+        steps: Vec::new(),
+        lost: structure.lost.clone(),
+    };
+    let virtuals = column::<i32>(
+        &connection.one("SELECT current_setting('server_version_num')::int4")?,
+        0,
+    )? >= 180_000;
+    let mut clauses = Vec::new();
+    for at in 0..schema.fields.len() {
+        let in_key = schema.key.contains(&at);
+        if let Some(field) = schema.fields.get_mut(at) {
+            clauses.push(plan.clause(field, in_key, virtuals));
+        }
+    }
+    taken.insert(unnamed(&wanted.collection, std::iter::empty(), "pkey"));
+    for index in &structure.indexes {
+        plan.index(index, &others, taken);
+    }
+    plan.checks();
+    for key in &structure.references {
+        let parent = design::table_name(connection, &key.collection)?;
+        plan.foreign_key(key, &parent);
+    }
+    plan.comments();
+    schema.uniques.clear();
+    let statement = design::statement(&plan.table, &schema, &clauses);
+    Ok(Construction {
+        design: Design { schema, statement },
+        steps: plan.steps,
+        lost: plan.lost,
+    })
+}
+
+/// The names that tables, indexes and the like of the same schema have, without those of this table.
+fn others(connection: &Connection, collection: &str) -> Result<BTreeSet<String>> {
+    let sql = "SELECT c.relname::text FROM pg_class c WHERE c.relnamespace = \
+               coalesce((SELECT oid FROM pg_namespace WHERE nspname = $1), to_regnamespace(quote_ident(current_schema()))) \
+               AND c.relname <> $2 AND NOT EXISTS (SELECT FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid \
+                 WHERE i.indexrelid = c.oid AND t.relname = $2)";
+    let (namespace, name) = match collection.split_once('.') {
+        Some((namespace, name)) => (Some(namespace), name),
+        None => (None, collection),
+    };
+    let rows = connection.query(sql, &[&namespace, &name])?;
+    rows.iter().map(|row| column(row, 0)).collect()
+}
+
+struct Plan<'a> {
+    table: String,
+    structure: &'a Structure,
+    same: bool,
+    steps: Vec<Step>,
+    lost: Vec<Lost>,
+}
+
+impl Plan<'_> {
+    fn lose(&mut self, kind: &str, name: &str, why: impl Into<String>) {
+        let name = format!("{}.{name}", self.structure.collection);
+        self.lost.push(Lost::new(kind, name, why));
+    }
+
+    fn foreign_words(&self) -> String {
+        format!("it is said in the words of {}", self.structure.engine)
+    }
+
+    fn step(&mut self, kind: StepKind, name: String, statement: String) {
+        self.steps.push(Step {
+            kind,
+            collection: self.structure.collection.clone(),
+            name,
+            statement,
+        });
+    }
+
+    /// What stands behind the field's type, and what follows for it.
+    fn clause(&mut self, field: &mut Field, in_key: bool, virtuals: bool) -> String {
+        let structure = self.structure;
+        let Some(extras) = structure.extras(&field.name) else {
+            return String::new();
+        };
+        if let Some(generated) = &extras.generated {
+            if self.same && !in_key {
+                field.generated = true;
+                let kept = if generated.stored || !virtuals {
+                    "STORED"
+                } else {
+                    "VIRTUAL"
+                };
+                return format!(" GENERATED ALWAYS AS ({}) {kept}", generated.expression);
+            }
+            let why = if in_key {
+                "it is part of the key, and filled with the source's values".to_owned()
+            } else {
+                format!(
+                    "{}; it is filled with the source's values",
+                    self.foreign_words()
+                )
+            };
+            self.lose("generated field", &field.name, why);
+            return String::new();
+        }
+        if let Some(clause) = self.identity(field, extras) {
+            return clause;
+        }
+        let Some(default) = &extras.default else {
+            return String::new();
+        };
+        match default_sql(default, field, self.same) {
+            Some(sql) => format!(" DEFAULT {sql}"),
+            None => {
+                self.lose("default", &field.name, self.foreign_words());
+                String::new()
+            }
+        }
+    }
+
+    fn identity(&mut self, field: &mut Field, extras: &Extras) -> Option<String> {
+        let identity = extras.identity?;
+        let native = field.native.strip_prefix("postgres:").unwrap_or("");
+        if !matches!(native, "smallint" | "integer" | "bigint") {
+            let why = format!("a field of type {native} hands out no numbers");
+            self.lose("identity", &field.name, why);
+            return Some(String::new());
+        }
+        field.nullable = false;
+        let (name, column) = (ident(&field.name), literal(&field.name));
+        // The first number that is free: behind the largest there is, and not before the source's own next one.
+        let next = identity.next.unwrap_or(1);
+        let (table, text) = (&self.table, literal(&self.table));
+        let statement = if identity.increment < 0 {
+            format!(
+                "SELECT setval(pg_get_serial_sequence({text}, {column}), \
+                 LEAST(min({name}) - 1, {next})::bigint, false) FROM {table}"
+            )
+        } else {
+            // Handed out, so that everybody can ask for it; but nothing comes before 1.
+            format!(
+                "SELECT setval(pg_get_serial_sequence({text}, {column}), GREATEST(n - 1, 1)::bigint, n > 1) \
+                 FROM (SELECT GREATEST(max({name}) + 1, {next}) AS n FROM {table}) AS first"
+            )
+        };
+        self.step(StepKind::Next, field.name.clone(), statement);
+        let when = if identity.always {
+            "ALWAYS"
+        } else {
+            "BY DEFAULT"
+        };
+        let by = match identity.increment {
+            1 => String::new(),
+            by => format!(" (INCREMENT BY {by})"),
+        };
+        Some(format!(" GENERATED {when} AS IDENTITY{by}"))
+    }
+
+    fn index(&mut self, index: &Index, others: &BTreeSet<String>, taken: &mut BTreeSet<String>) {
+        let what = if index.unique { "key" } else { "idx" };
+        let fields = index.fields.iter().map(|field| field.name.as_str());
+        let collection = self.structure.collection.clone();
+        let plain_name = unnamed(&collection, fields, what);
+        let name = index.name.as_deref().unwrap_or(&plain_name);
+        let verbatim = index.verbatim.as_deref().filter(|_| self.same);
+        if verbatim.is_none() {
+            let cut = index.fields.iter().any(|field| field.prefix.is_some());
+            let why = match &index.beyond {
+                Some(why) => Some(why.clone()),
+                None if cut => Some("it is on the beginning of a field".to_owned()),
+                None => None,
+            };
+            if let Some(why) = why {
+                self.lose("index", name, why);
+                return;
+            }
+        }
+        let free = |name: &str| !others.contains(name) && !taken.contains(name);
+        let short = collection.rsplit('.').next().unwrap_or("");
+        let name = derived(name, short, IDENT_BYTES_MAX, free);
+        taken.insert(name.clone());
+        let (table, quoted) = (&self.table, ident(&name));
+        let descends = index.fields.iter().any(|field| field.descending);
+        let statement = match verbatim {
+            Some(text) if index.constraint => {
+                format!("ALTER TABLE {table} ADD CONSTRAINT {quoted} {text}")
+            }
+            Some(text) => {
+                let unique = if index.unique { "UNIQUE " } else { "" };
+                format!("CREATE {unique}INDEX {quoted} ON {table} USING {text}")
+            }
+            None if index.constraint && index.unique && !descends => {
+                let names = idents(index.fields.iter().map(|field| field.name.as_str()));
+                format!("ALTER TABLE {table} ADD CONSTRAINT {quoted} UNIQUE ({names})")
+            }
+            None => {
+                let unique = if index.unique { "UNIQUE " } else { "" };
+                format!(
+                    "CREATE {unique}INDEX {quoted} ON {table} ({})",
+                    columns(&index.fields)
+                )
+            }
+        };
+        let kind = if index.unique || index.constraint {
+            StepKind::Unique
+        } else {
+            StepKind::Index
+        };
+        self.step(kind, name, statement);
+    }
+
+    fn checks(&mut self) {
+        for (number, check) in self.structure.checks.iter().enumerate() {
+            let name = match &check.name {
+                Some(name) => name.clone(),
+                None => format!("{}_check{}", self.structure.collection, number + 1),
+            };
+            if self.same {
+                let statement = format!(
+                    "ALTER TABLE {} ADD CONSTRAINT {} CHECK ({})",
+                    self.table,
+                    ident(&name),
+                    check.expression
+                );
+                self.step(StepKind::Check, name, statement);
+            } else {
+                self.lose("check", &name, self.foreign_words());
+            }
+        }
+    }
+
+    fn foreign_key(&mut self, key: &ForeignKey, parent: &str) {
+        let fields = || key.fields.iter().map(String::as_str);
+        let plain_name = unnamed(&self.structure.collection, fields(), "fkey");
+        let wish = key.name.as_deref().unwrap_or(&plain_name);
+        let constraints = self.steps.iter().filter(|step| step.kind != StepKind::Next);
+        let known: BTreeSet<String> = constraints.map(|step| step.name.clone()).collect();
+        let name = derived(wish, &self.structure.collection, IDENT_BYTES_MAX, |name| {
+            !known.contains(name)
+        });
+        let mut sql = format!(
+            "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {parent}",
+            self.table,
+            ident(&name),
+            idents(fields())
+        );
+        if !key.referred.is_empty() {
+            sql.push_str(&format!(
+                " ({})",
+                idents(key.referred.iter().map(String::as_str))
+            ));
+        }
+        if key.full {
+            sql.push_str(" MATCH FULL");
+        }
+        sql.push_str(&format!(
+            " ON DELETE {} ON UPDATE {}",
+            key.on_delete.sql(),
+            key.on_update.sql()
+        ));
+        match key.deferrable {
+            Some(true) => sql.push_str(" DEFERRABLE INITIALLY DEFERRED"),
+            Some(false) => sql.push_str(" DEFERRABLE"),
+            None => {}
+        }
+        if key.unchecked {
+            sql.push_str(" NOT VALID");
+        }
+        self.step(StepKind::ForeignKey, name, sql);
+    }
+
+    fn comments(&mut self) {
+        let table = self.table.clone();
+        if let Some(comment) = &self.structure.comment {
+            let statement = format!("COMMENT ON TABLE {table} IS {}", literal(comment));
+            self.step(
+                StepKind::Comment,
+                self.structure.collection.clone(),
+                statement,
+            );
+        }
+        for extras in &self.structure.fields {
+            if let Some(comment) = &extras.comment {
+                let column = ident(&extras.field);
+                let statement =
+                    format!("COMMENT ON COLUMN {table}.{column} IS {}", literal(comment));
+                self.step(StepKind::Comment, extras.field.clone(), statement);
+            }
+        }
+    }
+}
+
+fn columns(fields: &[IndexField]) -> String {
+    let columns = fields.iter().map(|field| {
+        let order = if field.descending { " DESC" } else { "" };
+        format!("{}{order}", ident(&field.name))
+    });
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+/// A default in PostgreSQL's words; `None` where it has none for it.
+fn default_sql(default: &DefaultValue, field: &Field, same: bool) -> Option<String> {
+    let raw = |value: &Literal| match value {
+        Literal::Bool(value) => value.to_string(),
+        Literal::Number(text) => text.clone(),
+        Literal::Text(text) => literal(text),
+    };
+    match default {
+        DefaultValue::Other(text) => same.then(|| format!("({text})")),
+        DefaultValue::Now => match field.ty {
+            Type::Date => Some("CURRENT_DATE".to_owned()),
+            Type::Time => Some("LOCALTIME".to_owned()),
+            Type::Timestamp | Type::Instant => Some("CURRENT_TIMESTAMP".to_owned()),
+            _ => None,
+        },
+        DefaultValue::Literal(value) if same => Some(raw(value)),
+        DefaultValue::Literal(value) => Some(match plain(value, field.ty)? {
+            Plain::Bool(value) => value.to_string(),
+            Plain::Number(text) => text,
+            Plain::Text(text) => literal(&text),
+            Plain::Bytes(bytes) => {
+                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("'\\x{hex}'::bytea")
+            }
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_said_in_the_servers_words_or_not_at_all() {
+        let number = |text: &str| DefaultValue::Literal(Literal::Number(text.to_owned()));
+        let text = |text: &str| DefaultValue::Literal(Literal::Text(text.to_owned()));
+        let other = || DefaultValue::Other("md5('a')".to_owned());
+        for (default, ty, same, expected) in [
+            (number("1"), Type::Bool, false, Some("true")),
+            (number("1"), Type::INT, false, Some("1")),
+            (number("1.5"), Type::INT, false, None),
+            (text("it's"), Type::TEXT, false, Some("'it''s'")),
+            (text("infinity"), Type::Date, true, Some("'infinity'")),
+            (text("infinity"), Type::Date, false, None),
+            (DefaultValue::Now, Type::Date, false, Some("CURRENT_DATE")),
+            (
+                DefaultValue::Now,
+                Type::Instant,
+                false,
+                Some("CURRENT_TIMESTAMP"),
+            ),
+            (DefaultValue::Now, Type::TEXT, false, None),
+            (other(), Type::TEXT, true, Some("(md5('a'))")),
+            (other(), Type::TEXT, false, None),
+        ] {
+            let field = Field::new("a", ty, "postgres:x");
+            let found = default_sql(&default, &field, same);
+            assert_eq!(found.as_deref(), expected, "{default:?} {ty} {same}");
+        }
+    }
+}

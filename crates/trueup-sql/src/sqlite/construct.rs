@@ -1,0 +1,319 @@
+//! Works out how a table comes to be here with its structure: the statement that creates it, and what follows the load.
+//!
+//! Invariant: what is asked for is in the statement, in a step, or told to be lost. Foreign keys and checks are part of the
+//! statement, as SQLite has no other place for them; while the table is under construction they are not enforced on foreign
+//! keys ([`apply`](super::apply)), and the last step looks whether all of them hold.
+
+use super::design::{self, Shape};
+use super::error::translate;
+use super::quote;
+use super::structure::{ENGINE, NOW};
+use crate::definition::unnamed;
+use rusqlite::Connection;
+use std::collections::BTreeSet;
+use trueup_core::Result;
+use trueup_core::endpoint::Design;
+use trueup_core::schema::{Field, Schema};
+use trueup_core::structure::{
+    Construction, DefaultValue, Extras, ForeignKey, Index, Lost, Plain, Step, StepKind, Structure,
+    derived, plain,
+};
+use trueup_core::types::Type;
+
+/// SQLite has no limit on names; nobody reads longer ones.
+const NAME_BYTES_MAX: usize = 200;
+
+/// Works it out. `taken` are names of this link's other indexes.
+pub(super) fn construct(
+    connection: Option<&Connection>,
+    wanted: &Schema,
+    structure: &Structure,
+    taken: &mut BTreeSet<String>,
+) -> Result<Construction> {
+    let Shape {
+        mut schema,
+        declared,
+    } = design::shape(wanted)?;
+    let others = match connection {
+        Some(connection) => others(connection, &wanted.collection)?,
+        None => BTreeSet::new(),
+    };
+    let mut plan = Plan {
+        table: quote(&wanted.collection),
+        structure,
+        same: structure.engine == ENGINE,
+        steps: Vec::new(),
+        lost: structure.lost.clone(),
+    };
+    let key = schema.key.clone();
+    let mut clauses = Vec::new();
+    let mut counted = false;
+    for (at, (field, declared)) in schema.fields.iter_mut().zip(&declared).enumerate() {
+        let alone = key == [at];
+        let clause = plan.clause(field, declared, key.contains(&at), alone);
+        counted |= clause.starts_with(design::COUNTED);
+        clauses.push(clause);
+    }
+    let mut tail = plan.checks();
+    for key in &structure.references {
+        tail.push(plan.foreign_key(key));
+    }
+    for index in &structure.indexes {
+        plan.index(index, &others, taken);
+    }
+    if !structure.references.is_empty() {
+        let statement = format!("PRAGMA foreign_key_check({})", plan.table);
+        let name = unnamed(&wanted.collection, std::iter::empty(), "fkeys");
+        plan.step(StepKind::ForeignKey, name, statement);
+    }
+    plan.comments();
+    schema.uniques.clear();
+    let statement = design::statement(&schema, &declared, &clauses, &tail, !counted);
+    Ok(Construction {
+        design: Design { schema, statement },
+        steps: plan.steps,
+        lost: plan.lost,
+    })
+}
+
+/// The names of tables, and of other tables' indexes.
+fn others(connection: &Connection, collection: &str) -> Result<BTreeSet<String>> {
+    let list = || -> rusqlite::Result<BTreeSet<String>> {
+        let mut names = connection.prepare(
+            "SELECT lower(name) FROM sqlite_master WHERE tbl_name <> ?1 COLLATE NOCASE OR type <> 'index'",
+        )?;
+        names.query_map([collection], |row| row.get(0))?.collect()
+    };
+    list().map_err(|cause| translate(cause, "list names"))
+}
+
+struct Plan<'a> {
+    table: String,
+    structure: &'a Structure,
+    same: bool,
+    steps: Vec<Step>,
+    lost: Vec<Lost>,
+}
+
+impl Plan<'_> {
+    fn lose(&mut self, kind: &str, name: &str, why: impl Into<String>) {
+        let name = format!("{}.{name}", self.structure.collection);
+        self.lost.push(Lost::new(kind, name, why));
+    }
+
+    fn foreign_words(&self) -> String {
+        format!("it is said in the words of {}", self.structure.engine)
+    }
+
+    fn step(&mut self, kind: StepKind, name: String, statement: String) {
+        self.steps.push(Step {
+            kind,
+            collection: self.structure.collection.clone(),
+            name,
+            statement,
+        });
+    }
+
+    /// What stands behind the field's type.
+    fn clause(&mut self, field: &mut Field, declared: &str, in_key: bool, alone: bool) -> String {
+        let structure = self.structure;
+        let Some(extras) = structure.extras(&field.name) else {
+            return String::new();
+        };
+        if let Some(generated) = &extras.generated {
+            if self.same && !in_key {
+                field.generated = true;
+                let kept = if generated.stored {
+                    "STORED"
+                } else {
+                    "VIRTUAL"
+                };
+                return format!(" GENERATED ALWAYS AS ({}) {kept}", generated.expression);
+            }
+            let why = if in_key {
+                "it is part of the key, and filled with the source's values".to_owned()
+            } else {
+                format!(
+                    "{}; it is filled with the source's values",
+                    self.foreign_words()
+                )
+            };
+            self.lose("generated field", &field.name, why);
+            return String::new();
+        }
+        if extras.identity.is_some() {
+            return self.identity(field, extras, declared, alone);
+        }
+        let Some(default) = &extras.default else {
+            return String::new();
+        };
+        match default_sql(default, field, self.same) {
+            Some(sql) => format!(" DEFAULT {sql}"),
+            None => {
+                self.lose("default", &field.name, self.foreign_words());
+                String::new()
+            }
+        }
+    }
+
+    fn identity(&mut self, field: &Field, extras: &Extras, declared: &str, alone: bool) -> String {
+        let Some(identity) = extras.identity else {
+            return String::new();
+        };
+        if !alone || !declared.eq_ignore_ascii_case("integer") || identity.increment != 1 {
+            let why = "only a whole number that is all of the key counts up here, by 1";
+            self.lose("identity", &field.name, why);
+            return String::new();
+        }
+        if identity.implied && self.same {
+            return String::new();
+        }
+        if let Some(next) = identity.next.filter(|&next| next > 1) {
+            let (name, last) = (text(&self.structure.collection), next - 1);
+            let statement = format!(
+                "UPDATE sqlite_sequence SET seq = max(seq, {last}) WHERE name = {name}; \
+                 INSERT INTO sqlite_sequence (name, seq) SELECT {name}, {last} \
+                 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = {name})"
+            );
+            self.step(StepKind::Next, field.name.clone(), statement);
+        }
+        design::COUNTED.to_owned()
+    }
+
+    fn checks(&mut self) -> Vec<String> {
+        let structure = self.structure;
+        let mut lines = Vec::new();
+        for check in &structure.checks {
+            if self.same {
+                let name = check.name.as_ref();
+                let name =
+                    name.map_or(String::new(), |name| format!("CONSTRAINT {} ", quote(name)));
+                lines.push(format!("{name}CHECK ({})", check.expression));
+            } else {
+                let name = check.name.clone().unwrap_or_default();
+                self.lose("check", &name, self.foreign_words());
+            }
+        }
+        lines
+    }
+
+    fn foreign_key(&mut self, key: &ForeignKey) -> String {
+        let list = |names: &[String]| {
+            let names = names.iter().map(|name| quote(name));
+            names.collect::<Vec<_>>().join(", ")
+        };
+        let name = key.name.as_ref();
+        if key.full && key.fields.len() > 1 {
+            let why = "a reference that is NULL in some of its fields is not refused";
+            let name = name.cloned().unwrap_or_default();
+            self.lose("full match", &name, why);
+        }
+        let name = name.map_or(String::new(), |name| format!("CONSTRAINT {} ", quote(name)));
+        let referred = match key.referred.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", list(&key.referred)),
+        };
+        let deferrable = match key.deferrable {
+            Some(true) => " DEFERRABLE INITIALLY DEFERRED",
+            Some(false) => " DEFERRABLE INITIALLY IMMEDIATE",
+            None => "",
+        };
+        format!(
+            "{name}FOREIGN KEY ({}) REFERENCES {}{referred} ON DELETE {} ON UPDATE {}{deferrable}",
+            list(&key.fields),
+            quote(&key.collection),
+            key.on_delete.sql(),
+            key.on_update.sql()
+        )
+    }
+
+    fn index(&mut self, index: &Index, others: &BTreeSet<String>, taken: &mut BTreeSet<String>) {
+        let what = if index.unique { "key" } else { "idx" };
+        let fields = index.fields.iter().map(|field| field.name.as_str());
+        let collection = self.structure.collection.clone();
+        let plain_name = unnamed(&collection, fields, what);
+        let wish = index.name.as_deref().unwrap_or(&plain_name);
+        let verbatim = index.verbatim.as_deref().filter(|_| self.same);
+        let cut = index.fields.iter().any(|field| field.prefix.is_some());
+        let why = match (&index.beyond, verbatim) {
+            (Some(why), None) => Some(why.clone()),
+            (None, _) if cut => Some("it is on the beginning of a field".to_owned()),
+            _ => None,
+        };
+        if let Some(why) = why {
+            self.lose("index", wish, why);
+            return;
+        }
+        let free = |name: &str| {
+            let lower = name.to_ascii_lowercase();
+            !others.contains(&lower) && !taken.contains(&lower) && !lower.starts_with("sqlite_")
+        };
+        let name = derived(wish, &collection, NAME_BYTES_MAX, free);
+        taken.insert(name.to_ascii_lowercase());
+        let columns = match verbatim {
+            Some(tail) => tail.to_owned(),
+            None => {
+                let columns = index.fields.iter().map(|field| {
+                    let order = if field.descending { " DESC" } else { "" };
+                    format!("{}{order}", quote(&field.name))
+                });
+                format!("({})", columns.collect::<Vec<_>>().join(", "))
+            }
+        };
+        let (kind, unique) = match index.unique {
+            true => (StepKind::Unique, "UNIQUE "),
+            false => (StepKind::Index, ""),
+        };
+        let statement = format!(
+            "CREATE {unique}INDEX {} ON {} {columns}",
+            quote(&name),
+            self.table
+        );
+        self.step(kind, name, statement);
+    }
+
+    fn comments(&mut self) {
+        let structure = self.structure;
+        let why = "SQLite keeps no comments";
+        if structure.comment.is_some() {
+            self.lost
+                .push(Lost::new("comment", structure.collection.clone(), why));
+        }
+        for extras in &structure.fields {
+            if extras.comment.is_some() {
+                self.lose("comment", &extras.field, why);
+            }
+        }
+    }
+}
+
+fn text(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A default as such a value is stored here; `None` where SQLite has no words for it.
+fn default_sql(default: &DefaultValue, field: &Field, same: bool) -> Option<String> {
+    match default {
+        DefaultValue::Other(text) => same.then(|| format!("({text})")),
+        DefaultValue::Now => match field.ty {
+            Type::Date => Some("CURRENT_DATE".to_owned()),
+            Type::Time => Some("CURRENT_TIME".to_owned()),
+            Type::Timestamp => Some("CURRENT_TIMESTAMP".to_owned()),
+            Type::Instant => Some(format!("({NOW})")),
+            _ => None,
+        },
+        DefaultValue::Literal(value) => Some(match plain(value, field.ty)? {
+            Plain::Bool(value) => u8::from(value).to_string(),
+            Plain::Number(number) if matches!(field.ty, Type::Decimal { .. }) => text(&number),
+            Plain::Number(number) => number,
+            Plain::Text(value) => text(&value),
+            Plain::Bytes(bytes) => {
+                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("x'{hex}'")
+            }
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,228 @@
+//! A migration that includes the schema: what a source has around its records is at the target afterwards, or told to be
+//! missing.
+
+use crate::support::{self, Output, Trueup};
+use std::path::Path;
+use std::process::Command;
+
+const CINEMA: &str = include_str!("migration/cinema.sql");
+
+/// What a target of the same engine does not get either.
+const LOST_ANYWHERE: [&str; 5] = [
+    "default ticket.number",
+    "function stamp",
+    "sequence ticket_number",
+    "trigger staff.staff_stamp",
+    "view film_list",
+];
+
+fn sync(folder: &Path, source: &str, target: &str) -> Trueup {
+    Trueup::new(folder).sync([source, target, "--json"])
+}
+
+/// What the report says is lost, as kind and name.
+fn lost(output: &Output) -> Vec<String> {
+    let json = output.json();
+    let lost = json["structure"]["lost"].as_array().expect("a list");
+    let lost = lost.iter().map(|one| {
+        let part = |name: &str| one[name].as_str().expect("a text").to_owned();
+        format!("{} {}", part("kind"), part("name"))
+    });
+    lost.collect()
+}
+
+/// Compares the structures of two places by their own clients; `kinds` are left out.
+fn same_structure(folder: &Path, one: &str, other: &str, without: &[&str]) {
+    let script = support::root().join("crates/trueup/tests/it/migration/structure.py");
+    let mut command = Command::new("python3");
+    command.arg(script).arg(one).arg(other).args(without);
+    let output = command.current_dir(folder).output().expect("python3 runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{one} {other}\n{said}{errors}");
+}
+
+#[test]
+fn a_database_goes_to_another_of_its_engine_with_all_that_is_around_the_records() {
+    let folder = support::folder();
+    let folder = folder.path();
+    let (source, target) = (support::database(), support::database());
+    source.sql(CINEMA).expect("the tables can be made");
+    let (from, to) = (source.url(), target.url());
+    let output = sync(folder, &from, &to).run().expect(0);
+    let mut missing = lost(&output);
+    missing.retain(|one| !LOST_ANYWHERE.contains(&one.as_str()));
+    assert_eq!(missing, ["type mood"], "{output}");
+    same_structure(folder, &from, &to, &[]);
+    // A second run has nothing to build, and the target hands out numbers that are free.
+    let again = sync(folder, &from, &to).run().expect(0);
+    assert!(again.json().get("structure").is_none(), "{again}");
+    target
+        .sql("INSERT INTO country (name, code) VALUES ('new', 'nn'); INSERT INTO address (line, city_id) VALUES ('new', 1)")
+        .expect("numbers are free");
+}
+
+#[test]
+fn a_database_goes_through_three_engines_and_comes_back() {
+    let folder = support::folder();
+    let folder = folder.path();
+    let (source, middle, last) = (support::database(), support::mariadb(), support::database());
+    source.sql(CINEMA).expect("the tables can be made");
+    let (first, second, fourth) = (source.url(), middle.url(), last.url());
+    let third = "sqlite:third.db";
+    let output = sync(folder, &first, &second).run().expect(0);
+    let mut missing = lost(&output);
+    missing.retain(|one| !LOST_ANYWHERE.contains(&one.as_str()));
+    let expected = [
+        "check country.country_code_short",
+        "check payment.payment_positive",
+        "check staff.staff_pay_check",
+        "deferred check cinema.cinema_manager",
+        "generated field film.cents",
+        "generated field staff.whole",
+        "index staff.staff_active",
+        "index staff.staff_lower",
+        "type mood",
+    ];
+    assert_eq!(missing, expected, "{output}");
+    let words = ["check", "generated", "odd", "covered"];
+    same_structure(folder, &first, &second, &words);
+    let output = sync(folder, &second, third).run().expect(0);
+    assert_eq!(lost(&output), ["comment film", "comment film.minutes"]);
+    let words = [&words[..], &["comment"]].concat();
+    same_structure(folder, &second, third, &words);
+    let output = sync(folder, third, &fourth).run().expect(0);
+    assert_eq!(lost(&output), [""; 0]);
+    // Each key that is a whole number counts up in SQLite, and so at the target that it goes to.
+    let words = [&words[..], &["identity"]].concat();
+    same_structure(folder, third, &fourth, &words);
+    same_structure(folder, &first, &fourth, &words);
+    for (one, other) in [(&*first, &*second), (&*second, third), (&*first, &*fourth)] {
+        Trueup::new(folder).diff([one, other]).run().expect(0);
+    }
+    // The numbers go on, and the circles hold.
+    last.sql("INSERT INTO country (name, code) VALUES ('new', 'nn')")
+        .expect("a number is free");
+    let refused = last.sql("UPDATE cinema SET manager_id = 99");
+    assert!(refused.is_err(), "a foreign key is enforced");
+}
+
+/// Two tables in a circle, with one of each kind of step.
+const CIRCLE: &str = "\
+    CREATE TABLE teams (id integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, name varchar(20) NOT NULL, captain integer, \
+      CONSTRAINT team_name UNIQUE (name)); \
+    CREATE TABLE players (id integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, team integer NOT NULL REFERENCES teams, \
+      shirt integer DEFAULT 7); \
+    CREATE INDEX by_shirt ON players (shirt); \
+    ALTER TABLE teams ADD CONSTRAINT has_captain FOREIGN KEY (captain) REFERENCES players; \
+    INSERT INTO teams (name) SELECT 'team ' || n FROM generate_series(1, 40) n; \
+    INSERT INTO players (team) SELECT 1 + n % 40 FROM generate_series(1, 80) n; \
+    UPDATE teams SET captain = id; COMMENT ON TABLE teams IS 'who plays'";
+
+#[test]
+fn a_run_killed_before_or_while_it_builds_is_followed_by_one_that_builds_the_rest() {
+    let source = support::database();
+    source.sql(CIRCLE).expect("the tables can be made");
+    let from = source.url();
+    let without = ["check", "comment", "covered"];
+    for point in [
+        "engine.created:1",
+        "engine.applied:1",
+        "engine.loaded:1",
+        "engine.built:1",
+        "engine.built:4",
+    ] {
+        let folder = support::folder();
+        let folder = folder.path();
+        let (postgres, mariadb) = (support::database(), support::mariadb());
+        for to in [postgres.url(), mariadb.url(), "sqlite:a.db".to_owned()] {
+            let killed = sync(folder, &from, &to).env("TRUEUP_FAILPOINT", point);
+            assert_eq!(killed.run().code, None, "{point} {to}");
+            let planned = Trueup::new(folder).sync([&*from, &*to, "--dry-run"]).run();
+            assert!(planned.stdout.contains("by_shirt"), "{point} {planned}");
+            let output = sync(folder, &from, &to).run().expect(0);
+            assert!(output.json()["structure"]["built"].is_u64(), "{output}");
+            same_structure(folder, &from, &to, &without);
+            let again = sync(folder, &from, &to).run().expect(0);
+            assert!(again.json().get("structure").is_none(), "{point} {again}");
+        }
+    }
+}
+
+#[test]
+fn what_a_target_refuses_is_named_and_tried_again_and_the_rest_is_built() {
+    let source = support::database();
+    // SQLite and MariaDB do not refuse this, and PostgreSQL has not looked.
+    source
+        .sql(
+            "CREATE TABLE owners (id integer PRIMARY KEY); \
+             CREATE TABLE dogs (id integer PRIMARY KEY, owner integer, name varchar(20)); \
+             CREATE INDEX dog_name ON dogs (name); INSERT INTO dogs VALUES (1, 5, 'secret'); \
+             ALTER TABLE dogs ADD CONSTRAINT dog_owner FOREIGN KEY (owner) REFERENCES owners NOT VALID",
+        )
+        .expect("the tables can be made");
+    let from = source.url();
+    let folder = support::folder();
+    let folder = folder.path();
+    let mariadb = support::mariadb();
+    let targets = [
+        (mariadb.url(), "dog_owner", 1),
+        ("sqlite:a.db".to_owned(), "dogs_fkeys", 1),
+    ];
+    for (to, name, built) in &targets {
+        for built in [*built, 0] {
+            let output = sync(folder, &from, to).run().expect(1);
+            let json = output.json();
+            assert_eq!(json["equal"], true, "{output}");
+            let structure = &json["structure"];
+            assert_eq!(structure["built"], built, "{output}");
+            assert_eq!(structure["refused"][0]["name"], *name, "{output}");
+            assert_eq!(structure["refused"][0]["kind"], "foreign key", "{output}");
+            assert!(structure["refused"][0]["hint"].is_string(), "{output}");
+            assert!(!output.to_string().contains("secret"), "{output}");
+        }
+    }
+    source
+        .sql("INSERT INTO owners VALUES (5)")
+        .expect("the owner can be found");
+    for (to, _, _) in &targets {
+        let output = sync(folder, &from, to).run().expect(0);
+        assert_eq!(
+            output.json()["structure"]["refused"][0],
+            serde_json::Value::Null
+        );
+    }
+}
+
+#[test]
+fn a_check_and_a_plan_say_what_is_built_and_what_is_not_and_an_existing_table_is_left() {
+    let folder = support::folder();
+    let folder = folder.path();
+    let sql = "CREATE TABLE a (id INTEGER PRIMARY KEY, x INT CHECK (x > 0) DEFAULT 1); CREATE INDEX ax ON a (x) WHERE x > 5; \
+               CREATE INDEX x ON a (x); CREATE VIEW v AS SELECT 1;";
+    support::sqlite(&folder.join("a.db"), sql);
+    let target = support::database();
+    let to = target.url();
+    let checked = Trueup::new(folder).arguments(["check", "sqlite:a.db", &to]);
+    let planned = Trueup::new(folder).sync(["sqlite:a.db", &to, "--dry-run"]);
+    for output in [checked.run().expect(0), planned.run().expect(1)] {
+        for part in [
+            "CREATE INDEX \"x\" ON \"a\" (\"x\")",
+            "index a.ax: it is on some of the records only",
+            "view v: write it anew where it is needed",
+            "check a.a_check1: it is said in the words of sqlite",
+        ] {
+            assert!(output.stdout.contains(part), "{part} {output}");
+        }
+    }
+    let planned = Trueup::new(folder).sync(["sqlite:a.db", &to, "--dry-run", "--json"]);
+    let plan = planned.run().expect(1).json();
+    let plan = plan["plan"].as_array().expect("a plan");
+    assert!(plan.iter().any(|line| line["build"] == "index"), "{plan:?}");
+    assert!(plan.iter().any(|line| line["lost"] == "view"), "{plan:?}");
+    target
+        .sql("CREATE TABLE a (id bigint PRIMARY KEY, x bigint)")
+        .expect("somebody makes it");
+    let output = sync(folder, "sqlite:a.db", &to).run().expect(0);
+    assert!(output.json().get("structure").is_none(), "{output}");
+}
