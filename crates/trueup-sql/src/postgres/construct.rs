@@ -370,7 +370,7 @@ mod tests {
             (number("1.5"), Type::INT, false, None),
             (text("it's"), Type::TEXT, false, Some("'it''s'")),
             (text("infinity"), Type::Date, true, Some("'infinity'")),
-            (text("infinity"), Type::Date, false, None),
+            (text("2024-02-30"), Type::Date, false, None),
             (DefaultValue::Now, Type::Date, false, Some("CURRENT_DATE")),
             (
                 DefaultValue::Now,
