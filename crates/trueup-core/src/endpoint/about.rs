@@ -33,7 +33,7 @@ pub struct Capabilities {
     pub create: bool,
     /// Applies a batch and its marker in one transaction.
     pub marker: bool,
-    /// Can make each write conditional on what it replaces ([`Writes::check`]).
+    /// Can make each write conditional on what it replaces ([`super::Writes::check`]).
     pub check: bool,
     /// Can deliver a scan in canonical key order, for keys whose native order is canonical.
     pub ordered: bool,
