@@ -54,3 +54,13 @@ def busy_seconds():
     ticks = [int(field) for field in read("/proc/stat").split("\n", 1)[0].split()[1:]]
     user, nice, system, _idle, _wait, interrupts, soft = ticks[:7]
     return (user + nice + system + interrupts + soft) / os.sysconf("SC_CLK_TCK")
+
+
+def children(parent):
+    """The processes that `parent` started."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        fields = read(f"/proc/{name}/stat").rpartition(")")[2].split()
+        if len(fields) > 1 and int(fields[1]) == parent:
+            found.append(int(name))
+    return found

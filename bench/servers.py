@@ -5,6 +5,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -89,6 +90,11 @@ class Postgres:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
+        self.launch()
+        self.sql("create database bench", database="postgres")
+
+    def launch(self):
+        """Starts the server where it was before."""
         buffers = min(2048, machine.memory_bytes() // 2**20 // 8)
         settings = dict(SETTINGS, port=self.port, unix_socket_directories=self.folder, shared_buffers=f"{buffers}MB")
         command = ["postgres", "-D", self.data]
@@ -108,10 +114,20 @@ class Postgres:
             if self.process.poll() is not None:
                 break
             if subprocess.run(ready, check=False).returncode == 0:
-                self.sql("create database bench", database="postgres")
                 return
             time.sleep(0.1)
         raise Failed(f"the server did not start:\n{machine.read(os.path.join(self.folder, 'log'))[-2000:]}")
+
+    def kill(self):
+        """Kills every process of the server at once, as if its machine had died; what it wrote stays."""
+        group = [self.process.pid, *machine.children(self.process.pid)]
+        for pid in group:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait()
+        self.log.close()
 
     def stop(self):
         if self.process and self.process.poll() is None:
