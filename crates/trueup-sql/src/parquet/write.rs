@@ -30,8 +30,8 @@ use trueup_core::{Error, Result};
 const BATCH_ROWS: usize = 8192;
 /// At how many bytes they do.
 const BATCH_BYTES: usize = 4 << 20;
-/// At how many encoded bytes a row group ends.
-const GROUP_BYTES: usize = 32 << 20;
+/// At how many bytes of memory a row group ends: what is encoded, and what waits for it.
+const GROUP_BYTES: usize = 16 << 20;
 /// And at how many rows.
 const GROUP_ROWS: usize = 1 << 20;
 
@@ -192,7 +192,7 @@ impl Columns {
         let written = guarded(Path::new(NEW), || {
             let batch = RecordBatch::try_new(schema, arrays)?;
             writer.write(&batch)?;
-            if writer.memory_size() > GROUP_BYTES * 2 {
+            if writer.memory_size() > GROUP_BYTES {
                 writer.flush()?;
             }
             Ok(())
