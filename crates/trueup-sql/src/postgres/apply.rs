@@ -176,6 +176,11 @@ impl PostgresWriter {
             self.connection.execute("ROLLBACK").is_err() || error.kind() == Kind::Unavailable;
     }
 
+    /// Runs what holds pieces in the source's words: the server refuses to prepare more than one statement.
+    fn run_one(&self, sql: &str) -> Result<()> {
+        self.connection.query(sql, &[]).map(drop)
+    }
+
     /// Carries out a step in a transaction of its own, under the epoch's lock, unless what it makes is there.
     fn build_step(&mut self, step: &Step) -> Result<Built> {
         let table = described(&self.connection, &step.collection)?;
@@ -195,7 +200,7 @@ impl PostgresWriter {
             return Ok(Built::There);
         }
         self.begin()?;
-        let done = self.connection.execute(&step.statement);
+        let done = self.run_one(&step.statement);
         if let Err(error) = &done {
             self.give_up(error);
             return definition::built(step.kind, done);
@@ -233,15 +238,14 @@ impl Writer for PostgresWriter {
             // Under the epoch's lock, as every write.
             self.connection.execute("BEGIN READ WRITE")?;
             let created = control::hold(&self.connection, &self.claim.link, self.epoch)
-                .and_then(|()| self.connection.execute(&design.statement))
+                .and_then(|()| self.run_one(&design.statement))
                 .and_then(|()| self.connection.execute("COMMIT"));
             if let Err(error) = created {
                 self.broken = self.connection.execute("ROLLBACK").is_err();
                 return Err(error.at(place));
             }
         } else {
-            self.connection
-                .execute(&design.statement)
+            self.run_one(&design.statement)
                 .map_err(|error| error.at(&place))?;
         }
         let table = described(&self.connection, &design.schema.collection)?;

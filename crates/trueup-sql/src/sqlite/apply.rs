@@ -10,7 +10,8 @@ use super::error::translate;
 use super::write::Statements;
 use super::{quote, rights, schema};
 use crate::definition;
-use rusqlite::Connection;
+use rusqlite::fallible_iterator::FallibleIterator;
+use rusqlite::{Batch, Connection};
 use std::collections::BTreeSet;
 use trueup_core::endpoint::{
     Applied, Claim, Context, Design, Mark, Marker, Op, Outcome, Writer, Writes,
@@ -58,7 +59,7 @@ struct SqliteWriter {
     claim: Claim,
     epoch: u64,
     failpoints: Failpoints,
-    /// Tables whose foreign keys hold when they are built, and not before.
+    /// Tables whose foreign keys hold for inserts when they are built, and not before.
     constructing: BTreeSet<String>,
 }
 
@@ -88,7 +89,9 @@ impl Writer for SqliteWriter {
     }
 
     fn apply(&mut self, writes: &Writes<'_>) -> Result<Applied> {
-        let free = self.constructing.contains(&writes.schema.collection);
+        // Only what a load writes, an interrupted one too: what it refers to may be loaded later, and the last step looks.
+        let inserts = writes.ops.iter().all(|&op| op == Op::Insert);
+        let free = inserts && self.constructing.contains(&writes.schema.collection);
         if free {
             self.run("PRAGMA foreign_keys = OFF", "load a new table")?;
         }
@@ -118,6 +121,15 @@ impl SqliteWriter {
             .map_err(|cause| translate(cause, doing))
     }
 
+    /// Runs what holds pieces in the source's words: one statement, and nothing where there are more.
+    fn run_one(&self, sql: &str) -> rusqlite::Result<()> {
+        let mut statements = Batch::new(&self.connection, sql);
+        match (statements.next()?, statements.next()?) {
+            (Some(mut statement), None) => statement.execute([]).map(drop),
+            _ => Err(rusqlite::Error::MultipleStatement),
+        }
+    }
+
     /// Takes the file's write lock and checks under it that nobody has claimed the link since.
     fn begin(&self) -> Result<()> {
         self.run("BEGIN IMMEDIATE", "begin a batch")?;
@@ -138,12 +150,13 @@ impl SqliteWriter {
         let names = [&step.name, &step.collection];
         let there: rusqlite::Result<bool> =
             self.connection.query_row(there, names, |row| row.get(0));
-        if there.map_err(|cause| translate(cause, "look for an index"))? {
+        let named = matches!(step.kind, StepKind::Unique | StepKind::Index);
+        if named && there.map_err(|cause| translate(cause, "look for an index"))? {
             return Ok(Built::There);
         }
         let done = match step.kind {
             StepKind::ForeignKey => self.broken_references(&step.statement),
-            _ => self.connection.execute_batch(&step.statement).map(|()| 0),
+            _ => self.run_one(&step.statement).map(|()| 0),
         };
         let failed = match done {
             Ok(0) => {
@@ -182,7 +195,9 @@ impl SqliteWriter {
         let name = &design.schema.collection;
         self.begin()?;
         match schema::read(&self.connection, name)? {
-            None => self.run(&design.statement, &format!("create table {}", quote(name)))?,
+            None => self
+                .run_one(&design.statement)
+                .map_err(|cause| translate(cause, &format!("create table {}", quote(name))))?,
             Some(found) if shape(&found) == shape(&design.schema) => {}
             Some(_) => {
                 return Err(Error::new(

@@ -15,8 +15,8 @@ use trueup_core::Result;
 use trueup_core::endpoint::Design;
 use trueup_core::schema::{Field, Schema};
 use trueup_core::structure::{
-    Construction, DefaultValue, Extras, ForeignKey, Index, Lost, Plain, Step, StepKind, Structure,
-    derived, plain,
+    Construction, DefaultValue, Extras, ForeignKey, Index, Literal, Lost, Plain, Step, StepKind,
+    Structure, derived, plain,
 };
 use trueup_core::types::Type;
 
@@ -171,9 +171,8 @@ impl Plan<'_> {
         if let Some(next) = identity.next.filter(|&next| next > 1) {
             let (name, last) = (text(&self.structure.collection), next - 1);
             let statement = format!(
-                "UPDATE sqlite_sequence SET seq = max(seq, {last}) WHERE name = {name}; \
-                 INSERT INTO sqlite_sequence (name, seq) SELECT {name}, {last} \
-                 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = {name})"
+                "INSERT OR REPLACE INTO sqlite_sequence (rowid, name, seq) \
+                 SELECT min(rowid), {name}, max({last}, coalesce(max(seq), 0)) FROM sqlite_sequence WHERE name = {name}"
             );
             self.step(StepKind::Next, field.name.clone(), statement);
         }
@@ -302,6 +301,12 @@ fn default_sql(default: &DefaultValue, field: &Field, same: bool) -> Option<Stri
             Type::Instant => Some(format!("({NOW})")),
             _ => None,
         },
+        // What does not fit the field's type is stored as it is, as at the source.
+        DefaultValue::Literal(value) if same => Some(match value {
+            Literal::Bool(value) => u8::from(*value).to_string(),
+            Literal::Number(number) => number.clone(),
+            Literal::Text(value) => text(value),
+        }),
         DefaultValue::Literal(value) => Some(match plain(value, field.ty)? {
             Plain::Bool(value) => u8::from(value).to_string(),
             Plain::Number(number) if matches!(field.ty, Type::Decimal { .. }) => text(&number),

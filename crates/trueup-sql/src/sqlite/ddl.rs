@@ -1,8 +1,8 @@
 //! Reads what SQLite's own catalogue does not say from the statement that created a table: checks, generated fields, names of
 //! foreign keys.
 //!
-//! Invariant: what is returned is a piece of the statement, cut at its own tokens; a statement that reads in no known way
-//! gives nothing, and nothing is guessed.
+//! Invariant: what is returned is a piece of the statement, cut at its own tokens and without comments, so that it can stand
+//! before anything else on a line; a statement that reads in no known way gives nothing, and nothing is guessed.
 
 use std::ops::Range;
 
@@ -39,6 +39,8 @@ pub(super) struct Table {
     pub(super) generated: Vec<(String, String, bool)>,
     /// Fields that compare their texts in another way than by their bytes, and in which.
     pub(super) collations: Vec<(String, String)>,
+    /// What else than a refusal a broken constraint leads to: the field, or the kind of a constraint of several, and what.
+    pub(super) conflicts: Vec<(String, String)>,
     /// In the order in which they are declared.
     pub(super) references: Vec<Reference>,
     pub(super) autoincrement: bool,
@@ -56,9 +58,45 @@ pub(super) fn table(sql: &str) -> Table {
 }
 
 /// Reads what follows the table's name in `CREATE INDEX name ON table (...) ...`.
-pub(super) fn index_tail(sql: &str) -> Option<&str> {
+pub(super) fn index_tail(sql: &str) -> Option<String> {
     let open = tokens(sql).into_iter().find(|token| token.word == "(")?;
-    sql.get(open.place.start..)
+    sql.get(open.place.start..).map(uncommented)
+}
+
+/// The text with a blank for each comment.
+pub(super) fn uncommented(sql: &str) -> String {
+    let mut out = String::with_capacity(sql.len());
+    let mut at = 0;
+    while let Some(rest) = sql.get(at..).filter(|rest| !rest.is_empty()) {
+        let length = rest.chars().next().map_or(1, |c| length(rest, c));
+        let piece = rest.get(..length).unwrap_or("");
+        out.push_str(if is_comment(rest) { " " } else { piece });
+        at += length;
+    }
+    out.trim().to_owned()
+}
+
+/// Reads a default that is one name, in quotes or not: SQLite takes it for a text.
+pub(super) fn text_default(text: &str) -> Option<String> {
+    let first = text.chars().next()?;
+    if length(text, first) != text.len() {
+        return None;
+    }
+    let plain = first.is_ascii_alphabetic() || first == '_' || !first.is_ascii();
+    let spoken = [
+        "null",
+        "true",
+        "false",
+        "current_date",
+        "current_time",
+        "current_timestamp",
+    ];
+    let meant = spoken.iter().any(|word| text.eq_ignore_ascii_case(word));
+    (matches!(first, '"' | '`' | '[') || (plain && !meant)).then(|| bare(text))
+}
+
+fn is_comment(rest: &str) -> bool {
+    rest.starts_with("--") || rest.starts_with("/*")
 }
 
 /// Reads a column or a constraint of the table.
@@ -102,6 +140,13 @@ fn definition(sql: &str, part: &[Token], out: &mut Table) {
                     out.collations.push((column.clone(), collation));
                 }
             }
+            ("ON", Some(next)) if next.word == "CONFLICT" => {
+                let what = part.get(at + 2).map_or("", |what| what.word.as_str());
+                if what != "ABORT" {
+                    let field = { column.clone() }.unwrap_or_else(|| first.word.to_lowercase());
+                    out.conflicts.push((field, format!("ON CONFLICT {what}")));
+                }
+            }
             ("AUTOINCREMENT", _) => out.autoincrement = true,
             ("REFERENCES", _) => out.references.push(Reference {
                 name: named.take(),
@@ -132,12 +177,15 @@ fn bracketed(sql: &str, part: &[Token], open: &Token) -> Option<String> {
         .filter(|token| token.place.start > open.place.start);
     let close = { after }.find(|token| token.word == ")" && token.depth == open.depth)?;
     let text = sql.get(open.place.end..close.place.start)?;
-    Some(text.trim().to_owned())
+    Some(uncommented(text))
 }
 
 /// A name without its quotes.
 fn name(sql: &str, token: &Token) -> String {
-    let text = sql.get(token.place.clone()).unwrap_or("");
+    bare(sql.get(token.place.clone()).unwrap_or(""))
+}
+
+fn bare(text: &str) -> String {
     for (open, close) in [('"', '"'), ('`', '`'), ('[', ']'), ('\'', '\'')] {
         let inner = text
             .strip_prefix(open)
@@ -157,10 +205,10 @@ fn tokens(sql: &str) -> Vec<Token> {
     while let Some(c) = sql.get(at..).and_then(|rest| rest.chars().next()) {
         let rest = sql.get(at..).unwrap_or("");
         let length = length(rest, c);
-        let comment = rest.starts_with("--") || rest.starts_with("/*");
+        let comment = is_comment(rest);
         let place = at..at + length;
         at += length;
-        if c.is_whitespace() || comment {
+        if c.is_ascii_whitespace() || comment {
             continue;
         }
         let plain = !matches!(c, '\'' | '"' | '`' | '[');
@@ -191,9 +239,13 @@ fn length(rest: &str, c: char) -> usize {
         '\'' | '"' | '`' => c,
         '[' => ']',
         _ if rest.starts_with("--") => return rest.find('\n').unwrap_or(rest.len()),
-        _ if rest.starts_with("/*") => return rest.find("*/").map_or(rest.len(), |at| at + 2),
-        _ if c.is_alphanumeric() || c == '_' => {
-            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'));
+        _ if rest.starts_with("/*") => {
+            let inside = rest.get(2..).unwrap_or("");
+            return inside.find("*/").map_or(rest.len(), |at| at + 4);
+        }
+        _ if c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii() => {
+            let of_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
+            let end = rest.find(|c: char| c.is_ascii() && !of_name(c));
             return end.unwrap_or(rest.len());
         }
         _ => return c.len_utf8(),
@@ -229,7 +281,7 @@ mod tests {
         assert_eq!(
             found.checks,
             [
-                check(Some("it's"), "length(\"na me\") < 5 /* ) */"),
+                check(Some("it's"), "length(\"na me\") < 5"),
                 check(None, "p <> q")
             ]
         );
@@ -259,9 +311,10 @@ mod tests {
         );
         assert!(found.autoincrement);
         let tail = index_tail("CREATE UNIQUE INDEX \"a(\" ON \"b(\" (x DESC) WHERE y > 0");
-        assert_eq!(tail, Some("(x DESC) WHERE y > 0"));
+        assert_eq!(tail.as_deref(), Some("(x DESC) WHERE y > 0"));
         for hostile in [
             "",
+            "/*/",
             "(",
             ")",
             "CREATE TABLE",
@@ -272,6 +325,40 @@ mod tests {
             "CREATE TABLE é (é",
         ] {
             drop(table(hostile));
+        }
+    }
+
+    #[test]
+    fn what_is_cut_out_holds_no_comment() {
+        let sql = "CREATE TABLE t (a INT CHECK (a > 0 -- positive\n), CHECK (1 /*/ ) */ <> '-- /*'),\n\
+                   b AS (a -- x\n + 1 /*\n*/))";
+        let found = table(sql);
+        let checks: Vec<&str> = { found.checks.iter() }
+            .map(|check| check.expression.as_str())
+            .collect();
+        assert_eq!(checks, ["a > 0", "1   <> '-- /*'"]);
+        assert_eq!(found.generated[0].1, "a  \n + 1");
+        let tail = index_tail("CREATE INDEX i ON t (a) WHERE a > 0 -- x");
+        assert_eq!(tail.as_deref(), Some("(a) WHERE a > 0"));
+    }
+
+    #[test]
+    fn a_default_that_is_a_name_is_a_text() {
+        for (given, expected) in [
+            ("abc", Some("abc")),
+            ("\"a \"\"b\"", Some("a \"b")),
+            ("[a b]", Some("a b")),
+            ("\"true\"", Some("true")),
+            ("true", None),
+            ("current_timestamp", None),
+            ("NULL", None),
+            ("x'00'", None),
+            ("0x1F", None),
+            ("'abc'", None),
+            ("abs(1)", None),
+            ("\"a\" || \"b\"", None),
+        ] {
+            assert_eq!(text_default(given).as_deref(), expected, "{given}");
         }
     }
 }

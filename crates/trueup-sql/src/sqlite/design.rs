@@ -13,6 +13,22 @@ const FIELDS_MAX: usize = 2000;
 /// What stands behind the type of a key that hands out its own numbers; no other key is declared then.
 pub(super) const COUNTED: &str = " PRIMARY KEY AUTOINCREMENT";
 
+/// Words that end a type and begin something else.
+const CLAUSES: &[&str] = &[
+    "AS",
+    "CHECK",
+    "COLLATE",
+    "CONSTRAINT",
+    "DEFAULT",
+    "GENERATED",
+    "NOT",
+    "NULL",
+    "ON",
+    "PRIMARY",
+    "REFERENCES",
+    "UNIQUE",
+];
+
 /// A table that is to be created: its fields, and how their types are declared.
 pub(super) struct Shape {
     pub(super) schema: Schema,
@@ -47,12 +63,36 @@ pub(super) fn shape(wanted: &Schema) -> Result<Shape> {
         designed.nullable = field.nullable && !wanted.key.contains(&index);
         designed.holds = Holds::Mixed;
         schema.fields.push(designed);
-        types.push(declared);
+        types.push(spelled(declared));
     }
     Ok(Shape {
         schema,
         declared: types,
     })
+}
+
+/// A type as it is declared again. The catalogue keeps a type in quotes without them: what is more than words and a size goes
+/// back into quotes, as it would be read as more of the statement.
+fn spelled(declared: String) -> String {
+    let (words, size) = match declared.split_once('(') {
+        Some((words, rest)) => (words, rest.strip_suffix(')').unwrap_or("?")),
+        None => (declared.as_str(), "0"),
+    };
+    let sized = size.starts_with(|c: char| c.is_ascii_digit())
+        && size.chars().all(|c| c.is_ascii_digit() || ", ".contains(c));
+    let plain = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && !CLAUSES
+                .iter()
+                .any(|clause| word.eq_ignore_ascii_case(clause))
+    };
+    let named = declared.is_empty() || !words.trim().is_empty();
+    if sized && named && words.split_ascii_whitespace().all(plain) {
+        declared
+    } else {
+        quote(&declared)
+    }
 }
 
 /// The statement that creates it. `clauses` stand behind the types, where there are some; `tail` follows the fields; the key

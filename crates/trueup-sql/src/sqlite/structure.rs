@@ -11,8 +11,8 @@ use rusqlite::{Connection, OptionalExtension};
 use trueup_core::Result;
 use trueup_core::schema::Schema;
 use trueup_core::structure::{
-    Check, DefaultValue, Extras, ForeignKey, Generated, Identity, Index, IndexField, Lost, Rule,
-    Structure,
+    Check, DefaultValue, Extras, ForeignKey, Generated, Identity, Index, IndexField, Literal, Lost,
+    Rule, Structure,
 };
 
 /// In whose words texts are.
@@ -49,6 +49,14 @@ fn read_all(connection: &Connection, schema: &Schema) -> rusqlite::Result<Struct
             name,
             "what a field may hold is not enforced",
         );
+    }
+    if rowless {
+        let why = "its records are kept apart from its key's index";
+        out.lost.push(Lost::new("without rowid", name.clone(), why));
+    }
+    for (field, what) in &said.conflicts {
+        let why = format!("it says {what}; here a write that breaks it is refused");
+        lose(&mut out, "conflict clause", field, &why);
     }
     for (field, collation) in &said.collations {
         let why = format!("it is {collation}, and texts are compared by their bytes");
@@ -116,8 +124,10 @@ fn read_fields(
                 next: next(connection, &schema.collection, said.autoincrement)?,
             });
         } else if let Some(text) = default {
-            extras.default = match unwrapped(&text) {
-                NOW => Some(DefaultValue::Now),
+            let text = ddl::uncommented(&text);
+            extras.default = match (unwrapped(&text), ddl::text_default(&text)) {
+                (NOW, _) => Some(DefaultValue::Now),
+                (_, Some(text)) => Some(DefaultValue::Literal(Literal::Text(text))),
                 _ => default_of(&text, known.ty, false),
             };
         }
@@ -172,7 +182,7 @@ fn read_indexes(connection: &Connection, out: &mut Structure) -> rusqlite::Resul
         }
         if index.beyond.is_some() {
             index.fields.clear();
-            index.verbatim = sql.as_deref().and_then(ddl::index_tail).map(str::to_owned);
+            index.verbatim = sql.as_deref().and_then(ddl::index_tail);
         }
         index.name = (!declared).then_some(name);
         out.indexes.push(index);
@@ -212,6 +222,13 @@ fn read_references(
         if let Some(parent) = read(connection, &key.collection).ok().flatten() {
             if key.referred.is_empty() {
                 key.referred = parent.key_names().into_iter().map(str::to_owned).collect();
+            }
+            for referred in &mut key.referred {
+                let of_parent = parent.fields.iter().map(|field| &field.name);
+                let known = { of_parent }.find(|name| name.eq_ignore_ascii_case(referred));
+                if let Some(known) = known {
+                    referred.clone_from(known);
+                }
             }
             key.collection = parent.collection;
         }

@@ -3,6 +3,7 @@
 mod conditional;
 mod mark;
 mod rights;
+mod structure;
 mod torn;
 
 use super::*;

@@ -216,3 +216,25 @@ fn trap_59_hostile_names_are_quoted_everywhere() {
         "t"
     );
 }
+
+#[test]
+fn a_second_statement_is_never_run() {
+    let (_database, mut endpoint) = fresh("CREATE TABLE t (id int PRIMARY KEY)");
+    let mut writer = endpoint.writer(&claim()).unwrap();
+    let step = trueup_core::structure::Step {
+        kind: trueup_core::structure::StepKind::Check,
+        collection: "t".to_owned(),
+        name: "c".to_owned(),
+        statement: "ALTER TABLE t ADD CONSTRAINT c CHECK (id > 0); DROP TABLE t".to_owned(),
+    };
+    // Refused for this step alone, or for all: but not run.
+    drop(writer.build(&step));
+    let design = trueup_core::endpoint::Design {
+        schema: wanted("u", &[("id", Type::INT, "")]),
+        statement: "CREATE TABLE u (id int); DROP TABLE t".to_owned(),
+    };
+    writer.create(&design).unwrap_err();
+    drop(writer);
+    assert!(endpoint.schema("t").unwrap().is_some());
+    assert!(endpoint.schema("u").unwrap().is_none());
+}
