@@ -73,11 +73,14 @@ fn crash_anywhere_is_followed_by_a_clean_run() {
     let names: Vec<&str> = seen.keys().copied().collect();
     let want = [
         "engine.applied",
+        "engine.built",
         "engine.checkpointed",
         "engine.claimed",
         "engine.created",
         "engine.finished",
+        "engine.loaded",
         "engine.planned",
+        "engine.source_open",
         "engine.verifying",
     ];
     assert_eq!(names, want, "every place is a test");
