@@ -111,7 +111,9 @@ pub(crate) fn between(sides: &Sides, two_way: bool) -> Spec {
 
 /// Checks what was described.
 pub(crate) fn pair(spec: &Spec, machine: &Machine) -> Result<CheckReport> {
-    check::check(&mut link::open(spec, &machine.context())?)
+    let store = world::open_store_if_any(None)?;
+    let mut link = link::open(spec, &machine.context())?;
+    check::check(&mut link, store.as_ref())
 }
 
 /// Tells whether the arguments mean a configuration file: by its name, or because they are no addresses.
