@@ -5,8 +5,9 @@ use crate::expression::record;
 use crate::link::{CollectionSpec, Link, World};
 use crate::progress::Step;
 use crate::scan::{Reading, Role, Translation};
-use crate::structure::Builder;
-use std::collections::BTreeSet;
+use crate::state::Stage;
+use crate::structure::{Builder, is_ours};
+use std::collections::{BTreeMap, BTreeSet};
 use trueup_core::endpoint::{Design, Endpoint};
 use trueup_core::guard::Guard;
 use trueup_core::mapping::{Formula, Mapping, Rules};
@@ -56,7 +57,10 @@ impl Collection {
 
 /// Prepares the link's collections, in an order in which a target's references point backwards where that is
 /// possible. `pending` are the target's collections under construction.
-pub(crate) fn prepare(link: &mut Link, pending: &BTreeSet<String>) -> Result<Vec<Collection>> {
+pub(crate) fn prepare(
+    link: &mut Link,
+    pending: &BTreeMap<String, Stage>,
+) -> Result<Vec<Collection>> {
     refuse_ends(link)?;
     let specs = specs(link)?;
     refuse_shared_targets(&specs)?;
@@ -108,20 +112,19 @@ impl Trial {
 }
 
 /// Does what [`prepare`] does, and goes on where that stops.
-pub(crate) fn attempt(link: &mut Link) -> Result<Trial> {
+pub(crate) fn attempt(link: &mut Link, pending: &BTreeMap<String, Stage>) -> Result<Trial> {
     let mut trial = Trial::default();
     trial.take(refuse_ends(link))?;
     let found = specs(link);
     let specs = trial.take(found)?.unwrap_or_default();
     trial.take(refuse_shared_targets(&specs))?;
-    let nothing = BTreeSet::new();
     let mut tried = Vec::new();
     for spec in specs {
         let met = meet(link, &spec);
         tried.push((spec, met));
     }
     let known = tried.iter().filter_map(|(_, met)| met.as_ref().ok());
-    let mut builder = Builder::new(known, &nothing);
+    let mut builder = Builder::new(known, pending);
     for (spec, met) in tried {
         let (one, error) = match met.and_then(|met| prepare_one(link, met, &mut builder)) {
             Ok(one) => (Some(one), None),
@@ -240,9 +243,12 @@ fn prepare_one(link: &mut Link, met: Met, builder: &mut Builder<'_>) -> Result<C
         guard,
     } = met;
     let mut construction = None;
-    if found.is_none() || builder.is_pending(&target) {
+    let stage = builder.stage(&target);
+    if found.is_none() || stage.is_some() {
         let wanted = wanted(&source, &rules, &target)?;
-        construction = Some(builder.construct(link, &source, &wanted)?);
+        let made = builder.construct(link, &source, &wanted)?;
+        construction =
+            Some(made).filter(|made| is_ours(&made.design.schema, found.as_ref(), stage));
     }
     let (target, create) = match (found, &construction) {
         (None, Some(construction)) => {

@@ -9,7 +9,7 @@ use crate::progress::{Event, Step};
 use crate::report::{CollectionReport, Report};
 use crate::state::{LinkId, Store};
 use crate::verify::{verify, verify_by_hashes};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use trueup_core::Result;
 use trueup_core::digest::{ALGORITHM, Digest};
 use trueup_core::endpoint::{Endpoint, Position, Snapshot};
@@ -85,7 +85,7 @@ pub(crate) fn prove_alone(
     id: &LinkId,
     world: &World<'_>,
 ) -> Result<Report> {
-    let subjects = connect::prepare(link, &BTreeSet::new())?;
+    let subjects = connect::prepare(link, &BTreeMap::new())?;
     let mut source = link.source.snapshot().map_err(|error| error.at("source"))?;
     let mut report = Report {
         link: link.name(),

@@ -18,7 +18,7 @@ use crate::state::{HINT, LinkId, RunId, Store};
 use crate::structure::Building;
 use crate::twice::compare_twice;
 use crate::two_way;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use trueup_core::endpoint::{Claim, Snapshot};
 use trueup_core::plan::Form;
 use trueup_core::{Error, Result};
@@ -276,7 +276,7 @@ pub fn plan(
         write: false,
         ..link.mode
     };
-    let pending = store.map_or(Ok(BTreeSet::new()), |store| {
+    let pending = store.map_or(Ok(BTreeMap::new()), |store| {
         store.under_construction(&link.id())
     })?;
     let collections = connect::prepare(link, &pending)?;
@@ -313,11 +313,17 @@ fn journey(
     link.mode.count_all |= selection.is_some();
     let pending = store.under_construction(id)?;
     let collections = connect::prepare(link, &pending)?;
-    let building = Building::gather(link, &collections)?;
+    let mut building = Building::gather(link, &collections)?;
+    store.not_constructing(id, &building.foreign(&pending))?;
     store.met(id)?;
     let (mut compared, mut source) = read_prepared(link, collections, link.mode, world)?;
     if let Some(selection) = selection.as_deref_mut() {
         select(&mut compared, selection, world)?;
+        for left in compared.iter().filter(|one| one.plan.create.is_none()) {
+            let created = left.collection.create.as_ref();
+            let left = created.and(left.collection.construction.as_ref());
+            left.into_iter().for_each(|left| building.leave_out(left));
+        }
     }
     guard(link, &compared)?;
     world.failpoints.pass("engine.planned")?;
@@ -385,7 +391,7 @@ fn read(
     mode: Mode,
     world: &World<'_>,
 ) -> Result<(Vec<Compared>, Box<dyn Snapshot>)> {
-    let collections = connect::prepare(link, &BTreeSet::new())?;
+    let collections = connect::prepare(link, &BTreeMap::new())?;
     read_prepared(link, collections, mode, world)
 }
 

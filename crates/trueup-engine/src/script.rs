@@ -1,4 +1,5 @@
-//! Says a plan as a script in the target's language: inserts and updates parents first, deletes children first.
+//! Says a plan as a script in the target's language: inserts and updates parents first, deletes children first, then what
+//! is built around the records of a collection that it creates.
 
 use crate::compare::Compared;
 use crate::link::Link;
@@ -6,6 +7,7 @@ use crate::spool::Spooled;
 use trueup_core::batch::Batch;
 use trueup_core::plan::{self, Counts};
 use trueup_core::script::{Script, Statement};
+use trueup_core::structure::{Construction, Step};
 use trueup_core::{Error, Result};
 
 /// Refuses a target that has no language to say writes in.
@@ -53,6 +55,12 @@ pub(crate) fn write(
             )))?;
         }
     }
+    for lost in compared.iter().filter_map(made).flat_map(|one| &one.lost) {
+        out(&script.comment(&format!(
+            "NOT IN THIS SCRIPT: {} {}: {}",
+            lost.kind, lost.name, lost.why
+        )))?;
+    }
     out(&script.begin())?;
     for one in compared.iter() {
         if let Some(design) = &one.plan.create {
@@ -63,10 +71,7 @@ pub(crate) fn write(
                 ))
                 .hint("let a sync create it, or create it yourself first"));
             }
-            out(&format!(
-                "{};\n",
-                design.statement.trim_end().trim_end_matches(';')
-            ))?;
+            out(&ended(&design.statement))?;
         }
     }
     for one in compared.iter_mut() {
@@ -75,7 +80,27 @@ pub(crate) fn write(
     for one in compared.iter_mut().rev() {
         statements(script.as_ref(), one, false, out)?;
     }
+    let mut steps: Vec<&Step> = compared
+        .iter()
+        .filter_map(made)
+        .flat_map(|one| &one.steps)
+        .collect();
+    steps.sort_by_key(|step| step.kind);
+    for step in steps {
+        out(&ended(&step.statement))?;
+    }
     out(&script.end())
+}
+
+/// How a collection comes to be that the script creates.
+fn made(one: &Compared) -> Option<&Construction> {
+    let create = one.plan.create.as_ref();
+    create.and(one.collection.construction.as_ref())
+}
+
+/// A statement with its end.
+fn ended(statement: &str) -> String {
+    format!("{};\n", statement.trim_end().trim_end_matches(';'))
 }
 
 fn statements(

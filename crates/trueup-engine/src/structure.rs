@@ -6,17 +6,20 @@
 //! looks whether what a step makes is there: nothing that could grow stale is kept.
 
 mod codec;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use codec::{from_json, to_json};
 
 use crate::connect::{Collection, Met};
 use crate::link::Link;
+use crate::state::Stage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use trueup_core::Result;
 use trueup_core::mapping::Rules;
 use trueup_core::plan::Form;
-use trueup_core::schema::Schema;
+use trueup_core::schema::{Field, Schema};
 use trueup_core::structure::{
     Construction, Index, IndexField, Lost, Names, Naming, Step, Structure,
 };
@@ -55,14 +58,14 @@ pub struct StructureReport {
 pub(crate) struct Builder<'a> {
     names: Names,
     taken: BTreeSet<String>,
-    pending: &'a BTreeSet<String>,
+    pending: &'a BTreeMap<String, Stage>,
 }
 
 impl<'a> Builder<'a> {
     /// Knows what all collections are called; `pending` are those of the target that are under construction.
     pub(crate) fn new<'m>(
         met: impl Iterator<Item = &'m Met>,
-        pending: &'a BTreeSet<String>,
+        pending: &'a BTreeMap<String, Stage>,
     ) -> Self {
         let mut names = BTreeMap::new();
         let mut taken = BTreeSet::new();
@@ -82,9 +85,9 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Whether the target's collection was created by this link, and not built upon yet.
-    pub(crate) fn is_pending(&self, target: &str) -> bool {
-        self.pending.contains(target)
+    /// How far the target's collection has come; `None` when it is not under construction.
+    pub(crate) fn stage(&self, target: &str) -> Option<Stage> {
+        self.pending.get(target).copied()
     }
 
     /// Works out how the target's collection comes to be.
@@ -138,6 +141,27 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// Whether a collection is this link's to build upon. One that a run was about to create may have been created by
+/// somebody else since; it is this link's when it looks as designed.
+pub(crate) fn is_ours(designed: &Schema, found: Option<&Schema>, stage: Option<Stage>) -> bool {
+    let Some(found) = found else {
+        return true;
+    };
+    let alike = |field: &Field| {
+        let other = found.fields.iter().find(|other| other.name == field.name);
+        other.is_some_and(|other| other.ty == field.ty && other.generated == field.generated)
+    };
+    match stage {
+        None => false,
+        Some(Stage::Created) => true,
+        Some(Stage::Intended) => {
+            designed.fields.len() == found.fields.len()
+                && designed.key_names() == found.key_names()
+                && designed.fields.iter().all(alike)
+        }
+    }
+}
+
 fn naming(source: &Schema, rules: &Rules, target: &str) -> Naming {
     let supplied = |name: &str| {
         let constants = rules.constants.iter().map(|(name, _)| name);
@@ -162,8 +186,10 @@ fn naming(source: &Schema, rules: &Rules, target: &str) -> Naming {
 /// All that is to be built in a run.
 #[derive(Debug, Default)]
 pub(crate) struct Building {
-    /// The target's collections that are built upon.
-    pub(crate) collections: BTreeSet<String>,
+    /// The target's collections that are built upon: those to be created are intended.
+    pub(crate) collections: BTreeMap<String, Stage>,
+    /// All of the target's collections that the run deals with.
+    pub(crate) met: BTreeSet<String>,
     /// The steps, in the order in which they are taken.
     pub(crate) steps: Vec<Step>,
     pub(crate) lost: Vec<Lost>,
@@ -175,7 +201,36 @@ impl Building {
         let constructions = collections
             .iter()
             .filter_map(|one| one.construction.clone());
-        Self::of(link, constructions)
+        let mut all = Self::of(link, constructions)?;
+        for one in collections {
+            let name = &one.target.collection;
+            if let Some(stage) = all
+                .collections
+                .get_mut(name)
+                .filter(|_| one.create.is_none())
+            {
+                *stage = Stage::Created;
+            }
+            all.met.insert(name.clone());
+        }
+        Ok(all)
+    }
+
+    /// Returns those of `pending` that are there and turned out to be somebody else's.
+    pub(crate) fn foreign(&self, pending: &BTreeMap<String, Stage>) -> BTreeSet<String> {
+        let met = pending.keys().filter(|name| self.met.contains(*name));
+        met.filter(|name| !self.collections.contains_key(*name))
+            .cloned()
+            .collect()
+    }
+
+    /// Leaves out a collection that is not created after all.
+    pub(crate) fn leave_out(&mut self, left: &Construction) {
+        let name = &left.design.schema.collection;
+        self.collections.remove(name);
+        self.met.remove(name);
+        self.steps.retain(|step| step.collection != *name);
+        self.lost.retain(|lost| !left.lost.contains(lost));
     }
 
     /// Gathers what constructions ask for. What belongs to no collection is listed where all of the source goes.
@@ -185,7 +240,8 @@ impl Building {
     ) -> Result<Self> {
         let mut all = Self::default();
         for one in constructions {
-            all.collections.insert(one.design.schema.collection);
+            let name = one.design.schema.collection;
+            all.collections.insert(name, Stage::Intended);
             all.steps.extend(one.steps);
             all.lost.extend(one.lost);
         }

@@ -12,7 +12,7 @@ use crate::connect;
 use crate::link::{Link, Mode, World};
 use crate::listing::{Listing, Shape, found};
 use crate::run::{Opened, open, tell_shapes};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use trueup_core::Result;
 use trueup_core::diff::Difference;
 use trueup_core::digest::Digest;
@@ -47,7 +47,7 @@ pub(crate) fn compare_twice(
     mode: Mode,
     world: &World<'_>,
 ) -> Result<(Vec<Compared>, Vec<String>)> {
-    let collections = connect::prepare(link, &BTreeSet::new())?;
+    let collections = connect::prepare(link, &BTreeMap::new())?;
     tell_shapes(&collections, world);
     let mut kept = Kept::new(&collections, listing)?;
     let mut first = open(link, collections.iter(), world)?;
@@ -89,6 +89,11 @@ fn again(
         let name = one.collection.source.collection.clone();
         let (mut stands, mut moving) = (Differences::default(), 0);
         let mut show = |difference: Difference<'_>| {
+            if let Difference::Unknown { source, .. } = difference {
+                // It cannot be read any more: it did not agree, and is told as such.
+                kept.held[index].keys.remove(&Digest::of(source.key));
+                return Ok(());
+            }
             let Some((key, count)) = counted(difference, &mut stands) else {
                 return Ok(());
             };

@@ -72,7 +72,7 @@ pub(crate) fn check(args: &Args) -> Result<u8> {
                     .hint("name the target too"),
             );
         }
-        [source, target] => pair(&args.spec(source, target), &machine)?,
+        [source, target] => pair(&args.spec(source, target), None, &machine)?,
         _ => {
             return Err(Error::config("a link has two places, and there are more")
                 .hint("write trueup check SOURCE TARGET"));
@@ -109,9 +109,17 @@ pub(crate) fn between(sides: &Sides, two_way: bool) -> Spec {
     sides.spec(stated, mode, Guard::default(), records)
 }
 
-/// Checks what was described.
-pub(crate) fn pair(spec: &Spec, machine: &Machine) -> Result<CheckReport> {
-    check::check(&mut link::open(spec, &machine.context())?)
+/// Checks what was described. `state` is the state file, `None` for the usual one.
+pub(crate) fn pair(spec: &Spec, state: Option<&Path>, machine: &Machine) -> Result<CheckReport> {
+    // Where nothing says which file is usual, no run has used it.
+    let known = world::state_path(state, &world::variable).is_ok();
+    let store = if known {
+        world::open_store_if_any(state)?
+    } else {
+        None
+    };
+    let mut link = link::open(spec, &machine.context())?;
+    check::check(&mut link, store.as_ref())
 }
 
 /// Tells whether the arguments mean a configuration file: by its name, or because they are no addresses.
@@ -150,7 +158,7 @@ fn links(args: &Args, machine: &Machine) -> Result<u8> {
     let mut worst = 0;
     for one in chosen(&config, names)? {
         list.begin(&one.name)?;
-        let code = match pair(&one.spec, machine) {
+        let code = match pair(&one.spec, config.state.as_deref(), machine) {
             Ok(mut report) => {
                 config.point_all(one, &mut report);
                 list.checked(&one.name, &report)?;

@@ -134,7 +134,7 @@ struct Examined {
 /// Checks the link, and looks at the collections that have no key.
 fn examine(sides: &Sides, two_way: bool, machine: &Machine) -> Result<Examined> {
     let mut link = link::open(&check::between(sides, two_way), &machine.context())?;
-    let report = trueup_engine::check::check(&mut link)?;
+    let report = trueup_engine::check::check(&mut link, None)?;
     if let Some(problem) = report.problems.first() {
         // Not a collection's: no file would make this link run.
         let error = Error::config(problem.message.clone());

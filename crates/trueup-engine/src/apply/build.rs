@@ -1,7 +1,9 @@
 //! Builds around the records, once they are there.
 
 use super::Applier;
+use crate::state::Stage;
 use crate::structure::{Building, Refused, StructureReport};
+use std::collections::BTreeMap;
 use trueup_core::Result;
 use trueup_core::structure::Built;
 
@@ -13,13 +15,22 @@ impl Applier<'_> {
             return Ok(());
         }
         self.store.construct(self.link, &building.collections)?;
-        self.constructing.clone_from(&building.collections);
+        self.constructing = building.collections.keys().cloned().collect();
         self.writer.constructing(&self.constructing);
         Ok(())
     }
 
+    /// Puts on record that a collection under construction is this link's: it was created now.
+    pub(super) fn created(&mut self, collection: &str) -> Result<()> {
+        if !self.constructing.contains(collection) {
+            return Ok(());
+        }
+        let one = BTreeMap::from([(collection.to_owned(), Stage::Created)]);
+        self.store.construct(self.link, &one)
+    }
+
     /// Takes the steps. What one of them meets does not keep the others from being taken; the collections are built when
-    /// none was refused.
+    /// none was refused, and the link has no other one under construction.
     pub(crate) fn build(&mut self, building: Building) -> Result<Option<StructureReport>> {
         if building.collections.is_empty() {
             return Ok(None);
@@ -47,7 +58,7 @@ impl Applier<'_> {
         }
         self.world.failpoints.pass("engine.built")?;
         if report.refused.is_empty() {
-            self.store.constructed(self.link)?;
+            self.store.constructed(self.link, &building.met)?;
         }
         Ok((report != StructureReport::default()).then_some(report))
     }

@@ -103,6 +103,7 @@ impl<'a> Applier<'a> {
                     .create(design)
                     .map_err(|error| error.at("target"))?;
                 self.world.failpoints.pass("engine.created")?;
+                self.created(&design.schema.collection)?;
             }
         }
         for (one, done) in compared.iter_mut().zip(&mut written) {

@@ -14,8 +14,10 @@ pub use report::{CheckReport, CollectionCheck, EndCheck, FieldCheck, Held, Probl
 
 use crate::connect::{self, Tried};
 use crate::link::{CollectionSpec, Link};
+use crate::state::Store;
 use crate::structure::Building;
 use crate::two_way;
+use std::collections::BTreeMap;
 use trueup_core::endpoint::Endpoint;
 use trueup_core::mapping::{Rules, Survey, SurveyedField};
 use trueup_core::rights::{Missing, Wanted};
@@ -23,16 +25,19 @@ use trueup_core::schema::{Field, Schema};
 use trueup_core::side::{Side, Sides};
 use trueup_core::{Error, Kind, Result};
 
-/// Checks `link` as if it were about to run.
+/// Checks `link` as if it were about to run. `store` says what earlier runs left to be built, where there is one.
 ///
 /// # Errors
 /// When an endpoint cannot be asked. Whatever else is wrong stands in the report.
-pub fn check(link: &mut Link) -> Result<CheckReport> {
+pub fn check(link: &mut Link, store: Option<&Store>) -> Result<CheckReport> {
     link.mode.write = true;
+    let pending = store.map_or(Ok(BTreeMap::new()), |store| {
+        store.under_construction(&link.id())
+    })?;
     let trial = if link.two_way.is_some() {
         two_way::attempt(link)?
     } else {
-        connect::attempt(link)?
+        connect::attempt(link, &pending)?
     };
     let mut collections = Vec::new();
     let mut hidden = false;

@@ -1,6 +1,7 @@
 //! That a check finds all that is wrong, changes nothing, and is right about what it finds nothing wrong with.
 
 use super::*;
+use crate::state::Stage;
 use crate::tests::{Pair, fleet, planes};
 use crate::two_way::{ConflictRule, PolicySpec, TwoWay};
 use trueup_core::policy::Policy;
@@ -11,7 +12,7 @@ use trueup_testkit::memory::Memory;
 use trueup_testkit::records::schema;
 
 fn found(pair: &Pair) -> CheckReport {
-    check(&mut pair.link()).unwrap()
+    check(&mut pair.link(), None).unwrap()
 }
 
 /// Everything that is wrong, as `place: message`.
@@ -221,7 +222,7 @@ fn link_as_a_whole_can_be_wrong() {
 fn lost_connection_is_an_error_and_no_finding() {
     let pair = Pair::planes(&[], &[]);
     pair.target_faults.fail(Step::Schema, 1);
-    let error = check(&mut pair.link()).unwrap_err();
+    let error = check(&mut pair.link(), None).unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable);
 }
 
@@ -245,4 +246,47 @@ fn endpoint_alone_needs_keys() {
     );
     let empty = alone(Memory::new("two").boxed().as_mut(), &[]).unwrap();
     assert_eq!(said(&empty), ["there is no collection"]);
+}
+
+#[test]
+fn what_a_killed_run_left_to_be_built_is_found() {
+    let pair = Pair::planes(&fleet(0, 2), &fleet(0, 2));
+    let mut store = pair.store();
+    let id = pair.link().id();
+    store.begin(&id, 1).unwrap();
+    let made = |pair: &Pair, store: &Store| {
+        let pending = store.under_construction(&id).unwrap();
+        let trial = connect::attempt(&mut pair.link(), &pending).unwrap();
+        trial.collections[0].construction.is_some()
+    };
+    assert!(!made(&pair, &store));
+    let planes = BTreeMap::from([("planes".to_owned(), Stage::Created)]);
+    store.construct(&id, &planes).unwrap();
+    assert!(made(&pair, &store));
+}
+
+#[test]
+fn what_somebody_else_created_meanwhile_is_built_upon_by_nobody() {
+    for (ty, ours) in [(Type::TEXT, true), (Type::Date, false)] {
+        let mut pair = Pair::planes(&fleet(0, 2), &[]);
+        pair.target = Memory::new("target");
+        let shape = schema("planes").int("id").field("model", ty).key(["id"]);
+        pair.target.create(shape.build());
+        let id = pair.link().id();
+        let pending = BTreeMap::from([("planes".to_owned(), Stage::Intended)]);
+        {
+            let mut store = pair.store();
+            let run = store.begin(&id, 1).unwrap();
+            store.construct(&id, &pending).unwrap();
+            store.finish(run, 1, 1, None, None).unwrap();
+        }
+        let trial = connect::attempt(&mut pair.link(), &pending).unwrap();
+        assert_eq!(trial.collections[0].construction.is_some(), ours);
+        // Built, or known not to be ours: nothing is left on record.
+        drop(pair.run());
+        assert_eq!(
+            pair.store().under_construction(&id).unwrap(),
+            BTreeMap::new()
+        );
+    }
 }

@@ -1,7 +1,7 @@
 //! Links that nobody wants to hear of any more.
 //!
 //! Invariant: what is forgotten is what stands here about a link that is not a record of the past: its base, conflicts,
-//! and parked records. Its runs stay in the history, its batch numbers stay beside its markers. A run of the link makes
+//! parked records, and what is under construction. Its runs stay in the history, its batch numbers stay beside its markers. A run of the link makes
 //! it known again.
 
 use super::{LinkId, Store};
@@ -22,6 +22,10 @@ impl Store {
         let link = self.write("forget a link", |transaction| {
             transaction.execute(
                 "DELETE FROM parked WHERE link = (SELECT id FROM link WHERE durable = ?1)",
+                [durable],
+            )?;
+            transaction.execute(
+                "DELETE FROM construction WHERE link = (SELECT id FROM link WHERE durable = ?1)",
                 [durable],
             )?;
             transaction.execute(

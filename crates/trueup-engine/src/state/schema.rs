@@ -167,10 +167,12 @@ const MIGRATIONS: &[&str] = &["
     -- Whether both sides were met and fit each other; of older runs nobody knows.
     ALTER TABLE run ADD COLUMN met INTEGER NOT NULL DEFAULT 0 CHECK (met IN (0, 1));
 ", "
-    -- The target's collections that a run of the link created, and that are not built upon yet.
+    -- The target's collections that a run of the link creates, and that are not built upon yet.
     CREATE TABLE construction (
         link INTEGER NOT NULL REFERENCES link (id),
         collection TEXT NOT NULL,
+        -- Whether it is known that a run of the link created it; else a run was about to.
+        created INTEGER NOT NULL CHECK (created IN (0, 1)),
         PRIMARY KEY (link, collection)
     ) STRICT, WITHOUT ROWID;
 "];

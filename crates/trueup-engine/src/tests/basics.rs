@@ -137,7 +137,7 @@ fn diff_counts_every_difference_and_writes_nothing() {
 }
 
 /// Planes with a number that is narrower at the target: above 32767 a record does not fit.
-fn narrow(source: &[Vec<Owned>], target: &[Vec<Owned>]) -> Pair {
+pub(super) fn narrow(source: &[Vec<Owned>], target: &[Vec<Owned>]) -> Pair {
     let mut pair = Pair::new();
     let small = Type::Int {
         bits: 16,

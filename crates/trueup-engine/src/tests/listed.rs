@@ -1,5 +1,6 @@
 //! Differences as they are shown, and parked records tried again.
 
+use super::basics::narrow;
 use super::{Pair, counts, fleet, planes};
 use crate::listing::{Found, Listing, Shape};
 use crate::run;
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use trueup_core::Result;
 use trueup_core::failpoint::Failpoints;
 use trueup_core::value::Value;
-use trueup_testkit::Owned;
+use trueup_testkit::{Owned, record};
 
 #[derive(Default)]
 struct Seen {
@@ -101,6 +102,21 @@ fn what_differs_both_times_is_told_and_nothing_else() {
     assert_eq!(
         (planes.only_source, planes.only_target),
         (1, 1),
+        "{report:?}"
+    );
+}
+
+#[test]
+fn what_cannot_be_read_the_second_time_did_not_agree() {
+    let mut pair = narrow(&[record![1, 2]], &[record![1, 1]]);
+    let source = pair.source.clone();
+    written_between(&mut pair, move || {
+        source.update("planes", &[1.into()], &[("seats", 40_000.into())]);
+    });
+    let report = pair.diff().unwrap();
+    assert_eq!((report.parked(), report.equal), (1, false));
+    assert!(
+        report.notes.iter().all(|one| !one.contains("agreed")),
         "{report:?}"
     );
 }

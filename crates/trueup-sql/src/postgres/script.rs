@@ -95,9 +95,11 @@ impl Said<'_> {
                 let all = 0..self.write.fields.len();
                 let names = idents(all.clone().map(|at| self.name(at)));
                 let values: Result<Vec<String>> = all.clone().map(|at| self.literal(at)).collect();
-                let always = all
-                    .filter_map(|at| self.column(at))
-                    .any(|column| column.always);
+                // A table that the script creates may hand out numbers; without effect where it does not.
+                let always = self.table.is_none()
+                    || all
+                        .filter_map(|at| self.column(at))
+                        .any(|column| column.always);
                 let overriding = if always {
                     "OVERRIDING SYSTEM VALUE "
                 } else {

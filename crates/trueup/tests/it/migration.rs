@@ -226,3 +226,26 @@ fn a_check_and_a_plan_say_what_is_built_and_what_is_not_and_an_existing_table_is
     let output = sync(folder, "sqlite:a.db", &to).run().expect(0);
     assert!(output.json().get("structure").is_none(), "{output}");
 }
+
+#[test]
+fn a_run_of_one_collection_does_not_forget_what_the_others_still_need() {
+    let folder = support::folder();
+    let folder = folder.path();
+    let tables = "CREATE TABLE a (id INTEGER PRIMARY KEY, name TEXT); CREATE INDEX a_name ON a (name); \
+        CREATE TABLE b (id INTEGER PRIMARY KEY, name TEXT); CREATE INDEX b_name ON b (name); \
+        INSERT INTO a VALUES (1, 'one'); INSERT INTO b VALUES (1, 'one')";
+    support::sqlite(&folder.join("from.db"), tables);
+    let (from, to) = ("sqlite:from.db", "sqlite:to.db");
+    // With the state at its usual place, where a check looks.
+    let sync = || Trueup::new(folder).arguments(["sync", from, to, "--json"]);
+    let killed = sync().env("TRUEUP_FAILPOINT", "engine.loaded:1");
+    assert_eq!(killed.run().code, None);
+    let left = Trueup::new(folder).arguments(["check", from, to]).run();
+    assert!(left.stdout.contains("b_name"), "{left}");
+    let one = sync().arguments(["--collections", "a"]);
+    assert_eq!(one.run().expect(0).json()["structure"]["built"], 1);
+    let all = sync().run().expect(0);
+    assert_eq!(all.json()["structure"]["built"], 1, "{all}");
+    let again = sync().run().expect(0);
+    assert!(again.json().get("structure").is_none(), "{again}");
+}

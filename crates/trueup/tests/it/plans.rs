@@ -242,6 +242,35 @@ fn run_sqlite(folder: &Path, script: &str, database: &str) {
 }
 
 #[test]
+fn a_script_that_creates_a_table_builds_what_is_around_its_records() {
+    let folder = support::folder();
+    let folder = folder.path();
+    shop(folder);
+    let more =
+        "CREATE TABLE tills (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, place TEXT);
+        CREATE INDEX by_place ON tills (place); CREATE VIEW all_tills AS SELECT * FROM tills;
+        CREATE TRIGGER renamed AFTER UPDATE ON tills BEGIN SELECT 1; END;
+        INSERT INTO tills VALUES (7, 'north', 'hall')";
+    support::sqlite(&folder.join("shop.db"), more);
+    diff(folder, &["--sql", "target", "--out", "repair.sql"]).expect(1);
+    let script = fs::read_to_string(folder.join("repair.sql")).unwrap();
+    let at = |text: &str| {
+        script
+            .find(text)
+            .unwrap_or_else(|| panic!("{text}: {script}"))
+    };
+    let inserted = at("INSERT OR ABORT INTO \"tills\"");
+    assert!(inserted < at("CREATE INDEX"), "{script}");
+    assert!(inserted < at("CREATE UNIQUE INDEX"), "{script}");
+    assert!(
+        at("-- NOT IN THIS SCRIPT: trigger") < at("BEGIN IMMEDIATE"),
+        "{script}"
+    );
+    run_sqlite(folder, "repair.sql", "till.db");
+    diff(folder, &[]).expect(0);
+}
+
+#[test]
 fn a_script_repairs_either_side() {
     let folder = support::folder();
     let folder = folder.path();
