@@ -139,7 +139,7 @@ pub(super) fn deep(levels: usize, children: &[u8], last: &[u8]) -> Vec<u8> {
 }
 
 /// A required column of the physical type of this number.
-fn leaf(physical: u8) -> Vec<u8> {
+pub(super) fn leaf(physical: u8) -> Vec<u8> {
     [&[0x15, physical << 1][..], b"\x25\x00\x18\x01a\x00"].concat()
 }
 
