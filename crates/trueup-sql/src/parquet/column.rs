@@ -5,7 +5,7 @@
 
 use super::decimal;
 use super::native::{Native, by_number};
-use super::nested;
+use super::nested::{self, Unsaid};
 use super::spell;
 use super::types::{Class, Column};
 use arrow_array::cast::AsArray;
@@ -23,7 +23,7 @@ use trueup_core::batch::Batch;
 use trueup_core::value::Value;
 use trueup_core::{decimal as decimals, text};
 
-/// What stands where a value is out of range: no field takes it.
+/// What stands where a value, or a part of it, is out of range: no field takes it.
 const OUT_OF_RANGE: Value<'static> = Value::InvalidText(b"out of range");
 const DAY_US: i64 = 86_400_000_000;
 
@@ -208,8 +208,11 @@ fn make(array: &ArrayRef, row: usize, spelled: &mut String, batch: &mut Batch) -
         DataType::Binary => batch.push(Value::Bytes(array.as_binary_opt::<i32>()?.value(row))),
         DataType::Null => batch.push(Value::Null),
         _ => {
-            nested::write(array, row, spelled)?;
-            batch.push(Value::Json(spelled));
+            batch.push(match nested::write(array, row, spelled) {
+                Ok(()) => Value::Json(spelled),
+                Err(Unsaid::Value) => OUT_OF_RANGE,
+                Err(Unsaid::Type) => return None,
+            });
         }
     }
     Some(())

@@ -2,7 +2,7 @@
 //!
 //! # Inside
 //!
-//! `config` takes the options apart, `chunk` reads pieces of the file, `types` knows how its types meet ours, `meta` what
+//! `config` takes the options apart, `chunk` reads pieces of the file, `footer` checks a schema before the library reads it, `types` knows how its types meet ours, `meta` what
 //! we write into the footer, `read` hands out records, `column` values, `nested` turns what has parts into JSON, `spell`
 //! gives values the form in which `write` puts them into columns; the rest is shared with the other files of records.
 
@@ -11,6 +11,7 @@ mod column;
 mod config;
 mod decimal;
 mod error;
+mod footer;
 mod meta;
 mod native;
 mod nested;

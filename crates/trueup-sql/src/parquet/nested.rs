@@ -13,25 +13,49 @@ use trueup_core::text;
 use trueup_core::types::Type;
 use trueup_core::value::Value;
 
-/// Appends the value of record `row`; `None` where it has a part of a type that is not known here.
-pub(super) fn write(array: &ArrayRef, row: usize, out: &mut String) -> Option<()> {
+/// Why there is no JSON for a value.
+pub(super) enum Unsaid {
+    /// A part of it is of a type that is not known here.
+    Type,
+    /// A part of it is out of range, or no text: its record is parked.
+    Value,
+}
+
+/// Appends the value of record `row`.
+pub(super) fn write(
+    array: &ArrayRef,
+    row: usize,
+    out: &mut String,
+) -> std::result::Result<(), Unsaid> {
     if array.is_null(row) {
         out.push_str("null");
-        return Some(());
+        return Ok(());
     }
     match array.data_type() {
-        DataType::List(_) => items(&array.as_list_opt::<i32>()?.value(row), out),
-        DataType::LargeList(_) => items(&array.as_list_opt::<i64>()?.value(row), out),
-        DataType::FixedSizeList(..) => items(&array.as_fixed_size_list_opt()?.value(row), out),
+        DataType::List(_) => items(
+            &array.as_list_opt::<i32>().ok_or(Unsaid::Type)?.value(row),
+            out,
+        ),
+        DataType::LargeList(_) => items(
+            &array.as_list_opt::<i64>().ok_or(Unsaid::Type)?.value(row),
+            out,
+        ),
+        DataType::FixedSizeList(..) => items(
+            &array
+                .as_fixed_size_list_opt()
+                .ok_or(Unsaid::Type)?
+                .value(row),
+            out,
+        ),
         DataType::Struct(_) => {
-            let parts = array.as_struct_opt()?;
+            let parts = array.as_struct_opt().ok_or(Unsaid::Type)?;
             out.push('{');
             for (index, (field, part)) in parts.fields().iter().zip(parts.columns()).enumerate() {
                 name(index, field.name(), out);
                 write(part, row, out)?;
             }
             out.push('}');
-            Some(())
+            Ok(())
         }
         DataType::Map(..) => pairs(array, row, out),
         _ => leaf(array, row, out),
@@ -52,7 +76,7 @@ fn quoted(text: &str, out: &mut String) {
     out.push_str(&String::from_utf8_lossy(&bytes));
 }
 
-fn items(items: &ArrayRef, out: &mut String) -> Option<()> {
+fn items(items: &ArrayRef, out: &mut String) -> std::result::Result<(), Unsaid> {
     out.push('[');
     for row in 0..items.len() {
         if row > 0 {
@@ -61,12 +85,15 @@ fn items(items: &ArrayRef, out: &mut String) -> Option<()> {
         write(items, row, out)?;
     }
     out.push(']');
-    Some(())
+    Ok(())
 }
 
-fn pairs(array: &ArrayRef, row: usize, out: &mut String) -> Option<()> {
-    let entries = array.as_map_opt()?.value(row);
-    let (keys, values) = (entries.columns().first()?, entries.columns().get(1)?);
+fn pairs(array: &ArrayRef, row: usize, out: &mut String) -> std::result::Result<(), Unsaid> {
+    let entries = array.as_map_opt().ok_or(Unsaid::Type)?.value(row);
+    let (keys, values) = (
+        entries.columns().first().ok_or(Unsaid::Type)?,
+        entries.columns().get(1).ok_or(Unsaid::Type)?,
+    );
     let texts = keys
         .as_string_opt::<i32>()
         .map(|keys| BinaryArray::from(keys.clone()));
@@ -74,7 +101,7 @@ fn pairs(array: &ArrayRef, row: usize, out: &mut String) -> Option<()> {
         None => None,
         Some(texts) => {
             let all = (0..keys.len()).map(|at| text_at(&texts, at));
-            Some(all.collect::<Option<_>>()?)
+            Some(all.collect::<Option<_>>().ok_or(Unsaid::Value)?)
         }
     };
     // A key that stands twice is no object that readers agree on.
@@ -86,7 +113,7 @@ fn pairs(array: &ArrayRef, row: usize, out: &mut String) -> Option<()> {
     for at in 0..keys.len() {
         match &texts {
             Some(texts) => {
-                name(at, texts.get(at)?, out);
+                name(at, texts.get(at).ok_or(Unsaid::Type)?, out);
                 write(values, at, out)?;
             }
             None => {
@@ -99,7 +126,7 @@ fn pairs(array: &ArrayRef, row: usize, out: &mut String) -> Option<()> {
         }
     }
     out.push(if texts.is_some() { '}' } else { ']' });
-    Some(())
+    Ok(())
 }
 
 /// The text of a key.
@@ -107,7 +134,7 @@ fn text_at(texts: &BinaryArray, at: usize) -> Option<String> {
     String::from_utf8(texts.value(at).to_vec()).ok()
 }
 
-fn leaf(array: &ArrayRef, row: usize, out: &mut String) -> Option<()> {
+fn leaf(array: &ArrayRef, row: usize, out: &mut String) -> std::result::Result<(), Unsaid> {
     let one = array.slice(row, 1);
     let column = Column {
         field: Field::new("", Type::Any, ""),
@@ -119,9 +146,9 @@ fn leaf(array: &ArrayRef, row: usize, out: &mut String) -> Option<()> {
         one.data_type(),
         DataType::Interval(_) | DataType::Dictionary(..)
     ) {
-        return None;
+        return Err(Unsaid::Type);
     }
-    let cells = Cells::new(&one, &column)?;
+    let cells = Cells::new(&one, &column).ok_or(Unsaid::Type)?;
     let value = cells.value(0);
     match value {
         Value::Null | Value::Unchanged => out.push_str("null"),
@@ -134,12 +161,12 @@ fn leaf(array: &ArrayRef, row: usize, out: &mut String) -> Option<()> {
             text::write(value, out);
         }
         Value::Text(text) => quoted(text, out),
-        Value::InvalidText(_) => return None,
+        Value::InvalidText(_) => return Err(Unsaid::Value),
         _ => {
             let mut spelled = String::new();
             text::write(value, &mut spelled);
             quoted(&spelled, out);
         }
     }
-    Some(())
+    Ok(())
 }

@@ -7,20 +7,22 @@ use super::Footer;
 use super::chunk::Chunks;
 use super::column::Cells;
 use super::error::{self, damaged, guarded};
+use super::footer;
 use super::meta;
 use super::types::{self, Column};
 use crate::file::error as files;
 use crate::file::format::{COLUMNS_MAX, Declared, Records, Row};
 use crate::file::infer;
 use arrow_schema::{Field, Schema};
+use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{KeyValue, ParquetMetaData};
-use parquet::file::reader::Length;
+use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::reader::{ChunkReader, Length};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -64,7 +66,13 @@ impl Reader {
         let chunks = Chunks::new(file).map_err(|error| files::io(path, "look at", error))?;
         check_frame(&chunks, path)?;
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let plain = guarded(path, || ArrowReaderMetadata::load(&chunks, options))?;
+        let footer = footer_bytes(&chunks, path)?;
+        footer::check(&footer, path)?;
+        let plain = guarded(path, || {
+            let metadata = ParquetMetaDataReader::decode_metadata(&footer)?;
+            ArrowReaderMetadata::try_new(Arc::new(metadata), options)
+        })?;
+        drop(footer);
         let found = guarded(path, || {
             types::columns(plain.parquet_schema(), entries(plain.metadata()))
         })?;
@@ -174,6 +182,19 @@ fn check_frame(chunks: &Chunks, path: &Path) -> Result<()> {
         return Err(error::foreign(path));
     }
     Ok(())
+}
+
+/// Reads the footer. The file is known to have room for its length.
+fn footer_bytes(chunks: &Chunks, path: &Path) -> Result<Bytes> {
+    let end = chunks.len().saturating_sub(8);
+    let length = chunks.few(end);
+    let length = length.map_err(|error| files::io(path, "read", error))?;
+    let length = u32::from_le_bytes(length);
+    guarded(path, || {
+        let start = end.checked_sub(length.into());
+        let start = start.ok_or_else(|| ParquetError::EOF("a footer is cut".to_owned()))?;
+        chunks.get_bytes(start, length as usize)
+    })
 }
 
 fn check_columns(columns: &[Column], path: &Path) -> Result<()> {

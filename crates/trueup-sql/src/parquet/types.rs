@@ -53,6 +53,7 @@ pub(super) struct Found {
 const NESTED: &str = "it is nested";
 const NANOSECONDS: &str = "it is of the old type INT96";
 const WIDE: &str = "its decimals are held in other bytes than are written here";
+const SPANS: &str = "it is of the type INTERVAL";
 const TYPELESS: &str = "it holds nothing but NULL";
 
 /// Finds out how the columns of a file are held. `entries` are those of its footer.
@@ -100,6 +101,7 @@ fn column(root: &TypePtr, arrow: &DataType, nullable: bool, entries: &[KeyValue]
         };
         fixed = why_fixed(root, arrow);
     }
+    fixed = unread(root).or(fixed);
     let mut native = format!("parquet:{}", native(root, arrow));
     if let Some(own) = meta::ty(entries, name).filter(|own| narrows(*own, ty, class)) {
         if matches!(own, Type::Decimal { .. }) {
@@ -122,14 +124,21 @@ fn column(root: &TypePtr, arrow: &DataType, nullable: bool, entries: &[KeyValue]
     }
 }
 
+/// Says what is in a column, or in a part of it, that has no exact value here.
+fn unread(node: &TypePtr) -> Option<&'static str> {
+    if !node.is_primitive() {
+        return node.get_fields().iter().find_map(unread);
+    }
+    if node.get_basic_info().converted_type() == ConvertedType::INTERVAL {
+        return Some(SPANS);
+    }
+    (node.get_physical_type() == Physical::INT96).then_some(NANOSECONDS)
+}
+
 /// Says why a column cannot be written as it is.
 fn why_fixed(root: &TypePtr, arrow: &DataType) -> Option<&'static str> {
     let (DataType::Decimal128(digits, _) | DataType::Decimal256(digits, _)) = arrow else {
-        return match (root.get_physical_type(), arrow) {
-            (Physical::INT96, _) => Some(NANOSECONDS),
-            (_, DataType::Null) => Some(TYPELESS),
-            _ => None,
-        };
+        return (*arrow == DataType::Null).then_some(TYPELESS);
     };
     let wide = match root.as_ref() {
         Node::PrimitiveType {
@@ -245,11 +254,11 @@ fn native(root: &TypePtr, arrow: &DataType) -> String {
 
 /// Says why a column cannot be read at all.
 pub(super) fn refused(column: &Column) -> Option<&'static str> {
-    match &column.held {
-        DataType::Interval(_) => {
+    match column.fixed? {
+        SPANS => {
             Some("INTERVAL has months, days and milliseconds, and no type here holds the three")
         }
-        DataType::Timestamp(..) if column.fixed.is_some() => {
+        NANOSECONDS => {
             Some("INT96 has no exact meaning beyond the years 1677 to 2262, and is deprecated")
         }
         _ => None,

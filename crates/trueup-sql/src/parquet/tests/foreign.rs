@@ -1,15 +1,19 @@
 //! Files as other programs write them: nested types, other units, our entries beside columns that changed.
 
 use super::*;
-use arrow_array::builder::{Int32Builder, ListBuilder, MapBuilder, StringBuilder};
+use arrow_array::builder::{Date32Builder, Int32Builder, ListBuilder, MapBuilder, StringBuilder};
 use arrow_array::{
-    ArrayRef, Date32Array, Int32Array, Int64Array, IntervalDayTimeArray, RecordBatch, StringArray,
-    StructArray, TimestampMillisecondArray, TimestampNanosecondArray,
+    Array, ArrayRef, BinaryArray, Date32Array, Int32Array, Int64Array, IntervalDayTimeArray,
+    RecordBatch, StringArray, StructArray, Time64MicrosecondArray, TimestampMillisecondArray,
+    TimestampNanosecondArray,
 };
-use arrow_buffer::IntervalDayTime;
-use arrow_schema::{DataType, Field as Arrow};
+use arrow_buffer::{IntervalDayTime, OffsetBuffer};
+use arrow_schema::{DataType, Field as Arrow, IntervalUnit};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::file::metadata::KeyValue;
+use parquet::schema::parser::parse_message_type;
+use parquet::schema::types::SchemaDescriptor;
 use std::sync::Arc;
 
 /// The bytes of a file with these columns.
@@ -151,6 +155,79 @@ fn intervals_are_refused_with_the_reason() {
         said.contains("INTERVAL has months") && said.contains("field=span"),
         "{said}"
     );
+}
+
+#[test]
+fn what_has_no_exact_value_is_refused_within_a_part_too() {
+    let spans = StructArray::from(vec![(
+        Arc::new(Arrow::new(
+            "span",
+            DataType::Interval(IntervalUnit::DayTime),
+            true,
+        )),
+        Arc::new(IntervalDayTimeArray::from(vec![IntervalDayTime::new(1, 2)])) as ArrayRef,
+    )]);
+    let int96 = super::hostile::leaf(3);
+    for (bytes, said) in [
+        (
+            file(vec![("a", Arc::new(spans))], &[]),
+            "INTERVAL has months",
+        ),
+        (super::hostile::deep(2, b"", &int96), "INT96 has no exact"),
+        (
+            super::hostile::deep(3, b"\x02", &int96),
+            "INT96 has no exact",
+        ),
+    ] {
+        let folder = Folder::with("t.parquet", bytes);
+        let told = folder.open("").schema("t").unwrap_err().to_string();
+        assert!(told.contains(said) && told.contains("field=a"), "{told}");
+    }
+}
+
+#[test]
+fn a_part_that_is_no_value_parks_its_record_alone() {
+    let days = [0, i32::MAX, i32::MIN];
+    let mut lists = ListBuilder::new(Date32Builder::new());
+    for day in days {
+        lists.append_value([Some(day)]);
+    }
+    let times = Time64MicrosecondArray::from(vec![-1, 0, 86_400_000_001]);
+    let times = StructArray::from(vec![(
+        Arc::new(Arrow::new("a", times.data_type().clone(), true)),
+        Arc::new(times) as ArrayRef,
+    )]);
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("days", Arc::new(lists.finish())),
+        ("times", Arc::new(times)),
+    ];
+    let folder = Folder::with("t.parquet", file(columns, &[]));
+    let found = read(folder.open("").as_mut(), "t").unwrap();
+    let json = |text: &str| Owned::Json(text.to_owned());
+    assert_eq!(found[0][0], json("[\"1970-01-01\"]"));
+    assert_eq!(found[1][1], json("{\"a\":\"00:00:00\"}"));
+    for out in [&found[1][0], &found[2][0], &found[0][1], &found[2][1]] {
+        assert!(matches!(out, Owned::InvalidText(_)), "{out:?}");
+    }
+}
+
+#[test]
+fn a_column_of_texts_with_one_that_is_none_is_an_error() {
+    let offsets = OffsetBuffer::new(vec![0, 2, 3].into());
+    let texts = BinaryArray::new(offsets, b"ab\xff".to_vec().into(), None);
+    let batch = RecordBatch::try_from_iter(vec![("a", Arc::new(texts) as ArrayRef)]).unwrap();
+    let annotated = parse_message_type("message m { required binary a (STRING); }").unwrap();
+    let options = ArrowWriterOptions::new()
+        .with_skip_arrow_metadata(true)
+        .with_parquet_schema(SchemaDescriptor::new(Arc::new(annotated)));
+    let mut bytes = Vec::new();
+    let mut writer =
+        ArrowWriter::try_new_with_options(&mut bytes, batch.schema(), options).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let folder = Folder::with("t.parquet", bytes);
+    let told = read(folder.open("").as_mut(), "t").unwrap_err().to_string();
+    assert!(told.contains("file is damaged"), "{told}");
 }
 
 #[test]

@@ -110,3 +110,63 @@ fn a_changed_byte_is_an_error_or_another_value_and_never_a_panic() {
     }
     assert!(failed > 500, "{failed}");
 }
+
+/// A file without records, whose schema is `levels` deep, the root and the last column included.
+pub(super) fn deep(levels: usize, children: &[u8], last: &[u8]) -> Vec<u8> {
+    // The version, and a list of so many structs.
+    let mut footer = vec![0x15, 2, 0x19, 0xfc];
+    let mut count = levels;
+    while count > 0x7f {
+        footer.push((count & 0x7f) as u8 | 0x80);
+        count >>= 7;
+    }
+    footer.push(count as u8);
+    // A name and a number of children; from the second on it is required.
+    footer.extend_from_slice(b"\x48\x01s\x15\x02\x00");
+    for _ in 2..levels {
+        footer.extend_from_slice(b"\x35\x00\x18\x01a\x15");
+        footer.extend_from_slice(children);
+        footer.push(0);
+    }
+    footer.extend_from_slice(last);
+    // No record, no row group.
+    footer.extend_from_slice(b"\x16\x00\x19\x0c\x00");
+    let mut bytes = b"PAR1".to_vec();
+    bytes.extend_from_slice(&footer);
+    bytes.extend_from_slice(&u32::try_from(footer.len()).unwrap().to_le_bytes());
+    bytes.extend_from_slice(b"PAR1");
+    bytes
+}
+
+/// A required column of the physical type of this number.
+pub(super) fn leaf(physical: u8) -> Vec<u8> {
+    [&[0x15, physical << 1][..], b"\x25\x00\x18\x01a\x00"].concat()
+}
+
+#[test]
+fn a_schema_without_end_does_not_end_the_process() {
+    const ONE: &[u8] = b"\x02";
+    let limit = crate::parquet::footer::LEVELS_MAX;
+    assert_eq!(outcome(&deep(limit, ONE, &leaf(1))).unwrap().len(), 0);
+    for levels in [limit + 1, 100_000] {
+        let error = outcome(&deep(levels, ONE, &leaf(1))).unwrap_err();
+        let told = error.to_string();
+        assert!(
+            told.contains("more nested levels than the limit limit=100"),
+            "{told}"
+        );
+    }
+    // Groups of 2,147,483,647 children, of none, of fewer than none; elements that belong to nobody.
+    for children in [&b"\xfe\xff\xff\xff\x0f"[..], b"\x00", b"\x01", b"\x04"] {
+        let error = outcome(&deep(4, children, &leaf(1))).unwrap_err();
+        assert_eq!(error.kind(), Kind::Corrupt, "{children:?}: {error}");
+    }
+}
+
+#[test]
+fn a_schema_that_can_be_read_in_two_ways_is_refused() {
+    // A size in bits is one byte; here it says that it is a number of any length, and is one of two bytes.
+    let twofold = b"\x15\x02\x25\x00\x18\x01a\x6c\xac\x15\x81\x00\x12\x00\x00\x00";
+    let error = outcome(&deep(2, b"", twofold)).unwrap_err();
+    assert!(error.to_string().contains("known form"), "{error}");
+}
