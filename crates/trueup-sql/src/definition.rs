@@ -10,10 +10,29 @@ use trueup_core::{Error, Kind, Result};
 /// Reads what a catalogue says of a default; `None` where it is NULL, which is as good as none.
 pub(crate) fn default_of(text: &str, ty: Type, backslashes: bool) -> Option<DefaultValue> {
     let bare = unwrapped(text);
-    if bare.eq_ignore_ascii_case("null") || cast_away(bare, "NULL").is_some() {
+    default(text, literal(bare, backslashes), ty)
+}
+
+/// The same in PostgreSQL's words, where a cast may stand behind a literal. `own` are the names of the field's own type: a
+/// cast to another one may change the value, and is not thrown away.
+pub(crate) fn default_cast(text: &str, ty: Type, own: &[String]) -> Option<DefaultValue> {
+    let bare = unwrapped(text);
+    if cast_away(bare, "NULL").is_some() {
         return None;
     }
-    if let Some(literal) = literal(bare, backslashes) {
+    default(
+        text,
+        literal(bare, false).or_else(|| cast(bare, ty, own)),
+        ty,
+    )
+}
+
+fn default(text: &str, literal: Option<Literal>, ty: Type) -> Option<DefaultValue> {
+    let bare = unwrapped(text);
+    if bare.eq_ignore_ascii_case("null") {
+        return None;
+    }
+    if let Some(literal) = literal {
         return Some(DefaultValue::Literal(literal));
     }
     if is_now(bare, ty) {
@@ -22,28 +41,62 @@ pub(crate) fn default_of(text: &str, ty: Type, backslashes: bool) -> Option<Defa
     Some(DefaultValue::Other(text.to_owned()))
 }
 
-/// Reads a literal, with a cast behind it where there is one.
+/// Reads a literal.
 pub(crate) fn literal(text: &str, backslashes: bool) -> Option<Literal> {
-    let bare = unwrapped(text);
+    let (literal, rest) = leading(unwrapped(text), backslashes)?;
+    rest.is_empty().then_some(literal)
+}
+
+/// Reads a literal with a cast behind it that leaves it what it is.
+fn cast(text: &str, ty: Type, own: &[String]) -> Option<Literal> {
+    let (literal, to) = match text.split_once("::") {
+        Some((number, to)) if is_number(unwrapped(number)) => {
+            (Literal::Number(unwrapped(number).to_owned()), to)
+        }
+        _ => {
+            let (literal, rest) = leading(text, false)?;
+            (literal, rest.strip_prefix("::")?)
+        }
+    };
+    let whole = |number: &str| {
+        number
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'-')
+    };
+    let same = match &literal {
+        _ if own.iter().any(|own| own == to) => match &literal {
+            // An integer in whose place a fraction stands is rounded by the cast.
+            Literal::Number(number) => whole(number) || !matches!(ty, Type::Int { .. }),
+            _ => true,
+        },
+        Literal::Number(number) => match to {
+            "smallint" | "integer" | "bigint" => whole(number),
+            _ => to == "numeric",
+        },
+        Literal::Text(_) => {
+            matches!(ty, Type::Text { .. }) && matches!(to, "text" | "character varying")
+        }
+        Literal::Bool(_) => to == "boolean",
+    };
+    (same && is_type_name(to)).then_some(literal)
+}
+
+/// Reads the literal in front, and returns what follows it.
+fn leading(bare: &str, backslashes: bool) -> Option<(Literal, &str)> {
     for (word, value) in [("true", true), ("false", false)] {
         if bare.eq_ignore_ascii_case(word) {
-            return Some(Literal::Bool(value));
+            return Some((Literal::Bool(value), ""));
         }
     }
     if is_number(bare) {
-        return Some(Literal::Number(bare.to_owned()));
-    }
-    let (number, cast) = bare.split_once("::").unwrap_or((bare, "text"));
-    if is_number(unwrapped(number)) && is_type_name(cast) {
-        return Some(Literal::Number(unwrapped(number).to_owned()));
+        return Some((Literal::Number(bare.to_owned()), ""));
     }
     let (quoted, escapes) = match bare.strip_prefix(['E', 'e']) {
         Some(quoted) => (quoted, true),
         None => (bare, backslashes),
     };
     let (value, rest) = unquoted(quoted, escapes)?;
-    let typed = rest.strip_prefix("::").is_some_and(is_type_name);
-    (rest.is_empty() || typed).then_some(Literal::Text(value))
+    Some((Literal::Text(value), rest))
 }
 
 /// Reads a text in quotes, and returns what follows it.
@@ -231,6 +284,19 @@ mod tests {
             ("5", Type::INT, number("5")),
             ("(-1)", Type::INT, number("-1")),
             ("'-5'::integer", Type::INT, text("-5")),
+            ("(5)::bigint", Type::INT, number("5")),
+            ("(3.7)::integer", Type::INT, other("(3.7)::integer")),
+            ("0.1::real", Type::FLOAT, other("0.1::real")),
+            (
+                "'2024-01-01 12:00:00'::date",
+                Type::Timestamp,
+                other("'2024-01-01 12:00:00'::date"),
+            ),
+            (
+                "'abcd'::character varying(3)",
+                Type::TEXT,
+                other("'abcd'::character varying(3)"),
+            ),
             ("(0)::numeric", Type::DECIMAL, number("0")),
             ("1.5e-3", Type::FLOAT, number("1.5e-3")),
             (
@@ -256,7 +322,8 @@ mod tests {
             ("gen_random_uuid()", Type::Uuid, other("gen_random_uuid()")),
             ("1-2", Type::INT, other("1-2")),
         ] {
-            assert_eq!(default_of(given, ty, false), expected, "{given} {ty}");
+            let own = ["integer", "public.\"Mood\"", "text[]"].map(str::to_owned);
+            assert_eq!(default_cast(given, ty, &own), expected, "{given} {ty}");
         }
         assert_eq!(default_of("'a\\'b'", Type::TEXT, true), text("a'b"));
         assert_eq!(default_of("'a\\nb'", Type::TEXT, true), other("'a\\nb'"));

@@ -161,6 +161,9 @@ impl Plan<'_> {
     ) -> Option<String> {
         if let Some(generated) = &extras.generated {
             if self.same && !in_key {
+                if !field.nullable {
+                    self.lose("not null", &field.name, "the field is computed");
+                }
                 (field.generated, field.nullable) = (true, true);
                 let kept = if generated.stored {
                     "STORED"
@@ -209,6 +212,15 @@ impl Plan<'_> {
         let native = field.native.strip_prefix(NATIVE).unwrap_or("");
         let sql = match default {
             DefaultValue::Other(text) => return self.same.then(|| format!("({text})")),
+            // SQLite has no time zone: its present time is UTC's, whatever a session here is set to.
+            DefaultValue::Now if self.structure.engine == "sqlite" && field.ty != Type::Instant => {
+                return match field.ty {
+                    Type::Date => Some("(utc_date())".to_owned()),
+                    Type::Time => Some("(utc_time(6))".to_owned()),
+                    Type::Timestamp => Some("(utc_timestamp(6))".to_owned()),
+                    _ => None,
+                };
+            }
             DefaultValue::Now => {
                 return match field.ty {
                     Type::Date => Some("(curdate())".to_owned()),
@@ -427,6 +439,30 @@ mod tests {
         ] {
             let found = said(default, field, (true, same));
             assert_eq!(found.as_deref(), expected, "{default:?} {field:?} {same}");
+        }
+    }
+
+    #[test]
+    fn sqlites_present_time_is_that_of_utc() {
+        let structure = Structure {
+            engine: "sqlite",
+            ..Structure::default()
+        };
+        let plan = Plan {
+            structure: &structure,
+            mariadb: true,
+            same: false,
+            steps: Vec::new(),
+            lost: Vec::new(),
+        };
+        for (ty, native, expected) in [
+            (Type::Timestamp, "datetime(6)", "(utc_timestamp(6))"),
+            (Type::Date, "date", "(utc_date())"),
+            (Type::Instant, "timestamp(6)", "CURRENT_TIMESTAMP(6)"),
+        ] {
+            let field = Field::new("a", ty, format!("{NATIVE}{native}"));
+            let found = plan.default(&DefaultValue::Now, &field);
+            assert_eq!(found.as_deref(), Some(expected), "{ty}");
         }
     }
 

@@ -16,7 +16,16 @@ use trueup_core::rights::{Remedy, Rights, Wanted};
 
 const READING: [&str; 1] = ["SELECT"];
 const WRITING: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "DELETE"];
-const CREATING: [&str; 5] = ["CREATE", "SELECT", "INSERT", "UPDATE", "DELETE"];
+/// Indexes and constraints follow the load, and a foreign key takes a right on the table that it refers to.
+const CREATING: [&str; 7] = [
+    "CREATE",
+    "ALTER",
+    "REFERENCES",
+    "SELECT",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+];
 const CONTROLLING: [&str; 3] = ["SELECT", "INSERT", "UPDATE"];
 const MAKING: [&str; 4] = ["CREATE", "SELECT", "INSERT", "UPDATE"];
 

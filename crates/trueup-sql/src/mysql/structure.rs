@@ -5,15 +5,17 @@
 //! carried.
 
 use super::quote;
-use super::schema::named;
+use super::schema::{json_column, named};
 use super::session::{Connection, Row};
 use super::types;
-use crate::definition::default_of;
+use crate::definition::{default_of, literal};
+use std::collections::{BTreeMap, BTreeSet};
 use trueup_core::Result;
 use trueup_core::structure::{
     Check, DefaultValue, Extras, ForeignKey, Generated, Identity, Index, IndexField, Literal, Lost,
     Rule, Structure,
 };
+use trueup_core::types::Type;
 
 /// In whose words texts are, MariaDB's too.
 pub(super) const ENGINE: &str = "mysql";
@@ -54,10 +56,10 @@ pub(super) fn structure(connection: &Connection, collection: &str) -> Result<Str
             "only present records are carried",
         );
     }
-    read_fields(connection, next, &mut out)?;
+    let json = read_fields(connection, next, &mut out)?;
     read_indexes(connection, &mut out)?;
     read_references(connection, &mut out)?;
-    read_checks(connection, &mut out)?;
+    read_checks(connection, &json, &mut out)?;
     let sql = format!(
         "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND {} ORDER BY 1",
         named("EVENT_OBJECT_TABLE", collection)
@@ -78,15 +80,29 @@ fn lose(out: &mut Structure, kind: &str, name: &str, why: &str) {
     out.lost.push(Lost::new(kind, name, why));
 }
 
-fn read_fields(connection: &Connection, next: Option<i128>, out: &mut Structure) -> Result<()> {
+/// Reads what fields have, and returns which can hold MariaDB's JSON.
+fn read_fields(
+    connection: &Connection,
+    next: Option<i128>,
+    out: &mut Structure,
+) -> Result<BTreeSet<String>> {
     let sql = format!(
-        "SELECT COLUMN_NAME, COLUMN_DEFAULT, EXTRA, COALESCE(GENERATION_EXPRESSION, ''), COLUMN_COMMENT, COLUMN_TYPE \
-         FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND {} ORDER BY ORDINAL_POSITION",
+        "SELECT COLUMN_NAME, COLUMN_DEFAULT, EXTRA, COALESCE(GENERATION_EXPRESSION, ''), COLUMN_COMMENT, COLUMN_TYPE, \
+         COALESCE(COLLATION_NAME, '') FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND {} ORDER BY ORDINAL_POSITION",
         named("TABLE_NAME", &out.collection)
     );
+    let mut collations: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut json = BTreeSet::new();
     for row in connection.query(&sql)? {
         let (field, extra) = (row.text(0)?, row.text(2)?.to_lowercase());
-        let expression = row.text(3)?;
+        let expression = said(connection, row.text(3)?);
+        let collation = row.text(6)?;
+        if types::native(&row.text(5)?, true).ty == Type::Json {
+            json.insert(field.clone());
+        } else if !collation.is_empty() && !collation.ends_with("_bin") {
+            let fields = collations.entry(collation).or_default();
+            fields.push(field.clone());
+        }
         let mut extras = Extras {
             comment: Some(row.text(4)?).filter(|text| !text.is_empty()),
             field,
@@ -113,7 +129,55 @@ fn read_fields(connection: &Connection, next: Option<i128>, out: &mut Structure)
         }
         out.fields.push(extras);
     }
-    Ok(())
+    for (collation, fields) in collations {
+        let why =
+            "texts that it takes for one are different where they are compared by their bytes";
+        lose(
+            out,
+            "collation",
+            &fields.join(", "),
+            &format!("{collation}: {why}"),
+        );
+    }
+    Ok(json)
+}
+
+/// What the server says of an expression. MySQL's views have it as it would stand in a text, MariaDB's as it is.
+fn said(connection: &Connection, text: String) -> String {
+    if connection.server.mariadb {
+        text
+    } else {
+        unescaped(&text)
+    }
+}
+
+fn unescaped(text: &str) -> String {
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (c, chars.clone().next()) {
+            ('\\', Some(escaped)) => {
+                chars.next();
+                out.push(match escaped {
+                    'n' => '\n',
+                    'r' => '\r',
+                    't' => '\t',
+                    '0' => '\0',
+                    'Z' => '\u{1a}',
+                    other => other,
+                });
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// A number that is written in bits: `b'101'`.
+fn bits(text: &str) -> Option<DefaultValue> {
+    let digits = text.strip_prefix("b'")?.strip_suffix('\'')?;
+    let number = u64::from_str_radix(digits, 2).ok()?;
+    Some(DefaultValue::Literal(Literal::Number(number.to_string())))
 }
 
 fn default(connection: &Connection, row: &Row, extra: &str) -> Result<Option<DefaultValue>> {
@@ -124,10 +188,18 @@ fn default(connection: &Connection, row: &Row, extra: &str) -> Result<Option<Def
     let as_is = !connection.server.mariadb
         && !extra.contains("default_generated")
         && !text.to_lowercase().starts_with("current_timestamp");
-    let default = if as_is {
+    let number = bits(&text).filter(|_| declared.starts_with("bit"));
+    let default = if number.is_some() {
+        number
+    } else if as_is {
         Some(DefaultValue::Literal(Literal::Text(text)))
     } else {
-        default_of(&text, ty, true)
+        let text = said(connection, text);
+        // MySQL names the character set of a text in front of it.
+        let bare = text
+            .strip_prefix("_utf8mb4")
+            .filter(|rest| literal(rest, true).is_some());
+        default_of(bare.unwrap_or(&text), ty, true)
     };
     let filled = |default: &DefaultValue| match default {
         DefaultValue::Literal(Literal::Text(text)) => {
@@ -175,6 +247,27 @@ fn read_indexes(connection: &Connection, out: &mut Structure) -> Result<()> {
             None => index.beyond = Some("it is on an expression".to_owned()),
         }
     }
+    read_parsers(connection, out)
+}
+
+/// Only the statement that creates the table says how an index takes texts apart.
+fn read_parsers(connection: &Connection, out: &mut Structure) -> Result<()> {
+    let full = |index: &Index| index.verbatim.as_deref() == Some("FULLTEXT");
+    if !out.indexes.iter().any(full) {
+        return Ok(());
+    }
+    let table = quote::ident(&out.collection);
+    let statement = connection.one(&format!("SHOW CREATE TABLE {table}"))?;
+    let statement = statement.text(1)?;
+    let names = out.indexes.iter().filter(|index| full(index));
+    let names: Vec<String> = names.filter_map(|index| index.name.clone()).collect();
+    for name in names {
+        let start = format!("FULLTEXT KEY {} ", quote::ident(&name));
+        let mut lines = statement.lines().map(str::trim_start);
+        if lines.any(|line| line.starts_with(&start) && line.contains("WITH PARSER")) {
+            lose(out, "parser", &name, "the server's own is used");
+        }
+    }
     Ok(())
 }
 
@@ -215,7 +308,11 @@ fn read_references(connection: &Connection, out: &mut Structure) -> Result<()> {
     Ok(())
 }
 
-fn read_checks(connection: &Connection, out: &mut Structure) -> Result<()> {
+fn read_checks(
+    connection: &Connection,
+    json: &BTreeSet<String>,
+    out: &mut Structure,
+) -> Result<()> {
     let table = named("c.TABLE_NAME", &out.collection);
     // MySQL's view names no table.
     let sql = if connection.server.mariadb {
@@ -231,9 +328,10 @@ fn read_checks(connection: &Connection, out: &mut Structure) -> Result<()> {
         )
     };
     for row in connection.query(&sql)? {
-        let (name, expression) = (row.text(0)?, row.text(1)?);
-        // MariaDB's way to say that a field holds JSON.
-        if !expression.starts_with("json_valid(") {
+        let (name, expression) = (row.text(0)?, said(connection, row.text(1)?));
+        // MariaDB's way to say that a field holds JSON, and nothing else.
+        let field = json_column(&expression).filter(|_| connection.server.mariadb);
+        if field.is_none_or(|field| !json.contains(&field)) {
             out.checks.push(Check {
                 name: Some(name),
                 expression,
@@ -258,4 +356,31 @@ pub(super) fn apart(connection: &Connection) -> Result<Vec<Lost>> {
         .iter()
         .map(|row| Ok(Lost::new(&row.text(0)?, row.text(1)?, row.text(2)?)));
     lost.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_and_bits_are_read_as_mysql_8_spells_them() {
+        assert_eq!(unescaped("_utf8mb4\\'a\\'"), "_utf8mb4'a'");
+        assert_eq!(unescaped("concat(\\'\\\\\\',`b`)\\n"), "concat('\\',`b`)\n");
+        let number = |text: &str| DefaultValue::Literal(Literal::Number(text.to_owned()));
+        assert_eq!(bits("b'0'"), Some(number("0")));
+        assert_eq!(bits("b'101'"), Some(number("5")));
+        assert_eq!(bits("b'x'"), None);
+    }
+
+    #[test]
+    fn only_a_check_that_says_nothing_else_means_json() {
+        for (clause, expected) in [
+            ("json_valid(`doc`)", Some("doc")),
+            ("json_valid(`a``b`)", Some("a`b")),
+            ("json_valid(`doc`) and octet_length(`doc`) < 100", None),
+            ("json_valid(`a`) and json_valid(`b`)", None),
+        ] {
+            assert_eq!(json_column(clause).as_deref(), expected, "{clause}");
+        }
+    }
 }

@@ -190,11 +190,19 @@ impl PostgresWriter {
                 "SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
                  WHERE i.indrelid = $1 AND c.relname = $2)"
             }
+            // Somebody may have written another one since.
+            StepKind::Comment if step.statement.starts_with("COMMENT ON TABLE ") => {
+                "SELECT obj_description($1, 'pg_class') IS NOT NULL AND $2::text IS NOT NULL"
+            }
+            StepKind::Comment => {
+                "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1 AND attname = $2 \
+                 AND col_description($1, attnum) IS NOT NULL)"
+            }
             _ => {
                 "SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = $1 AND conname = $2 AND contype IN ('f', 'c'))"
             }
         };
-        let named = !matches!(step.kind, StepKind::Next | StepKind::Comment);
+        let named = step.kind != StepKind::Next;
         let rows = self.connection.query(sql, &[&table.oid(), &step.name])?;
         if named && rows.first().map_or(Ok(false), |row| column(row, 0))? {
             return Ok(Built::There);

@@ -138,7 +138,7 @@ impl Plan<'_> {
         let Some(default) = &extras.default else {
             return String::new();
         };
-        match default_sql(default, field, self.same) {
+        match default_sql(default, field, self.structure.engine) {
             Some(sql) => format!(" DEFAULT {sql}"),
             None => {
                 self.lose("default", &field.name, self.foreign_words());
@@ -157,21 +157,8 @@ impl Plan<'_> {
         }
         field.nullable = false;
         let (name, column) = (ident(&field.name), literal(&field.name));
-        // The first number that is free: behind the largest there is, and not before the source's own next one.
         let next = identity.next.unwrap_or(1);
-        let (table, text) = (&self.table, literal(&self.table));
-        let statement = if identity.increment < 0 {
-            format!(
-                "SELECT setval(pg_get_serial_sequence({text}, {column}), \
-                 LEAST(min({name}) - 1, {next})::bigint, false) FROM {table}"
-            )
-        } else {
-            // Handed out, so that everybody can ask for it; but nothing comes before 1.
-            format!(
-                "SELECT setval(pg_get_serial_sequence({text}, {column}), GREATEST(n - 1, 1)::bigint, n > 1) \
-                 FROM (SELECT GREATEST(max({name}) + 1, {next}) AS n FROM {table}) AS first"
-            )
-        };
+        let statement = next_number(&self.table, (&name, &column), identity.increment, next);
         self.step(StepKind::Next, field.name.clone(), statement);
         let when = if identity.always {
             "ALWAYS"
@@ -319,6 +306,25 @@ impl Plan<'_> {
     }
 }
 
+/// Sets the first number that is free: behind the largest there is, not before the source's own next one, and never before
+/// what was handed out already: the step may be taken again when the table is in use.
+fn next_number(table: &str, (name, column): (&str, &str), increment: i64, next: i128) -> String {
+    let sequence = format!("pg_get_serial_sequence({}, {column})", literal(table));
+    let last = format!("pg_sequence_last_value({sequence}::regclass)");
+    // Handed out, so that everybody can ask for it; but nothing comes before the first.
+    if increment < 0 {
+        format!(
+            "SELECT setval({sequence}, LEAST(n + 1, -1)::bigint, n < -1) \
+             FROM (SELECT LEAST(min({name}) - 1, {next}, {last} - 1) AS n FROM {table}) AS first"
+        )
+    } else {
+        format!(
+            "SELECT setval({sequence}, GREATEST(n - 1, 1)::bigint, n > 1) \
+             FROM (SELECT GREATEST(max({name}) + 1, {next}, {last} + 1) AS n FROM {table}) AS first"
+        )
+    }
+}
+
 fn columns(fields: &[IndexField]) -> String {
     let columns = fields.iter().map(|field| {
         let order = if field.descending { " DESC" } else { "" };
@@ -328,7 +334,8 @@ fn columns(fields: &[IndexField]) -> String {
 }
 
 /// A default in PostgreSQL's words; `None` where it has none for it.
-fn default_sql(default: &DefaultValue, field: &Field, same: bool) -> Option<String> {
+fn default_sql(default: &DefaultValue, field: &Field, engine: &str) -> Option<String> {
+    let same = engine == ENGINE;
     let raw = |value: &Literal| match value {
         Literal::Bool(value) => value.to_string(),
         Literal::Number(text) => text.clone(),
@@ -336,6 +343,14 @@ fn default_sql(default: &DefaultValue, field: &Field, same: bool) -> Option<Stri
     };
     match default {
         DefaultValue::Other(text) => same.then(|| format!("({text})")),
+        // SQLite has no time zone: its present time is UTC's, whatever a session here is set to.
+        DefaultValue::Now if engine == "sqlite" => match field.ty {
+            Type::Date => Some("((now() AT TIME ZONE 'UTC')::date)".to_owned()),
+            Type::Time => Some("((now() AT TIME ZONE 'UTC')::time)".to_owned()),
+            Type::Timestamp => Some("(now() AT TIME ZONE 'UTC')".to_owned()),
+            Type::Instant => Some("CURRENT_TIMESTAMP".to_owned()),
+            _ => None,
+        },
         DefaultValue::Now => match field.ty {
             Type::Date => Some("CURRENT_DATE".to_owned()),
             Type::Time => Some("LOCALTIME".to_owned()),
@@ -364,6 +379,12 @@ mod tests {
         let number = |text: &str| DefaultValue::Literal(Literal::Number(text.to_owned()));
         let text = |text: &str| DefaultValue::Literal(Literal::Text(text.to_owned()));
         let other = || DefaultValue::Other("md5('a')".to_owned());
+        let utc = default_sql(
+            &DefaultValue::Now,
+            &Field::new("a", Type::Timestamp, "postgres:x"),
+            "sqlite",
+        );
+        assert_eq!(utc.as_deref(), Some("(now() AT TIME ZONE 'UTC')"));
         for (default, ty, same, expected) in [
             (number("1"), Type::Bool, false, Some("true")),
             (number("1"), Type::INT, false, Some("1")),
@@ -383,7 +404,7 @@ mod tests {
             (other(), Type::TEXT, false, None),
         ] {
             let field = Field::new("a", ty, "postgres:x");
-            let found = default_sql(&default, &field, same);
+            let found = default_sql(&default, &field, if same { ENGINE } else { "mysql" });
             assert_eq!(found.as_deref(), expected, "{default:?} {ty} {same}");
         }
     }

@@ -9,7 +9,7 @@ pub(super) mod apart;
 use super::connect::{Connection, column};
 use super::schema::{resolve, spelled};
 use super::types;
-use crate::definition::default_of;
+use crate::definition::default_cast;
 use tokio_postgres::Row;
 use trueup_core::Result;
 use trueup_core::structure::{
@@ -71,7 +71,16 @@ const FIELDS: &str = concat!(
     ", CASE WHEN a.attcollation <> y.typcollation AND a.attcollation <> 950 \
        THEN a.attcollation::regcollation::text END, \
      a.attidentity <> '' OR EXISTS (SELECT FROM pg_depend u WHERE u.classid = 'pg_attrdef'::regclass AND u.objid = d.oid \
-       AND u.refclassid = 'pg_class'::regclass AND u.refobjid = q.seqrelid) \
+       AND u.refclassid = 'pg_class'::regclass AND u.refobjid = q.seqrelid), \
+     ARRAY[format_type(a.atttypid, a.atttypmod), format_type(a.atttypid, -1), format_type(b.typid, b.typmod), \
+       format_type(b.typid, -1)], \
+     concat_ws(', ', \
+       CASE WHEN q.seqmin NOT IN (-9223372036854775808, -2147483648, -32768) \
+         AND NOT (q.seqincrement > 0 AND q.seqmin = 1) THEN 'MINVALUE' END, \
+       CASE WHEN q.seqmax NOT IN (9223372036854775807, 2147483647, 32767) \
+         AND NOT (q.seqincrement < 0 AND q.seqmax = -1) THEN 'MAXVALUE' END, \
+       CASE WHEN q.seqstart <> CASE WHEN q.seqincrement > 0 THEN 1 ELSE -1 END THEN 'START' END, \
+       CASE WHEN q.seqcache <> 1 THEN 'CACHE' END, CASE WHEN q.seqcycle THEN 'CYCLE' END) \
      FROM pg_attribute a JOIN base b USING (attnum) JOIN pg_type t ON t.oid = b.typid AND t.typtype <> 'd' \
      JOIN pg_type y ON y.oid = a.atttypid \
      LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
@@ -99,6 +108,11 @@ fn read_fields(connection: &Connection, oid: u32, out: &mut Structure) -> Result
             ..Extras::default()
         };
         if let Some(increment) = numbered {
+            let options: String = column(row, 13)?;
+            if !options.is_empty() {
+                let why = format!("the server's own are used: {options}");
+                out.lose("sequence options", &name, why);
+            }
             extras.identity = Some(Identity {
                 always: identity == "a",
                 implied: false,
@@ -117,7 +131,8 @@ fn read_fields(connection: &Connection, oid: u32, out: &mut Structure) -> Result
                 }
             }
         } else if let Some(text) = text {
-            extras.default = read_default(&name, &text, ty, needs, out);
+            let own: Vec<String> = column(row, 12)?;
+            extras.default = read_default(&name, (&text, ty, &own), needs, out);
         }
         out.fields.push(extras);
     }
@@ -126,12 +141,11 @@ fn read_fields(connection: &Connection, oid: u32, out: &mut Structure) -> Result
 
 fn read_default(
     name: &str,
-    text: &str,
-    ty: Type,
+    (text, ty, own): (&str, Type, &[String]),
     needs: Option<String>,
     out: &mut Structure,
 ) -> Option<trueup_core::structure::DefaultValue> {
-    let default = default_of(text, ty, false)?;
+    let default = default_cast(text, ty, own)?;
     if let (trueup_core::structure::DefaultValue::Other(_), Some(needs)) = (&default, needs) {
         out.lose("default", name, needed(&needs));
         return None;
@@ -245,15 +259,20 @@ fn index(row: &Row, name: String) -> Result<Index> {
     })
 }
 
+/// One to a table in partitions has parts of its own, which are not asked for. A partition's is a part of the whole table's,
+/// and is.
 const REFERENCES: &str = "\
     SELECT r.conname::text, (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(r.conkey) WITH ORDINALITY k(attnum, n) \
       JOIN pg_attribute a ON a.attrelid = r.conrelid AND a.attnum = k.attnum), \
     n.nspname::text, c.relname::text, n.nspname IS NOT DISTINCT FROM current_schema(), \
     (SELECT array_agg(a.attname::text ORDER BY k.n) FROM unnest(r.confkey) WITH ORDINALITY k(attnum, n) \
       JOIN pg_attribute a ON a.attrelid = r.confrelid AND a.attnum = k.attnum), \
-    r.confdeltype::text, r.confupdtype::text, r.confmatchtype = 'f', r.condeferrable, r.condeferred, NOT r.convalidated \
+    r.confdeltype::text, r.confupdtype::text, r.confmatchtype = 'f', r.condeferrable, r.condeferred, NOT r.convalidated, \
+    coalesce(jsonb_typeof(to_jsonb(r)->'confdelsetcols') = 'array', false), \
+    coalesce((to_jsonb(r)->>'conenforced')::bool, true), coalesce((to_jsonb(r)->>'conperiod')::bool, false) \
     FROM pg_constraint r JOIN pg_class c ON c.oid = r.confrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
-    WHERE r.conrelid = $1 AND r.contype = 'f' AND r.conparentid = 0 ORDER BY r.conname COLLATE \"C\"";
+    WHERE r.conrelid = $1 AND r.contype = 'f' \
+    AND NOT EXISTS (SELECT FROM pg_constraint p WHERE p.oid = r.conparentid AND p.conrelid = r.conrelid) ORDER BY r.conname COLLATE \"C\"";
 
 fn read_references(connection: &Connection, oid: u32, out: &mut Structure) -> Result<()> {
     for row in &connection.query(REFERENCES, &[&oid])? {
@@ -268,12 +287,25 @@ fn read_references(connection: &Connection, oid: u32, out: &mut Structure) -> Re
             })
         };
         let (deferrable, deferred): (bool, bool) = (column(row, 9)?, column(row, 10)?);
+        let own: String = column(row, 0)?;
+        let (enforced, period): (bool, bool) = (column(row, 13)?, column(row, 14)?);
+        if let Some(why) = not_carried(enforced, period) {
+            out.lose("foreign key", &own, why);
+            continue;
+        }
+        let mut on_delete = rule(6)?;
+        if column(row, 12)? {
+            // To empty all of them would take values that the source keeps.
+            let why = "it sets some of the fields only; the server refuses to delete instead";
+            out.lose("on delete", &own, why);
+            on_delete = Rule::NoAction;
+        }
         out.references.push(ForeignKey {
-            name: Some(column(row, 0)?),
+            name: Some(own),
             fields: column(row, 1)?,
             collection: spelled(&namespace, &name, column(row, 4)?),
             referred: column(row, 5)?,
-            on_delete: rule(6)?,
+            on_delete,
             on_update: rule(7)?,
             full: column(row, 8)?,
             deferrable: deferrable.then_some(deferred),
@@ -283,22 +315,44 @@ fn read_references(connection: &Connection, oid: u32, out: &mut Structure) -> Re
     Ok(())
 }
 
+/// Why a foreign key cannot be carried.
+fn not_carried(enforced: bool, period: bool) -> Option<&'static str> {
+    match (enforced, period) {
+        (false, _) => Some(NOT_ENFORCED),
+        (true, true) => Some("it is on periods"),
+        (true, false) => None,
+    }
+}
+
+const NOT_ENFORCED: &str = "it is not enforced at the source either";
+
 const CHECKS: &str = concat!(
     "SELECT r.conname::text, pg_get_expr(r.conbin, r.conrelid), ",
     needs!("pg_constraint", "r.oid"),
-    " FROM pg_constraint r WHERE r.conrelid = $1 AND r.contype = 'c' ORDER BY r.conname COLLATE \"C\""
+    ", coalesce((to_jsonb(r)->>'conenforced')::bool, true), r.convalidated, r.connoinherit \
+     FROM pg_constraint r WHERE r.conrelid = $1 AND r.contype = 'c' ORDER BY r.conname COLLATE \"C\""
 );
 
 fn read_checks(connection: &Connection, oid: u32, out: &mut Structure) -> Result<()> {
     for row in &connection.query(CHECKS, &[&oid])? {
         let (name, expression): (String, String) = (column(row, 0)?, column(row, 1)?);
-        match column::<Option<String>>(row, 2)? {
-            Some(needs) => out.lose("check", &name, needed(&needs)),
-            None => out.checks.push(Check {
-                name: Some(name),
-                expression,
-            }),
+        let (enforced, validated): (bool, bool) = (column(row, 3)?, column(row, 4)?);
+        if let Some(needs) = column::<Option<String>>(row, 2)? {
+            out.lose("check", &name, needed(&needs));
+            continue;
         }
+        if !enforced || !validated {
+            let why = "the records at the source were never checked";
+            out.lose("check", &name, if enforced { why } else { NOT_ENFORCED });
+            continue;
+        }
+        if column(row, 5)? {
+            out.lose("no inherit", &name, "it is for all heirs of the table");
+        }
+        out.checks.push(Check {
+            name: Some(name),
+            expression,
+        });
     }
     Ok(())
 }

@@ -136,6 +136,23 @@ fn who_may_create_tables_is_a_target_that_has_none() {
 }
 
 #[test]
+fn who_may_create_tables_builds_their_indexes_and_constraints_too() {
+    let (folder, shop) = (support::folder(), support::mariadb());
+    let folder = folder.path();
+    support::sqlite(
+        &folder.join("shop.db"),
+        "CREATE TABLE people (id INTEGER PRIMARY KEY NOT NULL, name VARCHAR(40) UNIQUE);
+         CREATE TABLE orders (id INTEGER PRIMARY KEY NOT NULL, person INTEGER REFERENCES people (id), note VARCHAR(40));
+         CREATE INDEX by_note ON orders (note);
+         INSERT INTO people VALUES (7, 'Ada'); INSERT INTO orders VALUES (1, 7, 'a')",
+    );
+    let target = granted(&shop, "maker", &grants("maker"));
+    sync(folder, "sqlite:shop.db", &target, &[]);
+    let sql = "SELECT COUNT(*) FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()";
+    assert_eq!(shop.sql(sql).unwrap(), "1");
+}
+
+#[test]
 fn who_may_write_both_sides_is_a_partner() {
     let (folder, shop, branch) = (support::folder(), support::mariadb(), support::mariadb());
     let folder = folder.path();

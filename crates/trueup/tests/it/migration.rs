@@ -8,9 +8,10 @@ use std::process::Command;
 const CINEMA: &str = include_str!("migration/cinema.sql");
 
 /// What a target of the same engine does not get either.
-const LOST_ANYWHERE: [&str; 5] = [
+const LOST_ANYWHERE: [&str; 6] = [
     "default ticket.number",
     "function stamp",
+    "sequence options address.id",
     "sequence ticket_number",
     "trigger staff.staff_stamp",
     "view film_list",

@@ -6,6 +6,7 @@ mod conformance;
 mod mysql_8;
 mod rights;
 mod scan;
+mod structure;
 mod write;
 
 use super::connect;

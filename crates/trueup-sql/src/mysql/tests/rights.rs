@@ -81,7 +81,7 @@ fn the_grants_that_are_named_are_enough_and_no_more_is_asked() {
         poor.missing(&all),
         [
             "INSERT, UPDATE, DELETE on table DATABASE.`t`",
-            "CREATE, SELECT, INSERT, UPDATE, DELETE on table DATABASE.`new`",
+            "CREATE, ALTER, REFERENCES, SELECT, INSERT, UPDATE, DELETE on table DATABASE.`new`",
             &making("_trueup_epoch"),
             &making("_trueup_marker"),
         ]

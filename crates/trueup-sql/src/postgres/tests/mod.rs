@@ -12,6 +12,7 @@ mod overtaken;
 mod parcels;
 mod rights;
 mod scan;
+mod structure;
 mod swap;
 
 use super::connect;

@@ -101,8 +101,12 @@ def rule(text):
 
 def plain(text):
     """A default without casts, quotes and engines' spellings."""
+    date = text.endswith("::date") or text.endswith("::date)")
     text = re.sub(r"::[a-z_ ]+(\(\d+\))?(\[\])?", "", text).strip("()").strip()
     lower = text.lower()
+    if "now()" in lower and "'utc'" in lower:
+        # SQLite's present time is UTC's.
+        return "today" if date else "now"
     if re.fullmatch(r"(now|current_timestamp|localtimestamp|current_timestamp\(\d*\)?|now\(\d*\)?)|strftime\(.*", lower):
         return "now"
     if lower in ("current_date", "curdate", "current_date("):
