@@ -101,6 +101,30 @@ fn a_target_that_creates_needs_to_create() {
 }
 
 #[test]
+fn a_foreign_key_to_a_table_of_somebody_else_needs_references() {
+    let people = "CREATE TABLE people (id bigint PRIMARY KEY, name text)";
+    let (database, url) = as_role("trueup_creator", people);
+    let role = format!("trueup_creator_{}", database.name());
+    database
+        .sql(&format!(
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON people TO {role}"
+        ))
+        .unwrap();
+    let folder = support::folder();
+    sqlite(folder.path());
+    let run = || Trueup::new(folder.path()).sync(["sqlite:shop.db", url.as_str()]);
+    run().run().expect(1);
+    database
+        .sql(&format!("GRANT REFERENCES ON people TO {role}"))
+        .unwrap();
+    run().run().expect(0);
+    let found = database.sql(
+        "SELECT count(*) FROM pg_constraint WHERE conrelid = 'orders'::regclass AND contype = 'f'",
+    );
+    assert_eq!(found.unwrap(), "1");
+}
+
+#[test]
 fn both_ways_need_what_a_target_needs() {
     let shop = "CREATE TABLE people (id bigint PRIMARY KEY, name text);
         CREATE TABLE orders (id bigint PRIMARY KEY, person bigint REFERENCES people, total numeric)";
