@@ -17,7 +17,7 @@ enum Kind {
     Byte,
     Flag,
     Text,
-    Parts(&'static [(u8, Kind)]),
+    Parts(&'static [(u8, Self)]),
 }
 
 const NONE: Kind = Kind::Parts(&[]);

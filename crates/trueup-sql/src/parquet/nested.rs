@@ -22,11 +22,7 @@ pub(super) enum Unsaid {
 }
 
 /// Appends the value of record `row`.
-pub(super) fn write(
-    array: &ArrayRef,
-    row: usize,
-    out: &mut String,
-) -> std::result::Result<(), Unsaid> {
+pub(super) fn write(array: &ArrayRef, row: usize, out: &mut String) -> Result<(), Unsaid> {
     if array.is_null(row) {
         out.push_str("null");
         return Ok(());
@@ -76,7 +72,7 @@ fn quoted(text: &str, out: &mut String) {
     out.push_str(&String::from_utf8_lossy(&bytes));
 }
 
-fn items(items: &ArrayRef, out: &mut String) -> std::result::Result<(), Unsaid> {
+fn items(items: &ArrayRef, out: &mut String) -> Result<(), Unsaid> {
     out.push('[');
     for row in 0..items.len() {
         if row > 0 {
@@ -88,7 +84,7 @@ fn items(items: &ArrayRef, out: &mut String) -> std::result::Result<(), Unsaid> 
     Ok(())
 }
 
-fn pairs(array: &ArrayRef, row: usize, out: &mut String) -> std::result::Result<(), Unsaid> {
+fn pairs(array: &ArrayRef, row: usize, out: &mut String) -> Result<(), Unsaid> {
     let entries = array.as_map_opt().ok_or(Unsaid::Type)?.value(row);
     let (keys, values) = (
         entries.columns().first().ok_or(Unsaid::Type)?,
@@ -134,7 +130,7 @@ fn text_at(texts: &BinaryArray, at: usize) -> Option<String> {
     String::from_utf8(texts.value(at).to_vec()).ok()
 }
 
-fn leaf(array: &ArrayRef, row: usize, out: &mut String) -> std::result::Result<(), Unsaid> {
+fn leaf(array: &ArrayRef, row: usize, out: &mut String) -> Result<(), Unsaid> {
     let one = array.slice(row, 1);
     let column = Column {
         field: Field::new("", Type::Any, ""),

@@ -167,17 +167,14 @@ fn what_has_no_exact_value_is_refused_within_a_part_too() {
         )),
         Arc::new(IntervalDayTimeArray::from(vec![IntervalDayTime::new(1, 2)])) as ArrayRef,
     )]);
-    let int96 = super::hostile::leaf(3);
+    let int96 = hostile::leaf(3);
     for (bytes, said) in [
         (
             file(vec![("a", Arc::new(spans))], &[]),
             "INTERVAL has months",
         ),
-        (super::hostile::deep(2, b"", &int96), "INT96 has no exact"),
-        (
-            super::hostile::deep(3, b"\x02", &int96),
-            "INT96 has no exact",
-        ),
+        (hostile::deep(2, b"", &int96), "INT96 has no exact"),
+        (hostile::deep(3, b"\x02", &int96), "INT96 has no exact"),
     ] {
         let folder = Folder::with("t.parquet", bytes);
         let told = folder.open("").schema("t").unwrap_err().to_string();
