@@ -7,7 +7,9 @@ mod access;
 mod address;
 pub mod csv;
 mod definition;
+mod draft;
 mod file;
+mod hex;
 pub mod jsonl;
 pub mod mysql;
 #[cfg(feature = "parquet")]

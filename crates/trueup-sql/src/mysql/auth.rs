@@ -95,10 +95,7 @@ pub(super) fn greeting(packet: &[u8]) -> io::Result<Greeting> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
+    use crate::hex::hex;
 
     #[test]
     fn proofs_are_those_of_the_protocol() {

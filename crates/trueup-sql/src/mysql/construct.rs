@@ -9,13 +9,13 @@ use super::schema::NATIVE;
 use super::session::Connection;
 use super::structure::ENGINE;
 use crate::definition::unnamed;
+use crate::draft::Draft;
 use std::collections::BTreeSet;
 use trueup_core::Result;
-use trueup_core::endpoint::Design;
 use trueup_core::schema::{Field, Schema};
 use trueup_core::structure::{
-    Construction, DefaultValue, Extras, ForeignKey, Index, Literal, Lost, Plain, Rule, Step,
-    StepKind, Structure, derived, plain,
+    Construction, DefaultValue, Extras, ForeignKey, Index, Literal, Plain, Rule, StepKind,
+    Structure, derived, plain,
 };
 use trueup_core::types::Type;
 
@@ -48,11 +48,8 @@ pub(super) fn construct(
     schema.uniques.clear();
     let others = foreign_keys(connection, &wanted.collection)?;
     let mut plan = Plan {
-        structure,
         mariadb: connection.server.mariadb,
-        same: structure.engine == ENGINE,
-        steps: Vec::new(),
-        lost: structure.lost.clone(),
+        draft: Draft::new(structure, ENGINE),
     };
     let mut clauses = Vec::new();
     let key = schema.key.clone();
@@ -70,11 +67,7 @@ pub(super) fn construct(
     if let Some(comment) = plan.comment(structure.comment.as_ref(), None, TABLE_COMMENT_CHARS_MAX) {
         statement.push_str(&comment);
     }
-    Ok(Construction {
-        design: Design { schema, statement },
-        steps: plan.steps,
-        lost: plan.lost,
-    })
+    Ok(plan.draft.finish(schema, statement))
 }
 
 /// The foreign keys of other tables: in a database each name stands for one.
@@ -89,36 +82,20 @@ fn foreign_keys(connection: &Connection, collection: &str) -> Result<BTreeSet<St
 }
 
 struct Plan<'a> {
-    structure: &'a Structure,
     mariadb: bool,
-    same: bool,
-    steps: Vec<Step>,
-    lost: Vec<Lost>,
+    draft: Draft<'a>,
 }
 
 impl Plan<'_> {
-    fn lose(&mut self, kind: &str, name: &str, why: impl Into<String>) {
-        let name = format!("{}.{name}", self.structure.collection);
-        self.lost.push(Lost::new(kind, name, why));
-    }
-
-    fn foreign_words(&self) -> String {
-        format!("it is said in the words of {}", self.structure.engine)
-    }
-
     fn step(&mut self, kind: StepKind, name: String, change: &str) {
-        let table = ident(&self.structure.collection);
-        self.steps.push(Step {
-            kind,
-            collection: self.structure.collection.clone(),
-            name,
-            statement: format!("ALTER TABLE {table} {change}"),
-        });
+        let table = ident(&self.draft.structure.collection);
+        let statement = format!("ALTER TABLE {table} {change}");
+        self.draft.step(kind, name, statement);
     }
 
     /// What stands behind the field's type; `None` where it is nothing special.
     fn clause(&mut self, field: &mut Field, in_key: bool, leads: bool) -> Option<String> {
-        let structure = self.structure;
+        let structure = self.draft.structure;
         let extras = structure.extras(&field.name)?;
         let comment = self.comment(
             extras.comment.as_ref(),
@@ -142,7 +119,7 @@ impl Plan<'_> {
         let comment = comment?;
         if comment.chars().count() > max {
             let name = field.unwrap_or("(the collection)");
-            self.lose(
+            self.draft.lose(
                 "comment",
                 name,
                 format!("it is longer than {max} characters"),
@@ -160,37 +137,20 @@ impl Plan<'_> {
         leads: bool,
     ) -> Option<String> {
         if let Some(generated) = &extras.generated {
-            if self.same && !in_key {
-                if !field.nullable {
-                    self.lose("not null", &field.name, "the field is computed");
-                }
-                (field.generated, field.nullable) = (true, true);
-                let kept = if generated.stored {
-                    "STORED"
-                } else {
-                    "VIRTUAL"
-                };
-                return Some(format!(
-                    " GENERATED ALWAYS AS ({}) {kept}",
-                    generated.expression
-                ));
+            let stored = generated.stored;
+            let clause = (self.draft).generated(&field.name, generated, in_key, stored)?;
+            if !field.nullable {
+                self.draft
+                    .lose("not null", &field.name, "the field is computed");
             }
-            let why = if in_key {
-                "it is part of the key, and filled with the source's values".to_owned()
-            } else {
-                format!(
-                    "{}; it is filled with the source's values",
-                    self.foreign_words()
-                )
-            };
-            self.lose("generated field", &field.name, why);
-            return None;
+            (field.generated, field.nullable) = (true, true);
+            return Some(clause);
         }
         if let Some(identity) = extras.identity {
             let whole = matches!(field.ty, Type::Int { .. });
             if !whole || !leads || identity.increment != 1 {
                 let why = "only a whole number that comes first in the key counts up here, by 1";
-                self.lose("identity", &field.name, why);
+                self.draft.lose("identity", &field.name, why);
                 return None;
             }
             if let Some(next) = identity.next.filter(|&next| next > 1) {
@@ -200,7 +160,7 @@ impl Plan<'_> {
             return Some(" NOT NULL AUTO_INCREMENT".to_owned());
         }
         let Some(sql) = self.default(extras.default.as_ref()?, field) else {
-            self.lose("default", &field.name, self.foreign_words());
+            self.draft.lose_words("default", &field.name);
             return None;
         };
         let null = if field.nullable { "NULL" } else { "NOT NULL" };
@@ -211,9 +171,11 @@ impl Plan<'_> {
     fn default(&self, default: &DefaultValue, field: &Field) -> Option<String> {
         let native = field.native.strip_prefix(NATIVE).unwrap_or("");
         let sql = match default {
-            DefaultValue::Other(text) => return self.same.then(|| format!("({text})")),
+            DefaultValue::Other(text) => return self.draft.same.then(|| format!("({text})")),
             // SQLite has no time zone: its present time is UTC's, whatever a session here is set to.
-            DefaultValue::Now if self.structure.engine == "sqlite" && field.ty != Type::Instant => {
+            DefaultValue::Now
+                if self.draft.structure.engine == "sqlite" && field.ty != Type::Instant =>
+            {
                 return match field.ty {
                     Type::Date => Some("(utc_date())".to_owned()),
                     Type::Time => Some("(utc_time(6))".to_owned()),
@@ -236,7 +198,7 @@ impl Plan<'_> {
                     _ => None,
                 };
             }
-            DefaultValue::Literal(Literal::Text(value)) if self.same => text(value),
+            DefaultValue::Literal(Literal::Text(value)) if self.draft.same => text(value),
             DefaultValue::Literal(value) => match plain(value, field.ty)? {
                 Plain::Bool(value) => u8::from(value).to_string(),
                 Plain::Number(number) => number,
@@ -256,23 +218,33 @@ impl Plan<'_> {
     fn index(&mut self, index: &Index, schema: &Schema) {
         let what = if index.unique { "key" } else { "idx" };
         let fields = index.fields.iter().map(|field| field.name.as_str());
-        let plain_name = unnamed(&self.structure.collection, fields, what);
+        let plain_name = unnamed(&self.draft.structure.collection, fields, what);
         let wish = index.name.as_deref().unwrap_or(&plain_name);
-        let method = index.verbatim.as_deref().filter(|_| self.same);
+        let method = index.verbatim.as_deref().filter(|_| self.draft.same);
         let why = match &index.beyond {
             Some(why) if method.is_none() => Some(why.clone()),
-            None if !self.same && index.fields.iter().any(|field| field.prefix.is_some()) => {
+            None if !self.draft.same && index.fields.iter().any(|field| field.prefix.is_some()) => {
                 Some("it is on the beginning of a field".to_owned())
             }
             _ => None,
         };
         if let Some(why) = why {
-            self.lose("index", wish, why);
+            self.draft.lose("index", wish, why);
             return;
         }
-        let known: BTreeSet<String> = self.steps.iter().map(|step| step.name.clone()).collect();
+        let known: BTreeSet<String> = self
+            .draft
+            .steps
+            .iter()
+            .map(|step| step.name.clone())
+            .collect();
         let free = |name: &str| !known.contains(name) && !name.eq_ignore_ascii_case("primary");
-        let name = derived(wish, &self.structure.collection, IDENT_CHARS_MAX, free);
+        let name = derived(
+            wish,
+            &self.draft.structure.collection,
+            IDENT_CHARS_MAX,
+            free,
+        );
         let count = u32::try_from(index.fields.len().max(1)).unwrap_or(u32::MAX);
         let mut columns = Vec::new();
         for field in &index.fields {
@@ -296,9 +268,9 @@ impl Plan<'_> {
     }
 
     fn checks(&mut self) {
-        for check in &self.structure.checks {
+        for check in &self.draft.structure.checks {
             let name = check.name.clone().unwrap_or_default();
-            if self.same {
+            if self.draft.same {
                 let change = format!(
                     "ADD CONSTRAINT {} CHECK ({})",
                     ident(&name),
@@ -306,7 +278,7 @@ impl Plan<'_> {
                 );
                 self.step(StepKind::Check, name, &change);
             } else {
-                self.lose("check", &name, self.foreign_words());
+                self.draft.lose_words("check", &name);
             }
         }
     }
@@ -318,23 +290,28 @@ impl Plan<'_> {
         taken: &mut BTreeSet<String>,
     ) {
         let fields = || key.fields.iter().map(String::as_str);
-        let plain_name = unnamed(&self.structure.collection, fields(), "fkey");
+        let plain_name = unnamed(&self.draft.structure.collection, fields(), "fkey");
         let wish = key.name.as_deref().unwrap_or(&plain_name);
         let free = |name: &str| !others.contains(name) && !taken.contains(name);
-        let name = derived(wish, &self.structure.collection, IDENT_CHARS_MAX, free);
+        let name = derived(
+            wish,
+            &self.draft.structure.collection,
+            IDENT_CHARS_MAX,
+            free,
+        );
         taken.insert(name.clone());
         if key.deferrable.is_some() {
             let why = "it is checked with each statement, not at the end of a transaction";
-            self.lose("deferred check", &name, why);
+            self.draft.lose("deferred check", &name, why);
         }
         if key.full && key.fields.len() > 1 {
             let why = "a reference that is NULL in some of its fields is not refused";
-            self.lose("full match", &name, why);
+            self.draft.lose("full match", &name, why);
         }
         let mut rules = [key.on_delete, key.on_update];
         for rule in rules.iter_mut().filter(|rule| **rule == Rule::SetDefault) {
             *rule = Rule::NoAction;
-            self.lose(
+            self.draft.lose(
                 "set default",
                 &name,
                 "the server refuses the change instead",
@@ -381,11 +358,8 @@ mod tests {
     ) -> Option<String> {
         let structure = Structure::default();
         let plan = Plan {
-            structure: &structure,
             mariadb,
-            same,
-            steps: Vec::new(),
-            lost: Vec::new(),
+            draft: Draft::new(&structure, if same { "" } else { ENGINE }),
         };
         let field = Field::new("a", ty, format!("{NATIVE}{native}"));
         plan.default(default, &field)
@@ -449,11 +423,8 @@ mod tests {
             ..Structure::default()
         };
         let plan = Plan {
-            structure: &structure,
             mariadb: true,
-            same: false,
-            steps: Vec::new(),
-            lost: Vec::new(),
+            draft: Draft::new(&structure, ENGINE),
         };
         for (ty, native, expected) in [
             (Type::Timestamp, "datetime(6)", "(utc_timestamp(6))"),

@@ -4,7 +4,7 @@
 //! means the same whatever `sql_mode` says: a text with any of these is said in hexadecimal digits. Session and
 //! literals are utf8mb4, whose bytes above 127 are never a quote.
 
-use std::fmt::Write as _;
+use crate::hex;
 use trueup_core::{Error, Result};
 
 /// The most characters of an identifier.
@@ -49,15 +49,8 @@ pub(super) fn text(text: &str) -> String {
 
 /// Appends bytes.
 pub(super) fn push_bytes(bytes: &[u8], out: &mut String) {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-    ];
-    out.reserve(bytes.len() * 2 + 3);
     out.push_str("x'");
-    for &byte in bytes {
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 15)]);
-    }
+    hex::push(bytes, out);
     out.push('\'');
 }
 
@@ -74,7 +67,7 @@ pub(super) fn push_uuid(bytes: &[u8], out: &mut String) {
         if matches!(n, 4 | 6 | 8 | 10) {
             out.push('-');
         }
-        write!(out, "{byte:02x}").expect("a String takes all");
+        hex::push(std::slice::from_ref(byte), out);
     }
 }
 

@@ -8,13 +8,14 @@ use super::design::{self, Shape};
 use super::quote::{IDENT_BYTES_MAX, ident, idents, literal};
 use super::structure::ENGINE;
 use crate::definition::unnamed;
+use crate::draft::Draft;
+use crate::hex::hex;
 use std::collections::BTreeSet;
 use trueup_core::Result;
-use trueup_core::endpoint::Design;
 use trueup_core::schema::{Field, Schema};
 use trueup_core::structure::{
-    Construction, DefaultValue, Extras, ForeignKey, Index, IndexField, Literal, Lost, Plain, Step,
-    StepKind, Structure, derived, plain,
+    Construction, DefaultValue, Extras, ForeignKey, Index, IndexField, Literal, Plain, StepKind,
+    Structure, derived, plain,
 };
 use trueup_core::types::Type;
 
@@ -29,10 +30,7 @@ pub(super) fn construct(
     let others = others(connection, &wanted.collection)?;
     let mut plan = Plan {
         table,
-        structure,
-        same: structure.engine == ENGINE,
-        steps: Vec::new(),
-        lost: structure.lost.clone(),
+        draft: Draft::new(structure, ENGINE),
     };
     let virtuals = column::<i32>(
         &connection.one("SELECT current_setting('server_version_num')::int4")?,
@@ -57,11 +55,7 @@ pub(super) fn construct(
     plan.comments();
     schema.uniques.clear();
     let statement = design::statement(&plan.table, &schema, &clauses);
-    Ok(Construction {
-        design: Design { schema, statement },
-        steps: plan.steps,
-        lost: plan.lost,
-    })
+    Ok(plan.draft.finish(schema, statement))
 }
 
 /// The names that tables, indexes and the like of the same schema have, without those of this table.
@@ -80,57 +74,21 @@ fn others(connection: &Connection, collection: &str) -> Result<BTreeSet<String>>
 
 struct Plan<'a> {
     table: String,
-    structure: &'a Structure,
-    same: bool,
-    steps: Vec<Step>,
-    lost: Vec<Lost>,
+    draft: Draft<'a>,
 }
 
 impl Plan<'_> {
-    fn lose(&mut self, kind: &str, name: &str, why: impl Into<String>) {
-        let name = format!("{}.{name}", self.structure.collection);
-        self.lost.push(Lost::new(kind, name, why));
-    }
-
-    fn foreign_words(&self) -> String {
-        format!("it is said in the words of {}", self.structure.engine)
-    }
-
-    fn step(&mut self, kind: StepKind, name: String, statement: String) {
-        self.steps.push(Step {
-            kind,
-            collection: self.structure.collection.clone(),
-            name,
-            statement,
-        });
-    }
-
     /// What stands behind the field's type, and what follows for it.
     fn clause(&mut self, field: &mut Field, in_key: bool, virtuals: bool) -> String {
-        let structure = self.structure;
+        let structure = self.draft.structure;
         let Some(extras) = structure.extras(&field.name) else {
             return String::new();
         };
         if let Some(generated) = &extras.generated {
-            if self.same && !in_key {
-                field.generated = true;
-                let kept = if generated.stored || !virtuals {
-                    "STORED"
-                } else {
-                    "VIRTUAL"
-                };
-                return format!(" GENERATED ALWAYS AS ({}) {kept}", generated.expression);
-            }
-            let why = if in_key {
-                "it is part of the key, and filled with the source's values".to_owned()
-            } else {
-                format!(
-                    "{}; it is filled with the source's values",
-                    self.foreign_words()
-                )
-            };
-            self.lose("generated field", &field.name, why);
-            return String::new();
+            let stored = generated.stored || !virtuals;
+            let clause = self.draft.generated(&field.name, generated, in_key, stored);
+            field.generated |= clause.is_some();
+            return clause.unwrap_or_default();
         }
         if let Some(clause) = self.identity(field, extras) {
             return clause;
@@ -138,10 +96,10 @@ impl Plan<'_> {
         let Some(default) = &extras.default else {
             return String::new();
         };
-        match default_sql(default, field, self.structure.engine) {
+        match default_sql(default, field, self.draft.structure.engine) {
             Some(sql) => format!(" DEFAULT {sql}"),
             None => {
-                self.lose("default", &field.name, self.foreign_words());
+                self.draft.lose_words("default", &field.name);
                 String::new()
             }
         }
@@ -152,14 +110,15 @@ impl Plan<'_> {
         let native = field.native.strip_prefix("postgres:").unwrap_or("");
         if !matches!(native, "smallint" | "integer" | "bigint") {
             let why = format!("a field of type {native} hands out no numbers");
-            self.lose("identity", &field.name, why);
+            self.draft.lose("identity", &field.name, why);
             return Some(String::new());
         }
         field.nullable = false;
         let (name, column) = (ident(&field.name), literal(&field.name));
         let next = identity.next.unwrap_or(1);
         let statement = next_number(&self.table, (&name, &column), identity.increment, next);
-        self.step(StepKind::Next, field.name.clone(), statement);
+        self.draft
+            .step(StepKind::Next, field.name.clone(), statement);
         let when = if identity.always {
             "ALWAYS"
         } else {
@@ -175,10 +134,10 @@ impl Plan<'_> {
     fn index(&mut self, index: &Index, others: &BTreeSet<String>, taken: &mut BTreeSet<String>) {
         let what = if index.unique { "key" } else { "idx" };
         let fields = index.fields.iter().map(|field| field.name.as_str());
-        let collection = self.structure.collection.clone();
+        let collection = self.draft.structure.collection.clone();
         let plain_name = unnamed(&collection, fields, what);
         let name = index.name.as_deref().unwrap_or(&plain_name);
-        let verbatim = index.verbatim.as_deref().filter(|_| self.same);
+        let verbatim = index.verbatim.as_deref().filter(|_| self.draft.same);
         if verbatim.is_none() {
             let cut = index.fields.iter().any(|field| field.prefix.is_some());
             let why = match &index.beyond {
@@ -187,7 +146,7 @@ impl Plan<'_> {
                 None => None,
             };
             if let Some(why) = why {
-                self.lose("index", name, why);
+                self.draft.lose("index", name, why);
                 return;
             }
         }
@@ -222,38 +181,45 @@ impl Plan<'_> {
         } else {
             StepKind::Index
         };
-        self.step(kind, name, statement);
+        self.draft.step(kind, name, statement);
     }
 
     fn checks(&mut self) {
-        for (number, check) in self.structure.checks.iter().enumerate() {
+        for (number, check) in self.draft.structure.checks.iter().enumerate() {
             let name = match &check.name {
                 Some(name) => name.clone(),
-                None => format!("{}_check{}", self.structure.collection, number + 1),
+                None => format!("{}_check{}", self.draft.structure.collection, number + 1),
             };
-            if self.same {
+            if self.draft.same {
                 let statement = format!(
                     "ALTER TABLE {} ADD CONSTRAINT {} CHECK ({})",
                     self.table,
                     ident(&name),
                     check.expression
                 );
-                self.step(StepKind::Check, name, statement);
+                self.draft.step(StepKind::Check, name, statement);
             } else {
-                self.lose("check", &name, self.foreign_words());
+                self.draft.lose_words("check", &name);
             }
         }
     }
 
     fn foreign_key(&mut self, key: &ForeignKey, parent: &str) {
         let fields = || key.fields.iter().map(String::as_str);
-        let plain_name = unnamed(&self.structure.collection, fields(), "fkey");
+        let plain_name = unnamed(&self.draft.structure.collection, fields(), "fkey");
         let wish = key.name.as_deref().unwrap_or(&plain_name);
-        let constraints = self.steps.iter().filter(|step| step.kind != StepKind::Next);
+        let constraints = self
+            .draft
+            .steps
+            .iter()
+            .filter(|step| step.kind != StepKind::Next);
         let known: BTreeSet<String> = constraints.map(|step| step.name.clone()).collect();
-        let name = derived(wish, &self.structure.collection, IDENT_BYTES_MAX, |name| {
-            !known.contains(name)
-        });
+        let name = derived(
+            wish,
+            &self.draft.structure.collection,
+            IDENT_BYTES_MAX,
+            |name| !known.contains(name),
+        );
         let mut sql = format!(
             "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {parent}",
             self.table,
@@ -282,25 +248,26 @@ impl Plan<'_> {
         if key.unchecked {
             sql.push_str(" NOT VALID");
         }
-        self.step(StepKind::ForeignKey, name, sql);
+        self.draft.step(StepKind::ForeignKey, name, sql);
     }
 
     fn comments(&mut self) {
         let table = self.table.clone();
-        if let Some(comment) = &self.structure.comment {
+        if let Some(comment) = &self.draft.structure.comment {
             let statement = format!("COMMENT ON TABLE {table} IS {}", literal(comment));
-            self.step(
+            self.draft.step(
                 StepKind::Comment,
-                self.structure.collection.clone(),
+                self.draft.structure.collection.clone(),
                 statement,
             );
         }
-        for extras in &self.structure.fields {
+        for extras in &self.draft.structure.fields {
             if let Some(comment) = &extras.comment {
                 let column = ident(&extras.field);
                 let statement =
                     format!("COMMENT ON COLUMN {table}.{column} IS {}", literal(comment));
-                self.step(StepKind::Comment, extras.field.clone(), statement);
+                self.draft
+                    .step(StepKind::Comment, extras.field.clone(), statement);
             }
         }
     }
@@ -363,8 +330,7 @@ fn default_sql(default: &DefaultValue, field: &Field, engine: &str) -> Option<St
             Plain::Number(text) => text,
             Plain::Text(text) => literal(&text),
             Plain::Bytes(bytes) => {
-                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                format!("'\\x{hex}'::bytea")
+                format!("'\\x{}'::bytea", hex(&bytes))
             }
         }),
     }

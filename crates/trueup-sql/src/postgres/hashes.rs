@@ -14,6 +14,7 @@ use super::decode::{Room, Slot};
 use super::scan::{CopySource, PostgresSnapshot, described, end_scan};
 use super::schema::Table;
 use super::types::Wire;
+use crate::hex::hex;
 use trueup_core::batch::{Batch, Record};
 use trueup_core::endpoint::{Scan, ScanRequest};
 use trueup_core::hashes::{Bucket, Chosen, Hashes, Hashing, Offer};
@@ -72,7 +73,7 @@ impl Hashes for PostgresSnapshot {
         chosen: &Chosen,
     ) -> Result<Box<dyn Scan + 'a>> {
         let table = described(self.connection(), &request.schema.collection)?;
-        let bits: String = chosen.bits().iter().map(|b| format!("{b:02x}")).collect();
+        let bits = hex(chosen.bits());
         let bucket = sure(Hashed::of(&table, request)?)?.bucket(hashing.buckets);
         let filter = format!("get_bit('\\x{bits}'::bytea, {bucket}::int4) = 1");
         self.scan_where(request, Some(&filter), SORT_SETTINGS)

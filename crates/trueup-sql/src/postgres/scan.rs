@@ -11,6 +11,7 @@ use super::parcel::{self, PostgresParcels};
 use super::quote::ident;
 use super::schema::{self, Column, Table};
 use super::types::{self, Wire};
+use crate::hex::hex;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use std::pin::Pin;
@@ -305,10 +306,6 @@ fn bound_text(wire: Wire, value: Value<'_>) -> Option<String> {
         (Wire::Bytes, Value::Bytes(v)) => Some(format!("\\x{}", hex(v))),
         _ => None,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A COPY being read, record by record.

@@ -7,15 +7,17 @@
 use super::design::{self, Shape};
 use super::error::translate;
 use super::quote;
+use super::script::quoted;
 use super::structure::{ENGINE, NOW};
 use crate::definition::unnamed;
+use crate::draft::Draft;
+use crate::hex::hex;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use trueup_core::Result;
-use trueup_core::endpoint::Design;
 use trueup_core::schema::{Field, Schema};
 use trueup_core::structure::{
-    Construction, DefaultValue, Extras, ForeignKey, Index, Literal, Lost, Plain, Step, StepKind,
+    Construction, DefaultValue, Extras, ForeignKey, Index, Literal, Lost, Plain, StepKind,
     Structure, derived, plain,
 };
 use trueup_core::types::Type;
@@ -40,10 +42,7 @@ pub(super) fn construct(
     };
     let mut plan = Plan {
         table: quote(&wanted.collection),
-        structure,
-        same: structure.engine == ENGINE,
-        steps: Vec::new(),
-        lost: structure.lost.clone(),
+        draft: Draft::new(structure, ENGINE),
     };
     let key = schema.key.clone();
     let mut clauses = Vec::new();
@@ -64,16 +63,12 @@ pub(super) fn construct(
     if !structure.references.is_empty() {
         let statement = format!("PRAGMA foreign_key_check({})", plan.table);
         let name = unnamed(&wanted.collection, std::iter::empty(), "fkeys");
-        plan.step(StepKind::ForeignKey, name, statement);
+        plan.draft.step(StepKind::ForeignKey, name, statement);
     }
     plan.comments();
     schema.uniques.clear();
     let statement = design::statement(&schema, &declared, &clauses, &tail, !counted);
-    Ok(Construction {
-        design: Design { schema, statement },
-        steps: plan.steps,
-        lost: plan.lost,
-    })
+    Ok(plan.draft.finish(schema, statement))
 }
 
 /// The names of tables, and of other tables' indexes.
@@ -89,57 +84,21 @@ fn others(connection: &Connection, collection: &str) -> Result<BTreeSet<String>>
 
 struct Plan<'a> {
     table: String,
-    structure: &'a Structure,
-    same: bool,
-    steps: Vec<Step>,
-    lost: Vec<Lost>,
+    draft: Draft<'a>,
 }
 
 impl Plan<'_> {
-    fn lose(&mut self, kind: &str, name: &str, why: impl Into<String>) {
-        let name = format!("{}.{name}", self.structure.collection);
-        self.lost.push(Lost::new(kind, name, why));
-    }
-
-    fn foreign_words(&self) -> String {
-        format!("it is said in the words of {}", self.structure.engine)
-    }
-
-    fn step(&mut self, kind: StepKind, name: String, statement: String) {
-        self.steps.push(Step {
-            kind,
-            collection: self.structure.collection.clone(),
-            name,
-            statement,
-        });
-    }
-
     /// What stands behind the field's type.
     fn clause(&mut self, field: &mut Field, declared: &str, in_key: bool, alone: bool) -> String {
-        let structure = self.structure;
+        let structure = self.draft.structure;
         let Some(extras) = structure.extras(&field.name) else {
             return String::new();
         };
         if let Some(generated) = &extras.generated {
-            if self.same && !in_key {
-                field.generated = true;
-                let kept = if generated.stored {
-                    "STORED"
-                } else {
-                    "VIRTUAL"
-                };
-                return format!(" GENERATED ALWAYS AS ({}) {kept}", generated.expression);
-            }
-            let why = if in_key {
-                "it is part of the key, and filled with the source's values".to_owned()
-            } else {
-                format!(
-                    "{}; it is filled with the source's values",
-                    self.foreign_words()
-                )
-            };
-            self.lose("generated field", &field.name, why);
-            return String::new();
+            let stored = generated.stored;
+            let clause = self.draft.generated(&field.name, generated, in_key, stored);
+            field.generated |= clause.is_some();
+            return clause.unwrap_or_default();
         }
         if extras.identity.is_some() {
             return self.identity(field, extras, declared, alone);
@@ -147,10 +106,10 @@ impl Plan<'_> {
         let Some(default) = &extras.default else {
             return String::new();
         };
-        match default_sql(default, field, self.same) {
+        match default_sql(default, field, self.draft.same) {
             Some(sql) => format!(" DEFAULT {sql}"),
             None => {
-                self.lose("default", &field.name, self.foreign_words());
+                self.draft.lose_words("default", &field.name);
                 String::new()
             }
         }
@@ -162,35 +121,36 @@ impl Plan<'_> {
         };
         if !alone || !declared.eq_ignore_ascii_case("integer") || identity.increment != 1 {
             let why = "only a whole number that is all of the key counts up here, by 1";
-            self.lose("identity", &field.name, why);
+            self.draft.lose("identity", &field.name, why);
             return String::new();
         }
-        if identity.implied && self.same {
+        if identity.implied && self.draft.same {
             return String::new();
         }
         if let Some(next) = identity.next.filter(|&next| next > 1) {
-            let (name, last) = (text(&self.structure.collection), next - 1);
+            let (name, last) = (quoted(&self.draft.structure.collection), next - 1);
             let statement = format!(
                 "INSERT OR REPLACE INTO sqlite_sequence (rowid, name, seq) \
                  SELECT min(rowid), {name}, max({last}, coalesce(max(seq), 0)) FROM sqlite_sequence WHERE name = {name}"
             );
-            self.step(StepKind::Next, field.name.clone(), statement);
+            self.draft
+                .step(StepKind::Next, field.name.clone(), statement);
         }
         design::COUNTED.to_owned()
     }
 
     fn checks(&mut self) -> Vec<String> {
-        let structure = self.structure;
+        let structure = self.draft.structure;
         let mut lines = Vec::new();
         for check in &structure.checks {
-            if self.same {
+            if self.draft.same {
                 let name = check.name.as_ref();
                 let name =
                     name.map_or(String::new(), |name| format!("CONSTRAINT {} ", quote(name)));
                 lines.push(format!("{name}CHECK ({})", check.expression));
             } else {
                 let name = check.name.clone().unwrap_or_default();
-                self.lose("check", &name, self.foreign_words());
+                self.draft.lose_words("check", &name);
             }
         }
         lines
@@ -205,7 +165,7 @@ impl Plan<'_> {
         if key.full && key.fields.len() > 1 {
             let why = "a reference that is NULL in some of its fields is not refused";
             let name = name.cloned().unwrap_or_default();
-            self.lose("full match", &name, why);
+            self.draft.lose("full match", &name, why);
         }
         let name = name.map_or(String::new(), |name| format!("CONSTRAINT {} ", quote(name)));
         let referred = match key.referred.is_empty() {
@@ -229,10 +189,10 @@ impl Plan<'_> {
     fn index(&mut self, index: &Index, others: &BTreeSet<String>, taken: &mut BTreeSet<String>) {
         let what = if index.unique { "key" } else { "idx" };
         let fields = index.fields.iter().map(|field| field.name.as_str());
-        let collection = self.structure.collection.clone();
+        let collection = self.draft.structure.collection.clone();
         let plain_name = unnamed(&collection, fields, what);
         let wish = index.name.as_deref().unwrap_or(&plain_name);
-        let verbatim = index.verbatim.as_deref().filter(|_| self.same);
+        let verbatim = index.verbatim.as_deref().filter(|_| self.draft.same);
         let cut = index.fields.iter().any(|field| field.prefix.is_some());
         let why = match (&index.beyond, verbatim) {
             (Some(why), None) => Some(why.clone()),
@@ -240,7 +200,7 @@ impl Plan<'_> {
             _ => None,
         };
         if let Some(why) = why {
-            self.lose("index", wish, why);
+            self.draft.lose("index", wish, why);
             return;
         }
         let free = |name: &str| {
@@ -268,26 +228,23 @@ impl Plan<'_> {
             quote(&name),
             self.table
         );
-        self.step(kind, name, statement);
+        self.draft.step(kind, name, statement);
     }
 
     fn comments(&mut self) {
-        let structure = self.structure;
+        let structure = self.draft.structure;
         let why = "SQLite keeps no comments";
         if structure.comment.is_some() {
-            self.lost
+            self.draft
+                .lost
                 .push(Lost::new("comment", structure.collection.clone(), why));
         }
         for extras in &structure.fields {
             if extras.comment.is_some() {
-                self.lose("comment", &extras.field, why);
+                self.draft.lose("comment", &extras.field, why);
             }
         }
     }
-}
-
-fn text(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// A default as such a value is stored here; `None` where SQLite has no words for it.
@@ -305,16 +262,15 @@ fn default_sql(default: &DefaultValue, field: &Field, same: bool) -> Option<Stri
         DefaultValue::Literal(value) if same => Some(match value {
             Literal::Bool(value) => u8::from(*value).to_string(),
             Literal::Number(number) => number.clone(),
-            Literal::Text(value) => text(value),
+            Literal::Text(value) => quoted(value),
         }),
         DefaultValue::Literal(value) => Some(match plain(value, field.ty)? {
             Plain::Bool(value) => u8::from(value).to_string(),
-            Plain::Number(number) if matches!(field.ty, Type::Decimal { .. }) => text(&number),
+            Plain::Number(number) if matches!(field.ty, Type::Decimal { .. }) => quoted(&number),
             Plain::Number(number) => number,
-            Plain::Text(value) => text(&value),
+            Plain::Text(value) => quoted(&value),
             Plain::Bytes(bytes) => {
-                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                format!("x'{hex}'")
+                format!("x'{}'", hex(&bytes))
             }
         }),
     }

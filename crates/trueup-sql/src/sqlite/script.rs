@@ -7,6 +7,7 @@
 
 use super::bind::{affinity_of, bind};
 use super::quote;
+use crate::hex::hex;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use std::fmt::Write as _;
 use trueup_core::endpoint::Op;
@@ -140,20 +141,13 @@ fn said(text: &str) -> String {
     out
 }
 
-fn quoted(text: &str) -> String {
+/// Says a text.
+pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
 fn cast(bytes: &[u8]) -> String {
     format!("CAST(x'{}' AS TEXT)", hex(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        write!(out, "{byte:02x}").expect("a String takes all");
-    }
-    out
 }
 
 /// Says a double. NaN does not come here: it cannot be stored.
