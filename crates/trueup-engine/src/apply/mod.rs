@@ -21,7 +21,7 @@ use crate::state::{LinkId, Store};
 use blocked::Blocked;
 use std::collections::{BTreeMap, BTreeSet};
 use trueup_core::batch::{Batch, Record};
-use trueup_core::diff::Cursor;
+use trueup_core::diff::{Cursor, Totals};
 use trueup_core::endpoint::{Claim, Endpoint, Op, Outcome, Snapshot, Writer};
 use trueup_core::keyed::{Entry, Keyed, Standing};
 use trueup_core::mapping::Mapping;
@@ -210,12 +210,7 @@ impl<'a> Applier<'a> {
             let mut cursor = Cursor::new("source", stream)?;
             while let Some(piece) = cursor.take_batch()? {
                 let before = totals.unknown;
-                for entry in piece.entries() {
-                    match entry.standing {
-                        Standing::Present(digest) => totals.source.add(digest),
-                        Standing::Unknown => totals.unknown += 1,
-                    }
-                }
+                count(&piece, totals);
                 if !batch.has_room(piece.len(), piece.bytes(), world) {
                     self.flush(collection, &mut batch, true, total, done)?;
                 }
@@ -258,25 +253,38 @@ impl<'a> Applier<'a> {
         let applied = self
             .settle(collection, batch, load)
             .map_err(|error| error.at(format!("target collection={partition}")))?;
-        self.world.failpoints.pass("engine.applied")?;
-        if applied.durable {
-            self.checkpoint(partition)?;
-        }
-        self.world.failpoints.pass("engine.checkpointed")?;
-        self.world.progress.tick(Tick {
-            collection: &collection.source.collection,
-            step: Step::Apply,
-            side: None,
-            records: batch.ops.len() as u64,
-            total,
-        });
-        self.world.progress.event(Event::Batch {
-            collection: &collection.source.collection,
-            records: batch.ops.len() as u64,
-            durable: applied.durable,
-        });
+        self.settled(collection, batch.ops.len(), applied.durable, total)?;
         self.account(collection, batch, applied.outcomes, done)?;
         batch.clear();
+        Ok(())
+    }
+
+    /// Moves the checkpoint behind a batch, and tells who listens.
+    fn settled(
+        &mut self,
+        collection: &Collection,
+        records: usize,
+        durable: bool,
+        total: Option<u64>,
+    ) -> Result<()> {
+        let (world, name) = (self.world, &collection.source.collection);
+        world.failpoints.pass("engine.applied")?;
+        if durable {
+            self.checkpoint(&collection.target.collection)?;
+        }
+        world.failpoints.pass("engine.checkpointed")?;
+        world.progress.tick(Tick {
+            collection: name,
+            step: Step::Apply,
+            side: None,
+            records: records as u64,
+            total,
+        });
+        world.progress.event(Event::Batch {
+            collection: name,
+            records: records as u64,
+            durable,
+        });
         Ok(())
     }
 
@@ -393,6 +401,16 @@ impl<'a> Applier<'a> {
         }
         batch.turn(backwards);
         self.flush(collection, &mut batch, false, total, done)
+    }
+}
+
+/// Counts records of the source that were read.
+fn count(piece: &Keyed, totals: &mut Totals) {
+    for entry in piece.entries() {
+        match entry.standing {
+            Standing::Present(digest) => totals.source.add(digest),
+            Standing::Unknown => totals.unknown += 1,
+        }
     }
 }
 

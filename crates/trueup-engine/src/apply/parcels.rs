@@ -4,14 +4,12 @@
 //! reads everything. A parcel that the target refuses, or that holds what we would not let pass, is opened and goes the
 //! ordinary way, which finds out which record it is, and why.
 
-use super::{Applier, Pending, Written};
+use super::{Applier, Pending, Written, count};
 use crate::compare::{Compared, Parking};
 use crate::connect::Collection;
-use crate::progress::{Event, Step, Tick};
 use crate::scan::{Piece, Reading, Role};
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{Order, ScanRequest, Snapshot};
-use trueup_core::keyed::Standing;
 use trueup_core::parcel::Parcel;
 use trueup_core::{Error, Result};
 
@@ -51,16 +49,11 @@ impl Applier<'_> {
                 totals.unread += records;
                 found.only_source += records;
                 done.counts.inserts += records;
-                return self.delivered(collection, records, total);
+                return self.settled(collection, parcel.records, true, total);
             }
             let mut piece = self.opened(collection, &reading, parcel)?;
             parking.park(&mut piece)?;
-            for entry in piece.keyed.entries() {
-                match entry.standing {
-                    Standing::Present(digest) => totals.source.add(digest),
-                    Standing::Unknown => totals.unknown += 1,
-                }
-            }
+            count(&piece.keyed, totals);
             let mut batch = Pending::new(collection.mapping.fields().len());
             found.only_source += batch.insert(piece.keyed, true);
             self.flush(collection, &mut batch, true, total, done)
@@ -118,29 +111,5 @@ impl Applier<'_> {
             .open(&collection.target, fields, parcel, &mut raw);
         opened.map_err(|error: Error| error.at("target"))?;
         reading.map(&mut raw, &mut Vec::new())
-    }
-
-    fn delivered(
-        &mut self,
-        collection: &Collection,
-        records: u64,
-        total: Option<u64>,
-    ) -> Result<()> {
-        self.world.failpoints.pass("engine.applied")?;
-        self.checkpoint(&collection.target.collection)?;
-        self.world.failpoints.pass("engine.checkpointed")?;
-        self.world.progress.tick(Tick {
-            collection: &collection.source.collection,
-            step: Step::Apply,
-            side: None,
-            records,
-            total,
-        });
-        self.world.progress.event(Event::Batch {
-            collection: &collection.source.collection,
-            records,
-            durable: true,
-        });
-        Ok(())
     }
 }

@@ -1,9 +1,8 @@
-//! Scans on one thread and maps on another, for whoever wants all of one side.
+//! Makes on one thread what another one takes, for whoever wants all of one side.
 //!
 //! Reading a file or decoding a server's answer, and casting and digesting what came, take about as long as each other:
-//! one after the other they keep whoever writes waiting. Invariant: the pieces and their order are those of
-//! [`Pieces`](super::Pieces), which does the same on one thread; the scan's end is said, never guessed, and a thread that
-//! died does not look like a short collection.
+//! one after the other they keep whoever writes waiting. Invariant: what is taken is what was made, in its order; its end is
+//! said, never guessed, and a thread that died does not look like a short collection.
 
 use super::{Piece, Reading};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -11,14 +10,45 @@ use trueup_core::batch::Batch;
 use trueup_core::endpoint::Snapshot;
 use trueup_core::{Error, Result};
 
-/// How many scanned batches wait to be mapped at most.
-const SCANNED_MAX: usize = 2;
+/// How many items wait to be taken at most.
+const WAITING_MAX: usize = 2;
 
-/// What the scanning thread sends.
-enum Scanned {
-    Records(Batch),
+/// What the making thread sends.
+enum Made<T> {
+    Item(T),
     End,
     Failed(Error),
+}
+
+/// The maker's end: where items are put, and where those come back to that were used.
+pub(super) struct Belt<T> {
+    items: SyncSender<Made<T>>,
+    spare: Receiver<T>,
+}
+
+impl<T> Belt<T> {
+    /// Returns an item whose memory can be used again, if there is one.
+    pub(super) fn spare(&self) -> Option<T> {
+        self.spare.try_recv().ok()
+    }
+
+    /// Puts an item on, when there is room; `false` when nobody is left to take it.
+    pub(super) fn put(&self, item: T) -> bool {
+        self.items.send(Made::Item(item)).is_ok()
+    }
+}
+
+/// The taker's end: where items go back.
+pub(super) struct Returns<T>(SyncSender<T>);
+
+impl<T> Returns<T> {
+    /// Gives an item back that is not needed any more.
+    pub(super) fn give(&self, item: T) {
+        match self.0.try_send(item) {
+            // Room for more than there are items, or all are made.
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        }
+    }
 }
 
 impl Reading<'_> {
@@ -32,58 +62,73 @@ impl Reading<'_> {
         ordered: bool,
         take: &mut dyn FnMut(Piece) -> Result<bool>,
     ) -> Result<()> {
-        std::thread::scope(|scope| {
-            let (sender, inbox) = sync_channel(SCANNED_MAX);
-            let (returns, spare) = sync_channel(SCANNED_MAX);
-            scope.spawn(move || {
-                let end = match self.scan_all(snapshot, ordered, &sender, &spare) {
-                    Ok(()) => Scanned::End,
-                    Err(error) => Scanned::Failed(error),
-                };
-                // Nobody waits for it any more where this fails.
-                drop(sender.send(end));
-            });
-            let mut scratch = Vec::new();
-            loop {
-                let mut raw = match inbox.recv() {
-                    Ok(Scanned::Records(raw)) => raw,
-                    Ok(Scanned::End) => return Ok(()),
-                    Ok(Scanned::Failed(error)) => return Err(self.place(error)),
-                    Err(_) => {
-                        let died = Error::bug("a scanning thread ended without saying so");
-                        return Err(self.place(died));
-                    }
-                };
+        let mut scratch = Vec::new();
+        self.convey(
+            |belt| self.scan_all(snapshot, ordered, belt),
+            |mut raw: Batch, returns| {
                 let scanned = raw.len();
                 let piece = self.map(&mut raw, &mut scratch);
                 let piece = piece.map_err(|error| self.place(error))?;
                 self.tick(scanned);
-                match returns.try_send(raw) {
-                    // Room for more than there are batches, or the scan is over.
-                    Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
-                }
-                if !take(piece)? {
+                returns.give(raw);
+                take(piece)
+            },
+        )
+    }
+
+    /// Runs `make` on a thread of its own, and passes what it makes to `take`, in order, until that says `false`.
+    ///
+    /// # Errors
+    /// Those of `make`, with the side and the collection before them; those of `take` as they are.
+    pub(super) fn convey<T: Send>(
+        &self,
+        make: impl FnOnce(&Belt<T>) -> Result<()> + Send,
+        mut take: impl FnMut(T, &Returns<T>) -> Result<bool>,
+    ) -> Result<()> {
+        std::thread::scope(|scope| {
+            let (items, inbox) = sync_channel(WAITING_MAX);
+            let (returns, spare) = sync_channel(WAITING_MAX);
+            let returns = Returns(returns);
+            scope.spawn(move || {
+                let belt = Belt { items, spare };
+                let end = match make(&belt) {
+                    Ok(()) => Made::End,
+                    Err(error) => Made::Failed(error),
+                };
+                // Nobody waits for it any more where this fails.
+                drop(belt.items.send(end));
+            });
+            loop {
+                let item = match inbox.recv() {
+                    Ok(Made::Item(item)) => item,
+                    Ok(Made::End) => return Ok(()),
+                    Ok(Made::Failed(error)) => return Err(self.place(error)),
+                    Err(_) => {
+                        let died = Error::bug("a reading thread ended without saying so");
+                        return Err(self.place(died));
+                    }
+                };
+                if !take(item, &returns)? {
                     return Ok(());
                 }
             }
         })
     }
 
-    /// Sends all scanned batches; stops when nobody is left to take them.
+    /// Puts all scanned batches on; stops when nobody is left to take them.
     fn scan_all(
         &self,
         snapshot: &mut (dyn Snapshot + 'static),
         ordered: bool,
-        sender: &SyncSender<Scanned>,
-        spare: &Receiver<Batch>,
+        belt: &Belt<Batch>,
     ) -> Result<()> {
         let width = self.translation.fields().len();
         let mut scan = self.start(snapshot, ordered)?;
         loop {
             self.world.check_stop()?;
-            let mut raw = spare.try_recv().unwrap_or_else(|_| Batch::new(width));
+            let mut raw = belt.spare().unwrap_or_else(|| Batch::new(width));
             raw.reset(width);
-            if !scan.next(&mut raw)? || sender.send(Scanned::Records(raw)).is_err() {
+            if !scan.next(&mut raw)? || !belt.put(raw) {
                 return Ok(());
             }
         }
