@@ -209,6 +209,11 @@ impl Lost {
             why: why.into(),
         }
     }
+
+    /// As [`Lost::new`], of a part of `collection`.
+    pub fn of(collection: &str, kind: &str, name: &str, why: impl Into<String>) -> Self {
+        Self::new(kind, format!("{collection}.{name}"), why)
+    }
 }
 
 /// What a collection has besides fields, key and records.
@@ -236,6 +241,12 @@ impl Structure {
     /// Returns what the field called `name` has.
     pub fn extras(&self, name: &str) -> Option<&Extras> {
         self.fields.iter().find(|extras| extras.field == name)
+    }
+
+    /// Says that a part of the collection is not carried.
+    pub fn lose(&mut self, kind: &str, name: &str, why: impl Into<String>) {
+        let lost = Lost::of(&self.collection, kind, name, why);
+        self.lost.push(lost);
     }
 }
 

@@ -27,8 +27,8 @@ impl<'a> Draft<'a> {
 
     /// Tells that a part of the collection is lost.
     pub(crate) fn lose(&mut self, kind: &str, name: &str, why: impl Into<String>) {
-        let name = format!("{}.{name}", self.structure.collection);
-        self.lost.push(Lost::new(kind, name, why));
+        let lost = Lost::of(&self.structure.collection, kind, name, why);
+        self.lost.push(lost);
     }
 
     /// Tells that a part is lost because only the source's engine knows what it means.

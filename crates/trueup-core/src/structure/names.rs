@@ -51,8 +51,7 @@ impl Structure {
             let mut extras = extras.clone();
             extras.field.clone_from(field);
             if !kept && extras.generated.take().is_some() {
-                let name = format!("{}.{field}", naming.collection);
-                out.lost.push(Lost::new("generated field", name, OTHERWISE));
+                out.lose("generated field", field, OTHERWISE);
             }
             out.fields.push(extras);
         }
@@ -96,7 +95,7 @@ impl Structure {
 
     fn gone(&self, kind: &str, name: &Option<String>, why: String) -> Lost {
         let name = name.as_deref().unwrap_or("(no name)");
-        Lost::new(kind, format!("{}.{name}", self.collection), why)
+        Lost::of(&self.collection, kind, name, why)
     }
 }
 

@@ -41,20 +41,14 @@ pub(super) fn structure(connection: &Connection, collection: &str) -> Result<Str
     };
     let next = row.maybe(2)?.and_then(|text| text.parse().ok());
     if row.text(3)?.contains("partitioned") {
-        lose(
-            &mut out,
+        out.lose(
             "partitions",
             collection,
             "all its records go into one table",
         );
     }
     if row.text(4)? == "SYSTEM VERSIONED" {
-        lose(
-            &mut out,
-            "history",
-            collection,
-            "only present records are carried",
-        );
+        out.lose("history", collection, "only present records are carried");
     }
     let json = read_fields(connection, next, &mut out)?;
     read_indexes(connection, &mut out)?;
@@ -65,19 +59,9 @@ pub(super) fn structure(connection: &Connection, collection: &str) -> Result<Str
         named("EVENT_OBJECT_TABLE", collection)
     );
     for row in connection.query(&sql)? {
-        lose(
-            &mut out,
-            "trigger",
-            &row.text(0)?,
-            "write it anew where it is needed",
-        );
+        out.lose("trigger", &row.text(0)?, "write it anew where it is needed");
     }
     Ok(out)
-}
-
-fn lose(out: &mut Structure, kind: &str, name: &str, why: &str) {
-    let name = format!("{}.{name}", out.collection);
-    out.lost.push(Lost::new(kind, name, why));
 }
 
 /// Reads what fields have, and returns which can hold MariaDB's JSON.
@@ -125,18 +109,17 @@ fn read_fields(
         }
         if extra.contains("on update") {
             let why = "the time of a change is written by who changes it";
-            lose(out, "on update", &extras.field, why);
+            out.lose("on update", &extras.field, why);
         }
         out.fields.push(extras);
     }
     for (collation, fields) in collations {
         let why =
             "texts that it takes for one are different where they are compared by their bytes";
-        lose(
-            out,
+        out.lose(
             "collation",
             &fields.join(", "),
-            &format!("{collation}: {why}"),
+            format!("{collation}: {why}"),
         );
     }
     Ok(json)
@@ -265,7 +248,7 @@ fn read_parsers(connection: &Connection, out: &mut Structure) -> Result<()> {
         let start = format!("FULLTEXT KEY {} ", quote::ident(&name));
         let mut lines = statement.lines().map(str::trim_start);
         if lines.any(|line| line.starts_with(&start) && line.contains("WITH PARSER")) {
-            lose(out, "parser", &name, "the server's own is used");
+            out.lose("parser", &name, "the server's own is used");
         }
     }
     Ok(())
@@ -284,7 +267,7 @@ fn read_references(connection: &Connection, out: &mut Structure) -> Result<()> {
     for row in connection.query(&sql)? {
         let name = row.text(0)?;
         if row.text(6)? != "1" {
-            lose(out, "foreign key", &name, "it refers to another database");
+            out.lose("foreign key", &name, "it refers to another database");
             continue;
         }
         if out

@@ -181,11 +181,12 @@ impl PostgresWriter {
         self.connection.query(sql, &[]).map(drop)
     }
 
-    /// Carries out a step in a transaction of its own, under the epoch's lock, unless what it makes is there.
-    fn build_step(&mut self, step: &Step) -> Result<Built> {
+    /// Whether what a step makes is there; numbers go on in any case.
+    fn is_there(&self, step: &Step) -> Result<bool> {
         let table = described(&self.connection, &step.collection)?;
         // An index and a foreign key of one table may have the same name.
         let sql = match step.kind {
+            StepKind::Next => return Ok(false),
             StepKind::Unique | StepKind::Index => {
                 "SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
                  WHERE i.indrelid = $1 AND c.relname = $2)"
@@ -198,13 +199,17 @@ impl PostgresWriter {
                 "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = $1 AND attname = $2 \
                  AND col_description($1, attnum) IS NOT NULL)"
             }
-            _ => {
+            StepKind::Check | StepKind::ForeignKey => {
                 "SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = $1 AND conname = $2 AND contype IN ('f', 'c'))"
             }
         };
-        let named = step.kind != StepKind::Next;
         let rows = self.connection.query(sql, &[&table.oid(), &step.name])?;
-        if named && rows.first().map_or(Ok(false), |row| column(row, 0))? {
+        rows.first().map_or(Ok(false), |row| column(row, 0))
+    }
+
+    /// Carries out a step in a transaction of its own, under the epoch's lock, unless what it makes is there.
+    fn build_step(&mut self, step: &Step) -> Result<Built> {
+        if self.is_there(step)? {
             return Ok(Built::There);
         }
         self.begin()?;

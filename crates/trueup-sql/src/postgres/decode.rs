@@ -73,11 +73,8 @@ impl Reader {
     /// of `input` were used; the caller gives the rest again, with more behind it.
     pub(super) fn read(&mut self, input: &[u8], into: &mut Batch, room: Room) -> Result<usize> {
         let mut cursor = Cursor { input, at: 0 };
-        if !self.begun {
-            let Some(()) = header(&mut cursor)? else {
-                return Ok(0);
-            };
-            self.begun = true;
+        if !self.begin(&mut cursor)? {
+            return Ok(0);
         }
         let mut used = cursor.at;
         while !self.ended && into.len() < room.records_max && into.bytes() < room.bytes_max {
@@ -99,11 +96,8 @@ impl Reader {
     /// As [`Reader::read`], but appends the records as they are.
     pub(super) fn pass(&mut self, input: &[u8], into: &mut Parcel, room: Room) -> Result<usize> {
         let mut cursor = Cursor { input, at: 0 };
-        if !self.begun {
-            let Some(()) = header(&mut cursor)? else {
-                return Ok(0);
-            };
-            self.begun = true;
+        if !self.begin(&mut cursor)? {
+            return Ok(0);
         }
         let start = cursor.at;
         let (mut used, mut end) = (start, start);
@@ -122,6 +116,12 @@ impl Reader {
         }
         into.bytes.extend_from_slice(&input[start..end]);
         Ok(used)
+    }
+
+    /// Reads the header, where that has not been done; `false` when it has not arrived completely.
+    fn begin(&mut self, cursor: &mut Cursor<'_>) -> Result<bool> {
+        self.begun = self.begun || header(cursor)?.is_some();
+        Ok(self.begun)
     }
 
     /// Steps over one record or the end mark, and tells whether it holds a value that is none to us; `None` when it has not

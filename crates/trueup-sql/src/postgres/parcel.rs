@@ -10,17 +10,15 @@ use super::encode;
 use super::error;
 use super::scan::{CopySource, described, end_scan};
 use super::schema::{Column, Table};
+use super::stream::{COPY_BYTES, copy_in};
 use super::types::Wire;
 use bytes::Bytes;
-use futures_util::SinkExt;
+use std::iter;
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::ScanRequest;
 use trueup_core::parcel::{Parcel, Parcels};
 use trueup_core::schema::Schema;
 use trueup_core::{Error, Result};
-
-/// How many bytes go into one message of a COPY.
-const COPY_BYTES: usize = 256 << 10;
 
 /// Names the form of `fields`, if there is one.
 pub(super) fn form(
@@ -134,28 +132,21 @@ impl Route {
     /// # Errors
     /// Those that concern no record: the connection broke, the server has no room.
     pub(super) fn send(&self, connection: &Connection, parcel: &Parcel) -> Result<bool> {
-        let copied = connection.wait(async |client| {
-            let sink = client.copy_in::<_, Bytes>(&self.sql).await;
-            // See `write.rs`: after a refusal the driver's next answers are not its own.
-            let mut sink = Box::pin(sink.inspect_err(|_| connection.give_up())?);
-            let mut header = Vec::new();
-            encode::begin(&mut header);
-            sink.feed(Bytes::from(header)).await?;
-            for piece in parcel.bytes.chunks(COPY_BYTES) {
-                sink.feed(Bytes::copy_from_slice(piece)).await?;
-            }
-            let mut trailer = Vec::new();
-            encode::end(&mut trailer);
-            sink.feed(Bytes::from(trailer)).await?;
-            let copied = sink.as_mut().finish().await?;
-            // What a constraint would say at the commit, it says here, where it concerns the parcel alone.
-            client
-                .batch_execute("SET CONSTRAINTS ALL IMMEDIATE")
-                .await?;
-            Ok(copied)
-        })?;
+        let (mut header, mut trailer) = (Vec::new(), Vec::new());
+        encode::begin(&mut header);
+        encode::end(&mut trailer);
+        let mut pieces = iter::once(Bytes::from(header))
+            .chain(parcel.bytes.chunks(COPY_BYTES).map(Bytes::copy_from_slice))
+            .chain(iter::once(Bytes::from(trailer)));
+        let mut copied = copy_in(connection, &self.sql, || Ok(pieces.next()))?;
+        // What a constraint would say at the commit, it says here, where it concerns the parcel alone.
+        let at_once = "SET CONSTRAINTS ALL IMMEDIATE";
+        if let Ok(taken) = copied {
+            let checked = connection.wait(|client| client.batch_execute(at_once))?;
+            copied = checked.map(|()| taken);
+        }
         match copied {
-            Ok(copied) => Ok(copied == parcel.records as u64),
+            Ok(copied) => Ok(copied == Some(parcel.records as u64)),
             Err(foreign) if error::data(&foreign).is_some() => Ok(false),
             Err(foreign) => Err(error::translate(&foreign)),
         }

@@ -1,12 +1,41 @@
-//! A batch as COPY data for the target itself, made piece by piece.
+//! COPY data for the server, made piece by piece, and a batch as such data for the target itself.
 //!
 //! While the server takes one piece in, the next is made: neither waits for the other, and no batch is in memory twice. It
 //! deliberately does not go on after a record that has no binary form: the staged way tells which one, and why.
 
+use super::connect::Connection;
 use super::encode::{self, Refusal};
 use super::schema::Column;
+use bytes::Bytes;
+use futures_util::SinkExt;
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::Writes;
+
+/// How many bytes go into one message of a COPY.
+pub(super) const COPY_BYTES: usize = 256 << 10;
+
+/// Runs `COPY ... FROM STDIN` over the pieces that `next` makes, and returns how many records the server took, or its error;
+/// `None` when `next` refused, and the server has forgotten what it got.
+pub(super) fn copy_in(
+    connection: &Connection,
+    sql: &str,
+    mut next: impl FnMut() -> Result<Option<Bytes>, Refusal>,
+) -> trueup_core::Result<Result<Option<u64>, tokio_postgres::Error>> {
+    connection.wait(async |client| {
+        let sink = client.copy_in::<_, Bytes>(sql).await;
+        // When the server refuses a COPY before it begins, the driver asks for one answer more than it reads,
+        // and everything later would get the answer to what was asked before it.
+        let mut sink = Box::pin(sink.inspect_err(|_| connection.give_up())?);
+        loop {
+            match next() {
+                Ok(Some(piece)) => sink.feed(piece).await?,
+                Ok(None) => return sink.as_mut().finish().await.map(Some),
+                // Dropping the sink makes the server forget.
+                Err(_) => return Ok(None),
+            }
+        }
+    })
+}
 
 /// The COPY data of a whole batch for the target itself, made piece by piece.
 pub(super) struct Stream<'a> {

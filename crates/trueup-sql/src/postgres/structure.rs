@@ -13,7 +13,8 @@ use crate::definition::default_cast;
 use tokio_postgres::Row;
 use trueup_core::Result;
 use trueup_core::structure::{
-    Check, Extras, ForeignKey, Generated, Identity, Index, IndexField, Lost, Rule, Structure,
+    Check, DefaultValue, Extras, ForeignKey, Generated, Identity, Index, IndexField, Rule,
+    Structure,
 };
 use trueup_core::types::Type;
 
@@ -144,9 +145,9 @@ fn read_default(
     (text, ty, own): (&str, Type, &[String]),
     needs: Option<String>,
     out: &mut Structure,
-) -> Option<trueup_core::structure::DefaultValue> {
+) -> Option<DefaultValue> {
     let default = default_cast(text, ty, own)?;
-    if let (trueup_core::structure::DefaultValue::Other(_), Some(needs)) = (&default, needs) {
+    if let (DefaultValue::Other(_), Some(needs)) = (&default, needs) {
         out.lose("default", name, needed(&needs));
         return None;
     }
@@ -155,18 +156,6 @@ fn read_default(
 
 fn needed(needs: &str) -> String {
     format!("it uses {needs}, which is not carried")
-}
-
-trait Lose {
-    fn lose(&mut self, kind: &str, name: &str, why: impl Into<String>);
-}
-
-impl Lose for Structure {
-    /// Says that something of the table is not carried.
-    fn lose(&mut self, kind: &str, name: &str, why: impl Into<String>) {
-        let name = format!("{}.{name}", self.collection);
-        self.lost.push(Lost::new(kind, name, why));
-    }
 }
 
 /// Options: 1 is descending, 2 is NULL first; 0 and 3 are what one gets unasked.

@@ -11,17 +11,14 @@ use super::connect::{Connection, column};
 use super::error;
 use super::references::References;
 use super::stage::{Act, CHANGED, Encoded, Statements};
-use super::stream::Stream;
+use super::stream::{COPY_BYTES, Stream, copy_in};
 use bytes::Bytes;
-use futures_util::SinkExt;
 use tokio_postgres::SimpleQueryMessage;
 use trueup_core::endpoint::{Op, Outcome, Writes};
 use trueup_core::{Error, Result};
 
 /// How often records that others stood in the way of are tried again within their batch.
 const BLOCKED_ROUNDS_MAX: usize = 8;
-/// How many bytes go into one message of a COPY.
-const COPY_BYTES: usize = 256 << 10;
 
 /// Why some records could not be written together.
 #[derive(Debug)]
@@ -250,21 +247,14 @@ impl Work<'_> {
         Ok(Err(failure))
     }
 
-    fn copy(&self, sql: &str, data: Vec<u8>) -> std::result::Result<u64, Refused> {
-        let data = Bytes::from(data);
-        let copied = self.connection.wait(async |client| {
-            let sink = client.copy_in::<_, Bytes>(sql).await;
-            // When the server refuses a COPY before it begins, the driver asks for one answer more than it reads,
-            // and everything later would get the answer to what was asked before it.
-            let mut sink = Box::pin(sink.inspect_err(|_| self.connection.give_up())?);
-            let mut rest = data;
-            while !rest.is_empty() {
-                let chunk = rest.split_to(rest.len().min(COPY_BYTES));
-                sink.feed(chunk).await?;
-            }
-            sink.as_mut().finish().await
-        })?;
-        copied.map_err(Refused::Server)
+    fn copy(&self, sql: &str, data: Vec<u8>) -> std::result::Result<(), Refused> {
+        let mut rest = Bytes::from(data);
+        let next = || {
+            let piece = rest.split_to(rest.len().min(COPY_BYTES));
+            Ok(Some(piece).filter(|piece| !piece.is_empty()))
+        };
+        let copied = copy_in(self.connection, sql, next)?;
+        copied.map(drop).map_err(Refused::Server)
     }
 
     /// Fills the temporary table with these records and no others.
@@ -364,19 +354,8 @@ impl Work<'_> {
     /// Sends every record of a batch; `false` when one has no binary form, and none is kept then.
     fn stream(&self, sql: &str, writes: &Writes<'_>) -> std::result::Result<bool, Refused> {
         let mut stream = Stream::new(writes, &self.statements.columns);
-        let copied = self.connection.wait(async |client| {
-            let sink = client.copy_in::<_, Bytes>(sql).await;
-            // As above.
-            let mut sink = Box::pin(sink.inspect_err(|_| self.connection.give_up())?);
-            loop {
-                match stream.next(COPY_BYTES) {
-                    Ok(Some(chunk)) => sink.feed(Bytes::from(chunk)).await?,
-                    Ok(None) => return sink.as_mut().finish().await.map(Some),
-                    // Dropping the sink makes the server forget what it has got.
-                    Err(_) => return Ok(None),
-                }
-            }
-        })?;
+        let next = || Ok(stream.next(COPY_BYTES)?.map(Bytes::from));
+        let copied = copy_in(self.connection, sql, next)?;
         let copied = copied.map_err(Refused::Server)?;
         Ok(copied == Some(writes.ops.len() as u64))
     }

@@ -146,13 +146,13 @@ impl SqliteWriter {
     /// Carries out a step in a transaction of its own, unless what it makes is there.
     fn build_step(&self, step: &Step) -> Result<Built> {
         self.begin()?;
-        let there = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = ?1 AND tbl_name = ?2)";
-        let names = [&step.name, &step.collection];
-        let there: rusqlite::Result<bool> =
-            self.connection.query_row(there, names, |row| row.get(0));
-        let named = matches!(step.kind, StepKind::Unique | StepKind::Index);
-        if named && there.map_err(|cause| translate(cause, "look for an index"))? {
-            return Ok(Built::There);
+        if matches!(step.kind, StepKind::Unique | StepKind::Index) {
+            let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'index' AND name = ?1 AND tbl_name = ?2)";
+            let names = [&step.name, &step.collection];
+            let there = self.connection.query_row(sql, names, |row| row.get(0));
+            if there.map_err(|cause| translate(cause, "look for an index"))? {
+                return Ok(Built::There);
+            }
         }
         let done = match step.kind {
             StepKind::ForeignKey => self.broken_references(&step.statement),

@@ -43,12 +43,7 @@ fn read_all(connection: &Connection, schema: &Schema) -> rusqlite::Result<Struct
     )?;
     let said = ddl::table(&sql);
     if strict {
-        lose(
-            &mut out,
-            "strict",
-            name,
-            "what a field may hold is not enforced",
-        );
+        out.lose("strict", name, "what a field may hold is not enforced");
     }
     if rowless {
         let why = "its records are kept apart from its key's index";
@@ -56,11 +51,11 @@ fn read_all(connection: &Connection, schema: &Schema) -> rusqlite::Result<Struct
     }
     for (field, what) in &said.conflicts {
         let why = format!("it says {what}; here a write that breaks it is refused");
-        lose(&mut out, "conflict clause", field, &why);
+        out.lose("conflict clause", field, &why);
     }
     for (field, collation) in &said.collations {
         let why = format!("it is {collation}, and texts are compared by their bytes");
-        lose(&mut out, "collation", field, &why);
+        out.lose("collation", field, &why);
     }
     read_fields(connection, schema, &said, rowless, &mut out)?;
     read_indexes(connection, &mut out)?;
@@ -74,19 +69,9 @@ fn read_all(connection: &Connection, schema: &Schema) -> rusqlite::Result<Struct
         "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE ORDER BY name",
     )?;
     for trigger in triggers.query_map([name], |row| row.get::<_, String>(0))? {
-        lose(
-            &mut out,
-            "trigger",
-            &trigger?,
-            "write it anew where it is needed",
-        );
+        out.lose("trigger", &trigger?, "write it anew where it is needed");
     }
     Ok(out)
-}
-
-fn lose(out: &mut Structure, kind: &str, name: &str, why: &str) {
-    let name = format!("{}.{name}", out.collection);
-    out.lost.push(Lost::new(kind, name, why));
 }
 
 fn read_fields(
