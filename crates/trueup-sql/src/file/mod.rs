@@ -12,6 +12,8 @@ pub(crate) mod design;
 pub(crate) mod disk;
 pub(crate) mod error;
 pub(crate) mod format;
+#[cfg(test)]
+pub(crate) mod given;
 pub(crate) mod infer;
 pub(crate) mod lines;
 pub(crate) mod near;

@@ -16,6 +16,7 @@ use crate::file::Files;
 use crate::file::apply::Seen;
 use crate::file::disk::{Disk, Local};
 use crate::file::format::Format;
+use crate::file::given::claim;
 use crate::file::pack::Packing;
 use crate::file::place::Place;
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ use tempfile::TempDir;
 use trueup_core::Result;
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{
-    Applied, Claim, Context, Endpoint, Mark, Op, Order, ScanRequest, Snapshot, Writer, Writes,
+    Applied, Context, Endpoint, Mark, Op, Order, ScanRequest, Snapshot, Writer, Writes,
 };
 use trueup_core::failpoint::Failpoints;
 use trueup_core::schema::{Field, Schema};
@@ -97,14 +98,6 @@ impl Folder {
     fn plain(&self) -> Files<Options> {
         self.on(Arc::new(Local), Failpoints::none())
     }
-}
-
-fn claim(endpoint: &mut dyn Endpoint) -> Box<dyn Writer> {
-    let claim = Claim {
-        link: "link".to_owned(),
-        incarnation: "one".to_owned(),
-    };
-    endpoint.writer(&claim).unwrap()
 }
 
 /// Reads a whole collection.

@@ -5,14 +5,12 @@ mod foreign;
 mod hostile;
 mod round_trip;
 
+use crate::file::given::{self, claim};
 use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
 use trueup_core::Result;
-use trueup_core::batch::Batch;
-use trueup_core::endpoint::{
-    Applied, Claim, Context, Endpoint, Mark, Op, Order, ScanRequest, Writer, Writes,
-};
+use trueup_core::endpoint::{Applied, Context, Endpoint, Op};
 use trueup_core::schema::{Field, Schema};
 use trueup_core::types::Type;
 use trueup_core::value::Value;
@@ -42,14 +40,6 @@ impl Folder {
     }
 }
 
-fn claim(endpoint: &mut dyn Endpoint) -> Box<dyn Writer> {
-    let claim = Claim {
-        link: "link".to_owned(),
-        incarnation: "one".to_owned(),
-    };
-    endpoint.writer(&claim).unwrap()
-}
-
 /// A schema of these fields, the first of them the key.
 fn schema(fields: &[(&str, Type)]) -> Schema {
     let fields = fields.iter().map(|(name, ty)| Field::new(*name, *ty, ""));
@@ -70,29 +60,7 @@ fn create(endpoint: &mut dyn Endpoint, wanted: &Schema) -> Result<Schema> {
 
 /// Reads a whole collection.
 fn read(endpoint: &mut dyn Endpoint, collection: &str) -> Result<Vec<Vec<Owned>>> {
-    let schema = endpoint.schema(collection)?.unwrap();
-    let fields: Vec<usize> = (0..schema.fields.len()).collect();
-    let wanted: Vec<Type> = schema.fields.iter().map(|field| field.ty).collect();
-    let mut snapshot = endpoint.snapshot()?;
-    let mut scan = snapshot.scan(&ScanRequest {
-        schema: &schema,
-        fields: &fields,
-        wanted: &wanted,
-        order: Order::Natural,
-        after: None,
-        batch_records_max: 100,
-        batch_bytes_max: 1 << 20,
-    })?;
-    let (mut batch, mut rows) = (Batch::new(fields.len()), Vec::new());
-    loop {
-        batch.reset(fields.len());
-        if !scan.next(&mut batch)? {
-            return Ok(rows);
-        }
-        for record in batch.records() {
-            rows.push(record.values().map(Owned::from).collect());
-        }
-    }
+    given::read(endpoint, collection, None)
 }
 
 /// Writes values of all fields, and finishes.
@@ -102,28 +70,7 @@ fn write(
     records: &[(Op, Vec<Value<'_>>)],
     load: bool,
 ) -> Result<Applied> {
-    let mut writer = claim(endpoint);
-    let fields: Vec<usize> = (0..schema.fields.len()).collect();
-    let mut values = Batch::new(fields.len());
-    for (_, record) in records {
-        record.iter().for_each(|&value| values.push(value));
-    }
-    let ops: Vec<Op> = records.iter().map(|(op, _)| *op).collect();
-    let applied = writer.apply(&Writes {
-        schema,
-        fields: &fields,
-        key: &[0],
-        ops: &ops,
-        records: &values,
-        mark: &Mark {
-            partition: schema.collection.clone(),
-            batch: 1,
-            position: Vec::new(),
-        },
-        load,
-        check: None,
-        bag: None,
-    })?;
-    writer.finish(&schema.collection)?;
-    Ok(applied)
+    let names = schema.fields.iter().map(|field| field.name.as_str());
+    let names: Vec<&str> = names.collect();
+    given::write(endpoint, schema, &names, records, load)
 }
