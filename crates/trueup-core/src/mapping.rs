@@ -18,13 +18,12 @@ pub use computed::{Compute, Formula};
 pub use shared::Shared;
 pub use survey::{Survey, SurveyedField};
 
-use crate::batch::{Batch, Record};
+use crate::batch::{Batch, Content, Record, SliceKind};
 use crate::cast;
 use crate::digest::Digest;
 use crate::encode;
 use crate::error;
 use crate::filter::Filter;
-use crate::json;
 use crate::keyed::{Keyed, Standing};
 use crate::lattice::Fit;
 use crate::park::{NULL_KEY, Parked};
@@ -249,9 +248,7 @@ impl Mapping {
         parked: &mut Vec<Parked>,
         scratch: &mut Vec<u8>,
     ) -> u64 {
-        let fits = |raw: &Batch| {
-            fit_as_they_are(raw, &self.types, &self.key) && has_sound_json(raw, &self.types)
-        };
+        let fits = |raw: &Batch| fit_as_they_are(raw, &self.types, &self.key, cast::fits_content);
         if !self.bag && self.is_straight() && fits(raw) {
             adopt(raw, &self.key, out, scratch);
             return 0;
@@ -261,7 +258,12 @@ impl Mapping {
 
     /// As [`Mapping::map_target`] into an empty `out`, but taking over as [`Mapping::take_source`] does.
     pub fn take_target(&self, raw: &mut Batch, out: &mut Keyed, scratch: &mut Vec<u8>) {
-        if !self.bag && fit_as_they_are(raw, &self.types, &[]) {
+        // JSON without a canonical form stays as it is here, and need not be looked for.
+        let fits = |content: Content<'_>, ty| {
+            let json = matches!(content, Content::Slice(SliceKind::Json, _)) && ty == Type::Json;
+            json || cast::fits_content(content, ty)
+        };
+        if !self.bag && fit_as_they_are(raw, &self.types, &[], fits) {
             adopt(raw, &self.key, out, scratch);
         } else {
             self.map_target(raw, out, scratch);
@@ -387,24 +389,18 @@ impl From<cast::Misfit> for Misfit {
 }
 
 /// Whether every value is one of its type as it stands, and no value of `key` is NULL.
-fn fit_as_they_are(raw: &Batch, types: &[Type], key: &[usize]) -> bool {
+fn fit_as_they_are(
+    raw: &Batch,
+    types: &[Type],
+    key: &[usize],
+    fits: impl Fn(Content<'_>, Type) -> bool,
+) -> bool {
     raw.records().all(|record| {
         record
             .contents()
             .zip(types)
-            .all(|(content, &ty)| cast::fits_content(content, ty))
+            .all(|(content, &ty)| fits(content, ty))
             && !key.iter().any(|&position| record.is_null(position))
-    })
-}
-
-/// Whether every JSON value that is compared as one has a canonical form.
-fn has_sound_json(raw: &Batch, types: &[Type]) -> bool {
-    let fields = types.iter().enumerate();
-    fields.filter(|(_, ty)| **ty == Type::Json).all(|(at, _)| {
-        raw.records().all(|record| match record.value(at) {
-            Value::Json(text) => json::check(text).is_ok(),
-            _ => true,
-        })
     })
 }
 
