@@ -136,31 +136,33 @@ impl MysqlWriter {
         held.and(ended)
     }
 
-    /// Carries out a step, unless what it makes is there.
-    fn build_step(&self, step: &Step) -> Result<Built> {
-        let table = named("TABLE_NAME", &step.collection);
+    /// Whether what a step makes is there. A comment is none: it is a part of the statement that creates the table.
+    fn is_there(&self, step: &Step) -> Result<bool> {
         let (view, column, only) = match step.kind {
+            StepKind::Next => return self.counts_beyond(step),
+            StepKind::Comment => return Ok(false),
             StepKind::Unique | StepKind::Index => ("STATISTICS", "INDEX_NAME", ""),
             StepKind::ForeignKey => (
                 "TABLE_CONSTRAINTS",
                 "CONSTRAINT_NAME",
                 " AND CONSTRAINT_TYPE = 'FOREIGN KEY'",
             ),
-            _ => (
+            StepKind::Check => (
                 "TABLE_CONSTRAINTS",
                 "CONSTRAINT_NAME",
                 " AND CONSTRAINT_TYPE = 'CHECK'",
             ),
         };
+        let (table, name) = (named("TABLE_NAME", &step.collection), text(&step.name));
         let sql = format!(
-            "SELECT 1 FROM information_schema.{view} WHERE TABLE_SCHEMA = DATABASE() AND {table} AND {column} = {}{only} LIMIT 1",
-            text(&step.name)
+            "SELECT 1 FROM information_schema.{view} WHERE TABLE_SCHEMA = DATABASE() AND {table} AND {column} = {name}{only} LIMIT 1"
         );
-        let lasting = !matches!(step.kind, StepKind::Next | StepKind::Comment);
-        if lasting && !self.connection.query(&sql)?.is_empty() {
-            return Ok(Built::There);
-        }
-        if step.kind == StepKind::Next && self.counts_beyond(step)? {
+        Ok(!self.connection.query(&sql)?.is_empty())
+    }
+
+    /// Carries out a step, unless what it makes is there.
+    fn build_step(&self, step: &Step) -> Result<Built> {
+        if self.is_there(step)? {
             return Ok(Built::There);
         }
         self.hold()?;
