@@ -22,6 +22,7 @@ pub mod error;
 mod explorer;
 pub mod failpoint;
 pub mod filter;
+pub mod follow;
 pub mod guard;
 pub mod hashes;
 pub mod json;
