@@ -119,6 +119,12 @@ impl Socket {
         Ok(socket)
     }
 
+    /// A socket whose other end a test holds.
+    #[cfg(test)]
+    pub(super) fn given(stream: UnixStream) -> Self {
+        Self::over(Channel::Unix(stream))
+    }
+
     fn over(channel: Channel) -> Self {
         Self {
             channel,
