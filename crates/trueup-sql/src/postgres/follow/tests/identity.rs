@@ -67,3 +67,11 @@ fn a_key_of_another_index_is_told() {
     ];
     assert_eq!(tell(log.as_mut(), 3).0, expected);
 }
+
+#[test]
+fn trap_11_an_unlogged_table_is_refused() {
+    let (database, mut endpoint) = fresh("CREATE UNLOGGED TABLE t (id int PRIMARY KEY)");
+    let following = Following::new(&database, endpoint.as_mut(), &["t"]);
+    let error = following.open(endpoint.as_mut(), None).unwrap_err();
+    assert!(error.message().contains("unlogged"), "{error}");
+}

@@ -52,14 +52,17 @@ fn trap_23_what_is_lost_is_noticed() {
     database.sql("INSERT INTO t VALUES (1)").unwrap();
     let (_, first) = tell(log.as_mut(), 1);
     drop(log);
-    let start = first.0.split_once(" lsn=").unwrap().0.to_owned();
+    let start = first.0.split_once(" timeline=").unwrap().0.to_owned();
     for (from, expected) in [
         (
-            format!("{start} lsn=FFFF/0"),
+            format!("{start} timeline=1 lsn=FFFF/0"),
             "the source stands before the position",
         ),
         (
-            format!("{} lsn=0/1", start.replace("system=", "system=9")),
+            format!(
+                "{} timeline=1 lsn=0/1",
+                start.replace("system=", "system=9")
+            ),
             "the source is another server or database",
         ),
         ("nowhere".to_owned(), "none of this kind"),
@@ -139,7 +142,7 @@ fn trap_63_the_slot_never_passes_what_is_durable() {
     while !matches!(log.next(&mut piece, PATIENCE).unwrap(), Told::Quiet(_)) {}
     // A position of another source says nothing here.
     log.durable(&Position(
-        "postgres system=1 database=x lsn=FFFF/0".to_owned(),
+        "postgres system=1 database=x timeline=1 lsn=FFFF/0".to_owned(),
     ));
     drop(log);
     let mut again = following.log(endpoint.as_mut(), Some(&start));
@@ -241,4 +244,62 @@ fn what_the_server_lacks_is_named() {
         assert!(error.message().contains(message), "{error}");
         assert!(error.advice().unwrap().contains(hint), "{error}");
     }
+}
+
+/// A server that was promoted, or restored, goes on in another history: up to where it branched off, it is the same.
+#[test]
+fn trap_23_another_timeline_goes_on_where_it_branched_off() {
+    let database = with(&["restore_command=false"]);
+    let mut endpoint = connect(&database.url(), Context::empty()).unwrap();
+    let following = Following::new(&database, endpoint.as_mut(), &["t"]);
+    let mut log = following.log(endpoint.as_mut(), None);
+    database.sql("INSERT INTO t VALUES (1)").unwrap();
+    let (_, first) = tell(log.as_mut(), 1);
+    drop((log, endpoint));
+    let server = database.server();
+    let signal = server.socket_folder().join("data/recovery.signal");
+    std::fs::write(signal, "").unwrap();
+    server.restart().unwrap();
+    until(&database, "SELECT pg_is_in_recovery()", "f");
+    database.sql("INSERT INTO t VALUES (2)").unwrap();
+    let now = database.sql("SELECT pg_current_wal_lsn()").unwrap();
+    let mut endpoint = connect(&database.url(), Context::empty()).unwrap();
+    // Told by the old server, after the new one had branched off.
+    let beyond = format!("{} lsn={now}", first.0.split_once(" lsn=").unwrap().0);
+    let reason = following.lost(endpoint.as_mut(), &Position(beyond));
+    assert!(
+        reason.contains("went on without what was told last"),
+        "{reason}"
+    );
+    let mut log = following.log(endpoint.as_mut(), Some(&first));
+    let (lines, last) = tell(log.as_mut(), 1);
+    assert_eq!(lines, ["0 Insert Int(2)", "commit"]);
+    assert!(last.0.contains("timeline=2"), "{last}");
+}
+
+/// What was not told for a while is missing for ever: a table that somebody took out, or made anew.
+#[test]
+fn trap_25_a_table_that_was_not_told_for_a_while_is_lost() {
+    let (database, mut endpoint) =
+        fresh("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)");
+    let following = Following::new(&database, endpoint.as_mut(), &["t"]);
+    let start = following.log(endpoint.as_mut(), None).start();
+    let slot = format!("trueup_{}", following.link);
+    // Another collection joins, and nothing is lost.
+    let both = Following::new(&database, endpoint.as_mut(), &["t", "u"]);
+    drop(both.log(endpoint.as_mut(), Some(&start)));
+    database
+        .sql(&format!("ALTER PUBLICATION {slot} DROP TABLE u"))
+        .unwrap();
+    let reason = both.lost(endpoint.as_mut(), &start);
+    assert!(
+        reason.contains("taken out of the publication: collection=u"),
+        "{reason}"
+    );
+    drop(following.log(endpoint.as_mut(), Some(&start)));
+    database
+        .sql("DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY)")
+        .unwrap();
+    let reason = following.lost(endpoint.as_mut(), &start);
+    assert!(reason.contains("a table was dropped"), "{reason}");
 }

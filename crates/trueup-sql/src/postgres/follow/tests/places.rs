@@ -1,6 +1,6 @@
 //! Places in the log, and what a snapshot holds of it.
 
-use crate::postgres::follow::place::{Lsn, Seen, parse, position};
+use crate::postgres::follow::place::{Lsn, Place, Seen, left, parse, position};
 use trueup_core::Kind;
 use trueup_core::endpoint::Position;
 
@@ -9,10 +9,11 @@ fn places_are_spelled_as_the_server_spells_them() {
     for text in ["0/0", "0/1", "16/B374D848", "FFFFFFFF/FFFFFFFF"] {
         let lsn = Lsn::parse(text).unwrap();
         assert_eq!(lsn.to_string(), text);
-        let position = position("postgres system=1 database=a lsn=b", lsn);
+        let place = Place { timeline: 7, lsn };
+        let position = position("postgres system=1 database=a lsn=b", place);
         assert_eq!(
             parse(&position),
-            Some(("postgres system=1 database=a lsn=b", lsn))
+            Some(("postgres system=1 database=a lsn=b", place))
         );
     }
     for text in ["", "/", "0", "g/0", "0/100000000", "-1/0", "0/0/0"] {
@@ -66,4 +67,13 @@ fn only_snapshots_of_the_source_say_what_they_hold() {
         let error = Seen::parse("me", &Position(text.to_owned())).unwrap_err();
         assert_eq!(error.kind(), Kind::Config, "{text}");
     }
+}
+
+#[test]
+fn a_history_says_where_a_timeline_was_left() {
+    let history = "1\t0/3000000\tno recovery target specified\n\n2\t1/5000000\tx\n";
+    assert_eq!(left(history, 1), Some(Lsn(0x300_0000)));
+    assert_eq!(left(history, 2), Some(Lsn(0x1_0500_0000)));
+    assert_eq!(left(history, 3), None);
+    assert_eq!(left("", 1), None);
 }

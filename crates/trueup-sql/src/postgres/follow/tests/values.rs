@@ -240,7 +240,12 @@ fn trap_14_values_in_binary_are_those_of_a_scan() {
 /// One field that is read as text makes all of them texts.
 #[test]
 fn trap_14_values_in_text_are_those_of_a_scan() {
-    compare(&[EXACT, TEXTS].concat());
+    let (database, _) = fresh("");
+    let mut types = [EXACT, TEXTS].concat();
+    // Some servers are built without it.
+    let xml = database.sql("SELECT xml '<a/>'").is_ok();
+    types.retain(|(ty, ..)| xml || *ty != "xml");
+    compare(&types);
 }
 
 /// A type whose cast to text is somebody's function is read otherwise by a scan than by the log.
