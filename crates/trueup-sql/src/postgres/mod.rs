@@ -12,6 +12,7 @@ mod construct;
 mod control;
 mod decode;
 mod design;
+mod direct;
 mod encode;
 mod error;
 mod follow;
@@ -30,6 +31,7 @@ mod stream;
 mod structure;
 #[cfg(test)]
 mod tests;
+mod transact;
 mod types;
 mod write;
 
