@@ -37,7 +37,7 @@ pub(super) fn open(
     known: &str,
     request: &FollowRequest<'_>,
 ) -> Result<Opened> {
-    let version = slot::check_server(&connection)?;
+    let version = slot::check_server(&connection, request.from.is_some())?;
     let name = slot::name(request.link);
     let mut session = Session::open(settings)?;
     let server = identify(&mut session)?;

@@ -43,13 +43,21 @@ pub(super) fn name(link: &str) -> String {
 }
 
 /// Makes sure that the server keeps a log that can be followed, and returns its version.
-pub(super) fn check_server(connection: &Connection) -> Result<i32> {
+///
+/// # Errors
+/// `Config` when it does not. One that was followed before (`resumes`) may just be taking over: `Unavailable`.
+pub(super) fn check_server(connection: &Connection, resumes: bool) -> Result<i32> {
     let row = connection.one(
         "SELECT pg_is_in_recovery(), current_setting('wal_level'), \
          current_setting('server_version_num')::int4",
     )?;
     if column(&row, 0)? {
-        return Err(Error::config("a standby cannot be followed")
+        let kind = if resumes {
+            Kind::Unavailable
+        } else {
+            Kind::Config
+        };
+        return Err(Error::new(kind, "a standby cannot be followed")
             .hint("connect to the primary: what a link needs is made there"));
     }
     let level: String = column(&row, 1)?;
