@@ -215,6 +215,9 @@ impl<'a> Applier<'a> {
                     self.flush(collection, &mut batch, true, total, done)?;
                 }
                 found.only_source += batch.insert(piece, totals.unknown > before);
+                if !batch.has_room(0, 0, world) {
+                    self.flush(collection, &mut batch, true, total, done)?;
+                }
             }
             self.flush(collection, &mut batch, true, total, done)
         })?;
