@@ -261,7 +261,9 @@ impl Batch {
         debug_assert_eq!(self.width, other.width);
         self.places = Places::default();
         other.places = Places::default();
-        if self.cells.is_empty() && self.cells.capacity() < other.cells.len() {
+        // Nor is it copied where it is more than an emptied batch would keep.
+        let roomy = self.cells.capacity() >= other.cells.len();
+        if self.cells.is_empty() && (!roomy || other.arena.len() > KEPT_BYTES_MAX) {
             std::mem::swap(self, &mut other);
             return;
         }

@@ -397,6 +397,7 @@ impl<'a> Applier<'a> {
         while let Some(entry) = reader.next()? {
             let action = plan::decode(entry, &mut batch.records)?;
             batch.ops.push(action.op);
+            reader.let_go();
             if batch.is_full(self.world) {
                 batch.turn(backwards);
                 self.flush(collection, &mut batch, false, total, done)?;

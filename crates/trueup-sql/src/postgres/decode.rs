@@ -5,10 +5,13 @@
 //! belongs as its pieces arrive, so that none is in memory twice. It deliberately does not trust that a message of the wire
 //! is a record.
 
+mod moments;
+
+pub(super) use self::moments::{EPOCH_DAYS, EPOCH_US};
+use self::moments::{date, micros, moment};
 use super::numeric;
 use super::types::Wire;
 use trueup_core::batch::{Batch, SliceKind};
-use trueup_core::calendar;
 use trueup_core::parcel::Parcel;
 use trueup_core::value::Value;
 use trueup_core::{Error, Result};
@@ -19,10 +22,6 @@ pub(super) const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 const VALUE_BYTES_MAX: usize = 1 << 30;
 /// At how many bytes a batch is refused, whoever sent it: below what its arena can hold.
 const BATCH_BYTES_MAX: usize = 3 << 30;
-
-/// Microseconds and days from 1970-01-01 to 2000-01-01, PostgreSQL's own beginning.
-pub(super) const EPOCH_US: i64 = 946_684_800_000_000;
-pub(super) const EPOCH_DAYS: i32 = 10_957;
 
 /// What a column is called and how it travels.
 #[derive(Clone, Debug)]
@@ -453,52 +452,4 @@ fn value(slot: &Slot, bytes: &[u8], scratch: &mut String, into: &mut Batch) -> R
     };
     into.push(decoded);
     Ok(())
-}
-
-/// Days since 2000 to days since 1970; the infinities are the ends of both ranges.
-fn date(days: i32) -> Option<i32> {
-    match days {
-        i32::MIN | i32::MAX => Some(days),
-        _ => days
-            .checked_add(EPOCH_DAYS)
-            .filter(|&days| days != i32::MAX),
-    }
-}
-
-/// Microseconds since 2000 to microseconds since 1970; the infinities are the ends of both ranges.
-fn micros(us: i64) -> Option<i64> {
-    match us {
-        i64::MIN | i64::MAX => Some(us),
-        _ => us.checked_add(EPOCH_US).filter(|&us| us != i64::MAX),
-    }
-}
-
-/// A timestamp, or the text of one that is too late.
-fn moment(server: i64, zoned: bool, scratch: &mut String) -> Value<'_> {
-    match micros(server) {
-        Some(us) if zoned => Value::Instant(us),
-        Some(us) => Value::Timestamp(us),
-        None => {
-            too_late(server, zoned, scratch);
-            Value::Text(scratch)
-        }
-    }
-}
-
-/// Spells a timestamp of the server's last 29 years, which lie beyond what 64 bits of microseconds since 1970 reach: a
-/// text is what is left, and whoever needs a timestamp puts the record aside.
-fn too_late(server: i64, zoned: bool, out: &mut String) {
-    // The calendar repeats itself after 400 years, to the day.
-    const ERA_US: i64 = 146_097 * 86_400 * 1_000_000;
-    let earlier = server - ERA_US + EPOCH_US;
-    let mut text = String::new();
-    if zoned {
-        calendar::format_instant(earlier, &mut text);
-    } else {
-        calendar::format_timestamp(earlier, &mut text);
-    }
-    out.clear();
-    let (year, rest) = text.split_once('-').unwrap_or((&text, ""));
-    let year: i64 = year.parse().unwrap_or_default();
-    out.push_str(&format!("{}-{rest}", year + 400));
 }
