@@ -26,7 +26,17 @@ fn every_job_of_the_benchmark_runs_small() {
     let figures: serde_json::Value = serde_json::from_str(&text).unwrap();
     let lines = figures["results"].as_array().unwrap();
     let jobs: Vec<_> = lines.iter().map(|line| line["job"].as_str()).collect();
-    for job in ["csv-sqlite", "sqlite-sqlite", "pg-pg", "compare-pg"] {
+    for job in [
+        "csv-sqlite",
+        "sqlite-sqlite",
+        "pg-pg",
+        "compare-pg",
+        "csv-pg",
+        "pg-sqlite",
+        "pg-mariadb",
+        "mariadb-pg",
+        "compare-pg-mariadb",
+    ] {
         assert!(jobs.contains(&Some(job)), "no figures of {job}");
     }
     let left: Vec<_> = fs::read_dir(folder.path())
