@@ -1,4 +1,4 @@
-"""The programs that trueup is compared with, fetched where they are missing: by pip into .cache/bench, or by apt-get."""
+"""The programs of a benchmark: trueup itself, built, and those that it is compared with, fetched where they are missing: by pip into .cache/bench, or by apt-get."""
 
 import glob
 import os
@@ -63,3 +63,11 @@ def install(name, say):
             say(f"left out: {name} cannot be installed ({error})")
             return None
     return shutil.which(name)
+
+
+def build(say):
+    """Builds trueup as users have it, and returns the program."""
+    say("building trueup")
+    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet", "-p", "trueup"], cwd=ROOT, check=True)
+    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target"))
+    return os.path.join(os.path.abspath(os.path.join(ROOT, target)), "release", "trueup")
