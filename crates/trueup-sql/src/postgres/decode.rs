@@ -7,8 +7,8 @@
 
 mod moments;
 
-pub(super) use self::moments::{EPOCH_DAYS, EPOCH_US};
-use self::moments::{date, micros, moment};
+use self::moments::date;
+pub(super) use self::moments::{EPOCH_DAYS, EPOCH_US, ERA_US, micros, moment};
 use super::numeric;
 use super::types::Wire;
 use trueup_core::batch::{Batch, SliceKind};
@@ -19,9 +19,9 @@ use trueup_core::{Error, Result};
 /// What every binary COPY begins with.
 pub(super) const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 /// The longest value the server can send.
-const VALUE_BYTES_MAX: usize = 1 << 30;
+pub(super) const VALUE_BYTES_MAX: usize = 1 << 30;
 /// At how many bytes a batch is refused, whoever sent it: below what its arena can hold.
-const BATCH_BYTES_MAX: usize = 3 << 30;
+pub(super) const BATCH_BYTES_MAX: usize = 3 << 30;
 
 /// What a column is called and how it travels.
 #[derive(Clone, Debug)]
@@ -385,7 +385,12 @@ fn broken(what: &str) -> Error {
 }
 
 /// Decodes one value into the batch.
-fn value(slot: &Slot, bytes: &[u8], scratch: &mut String, into: &mut Batch) -> Result<()> {
+pub(super) fn value(
+    slot: &Slot,
+    bytes: &[u8],
+    scratch: &mut String,
+    into: &mut Batch,
+) -> Result<()> {
     let misfit = || {
         broken(&format!(
             "a value does not fit its type: field={}",
