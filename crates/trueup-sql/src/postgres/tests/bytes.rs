@@ -39,7 +39,7 @@ const ROOM: Room = Room {
     bytes_max: 1 << 20,
 };
 
-fn slots(wires: &[Wire]) -> Vec<Slot> {
+pub(super) fn slots(wires: &[Wire]) -> Vec<Slot> {
     wires
         .iter()
         .map(|&wire| Slot {
@@ -49,7 +49,7 @@ fn slots(wires: &[Wire]) -> Vec<Slot> {
         .collect()
 }
 
-fn column(wire: Wire) -> Column {
+pub(super) fn column(wire: Wire) -> Column {
     Column {
         name: "f".to_owned(),
         wire,
