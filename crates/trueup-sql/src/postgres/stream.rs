@@ -41,6 +41,7 @@ pub(super) fn copy_in(
 pub(super) struct Stream<'a> {
     records: &'a Batch,
     columns: &'a [Column],
+    begun: bool,
     /// The next record; one past the last stands for the end mark.
     at: usize,
     /// The next field of it.
@@ -54,6 +55,7 @@ impl<'a> Stream<'a> {
         Self {
             records,
             columns,
+            begun: false,
             at: 0,
             field: 0,
             rest: &[],
@@ -67,8 +69,9 @@ impl<'a> Stream<'a> {
             return Ok(None);
         }
         let mut out = Vec::with_capacity(bytes + bytes / 8);
-        if self.at == 0 && self.field == 0 {
+        if !self.begun {
             encode::begin(&mut out);
+            self.begun = true;
         }
         while self.at < last && out.len() < bytes {
             let (now, rest) = self.rest.split_at(self.rest.len().min(bytes - out.len()));
