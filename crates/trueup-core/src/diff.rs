@@ -141,6 +141,8 @@ impl<'s> Cursor<'s> {
     }
 
     fn refill(&mut self) -> Result<()> {
+        // Let go before the next is asked for: with long values, both would be much.
+        self.batch = Keyed::default();
         self.batch = self.stream.next()?.unwrap_or_default();
         self.at = 0;
         if self.batch.is_empty() {

@@ -215,6 +215,9 @@ impl<'a> Applier<'a> {
                     self.flush(collection, &mut batch, true, total, done)?;
                 }
                 found.only_source += batch.insert(piece, totals.unknown > before);
+                if !batch.has_room(0, 0, world) {
+                    self.flush(collection, &mut batch, true, total, done)?;
+                }
             }
             self.flush(collection, &mut batch, true, total, done)
         })?;
@@ -394,6 +397,7 @@ impl<'a> Applier<'a> {
         while let Some(entry) = reader.next()? {
             let action = plan::decode(entry, &mut batch.records)?;
             batch.ops.push(action.op);
+            reader.let_go();
             if batch.is_full(self.world) {
                 batch.turn(backwards);
                 self.flush(collection, &mut batch, false, total, done)?;

@@ -20,10 +20,14 @@ impl Reading<'_> {
             return self.convey(
                 |belt| {
                     let spare = || belt.spare().unwrap_or_default();
-                    self.read_parcels(snapshot, request, spare, |parcel| belt.put(parcel))
+                    self.read_parcels(snapshot, request, spare, |parcel| {
+                        let bytes = parcel.bytes.len();
+                        belt.put(parcel, bytes)
+                    })
                 },
-                |parcel, returns| {
+                |mut parcel, returns| {
                     take(&parcel)?;
+                    parcel.reset();
                     returns.give(parcel);
                     Ok(true)
                 },
@@ -37,6 +41,7 @@ impl Reading<'_> {
         read.map_err(|error| self.place(error))?;
         taken
     }
+
     /// Reads all parcels into `spare` ones and passes them to `put`, until it says `false`.
     fn read_parcels(
         &self,

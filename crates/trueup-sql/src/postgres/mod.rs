@@ -10,6 +10,7 @@ mod config;
 mod connect;
 mod construct;
 mod control;
+mod cut;
 mod decode;
 mod design;
 mod direct;

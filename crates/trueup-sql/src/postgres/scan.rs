@@ -342,7 +342,7 @@ impl<'a> CopySource<'a> {
         self.take(|reader, input| {
             let used = reader.read(input, into, room)?;
             let full = into.len() >= room.records_max || into.bytes() >= room.bytes_max;
-            Ok((used, full))
+            Ok((used, full && !reader.is_midway()))
         })
     }
 
@@ -351,7 +351,7 @@ impl<'a> CopySource<'a> {
         self.take(|reader, input| {
             let used = reader.pass(input, into, room)?;
             let full = into.records >= room.records_max || into.bytes.len() >= room.bytes_max;
-            Ok((used, full))
+            Ok((used, full && !reader.is_midway()))
         })
     }
 
