@@ -45,7 +45,7 @@ impl Reading<'_> {
         spare: impl Fn() -> Parcel,
         mut put: impl FnMut(Parcel) -> bool,
     ) -> Result<()> {
-        let mut parcels = snapshot.parcels(request)?;
+        let mut parcels = snapshot.parcels(request, None)?;
         loop {
             self.world.check_stop()?;
             let mut parcel = spare();

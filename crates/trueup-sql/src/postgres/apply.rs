@@ -53,8 +53,6 @@ impl PostgresWriter {
         control: bool,
         failpoints: Failpoints,
     ) -> Result<Self> {
-        // A batch whose engine fell silent must not block its successor for ever.
-        connection.execute("SET idle_in_transaction_session_timeout = '5min'")?;
         let epoch = if control {
             control::ensure(&connection)?;
             control::raise(&connection, claim)?
@@ -62,10 +60,25 @@ impl PostgresWriter {
             0
         };
         Ok(Self {
+            control,
+            ..Self::join(connection, claim, epoch, failpoints)?
+        })
+    }
+
+    /// One more writer under a claimed epoch.
+    pub(super) fn join(
+        connection: Connection,
+        claim: &Claim,
+        epoch: u64,
+        failpoints: Failpoints,
+    ) -> Result<Self> {
+        // A batch whose engine fell silent must not block its successor for ever.
+        connection.execute("SET idle_in_transaction_session_timeout = '5min'")?;
+        Ok(Self {
             connection,
             claim: claim.clone(),
             epoch,
-            control,
+            control: true,
             failpoints,
             shape: None,
             route: None,

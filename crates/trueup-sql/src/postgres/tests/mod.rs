@@ -12,6 +12,7 @@ mod overtaken;
 mod parcels;
 mod rights;
 mod scan;
+mod several;
 mod structure;
 mod swap;
 
