@@ -14,7 +14,9 @@ impl Applier<'_> {
         if building.collections.is_empty() {
             return Ok(());
         }
-        self.store.construct(self.link, &building.collections)?;
+        self.claimed()
+            .store
+            .construct(self.link, &building.collections)?;
         self.constructing = building.collections.keys().cloned().collect();
         self.writer.constructing(&self.constructing);
         Ok(())
@@ -26,7 +28,7 @@ impl Applier<'_> {
             return Ok(());
         }
         let one = BTreeMap::from([(collection.to_owned(), Stage::Created)]);
-        self.store.construct(self.link, &one)
+        self.claimed().store.construct(self.link, &one)
     }
 
     /// Takes the steps. What one of them meets does not keep the others from being taken; the collections are built when
@@ -58,7 +60,7 @@ impl Applier<'_> {
         }
         self.world.failpoints.pass("engine.built")?;
         if report.refused.is_empty() {
-            self.store.constructed(self.link, &building.met)?;
+            self.claimed().store.constructed(self.link, &building.met)?;
         }
         Ok((report != StructureReport::default()).then_some(report))
     }

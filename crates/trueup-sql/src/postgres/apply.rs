@@ -129,9 +129,10 @@ impl PostgresWriter {
     /// Begins a transaction, under the epoch's lock where there is one.
     fn begin(&self) -> Result<()> {
         let mode = if self.control {
-            "; SET LOCAL synchronous_commit = on"
+            let turn = control::begin(&self.claim.link);
+            format!("; SET LOCAL synchronous_commit = on; {turn}")
         } else {
-            ""
+            String::new()
         };
         self.connection.execute(&format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE{mode}"
@@ -262,8 +263,12 @@ impl Writer for PostgresWriter {
         let place = format!("collection={}", design.schema.collection.escape_debug());
         if self.control {
             // Under the epoch's lock, as every write.
-            self.connection.execute("BEGIN READ WRITE")?;
-            let created = control::hold(&self.connection, &self.claim.link, self.epoch)
+            let turn = control::begin(&self.claim.link);
+            let begun = self
+                .connection
+                .execute(&format!("BEGIN READ WRITE; {turn}"));
+            let created = begun
+                .and_then(|()| control::hold(&self.connection, &self.claim.link, self.epoch))
                 .and_then(|()| self.run_one(&design.statement))
                 .and_then(|()| self.connection.execute("COMMIT"));
             if let Err(error) = created {

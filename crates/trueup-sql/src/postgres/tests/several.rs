@@ -1,10 +1,10 @@
 //! Several sessions of one run: views of one moment, parts of one table, writers of one epoch.
 
 use super::*;
-use std::cell::RefCell;
 use std::collections::BTreeMap;
+use trueup_core::Kind;
 use trueup_core::batch::Record;
-use trueup_core::endpoint::{Part, Writer};
+use trueup_core::endpoint::{Applied, Part, Writer};
 use trueup_core::parcel::Parcel;
 
 /// Reads `parts` of table t through a view each, calling `between` before each, and returns the ids as often as they came.
@@ -109,25 +109,12 @@ fn what_lies_in_several_places_is_not_cut() {
     }
 }
 
-/// While one writer's transaction is open, writes by another one.
-struct Meanwhile<'a> {
-    endpoint: RefCell<&'a mut dyn Endpoint>,
-    writer: RefCell<Box<dyn Writer>>,
-}
+/// Does something while a batch's transaction is open.
+struct During<F>(F);
 
-// The endpoint asks on the thread that called it.
-struct Shared<'a>(std::sync::Mutex<Meanwhile<'a>>);
-
-impl Check for Shared<'_> {
+impl<F: Fn() + Sync> Check for During<F> {
     fn holds(&self, _: usize, _: Option<Record<'_>>) -> bool {
-        let meanwhile = self.0.lock().unwrap();
-        let mut endpoint = meanwhile.endpoint.borrow_mut();
-        let mut writer = meanwhile.writer.borrow_mut();
-        let given = Given::new("u", &["id"]);
-        let record = (Op::Insert, vec![Value::Int(7)]);
-        given
-            .apply(&mut **endpoint, writer.as_mut(), &[record])
-            .unwrap();
+        (self.0)();
         true
     }
 
@@ -136,27 +123,69 @@ impl Check for Shared<'_> {
     }
 }
 
-#[test]
-fn writers_of_one_epoch_do_not_wait_for_each_other() {
-    let (database, mut endpoint) =
-        fresh("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)");
-    let mut other = connect(&database.url(), Context::empty()).unwrap();
-    let mut first = endpoint.writer(&claim()).unwrap();
-    let joined = endpoint.join(&claim(), first.epoch()).unwrap().unwrap();
-    let check = Shared(std::sync::Mutex::new(Meanwhile {
-        endpoint: RefCell::new(other.as_mut()),
-        writer: RefCell::new(joined),
-    }));
+/// Inserts a record into table u as another worker, under `epoch`.
+fn insert(url: &str, epoch: u64) -> trueup_core::Result<Applied> {
+    let mut other = connect(url, Context::empty()).unwrap();
+    let mut joined = other.join(&claim(), epoch).unwrap().unwrap();
+    let record = (Op::Insert, vec![Value::Int(7)]);
+    Given::new("u", &["id"]).apply(other.as_mut(), joined.as_mut(), &[record])
+}
+
+/// Inserts a record into table t, and calls `during` before the batch is committed.
+fn insert_slowly(endpoint: &mut dyn Endpoint, writer: &mut dyn Writer, during: impl Fn() + Sync) {
+    let check = During(during);
     let given = Given {
         check: Some(&check),
         ..Given::new("t", &["id"])
     };
     let record = (Op::Insert, vec![Value::Int(1)]);
-    given
-        .apply(endpoint.as_mut(), first.as_mut(), &[record])
-        .unwrap();
-    let held = database.sql("SELECT (SELECT count(*) FROM t), (SELECT count(*) FROM u)");
-    assert_eq!(held.unwrap(), "1|1");
+    given.apply(endpoint, writer, &[record]).unwrap();
+}
+
+const T_AND_U: &str = "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)";
+const COUNTS: &str = "SELECT (SELECT count(*) FROM t), (SELECT count(*) FROM u)";
+
+#[test]
+fn writers_of_one_epoch_do_not_wait_for_each_other() {
+    let (database, mut endpoint) = fresh(T_AND_U);
+    let mut first = endpoint.writer(&claim()).unwrap();
+    let (url, epoch) = (database.url(), first.epoch());
+    insert_slowly(endpoint.as_mut(), first.as_mut(), || {
+        insert(&url, epoch).unwrap();
+    });
+    assert_eq!(database.sql(COUNTS).unwrap(), "1|1");
+}
+
+/// Waits until as many sessions wait for a lock.
+fn wait_for(database: &Database, sessions: usize) {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while database.sql(sql).unwrap() != sessions.to_string() {}
+}
+
+#[test]
+fn who_raises_the_epoch_comes_before_batches_that_begin_later() {
+    let (database, mut endpoint) = fresh(T_AND_U);
+    let mut first = endpoint.writer(&claim()).unwrap();
+    let (url, epoch) = (database.url(), first.epoch());
+    let (raised, late) = std::thread::scope(|scope| {
+        let threads = std::sync::Mutex::new(Vec::new());
+        insert_slowly(endpoint.as_mut(), first.as_mut(), || {
+            let raise = scope.spawn(|| {
+                let mut newer = connect(&url, Context::empty()).unwrap();
+                newer.writer(&claim()).map(|writer| writer.epoch())
+            });
+            wait_for(&database, 1);
+            // It shares the lock of the batch that is under way, and would not have to wait for anybody but the claim.
+            let late = scope.spawn(|| insert(&url, epoch));
+            wait_for(&database, 2);
+            threads.lock().unwrap().push((raise, late));
+        });
+        let (raise, late) = threads.into_inner().unwrap().remove(0);
+        (raise.join().unwrap(), late.join().unwrap())
+    });
+    assert_eq!(raised.unwrap(), epoch + 1);
+    assert_eq!(late.unwrap_err().kind(), Kind::Stale);
+    assert_eq!(database.sql(COUNTS).unwrap(), "1|0");
 }
 
 #[test]
@@ -167,9 +196,8 @@ fn a_server_without_room_for_one_more_session_gives_no_other_view() {
         "CREATE ROLE {role} LOGIN PASSWORD 'n' CONNECTION LIMIT 2; GRANT SELECT ON t TO {role}"
     );
     database.sql(&grant).unwrap();
-    let url = database
-        .url()
-        .replacen("postgres@", &format!("{role}:n@"), 1);
+    let (port, name) = (database.server().port(), database.name());
+    let url = format!("postgres://{role}:n@127.0.0.1:{port}/{name}");
     let mut narrow = connect(&url, Context::empty()).unwrap();
     let mut snapshot = narrow.snapshot().unwrap();
     assert!(snapshot.another().unwrap().is_none());
