@@ -24,7 +24,7 @@ use crate::parcel::{Delivered, Delivery, Parcel, Parcels};
 use crate::rights::{Rights, Wanted};
 use crate::schema::Schema;
 use crate::script::Script;
-use crate::structure::{Built, Construction, Lost, Step, Structure};
+use crate::structure::{Built, Construction, Lost, Step, StepKind, Structure};
 use crate::types::Type;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -420,6 +420,12 @@ pub trait Writer: Send {
             "this endpoint builds nothing: {}",
             step.kind.name()
         )))
+    }
+
+    /// Tells whether several writers may carry out steps of this kind on one collection at the same time.
+    fn builds_together(&self, kind: StepKind) -> bool {
+        let _ = kind;
+        false
     }
 
     /// Applies a batch and its marker, atomically where the class is T. When it returns `Ok`, writes whose outcome

@@ -11,7 +11,7 @@ use crate::log;
 use crate::output::{self, PlanReport, ReportList, Way};
 use crate::registry::Address;
 use crate::spec::Spec;
-use crate::sync::{Asked, refuse_plan_file, refuse_state_as_side};
+use crate::sync::{Asked, refuse_plan_file, refuse_state_as_side, workers};
 use crate::world::{self, Machine};
 use std::path::{Path, PathBuf};
 use trueup_core::{Error, Kind, Result};
@@ -59,6 +59,10 @@ pub(crate) struct Args {
     /// Lift the guard on deletes, and nothing else
     #[arg(long)]
     yes: bool,
+
+    /// At most this many sessions load and build at the same time, where both sides allow several [default: what the file says]
+    #[arg(long, value_name = "N", value_parser = workers)]
+    workers: Option<usize>,
 
     /// Where runs, positions and history are kept [default: the file's state, else $XDG_STATE_HOME/trueup/state.db]
     #[arg(long, value_name = "FILE")]
@@ -267,6 +271,7 @@ impl Running<'_> {
         }
         spec.mode.verify &= !self.args.no_verify;
         spec.mode.lift_guard = self.args.yes;
+        spec.workers = self.args.workers.or(spec.workers);
         refuse_state_as_side(&spec, self.asked.state)?;
         let mut opened = link::open(&spec, &self.asked.machine.context())?;
         if let (Some(store), Some(file)) = (&mut self.store, &self.file) {

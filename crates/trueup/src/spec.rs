@@ -41,6 +41,8 @@ pub(crate) struct Spec {
     pub(crate) guard: Guard,
     /// How many records move together at most.
     pub(crate) batch_records: usize,
+    /// How many sessions load at the same time at most, where somebody said so.
+    pub(crate) workers: Option<usize>,
 }
 
 /// One collection that was named.

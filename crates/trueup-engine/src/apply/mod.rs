@@ -10,6 +10,7 @@ mod counted;
 mod load;
 mod parcels;
 mod pending;
+mod queue;
 mod settle;
 mod workers;
 

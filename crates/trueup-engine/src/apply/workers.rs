@@ -5,14 +5,15 @@
 //! and no thread outlives [`Applier::load`]. With one worker there is no thread, and one collection follows the other.
 
 use super::load::{Job, Loaded, Way};
+use super::queue::{Queue, lock};
 use super::{Applier, Written};
 use crate::compare::Compared;
 use crate::connect::Collection;
-use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::progress::Event;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use trueup_core::Result;
 use trueup_core::endpoint::Snapshot;
-use trueup_core::{Error, Result};
 
 /// Into how many parts a collection is cut at most, for each worker: the last ones to be done should be short.
 const PARTS_A_WORKER: usize = 4;
@@ -49,19 +50,6 @@ fn can_be_cut(collection: &Collection) -> bool {
     !refers(collection, collection) && target.uniques.iter().all(|unique| *unique == target.key)
 }
 
-/// What is left to be done, and what was.
-struct Queue<'j> {
-    /// The number of each job, and the job; the next one is the last.
-    jobs: Mutex<Vec<(usize, Job<'j>)>>,
-    done: Mutex<Vec<(usize, usize, Loaded)>>,
-    /// The first error.
-    failed: Mutex<Option<Error>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl<'a> Applier<'a> {
     /// Loads those collections of a wave that are to be loaded.
     pub(super) fn load(
@@ -75,58 +63,56 @@ impl<'a> Applier<'a> {
         let jobs = self.jobs(compared, wave, source)?;
         let others = self.others(jobs.len(), source, &names)?;
         self.workers = others.len() + 1;
-        let mut jobs: Vec<(usize, Job<'_>)> = jobs.into_iter().enumerate().collect();
-        if !others.is_empty() {
-            // The largest first: one that begins last would be waited for.
-            jobs.sort_by_key(|(number, job)| (std::cmp::Reverse(job.bytes), *number));
-        }
-        jobs.reverse();
-        let queue = Queue {
-            jobs: Mutex::new(jobs),
-            done: Mutex::new(Vec::new()),
-            failed: Mutex::new(None),
-        };
+        let left = self.tell_loading(&jobs, !others.is_empty());
+        let alone = others.is_empty();
+        // The largest first: one that begins last would be waited for. One worker keeps to the order of the collections.
+        let rank = |job: &Job<'_>| if alone { 0 } else { job.bytes };
+        let queue = Queue::new(jobs, &self.halted, rank);
         std::thread::scope(|scope| {
             for (mut other, mut view) in others {
-                let queue = &queue;
-                scope.spawn(move || other.work(queue, view.as_mut()));
+                let (queue, left) = (&queue, &left);
+                scope.spawn(move || queue.work(|job| other.told(job, view.as_mut(), left)));
             }
-            self.work(&queue, source);
+            queue.work(|job| self.told(job, source, &left));
         });
         self.workers = 1;
-        let Queue { jobs, done, failed } = queue;
-        if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            return Err(error);
-        }
-        let left = jobs.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if !left.is_empty() {
-            return Err(Error::bug("a worker ended without saying so"));
-        }
-        done.sort_by_key(|(number, ..)| *number);
-        for (_, index, loaded) in done {
+        for (index, loaded) in queue.finish()? {
             loaded.count(&mut compared[index], &mut written[index], self.world)?;
         }
         Ok(())
     }
 
-    /// Does jobs until none is left, or somebody failed.
-    fn work(&mut self, queue: &Queue<'_>, source: &mut (dyn Snapshot + 'static)) {
-        loop {
-            let next = lock(&queue.jobs).pop();
-            let Some((number, job)) = next.filter(|_| !self.halted.load(Ordering::Relaxed)) else {
-                return;
-            };
-            let index = job.index;
-            match self.job(job, source) {
-                Ok(loaded) => lock(&queue.done).push((number, index, loaded)),
-                Err(error) => {
-                    lock(&queue.failed).get_or_insert(error);
-                    self.halted.store(true, Ordering::Relaxed);
-                    return;
-                }
+    /// Tells listeners which collections are loaded at the same time, and counts the jobs of each.
+    fn tell_loading(&self, jobs: &[Job<'_>], several: bool) -> Mutex<BTreeMap<usize, usize>> {
+        let mut left = BTreeMap::new();
+        for job in jobs.iter().filter(|_| several) {
+            let parts = left.entry(job.index).or_insert(0);
+            *parts += 1;
+            if *parts == 1 {
+                let collection = &job.collection.source.collection;
+                self.world.progress.event(Event::Loading { collection });
             }
         }
+        Mutex::new(left)
+    }
+
+    /// Does a job, and tells listeners when its collection has none `left`.
+    fn told(
+        &mut self,
+        job: Job<'_>,
+        source: &mut (dyn Snapshot + 'static),
+        left: &Mutex<BTreeMap<usize, usize>>,
+    ) -> Result<(usize, Loaded)> {
+        let (index, collection) = (job.index, &job.collection.source.collection);
+        let loaded = self.job(job, source)?;
+        let mut left = lock(left);
+        if let Some(parts) = left.get_mut(&index) {
+            *parts -= 1;
+            if *parts == 0 {
+                self.world.progress.event(Event::Loaded { collection });
+            }
+        }
+        Ok((index, loaded))
     }
 
     /// Says what is to be done for a wave, in the order of the collections.

@@ -5,7 +5,6 @@ use crate::link::CollectionSpec;
 use crate::report::Report;
 use std::sync::atomic::{AtomicU64, Ordering};
 use trueup_core::Kind;
-use trueup_core::endpoint::Endpoint;
 use trueup_core::mapping::Rules;
 use trueup_core::schema::Schema;
 use trueup_testkit::faults::{Fault, Step, When};

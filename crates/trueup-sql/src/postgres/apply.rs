@@ -289,6 +289,11 @@ impl Writer for PostgresWriter {
             .map_err(|error| error.at(format!("collection={}", step.collection.escape_debug())))
     }
 
+    fn builds_together(&self, kind: StepKind) -> bool {
+        // An index is built under a lock that another one shares; a constraint wants the table for itself.
+        kind == StepKind::Index
+    }
+
     fn apply(&mut self, writes: &Writes<'_>) -> Result<Applied> {
         self.usable()?;
         let place = format!("collection={}", writes.schema.collection.escape_debug());
