@@ -247,10 +247,7 @@ impl Asked<'_> {
     /// What a run of the link may use.
     fn world<'w>(&'w self, listener: &'w Listener, spec: &Spec) -> World<'w> {
         World {
-            limits: Limits {
-                workers: spec.workers.unwrap_or_else(world::workers),
-                ..Limits::of(spec.batch_records)
-            },
+            limits: spec.limits(),
             ..self.machine.world(listener, self.state)
         }
     }
