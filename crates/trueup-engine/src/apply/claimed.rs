@@ -62,6 +62,14 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
+    /// Gets a writer under the present epoch, where another worker claimed it since.
+    pub(super) fn follow_claim(&mut self) -> Result<()> {
+        if self.claimed().epoch == self.writer.epoch() || self.halted.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.claim_again().map_err(|error| error.at("target"))
+    }
+
     /// Fails when the user wants the run to stop, or another worker has failed.
     pub(super) fn check_stop(&self) -> Result<()> {
         self.world.check_stop()?;

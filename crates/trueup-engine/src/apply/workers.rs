@@ -76,6 +76,7 @@ impl<'a> Applier<'a> {
             queue.work(|job| self.told(job, source, &left));
         });
         self.workers = 1;
+        self.follow_claim()?;
         for (index, loaded) in queue.finish()? {
             loaded.count(&mut compared[index], &mut written[index], self.world)?;
         }

@@ -119,3 +119,40 @@ fn an_answer_that_one_of_several_workers_lost_is_found_out() {
         load(failpoint, Some(0));
     }
 }
+
+#[test]
+fn several_tables_go_into_mariadb_at_once() {
+    let tables = ["a", "b", "c", "d"].map(|name| {
+        format!(
+            "CREATE TABLE {name} (id int PRIMARY KEY, v numeric(12,2)); CREATE INDEX {name}_v ON {name} (v); \
+             INSERT INTO {name} SELECT i, i / 4.0 FROM generate_series(1, 3000) i"
+        )
+    });
+    let one = support::database();
+    one.sql(&tables.join("; ")).unwrap();
+    for failpoint in [
+        "none",
+        "mysql.before_commit:7:fail",
+        "mysql.after_commit:7:fail",
+    ] {
+        let (folder, other) = (support::folder(), support::mariadb());
+        let sync = Trueup::new(folder.path()).sync([&*one.url(), &*other.url()]);
+        let sync = sync.arguments(["--json", "--batch-records", "500", "--workers", "3"]);
+        let done = sync.env("TRUEUP_FAILPOINT", failpoint).run().expect(0);
+        for proof in done.json()["certificate"]["collections"]
+            .as_array()
+            .unwrap()
+        {
+            assert_eq!(proof["wrong"], 0, "{failpoint}");
+            assert_eq!(proof["digest_source"], proof["digest_target"]);
+        }
+        let written = "SELECT COUNT(*), SUM(v) FROM a UNION ALL SELECT COUNT(*), SUM(v) FROM d";
+        let all = "3000\t1125375.00";
+        assert_eq!(other.sql(written).unwrap(), format!("{all}\n{all}"));
+        let indexes = "SELECT COUNT(DISTINCT INDEX_NAME) FROM information_schema.STATISTICS \
+             WHERE TABLE_SCHEMA = DATABASE() AND INDEX_NAME LIKE '__v'";
+        assert_eq!(other.sql(indexes).unwrap(), "4", "{failpoint}");
+        let writers = "SELECT COUNT(*) FROM _trueup_marker WHERE `partition` LIKE 'worker %'";
+        assert_eq!(other.sql(writers).unwrap(), "2", "{failpoint}");
+    }
+}
