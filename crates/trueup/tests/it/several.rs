@@ -24,15 +24,13 @@ const WRITERS: &str = "SELECT string_agg(partition, ', ' ORDER BY partition) FRO
 
 #[test]
 fn several_workers_make_what_one_makes() {
-    let folder = support::folder();
     let one = support::database();
     one.sql(TABLES).unwrap();
     let mut said = Vec::new();
     for (workers, writers) in [("1", "big, child, parent"), ("4", "worker 2")] {
-        let other = support::database();
-        let state = format!("{workers}.db");
+        let (folder, other) = (support::folder(), support::database());
         let sync = Trueup::new(folder.path()).sync([&*one.url(), &*other.url()]);
-        let sync = sync.arguments(["--json", "--batch-records", "1000", "--state", &state]);
+        let sync = sync.arguments(["--json", "--batch-records", "1000"]);
         let done = sync.arguments(["--workers", workers]).run().expect(0);
         assert!(other.sql(WRITERS).unwrap().contains(writers), "{done}");
         for query in [DIGESTS, STRUCTURE] {
