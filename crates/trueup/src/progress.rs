@@ -79,7 +79,7 @@ impl Listener {
     }
 
     /// Says what ended, and takes its bars away.
-    fn ended(&self, said: Vec<Said>) {
+    fn ended(&self, said: &[Said]) {
         if let Some(bars) = &self.bars {
             said.iter()
                 .for_each(|said| bars.end(&said.collection, said.step));
@@ -99,7 +99,8 @@ impl Progress for Listener {
         let said = lock(&self.steps).tick(tick, world::now_ms());
         if let Some(bars) = &self.bars {
             // The bar itself shows what is under way.
-            self.ended(said.into_iter().filter(|said| said.ended).collect());
+            let ended: Vec<Said> = said.into_iter().filter(|said| said.ended).collect();
+            self.ended(&ended);
             bars.tick(tick, lock(&self.steps).total(tick));
         } else {
             said.iter().for_each(say);
@@ -122,7 +123,7 @@ impl Progress for Listener {
             Event::Loading { collection } => lock(&self.steps).loading(collection),
             Event::Loaded { collection } => {
                 let said = lock(&self.steps).loaded(collection);
-                self.ended(said);
+                self.ended(&said);
             }
             Event::Shape { .. }
             | Event::Order { .. }

@@ -117,7 +117,7 @@ impl Snapshot for FaultySnapshot {
         self.faults.pass(Step::Another)?;
         let faults = self.faults.clone();
         let inner = self.inner.another()?;
-        Ok(inner.map(|inner| -> Box<dyn Snapshot> { Box::new(FaultySnapshot { faults, inner }) }))
+        Ok(inner.map(|inner| -> Box<dyn Snapshot> { Box::new(Self { faults, inner }) }))
     }
 
     fn ordered(&mut self, request: &ScanRequest<'_>) -> Result<bool> {
