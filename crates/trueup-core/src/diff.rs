@@ -88,6 +88,16 @@ pub struct Totals {
     pub unread: u64,
 }
 
+impl Totals {
+    /// Adds what was read of other records.
+    pub fn merge(&mut self, other: Self) {
+        self.source.merge(other.source);
+        self.target.merge(other.target);
+        self.unknown += other.unknown;
+        self.unread += other.unread;
+    }
+}
+
 /// One stream and where it stands.
 pub struct Cursor<'s> {
     name: &'static str,

@@ -200,6 +200,13 @@ impl Counts {
         self.inserts + self.updates + self.deletes
     }
 
+    /// Adds other counts.
+    pub fn merge(&mut self, other: Self) {
+        self.inserts += other.inserts;
+        self.updates += other.updates;
+        self.deletes += other.deletes;
+    }
+
     /// Counts one action.
     pub fn add(&mut self, op: Op) {
         match op {

@@ -13,6 +13,7 @@ mod overtaken;
 mod parcels;
 mod rights;
 mod scan;
+mod several;
 mod structure;
 mod swap;
 
