@@ -12,6 +12,7 @@ mod clock;
 mod compare;
 mod connect;
 mod expression;
+mod keys;
 mod link;
 mod listing;
 mod plan_file;

@@ -31,7 +31,7 @@ impl Applier<'_> {
 
     /// Takes the steps. What one of them meets does not keep the others from being taken; the collections are built when
     /// none was refused, and the link has no other one under construction.
-    pub(crate) fn build(&mut self, building: Building) -> Result<Option<StructureReport>> {
+    pub(crate) fn build(&mut self, mut building: Building) -> Result<Option<StructureReport>> {
         if building.collections.is_empty() {
             return Ok(None);
         }
@@ -40,6 +40,7 @@ impl Applier<'_> {
             lost: building.lost,
             ..StructureReport::default()
         };
+        self.build_keys(&mut building.steps, &mut report)?;
         for step in &building.steps {
             self.world.check_stop()?;
             let built = self.writer.build(step);

@@ -6,6 +6,7 @@
 mod blocked;
 mod build;
 mod counted;
+mod keys;
 mod parcels;
 mod settle;
 

@@ -6,12 +6,15 @@
 
 use super::connect::{Connection, column};
 use super::control;
+use super::design;
 use super::parcel::{self, Route};
 use super::scan::described;
+use super::schema::Table;
 use super::stage::Statements;
 use super::write;
 use crate::definition;
 use crate::server::{answer_lost, same_shape, unusable};
+use std::collections::BTreeSet;
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{Applied, Claim, Design, Mark, Marker, Outcome, Writer, Writes};
 use trueup_core::failpoint::Failpoints;
@@ -32,6 +35,8 @@ pub(super) struct PostgresWriter {
     shape: Option<Shape>,
     /// Where the last parcel went.
     route: Option<Route>,
+    /// The collections under construction. Those whose key follows the records get it when something needs it.
+    constructing: BTreeSet<String>,
     broken: bool,
 }
 
@@ -43,6 +48,8 @@ struct Shape {
     fields: Vec<usize>,
     key: Vec<usize>,
     statements: Statements,
+    /// Whether the key is to follow, so that nothing but a load may be written yet.
+    keyless: bool,
 }
 
 impl PostgresWriter {
@@ -69,6 +76,7 @@ impl PostgresWriter {
             failpoints,
             shape: None,
             route: None,
+            constructing: BTreeSet::new(),
             broken: false,
         })
     }
@@ -94,12 +102,19 @@ impl PostgresWriter {
                 && shape.fields == writes.fields
                 && shape.key == writes.key
                 && natives().eq(shape.natives.iter().cloned())
+                && (writes.load || !shape.keyless)
         });
         if same {
             return Ok(());
         }
         self.shape = None;
-        let table = described(&self.connection, &writes.schema.collection)?;
+        let mut table = described(&self.connection, &writes.schema.collection)?;
+        let mut keyless = self.awaits_key(&table, writes.schema);
+        if keyless && !writes.load {
+            self.build_key(writes.schema)?;
+            table = described(&self.connection, &writes.schema.collection)?;
+            keyless = false;
+        }
         table.agree(writes.schema)?;
         let statements = Statements::new(&table, writes.fields, writes.key)?;
         self.connection.execute(&statements.create)?;
@@ -109,8 +124,35 @@ impl PostgresWriter {
             fields: writes.fields.to_vec(),
             key: writes.key.to_vec(),
             statements,
+            keyless,
         });
         Ok(())
+    }
+
+    /// Whether the table is one under construction whose key follows the records.
+    fn awaits_key(&self, table: &Table, designed: &Schema) -> bool {
+        table.schema.key.is_empty()
+            && !designed.key.is_empty()
+            && self.constructing.contains(&designed.collection)
+    }
+
+    /// Builds the key now: what is to be written finds records by it, or may bring one a second time.
+    fn build_key(&mut self, designed: &Schema) -> Result<()> {
+        let table = design::table_name(&self.connection, &designed.collection)?;
+        let step = Step {
+            kind: StepKind::Key,
+            collection: designed.collection.clone(),
+            name: "primary key".to_owned(),
+            statement: design::key_statement(&table, designed),
+        };
+        match self.build_step(&step)? {
+            Built::Done | Built::There => Ok(()),
+            Built::Refused { reason, .. } => Err(Error::new(
+                Kind::Rejected,
+                format!("the key is refused: {reason}"),
+            )
+            .hint("mend the cause, then run again: the key is built first")),
+        }
     }
 
     /// Begins a transaction, under the epoch's lock where there is one.
@@ -160,12 +202,14 @@ impl PostgresWriter {
         control::set_marker(&self.connection, &self.claim, self.epoch, mark, position)
     }
 
-    /// Everything up to, and without, the commit.
-    fn transact(&self, shape: &Shape, writes: &Writes<'_>) -> Result<Vec<Outcome>> {
+    /// Everything up to, and without, the commit; `None`, with nothing to commit, where it takes the key, which is not there
+    /// yet.
+    fn transact(&self, shape: &Shape, writes: &Writes<'_>) -> Result<Option<Vec<Outcome>>> {
         self.begin()?;
-        let outcomes = write::records(&self.connection, &shape.statements, writes)?;
-        if self.control {
-            self.set_marker(writes.mark, &writes.position(&outcomes))?;
+        let (statements, keyless) = (&shape.statements, shape.keyless);
+        let outcomes = write::records(&self.connection, statements, writes, keyless)?;
+        if let Some(outcomes) = outcomes.as_ref().filter(|_| self.control) {
+            self.set_marker(writes.mark, &writes.position(outcomes))?;
         }
         Ok(outcomes)
     }
@@ -187,6 +231,7 @@ impl PostgresWriter {
         // An index and a foreign key of one table may have the same name.
         let sql = match step.kind {
             StepKind::Next => return Ok(false),
+            StepKind::Key => return Ok(!table.schema.key.is_empty()),
             StepKind::Unique | StepKind::Index => {
                 "SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
                  WHERE i.indrelid = $1 AND c.relname = $2)"
@@ -216,6 +261,10 @@ impl PostgresWriter {
         let done = self.run_one(&step.statement);
         if let Err(error) = &done {
             self.give_up(error);
+            // Another connection of this run may have been quicker.
+            if step.kind == StepKind::Key && !self.broken && self.is_there(step)? {
+                return Ok(Built::There);
+            }
             return definition::built(step.kind, done);
         }
         self.commit().map(|()| Built::Done)
@@ -261,8 +310,15 @@ impl Writer for PostgresWriter {
             self.run_one(&design.statement)
                 .map_err(|error| error.at(&place))?;
         }
-        let table = described(&self.connection, &design.schema.collection)?;
+        let mut table = described(&self.connection, &design.schema.collection)?;
+        if self.awaits_key(&table, &design.schema) {
+            table.schema.key.clone_from(&design.schema.key);
+        }
         same_shape(&design.schema, &table.schema)
+    }
+
+    fn constructing(&mut self, collections: &BTreeSet<String>) {
+        self.constructing.clone_from(collections);
     }
 
     fn build(&mut self, step: &Step) -> Result<Built> {
@@ -278,14 +334,23 @@ impl Writer for PostgresWriter {
         let Some(shape) = self.shape.take() else {
             return Err(Error::bug("a batch has no statements"));
         };
-        let done = self
-            .transact(&shape, writes)
-            .and_then(|outcomes| self.commit().map(|()| outcomes));
+        let done = self.transact(&shape, writes).and_then(|outcomes| {
+            match outcomes {
+                Some(_) => self.commit()?,
+                None => self.connection.execute("ROLLBACK")?,
+            }
+            Ok(outcomes)
+        });
         self.shape = Some(shape);
         match done {
-            Ok(outcomes) => Ok(Applied {
+            Ok(Some(outcomes)) => Ok(Applied {
                 outcomes,
                 durable: true,
+            }),
+            // Once more, with the key.
+            Ok(None) => self.apply(&Writes {
+                load: false,
+                ..*writes
             }),
             Err(error) => {
                 self.give_up(&error);

@@ -43,7 +43,13 @@ pub(super) fn construct(
             clauses.push(plan.clause(field, in_key, virtuals));
         }
     }
-    taken.insert(unnamed(&wanted.collection, std::iter::empty(), "pkey"));
+    let key = unnamed(&wanted.collection, std::iter::empty(), "pkey");
+    let key_after = structure.key_after && !schema.key.is_empty();
+    if key_after {
+        let statement = design::key_statement(&plan.table, &schema);
+        plan.draft.step(StepKind::Key, key.clone(), statement);
+    }
+    taken.insert(key);
     for index in &structure.indexes {
         plan.index(index, &others, taken);
     }
@@ -54,7 +60,7 @@ pub(super) fn construct(
     }
     plan.comments();
     schema.uniques.clear();
-    let statement = design::statement(&plan.table, &schema, &clauses);
+    let statement = design::statement(&plan.table, &schema, &clauses, !key_after);
     Ok(plan.draft.finish(schema, statement))
 }
 

@@ -7,6 +7,7 @@ mod conditional;
 mod conformance;
 mod design;
 mod hashes;
+mod key_after;
 mod keys;
 mod overtaken;
 mod parcels;
