@@ -17,6 +17,7 @@ mod files;
 mod filters;
 mod hashed;
 mod init;
+mod key_after;
 mod kills;
 mod lattice;
 mod loading;
