@@ -18,6 +18,7 @@ mod hashes;
 mod numeric;
 mod parcel;
 mod pgpass;
+mod probe;
 mod quote;
 mod references;
 mod rights;
