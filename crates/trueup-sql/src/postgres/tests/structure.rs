@@ -143,7 +143,7 @@ fn who_may_not_ask_finds_out_when_the_table_is_created() {
         fresh("CREATE TABLE notes (id int PRIMARY KEY, a text DEFAULT md5('a'))");
     let schema = schema(endpoint.as_mut(), "notes");
     let structure = endpoint.structure("notes").unwrap();
-    let poor = super::rights::Poor::new("");
+    let poor = rights::Poor::new("");
     let other = poor.connect();
     let built = other.construct(&schema, &structure, &mut BTreeSet::new());
     let built = built.unwrap();
