@@ -13,7 +13,10 @@ from link import SlowLink
 from timing import Failed, timed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-KEY = "select conname || ' ' || pg_get_constraintdef(oid) from pg_constraint where conrelid = 'orders'::regclass and contype = 'p'"
+KEY = (
+    "select conname || ' ' || pg_get_constraintdef(oid) from pg_constraint "
+    "where conrelid = 'orders'::regclass and contype = 'p'"
+)
 DIGEST = "select count(*), sum(hash_record_extended(o, 0)) from orders o"
 #: Every value with its type. The key is an order, so the digest is one of content. Of a double, the digits that every
 #: sqlite3 reads from text alike: before 3.43, the last bit could be another.
@@ -251,7 +254,7 @@ class Jobs:
     def compare_pg(self):
         rows = self.rows(5_000_000)
         source, target = self.servers(rows)
-        self.empty_target(target)
+        self.keyless_target(target)
         self.copy(source, target)
         target.sql("vacuum (freeze, analyze) orders", "checkpoint")
         self.compare(source, target, rows, 0, self.pairs_max)
@@ -307,7 +310,7 @@ class Jobs:
         """The target behind a slow link: what matters is how little crosses it."""
         rows = self.rows(1_000_000)
         source, target = self.servers(rows)
-        self.empty_target(target)
+        self.keyless_target(target)
         self.copy(source, target)
         target.sql("vacuum (freeze, analyze) orders", "checkpoint")
         read, ours = Line("compare-slow", "psql COPY over the link", rows, "equal"), []
