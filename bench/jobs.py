@@ -14,6 +14,10 @@ from link import SlowLink
 from timing import Failed, timed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+KEY = (
+    "select conname || ' ' || pg_get_constraintdef(oid) from pg_constraint "
+    "where conrelid = 'orders'::regclass and contype = 'p'"
+)
 DIGEST = "select count(*), sum(hash_record_extended(o, 0)) from orders o"
 #: Every value with its type. The key is an order, so the digest is one of content. Of a double, the digits that every
 #: sqlite3 reads from text alike: before 3.43, the last bit could be another.
@@ -201,16 +205,26 @@ class Jobs:
         target.sql("drop schema if exists trueup cascade", "drop table if exists orders cascade")
         target.sql(text_of("orders_postgres.sql"), "checkpoint")
 
+    def no_target(self, target):
+        """No table, and nothing that an earlier run has left."""
+        target.sql("drop schema if exists trueup cascade", "drop table if exists orders cascade", "checkpoint")
+
+    def keyless_target(self, target):
+        """An empty table without its key."""
+        self.no_target(target)
+        target.sql(text_of("orders_postgres.sql").replace("bigint primary key", "bigint not null"), "checkpoint")
+
     def copy(self, source, target):
-        """The limit: what the server sends goes into the other server as it is."""
+        """The limit: what the server sends goes into the other server as it is, and the key is built after."""
         out = source.psql("-c", "copy orders to stdout (format binary)")
-        into = target.psql("-c", "copy orders from stdin (format binary)")
+        key = "alter table orders add primary key (id)"
+        into = target.psql("-c", "copy orders from stdin (format binary)", "-c", key)
         return timed([out, into], pipe=True, env=source.env(), folder=self.work)
 
     def pg_pg(self):
         rows = self.rows(5_000_000)
         source, target = self.servers(rows)
-        against = "psql COPY | psql COPY"
+        against = "psql COPY | psql COPY, key after"
         plain = Line("pg-pg", against, rows, "--no-verify")
         hashed = Line("pg-pg", against, rows, "--compare hash")
         verified = Line("pg-pg", against, rows, "")
@@ -219,14 +233,16 @@ class Jobs:
         def check(run):
             if target.sql(DIGEST) != self.expected:
                 raise Failed("the target is not what the source is")
+            if target.sql(KEY) != "orders_pkey PRIMARY KEY (id)":
+                raise Failed("the target has not the source's key")
             return run
 
         def theirs():
-            self.empty_target(target)
+            self.keyless_target(target)
             return check(self.copy(source, target))
 
         def ours(*flags):
-            self.empty_target(target)
+            self.no_target(target)
             return check(self.sync("sync", source.url(), target.url(), *flags, env=source.env()))
 
         def pgcopydb():
@@ -253,7 +269,7 @@ class Jobs:
     def compare_pg(self):
         rows = self.rows(5_000_000)
         source, target = self.servers(rows)
-        self.empty_target(target)
+        self.keyless_target(target)
         self.copy(source, target)
         target.sql("vacuum (freeze, analyze) orders", "checkpoint")
         self.compare(source, target, rows, 0, self.pairs_max)
@@ -309,7 +325,7 @@ class Jobs:
         """The target behind a slow link: what matters is how little crosses it."""
         rows = self.rows(1_000_000)
         source, target = self.servers(rows)
-        self.empty_target(target)
+        self.keyless_target(target)
         self.copy(source, target)
         target.sql("vacuum (freeze, analyze) orders", "checkpoint")
         read, ours = Line("compare-slow", "psql COPY over the link", rows, "equal"), []

@@ -97,6 +97,22 @@ impl Schema {
         self.fields.iter().position(|field| field.name == name)
     }
 
+    /// Tells whether the endpoint itself keeps two records from having the same values in these fields, in any order.
+    pub fn enforces(&self, fields: &[usize]) -> bool {
+        let sorted = |fields: &[usize]| {
+            let mut fields = fields.to_vec();
+            fields.sort_unstable();
+            fields
+        };
+        let ours = sorted(fields);
+        let known = |&at: &usize| self.fields.get(at).is_some_and(|field| !field.inferred);
+        let nullable = |&at: &usize| self.fields.get(at).is_none_or(|field| field.nullable);
+        let same = |constraint: &[usize]| sorted(constraint) == ours;
+        let declared = !ours.is_empty() && ours.iter().all(known);
+        let unique = || self.uniques.iter().any(|unique| same(unique));
+        declared && (same(&self.key) || !ours.iter().any(nullable) && unique())
+    }
+
     /// Returns the names of the key's fields.
     pub fn key_names(&self) -> Vec<&str> {
         self.key

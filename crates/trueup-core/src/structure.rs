@@ -221,6 +221,8 @@ impl Lost {
 pub struct Structure {
     /// In whose words texts are: `postgres`, `mysql` (MariaDB too), `sqlite`; empty where the endpoint holds records only.
     pub engine: &'static str,
+    /// Whether the key may be built after the records: no two of those that come share one. Said by who wants it built.
+    pub key_after: bool,
     /// The collection.
     pub collection: String,
     /// What fields have; those that have nothing may be missing.
@@ -253,6 +255,8 @@ impl Structure {
 /// What a step makes, in the order in which steps are taken: an index before the foreign key that needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StepKind {
+    /// The key. Built before anything else reads the collection.
+    Key,
     /// A unique constraint or index.
     Unique,
     /// An index.
@@ -271,6 +275,7 @@ impl StepKind {
     /// Returns what plans and reports call it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Key => "key",
             Self::Unique => "unique",
             Self::Index => "index",
             Self::Check => "check",
@@ -319,4 +324,11 @@ pub struct Construction {
     pub steps: Vec<Step>,
     /// What it does not get.
     pub lost: Vec<Lost>,
+}
+
+impl Construction {
+    /// Returns the step that builds the key, where it follows the records.
+    pub fn key(&self) -> Option<&Step> {
+        self.steps.iter().find(|step| step.kind == StepKind::Key)
+    }
 }

@@ -246,9 +246,8 @@ fn prepare_one(link: &mut Link, met: Met, builder: &mut Builder<'_>) -> Result<C
     let stage = builder.stage(&target);
     if found.is_none() || stage.is_some() {
         let wanted = wanted(&source, &rules, &target)?;
-        let made = builder.construct(link, &source, &wanted)?;
-        construction =
-            Some(made).filter(|made| is_ours(&made.design.schema, found.as_ref(), stage));
+        let made = builder.construct(link, (&source, &rules), &wanted, found.as_ref())?;
+        construction = Some(made).filter(|made| is_ours(made, found.as_ref(), stage));
     }
     let (target, create) = match (found, &construction) {
         (None, Some(construction)) => {

@@ -13,6 +13,7 @@ mod compare;
 mod connect;
 mod expression;
 mod follow;
+mod keys;
 mod link;
 mod listing;
 mod open;

@@ -3,6 +3,7 @@
 use crate::apply::{Applier, only_we_claimed};
 use crate::compare::{self, Compared, Sides};
 use crate::connect;
+use crate::keys;
 use crate::link::{Comparison, Link, Mode, WITHOUT_HASHES, World};
 use crate::listing::Listing;
 use crate::open::{Opened, open, tell_shapes};
@@ -341,7 +342,7 @@ fn travelled(
     // What is chosen is chosen record by record, so a load is compared like everything else.
     link.mode.count_all |= selection.is_some();
     let pending = store.under_construction(id)?;
-    let collections = connect::prepare(link, &pending)?;
+    let (collections, seen) = keys::prepare(link, store, id, (seen, &pending), world)?;
     let mut building = Building::gather(link, &collections)?;
     store.not_constructing(id, &building.foreign(&pending))?;
     store.met(id)?;

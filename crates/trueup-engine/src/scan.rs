@@ -291,21 +291,9 @@ impl Reading<'_> {
         let Some(key) = self.translation.key() else {
             return false;
         };
-        let mut ours: Vec<usize> = key
-            .iter()
-            .map(|&position| self.translation.fields()[position])
-            .collect();
-        ours.sort_unstable();
-        let same = |constraint: &[usize]| {
-            let mut theirs = constraint.to_vec();
-            theirs.sort_unstable();
-            theirs == ours
-                && ours
-                    .iter()
-                    .all(|&field| !self.schema.fields[field].inferred)
-        };
-        let nullable = ours.iter().any(|&field| self.schema.fields[field].nullable);
-        same(&self.schema.key) || (!nullable && self.schema.uniques.iter().any(|u| same(u)))
+        let fields = self.translation.fields();
+        let ours: Vec<usize> = key.iter().map(|&position| fields[position]).collect();
+        self.schema.enforces(&ours)
     }
 
     fn request<T>(

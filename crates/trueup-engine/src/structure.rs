@@ -19,10 +19,11 @@ use std::fmt::Write as _;
 use trueup_core::Result;
 use trueup_core::mapping::Rules;
 use trueup_core::plan::Form;
-use trueup_core::schema::{Field, Schema};
+use trueup_core::schema::{Field, Holds, Schema};
 use trueup_core::structure::{
     Construction, Index, IndexField, Lost, Names, Naming, Step, Structure,
 };
+use trueup_core::types::Type;
 
 /// A step that the target refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,12 +91,13 @@ impl<'a> Builder<'a> {
         self.pending.get(target).copied()
     }
 
-    /// Works out how the target's collection comes to be.
+    /// Works out how the target's collection, called `wanted.collection` and there as `found`, comes to be.
     pub(crate) fn construct(
         &mut self,
         link: &mut Link,
-        source: &Schema,
+        (source, rules): (&Schema, &Rules),
         wanted: &Schema,
+        found: Option<&Schema>,
     ) -> Result<Construction> {
         let structure = link.source.structure(&source.collection);
         let structure = structure.map_err(|error| error.at("source"))?;
@@ -114,8 +116,34 @@ impl<'a> Builder<'a> {
             .collect();
         let mut named = structure.named(&fields, &self.names);
         self.own_key(source, wanted, &mut named);
+        // Only a marker tells whether records came already, where nothing refuses them a second time.
+        let marked = link.target.about().capabilities.marker;
+        let created = self.stage(&wanted.collection) == Some(Stage::Created);
+        named.key_after = marked && self.is_key_held(source, rules)
+            || created && found.is_some_and(|found| found.key.is_empty());
         let construction = link.target.construct(wanted, &named, &mut self.taken);
         construction.map_err(|error| error.at("target"))
+    }
+
+    /// Whether no two records that come from the source share the link's key: the source sees to it, and the target gets
+    /// each value of it as it is.
+    fn is_key_held(&self, source: &Schema, rules: &Rules) -> bool {
+        let Some(naming) = self.names.get(&source.collection).filter(|one| !one.bag) else {
+            return false;
+        };
+        let names: Vec<&str> = match rules.key.as_slice() {
+            [] => source.key_names(),
+            named => named.iter().map(String::as_str).collect(),
+        };
+        let as_it_is = |name: &str| {
+            let at = source.index_of(name)?;
+            let field = &source.fields[at];
+            let cast = rules.cast.iter().any(|(cast, _)| cast == name);
+            let typed = field.holds == Holds::Typed && field.ty != Type::Any && !cast;
+            (typed && naming.fields.contains_key(name)).then_some(at)
+        };
+        let places: Option<Vec<usize>> = names.into_iter().map(as_it_is).collect();
+        places.is_some_and(|places| source.enforces(&places))
     }
 
     /// The source's own key stays unique where the link has another one.
@@ -142,11 +170,13 @@ impl<'a> Builder<'a> {
 }
 
 /// Whether a collection is this link's to build upon. One that a run was about to create may have been created by
-/// somebody else since; it is this link's when it looks as designed.
-pub(crate) fn is_ours(designed: &Schema, found: Option<&Schema>, stage: Option<Stage>) -> bool {
+/// somebody else since; it is this link's when it looks as designed: without its key, where that follows.
+pub(crate) fn is_ours(made: &Construction, found: Option<&Schema>, stage: Option<Stage>) -> bool {
     let Some(found) = found else {
         return true;
     };
+    let designed = &made.design.schema;
+    let keyless = found.key.is_empty() && made.key().is_some();
     let alike = |field: &Field| {
         let other = found.fields.iter().find(|other| other.name == field.name);
         other.is_some_and(|other| other.ty == field.ty && other.generated == field.generated)
@@ -156,7 +186,7 @@ pub(crate) fn is_ours(designed: &Schema, found: Option<&Schema>, stage: Option<S
         Some(Stage::Created) => true,
         Some(Stage::Intended) => {
             designed.fields.len() == found.fields.len()
-                && designed.key_names() == found.key_names()
+                && (designed.key_names() == found.key_names() || keyless)
                 && designed.fields.iter().all(alike)
         }
     }

@@ -244,6 +244,10 @@ pub(crate) fn built(kind: StepKind, done: Result<()>) -> Result<Built> {
 fn refused(kind: StepKind, error: &Error) -> Built {
     let hint = match (error.kind(), kind) {
         (Kind::Auth, _) => error.advice().map(str::to_owned),
+        (_, StepKind::Key) => Some(
+            "the records are in place; mend the cause, then run again: the key is built first"
+                .to_owned(),
+        ),
         (_, StepKind::Unique) => Some(
             "records have the same values there; mend them at the source, then run again"
                 .to_owned(),

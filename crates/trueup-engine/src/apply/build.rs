@@ -34,7 +34,7 @@ impl Applier<'_> {
 
     /// Takes the steps. What one of them meets does not keep the others from being taken; the collections are built when
     /// none was refused, and the link has no other one under construction.
-    pub(crate) fn build(&mut self, building: Building) -> Result<Option<StructureReport>> {
+    pub(crate) fn build(&mut self, mut building: Building) -> Result<Option<StructureReport>> {
         if building.collections.is_empty() {
             return Ok(None);
         }
@@ -43,6 +43,7 @@ impl Applier<'_> {
             lost: building.lost,
             ..StructureReport::default()
         };
+        self.build_keys(&mut building.steps, &mut report)?;
         for (step, built) in building.steps.iter().zip(self.take_steps(&building.steps)?) {
             match built {
                 Built::Done => report.built += 1,
@@ -64,7 +65,7 @@ impl Applier<'_> {
     }
 
     /// Takes all steps, one kind after the other, and returns what became of each.
-    fn take_steps(&mut self, steps: &[Step]) -> Result<Vec<Built>> {
+    pub(super) fn take_steps(&mut self, steps: &[Step]) -> Result<Vec<Built>> {
         let kinds: Vec<&[Step]> = steps.chunk_by(|one, next| one.kind == next.kind).collect();
         let strands = kinds.iter().map(|steps| self.strands(steps).len());
         let wanted = self.world.limits.workers.min(strands.max().unwrap_or(0));

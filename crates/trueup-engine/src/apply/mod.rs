@@ -7,6 +7,7 @@ mod blocked;
 mod build;
 mod claimed;
 mod counted;
+mod keys;
 mod load;
 mod parcels;
 mod pending;

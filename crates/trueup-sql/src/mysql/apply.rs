@@ -149,11 +149,11 @@ impl MysqlWriter {
         held.and(ended)
     }
 
-    /// Whether what a step makes is there. A comment is none: it is a part of the statement that creates the table.
+    /// Whether what a step makes is there. Key and comments are none: they are part of the statement that creates the table.
     fn is_there(&self, step: &Step) -> Result<bool> {
         let (view, column, only) = match step.kind {
             StepKind::Next => return self.counts_beyond(step),
-            StepKind::Comment => return Ok(false),
+            StepKind::Key | StepKind::Comment => return Ok(false),
             StepKind::Unique | StepKind::Index => ("STATISTICS", "INDEX_NAME", ""),
             StepKind::ForeignKey => (
                 "TABLE_CONSTRAINTS",

@@ -6,14 +6,17 @@
 
 use super::connect::{Connection, column};
 use super::control;
+use super::design;
 use super::direct::Direct;
 use super::parcel::{self, Route};
 use super::scan::described;
+use super::schema::Table;
 use super::stage::Statements;
 use super::transact::PostgresTransaction;
 use super::write;
 use crate::definition;
 use crate::server::{answer_lost, same_shape, unusable};
+use std::collections::BTreeSet;
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{Applied, Claim, Design, Mark, Marker, Outcome, Writer, Writes};
 use trueup_core::failpoint::Failpoints;
@@ -37,6 +40,8 @@ pub(super) struct PostgresWriter {
     pub(super) directs: Vec<Direct>,
     /// Where the last parcel went.
     route: Option<Route>,
+    /// The collections under construction. Those whose key follows the records get it when something needs it.
+    constructing: BTreeSet<String>,
     pub(super) broken: bool,
 }
 
@@ -48,6 +53,8 @@ pub(super) struct Shape {
     fields: Vec<usize>,
     key: Vec<usize>,
     statements: Statements,
+    /// Whether the key is to follow, so that nothing but a load may be written yet.
+    keyless: bool,
 }
 
 impl PostgresWriter {
@@ -88,6 +95,7 @@ impl PostgresWriter {
             shape: None,
             directs: Vec::new(),
             route: None,
+            constructing: BTreeSet::new(),
             broken: false,
         })
     }
@@ -113,12 +121,19 @@ impl PostgresWriter {
                 && shape.fields == writes.fields
                 && shape.key == writes.key
                 && natives().eq(shape.natives.iter().cloned())
+                && (writes.load || !shape.keyless)
         });
         if same {
             return Ok(());
         }
         self.shape = None;
-        let table = described(&self.connection, &writes.schema.collection)?;
+        let mut table = described(&self.connection, &writes.schema.collection)?;
+        let mut keyless = self.awaits_key(&table, writes.schema);
+        if keyless && !writes.load {
+            self.build_key(writes.schema)?;
+            table = described(&self.connection, &writes.schema.collection)?;
+            keyless = false;
+        }
         table.agree(writes.schema)?;
         let statements = Statements::new(&table, writes.fields, writes.key)?;
         self.connection.execute(&statements.create)?;
@@ -128,8 +143,35 @@ impl PostgresWriter {
             fields: writes.fields.to_vec(),
             key: writes.key.to_vec(),
             statements,
+            keyless,
         });
         Ok(())
+    }
+
+    /// Whether the table is one under construction whose key follows the records.
+    fn awaits_key(&self, table: &Table, designed: &Schema) -> bool {
+        table.schema.key.is_empty()
+            && !designed.key.is_empty()
+            && self.constructing.contains(&designed.collection)
+    }
+
+    /// Builds the key now: what is to be written finds records by it, or may bring one a second time.
+    fn build_key(&mut self, designed: &Schema) -> Result<()> {
+        let table = design::table_name(&self.connection, &designed.collection)?;
+        let step = Step {
+            kind: StepKind::Key,
+            collection: designed.collection.clone(),
+            name: "primary key".to_owned(),
+            statement: design::key_statement(&table, designed),
+        };
+        match self.build_step(&step)? {
+            Built::Done | Built::There => Ok(()),
+            Built::Refused { reason, .. } => Err(Error::new(
+                Kind::Rejected,
+                format!("the key is refused: {reason}"),
+            )
+            .hint("mend the cause, then run again: the key is built first")),
+        }
     }
 
     /// Begins a transaction, under the epoch's lock where there is one.
@@ -186,15 +228,18 @@ impl PostgresWriter {
         let Some(shape) = &self.shape else {
             return Err(Error::bug("a batch has no statements"));
         };
-        write::records(&self.connection, &shape.statements, writes)
+        let outcomes = write::records(&self.connection, &shape.statements, writes, false)?;
+        outcomes.ok_or_else(|| Error::bug("a transaction writes to what has no key yet"))
     }
 
-    /// Everything up to, and without, the commit.
-    fn transact(&self, shape: &Shape, writes: &Writes<'_>) -> Result<Vec<Outcome>> {
+    /// Everything up to, and without, the commit; `None`, with nothing to commit, where it takes the key, which is not there
+    /// yet.
+    fn transact(&self, shape: &Shape, writes: &Writes<'_>) -> Result<Option<Vec<Outcome>>> {
         self.begin()?;
-        let outcomes = write::records(&self.connection, &shape.statements, writes)?;
-        if self.control {
-            self.set_marker(writes.mark, &writes.position(&outcomes))?;
+        let (statements, keyless) = (&shape.statements, shape.keyless);
+        let outcomes = write::records(&self.connection, statements, writes, keyless)?;
+        if let Some(outcomes) = outcomes.as_ref().filter(|_| self.control) {
+            self.set_marker(writes.mark, &writes.position(outcomes))?;
         }
         Ok(outcomes)
     }
@@ -216,6 +261,7 @@ impl PostgresWriter {
         // An index and a foreign key of one table may have the same name.
         let sql = match step.kind {
             StepKind::Next => return Ok(false),
+            StepKind::Key => return Ok(!table.schema.key.is_empty()),
             StepKind::Unique | StepKind::Index => {
                 "SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid \
                  WHERE i.indrelid = $1 AND c.relname = $2)"
@@ -245,6 +291,10 @@ impl PostgresWriter {
         let done = self.run_one(&step.statement);
         if let Err(error) = &done {
             self.give_up(error);
+            // Another connection of this run may have been quicker.
+            if step.kind == StepKind::Key && !self.broken && self.is_there(step)? {
+                return Ok(Built::There);
+            }
             return definition::built(step.kind, done);
         }
         self.commit().map(|()| Built::Done)
@@ -294,8 +344,15 @@ impl Writer for PostgresWriter {
             self.run_one(&design.statement)
                 .map_err(|error| error.at(&place))?;
         }
-        let table = described(&self.connection, &design.schema.collection)?;
+        let mut table = described(&self.connection, &design.schema.collection)?;
+        if self.awaits_key(&table, &design.schema) {
+            table.schema.key.clone_from(&design.schema.key);
+        }
         same_shape(&design.schema, &table.schema)
+    }
+
+    fn constructing(&mut self, collections: &BTreeSet<String>) {
+        self.constructing.clone_from(collections);
     }
 
     fn build(&mut self, step: &Step) -> Result<Built> {
@@ -316,14 +373,23 @@ impl Writer for PostgresWriter {
         let Some(shape) = self.shape.take() else {
             return Err(Error::bug("a batch has no statements"));
         };
-        let done = self
-            .transact(&shape, writes)
-            .and_then(|outcomes| self.commit().map(|()| outcomes));
+        let done = self.transact(&shape, writes).and_then(|outcomes| {
+            match outcomes {
+                Some(_) => self.commit()?,
+                None => self.connection.execute("ROLLBACK")?,
+            }
+            Ok(outcomes)
+        });
         self.shape = Some(shape);
         match done {
-            Ok(outcomes) => Ok(Applied {
+            Ok(Some(outcomes)) => Ok(Applied {
                 outcomes,
                 durable: true,
+            }),
+            // Once more, with the key.
+            Ok(None) => self.apply(&Writes {
+                load: false,
+                ..*writes
             }),
             Err(error) => {
                 self.give_up(&error);

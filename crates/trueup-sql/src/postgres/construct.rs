@@ -5,6 +5,7 @@
 
 use super::connect::{Connection, column};
 use super::design::{self, Shape};
+use super::probe::{self, Worded};
 use super::quote::{IDENT_BYTES_MAX, ident, idents, literal};
 use super::structure::ENGINE;
 use crate::definition::unnamed;
@@ -43,7 +44,14 @@ pub(super) fn construct(
             clauses.push(plan.clause(field, in_key, virtuals));
         }
     }
-    taken.insert(unnamed(&wanted.collection, std::iter::empty(), "pkey"));
+    plan.leave_out_refused(connection, &mut schema, &mut clauses)?;
+    let key = unnamed(&wanted.collection, std::iter::empty(), "pkey");
+    let key_after = structure.key_after && !schema.key.is_empty();
+    if key_after {
+        let statement = design::key_statement(&plan.table, &schema);
+        plan.draft.step(StepKind::Key, key.clone(), statement);
+    }
+    taken.insert(key);
     for index in &structure.indexes {
         plan.index(index, &others, taken);
     }
@@ -54,7 +62,7 @@ pub(super) fn construct(
     }
     plan.comments();
     schema.uniques.clear();
-    let statement = design::statement(&plan.table, &schema, &clauses);
+    let statement = design::statement(&plan.table, &schema, &clauses, !key_after);
     Ok(plan.draft.finish(schema, statement))
 }
 
@@ -103,6 +111,41 @@ impl Plan<'_> {
                 String::new()
             }
         }
+    }
+
+    /// Leaves out what is said in the server's own words and refused by it, and tells so.
+    fn leave_out_refused(
+        &mut self,
+        connection: &Connection,
+        schema: &mut Schema,
+        clauses: &mut [String],
+    ) -> Result<()> {
+        let structure = self.draft.structure;
+        let fields = schema.fields.iter().zip(clauses.iter());
+        let worded = fields.map(|(field, clause)| {
+            let default = structure.extras(&field.name);
+            let default = default.and_then(|extras| extras.default.as_ref());
+            let words = matches!(default, Some(DefaultValue::Other(_))) || field.generated;
+            Worded {
+                field,
+                clause,
+                words: words && !clause.is_empty(),
+            }
+        });
+        for (at, why) in probe::refused(connection, &worded.collect::<Vec<_>>())? {
+            let (Some(field), Some(clause)) = (schema.fields.get_mut(at), clauses.get_mut(at))
+            else {
+                continue;
+            };
+            clause.clear();
+            if std::mem::take(&mut field.generated) {
+                let why = format!("{why}; it is filled with the source's values");
+                self.draft.lose("generated field", &field.name, why);
+            } else {
+                self.draft.lose("default", &field.name, why);
+            }
+        }
+        Ok(())
     }
 
     fn identity(&mut self, field: &mut Field, extras: &Extras) -> Option<String> {

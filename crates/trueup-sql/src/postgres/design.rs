@@ -27,7 +27,7 @@ const PRECISION_MAX: u16 = 1000;
 /// `Config` when a name is not allowed or a key cannot be one; names the field.
 pub(super) fn design(connection: &Connection, wanted: &Schema) -> Result<Design> {
     let Shape { table, schema } = shape(connection, wanted)?;
-    let statement = statement(&table, &schema, &[]);
+    let statement = statement(&table, &schema, &[], true);
     Ok(Design { schema, statement })
 }
 
@@ -109,8 +109,9 @@ pub(super) fn table_name(connection: &Connection, collection: &str) -> Result<St
     Ok(format!("{}.{}", ident(namespace), ident(name)))
 }
 
-/// The statement that creates it. `clauses` stand behind the types of the fields, where there are some.
-pub(super) fn statement(table: &str, schema: &Schema, clauses: &[String]) -> String {
+/// The statement that creates it, `keyed` or without its key. `clauses` stand behind the types of the fields, where there
+/// are some.
+pub(super) fn statement(table: &str, schema: &Schema, clauses: &[String], keyed: bool) -> String {
     let mut lines = Vec::new();
     for (at, field) in schema.fields.iter().enumerate() {
         let ty = field
@@ -127,18 +128,26 @@ pub(super) fn statement(table: &str, schema: &Schema, clauses: &[String]) -> Str
             ident(&field.name)
         ));
     }
-    let names =
-        |columns: &[usize]| idents(columns.iter().map(|&at| schema.fields[at].name.as_str()));
-    if !schema.key.is_empty() {
-        lines.push(format!("  PRIMARY KEY ({})", names(&schema.key)));
+    if keyed && !schema.key.is_empty() {
+        lines.push(format!("  PRIMARY KEY ({})", names(schema, &schema.key)));
     }
     for unique in &schema.uniques {
-        lines.push(format!("  UNIQUE ({})", names(unique)));
+        lines.push(format!("  UNIQUE ({})", names(schema, unique)));
     }
     format!(
         "CREATE TABLE IF NOT EXISTS {table} (\n{}\n)",
         lines.join(",\n")
     )
+}
+
+/// The statement that builds its key after the records.
+pub(super) fn key_statement(table: &str, schema: &Schema) -> String {
+    let key = names(schema, &schema.key);
+    format!("ALTER TABLE {table} ADD PRIMARY KEY ({key})")
+}
+
+fn names(schema: &Schema, columns: &[usize]) -> String {
+    idents(columns.iter().map(|&at| schema.fields[at].name.as_str()))
 }
 
 /// The type's name in SQL, and ours for what it holds.

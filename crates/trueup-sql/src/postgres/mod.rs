@@ -22,6 +22,7 @@ mod numeric;
 mod parcel;
 mod part;
 mod pgpass;
+mod probe;
 mod quote;
 mod references;
 mod rights;

@@ -31,12 +31,14 @@ struct Failure {
 
 type Attempt = std::result::Result<Outcome, Failure>;
 
-/// Writes the records of a batch and returns their outcomes. A refused record is an outcome, not an error.
+/// Writes the records of a batch and returns their outcomes. A refused record is an outcome, not an error. `None`, with
+/// nothing written, where the table is `keyless` so far and the records cannot be loaded as they are.
 pub(super) fn records(
     connection: &Connection,
     statements: &Statements,
     writes: &Writes<'_>,
-) -> Result<Vec<Outcome>> {
+    keyless: bool,
+) -> Result<Option<Vec<Outcome>>> {
     let mut work = Work {
         connection,
         statements,
@@ -46,8 +48,14 @@ pub(super) fn records(
         checked: writes.check.is_some(),
         references: References::default(),
     };
-    work.run(writes)?;
-    Ok(work.outcomes)
+    let loaded = writes.load && work.load(writes)?;
+    if !loaded && keyless {
+        return Ok(None);
+    }
+    if !loaded {
+        work.run(writes)?;
+    }
+    Ok(Some(work.outcomes))
 }
 
 /// One batch being written.
@@ -65,9 +73,6 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn run(&mut self, writes: &Writes<'_>) -> Result<()> {
-        if writes.load && self.load(writes)? {
-            return Ok(());
-        }
         self.encoded = Encoded::new(writes, &self.statements.columns);
         let mut part = Vec::with_capacity(writes.ops.len());
         for (index, &op) in writes.ops.iter().enumerate() {

@@ -101,7 +101,16 @@ impl<'a> Given<'a> {
         writer: &mut dyn Writer,
         records: &[(Op, Vec<Value<'_>>)],
     ) -> trueup_core::Result<Applied> {
-        let schema = schema(endpoint, self.collection);
+        self.apply_as(&schema(endpoint, self.collection), writer, records)
+    }
+
+    /// As [`Given::apply`], to what is known to have this shape.
+    pub(crate) fn apply_as(
+        &self,
+        schema: &Schema,
+        writer: &mut dyn Writer,
+        records: &[(Op, Vec<Value<'_>>)],
+    ) -> trueup_core::Result<Applied> {
         let fields = self
             .fields
             .iter()
@@ -119,7 +128,7 @@ impl<'a> Given<'a> {
             position: vec![7],
         };
         writer.apply(&Writes {
-            schema: &schema,
+            schema,
             fields: &fields,
             key: self.key,
             ops: &ops,

@@ -18,6 +18,7 @@ mod filters;
 mod followed;
 mod hashed;
 mod init;
+mod key_after;
 mod kills;
 mod lattice;
 mod loading;

@@ -8,6 +8,7 @@ mod conditional;
 mod conformance;
 mod design;
 mod hashes;
+mod key_after;
 mod keys;
 mod overtaken;
 mod parcels;

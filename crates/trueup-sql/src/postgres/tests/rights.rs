@@ -4,14 +4,14 @@ use super::*;
 use trueup_core::rights::{Remedy, Wanted};
 
 /// A database of its own, and a role that may log in and nothing else.
-struct Poor {
+pub(super) struct Poor {
     database: Database,
     role: String,
 }
 
 impl Poor {
     /// `sql` makes what is there.
-    fn new(sql: &str) -> Self {
+    pub(super) fn new(sql: &str) -> Self {
         let database = shared(None).unwrap().fresh_database().unwrap();
         let role = format!("Poor \"{}\"", database.name());
         let quoted = role.replace('"', "\"\"");
@@ -25,7 +25,7 @@ impl Poor {
         Self { database, role }
     }
 
-    fn connect(&self) -> Box<dyn Endpoint> {
+    pub(super) fn connect(&self) -> Box<dyn Endpoint> {
         let (port, name) = (self.database.server().port(), self.database.name());
         let user = self.role.replace(' ', "%20").replace('"', "%22");
         let url = format!("postgres://{user}:secret@127.0.0.1:{port}/{name}");

@@ -2,7 +2,7 @@
 
 use super::*;
 use std::collections::BTreeSet;
-use trueup_core::structure::{Rule, StepKind};
+use trueup_core::structure::{DefaultValue, Rule, StepKind};
 
 /// What is lost of a collection, without the reasons.
 fn lost(endpoint: &mut dyn Endpoint, collection: &str) -> Vec<String> {
@@ -101,5 +101,55 @@ fn a_step_that_is_taken_again_takes_nothing_back() {
             .sql("SELECT obj_description('numbers'::regclass)")
             .unwrap(),
         "theirs"
+    );
+}
+
+#[test]
+fn words_that_the_server_does_not_know_are_lost_alone_and_nothing_stays() {
+    let table = "CREATE TABLE notes (id int PRIMARY KEY, a text DEFAULT md5('a'), b uuid DEFAULT gen_random_uuid(),
+        c text GENERATED ALWAYS AS (upper(a)) STORED, d text GENERATED ALWAYS AS (lower(a)) STORED, e int DEFAULT 5 + 1)";
+    let (_source, mut endpoint) = fresh(table);
+    let schema = schema(endpoint.as_mut(), "notes");
+    let mut structure = endpoint.structure("notes").unwrap();
+    // As a newer server would say it.
+    structure.fields[1].default = Some(DefaultValue::Other("md6('a')".to_owned()));
+    let generated = structure.fields[3].generated.as_mut();
+    generated.unwrap().expression = "upperer(a)".to_owned();
+    let (target, mut other) = fresh("");
+    let built = other.construct(&schema, &structure, &mut BTreeSet::new());
+    let built = built.unwrap();
+    let lost: Vec<String> = built
+        .lost
+        .iter()
+        .map(|lost| format!("{} {}: {}", lost.kind, lost.name, lost.why))
+        .collect();
+    let why = "the server refused: no such function or operator: sqlstate=42883";
+    let generated =
+        format!("generated field notes.c: {why}; it is filled with the source's values");
+    assert_eq!(lost, [format!("default notes.a: {why}"), generated]);
+    let left = "SELECT count(*) FROM pg_class WHERE relname LIKE '%probe%' OR relname = 'notes'";
+    assert_eq!(target.sql(left).unwrap(), "0");
+    let mut writer = other.writer(&claim()).unwrap();
+    writer.create(&built.design).unwrap();
+    let defaults =
+        "SELECT string_agg(attname || ' ' || attgenerated::text, ' ' ORDER BY attnum) FROM pg_attribute
+        WHERE attrelid = 'notes'::regclass AND atthasdef";
+    assert_eq!(target.sql(defaults).unwrap(), "b  d s e");
+}
+
+#[test]
+fn who_may_not_ask_finds_out_when_the_table_is_created() {
+    let (_source, mut endpoint) =
+        fresh("CREATE TABLE notes (id int PRIMARY KEY, a text DEFAULT md5('a'))");
+    let schema = schema(endpoint.as_mut(), "notes");
+    let structure = endpoint.structure("notes").unwrap();
+    let poor = rights::Poor::new("");
+    let other = poor.connect();
+    let built = other.construct(&schema, &structure, &mut BTreeSet::new());
+    let built = built.unwrap();
+    assert!(built.lost.is_empty(), "{:?}", built.lost);
+    assert!(
+        built.design.statement.contains("DEFAULT (md5('a'"),
+        "{built:?}"
     );
 }
