@@ -41,6 +41,7 @@ mod samples;
 pub mod schema;
 pub mod script;
 pub mod side;
+pub mod sieve;
 pub mod structure;
 pub mod text;
 pub mod types;

@@ -51,6 +51,7 @@ impl Collection {
             step,
             ascending: false,
             part: None,
+            sieved: false,
         }
     }
 }

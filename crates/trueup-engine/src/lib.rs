@@ -24,6 +24,7 @@ mod scan;
 mod script;
 mod selection;
 mod shared;
+mod sieve;
 #[cfg(test)]
 mod sim;
 mod sort;

@@ -196,6 +196,7 @@ impl<'a> Applier<'a> {
         let total = one.plan.load.as_ref().and_then(|load| load.records);
         let mut reading = collection.reading(Role::Source, None, world);
         reading.ascending = one.ascending_source;
+        reading.sieved = one.sieve.is_some();
         let stream: Side<'_> = match sorted {
             Some(sorted) => Box::new(sorted.read(limits)?),
             None => Box::new(reading.records(source, &parking)),

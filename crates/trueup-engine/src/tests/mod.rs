@@ -15,6 +15,7 @@ mod planned;
 mod reading;
 mod refused;
 mod restored;
+mod sieved;
 mod twisted;
 mod two_way;
 mod two_way_answers;

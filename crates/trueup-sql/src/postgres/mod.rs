@@ -24,6 +24,7 @@ mod rights;
 mod scan;
 mod schema;
 mod script;
+mod sieve;
 mod stage;
 mod stream;
 mod structure;
