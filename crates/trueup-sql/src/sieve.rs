@@ -63,3 +63,6 @@ fn said(field: usize, term: &Term, dialect: &dyn Dialect) -> Option<String> {
     };
     Some(format!("{left} {operator} {right}"))
 }
+
+#[cfg(test)]
+mod tests;
