@@ -300,21 +300,11 @@ impl Reading<'_> {
         let Some(key) = self.translation.key() else {
             return false;
         };
-        let mut ours: Vec<usize> = key
-            .iter()
+        let ours = key.iter();
+        let ours: Vec<usize> = ours
             .map(|&position| self.translation.fields()[position])
             .collect();
-        ours.sort_unstable();
-        let same = |constraint: &[usize]| {
-            let mut theirs = constraint.to_vec();
-            theirs.sort_unstable();
-            theirs == ours
-                && ours
-                    .iter()
-                    .all(|&field| !self.schema.fields[field].inferred)
-        };
-        let nullable = ours.iter().any(|&field| self.schema.fields[field].nullable);
-        same(&self.schema.key) || (!nullable && self.schema.uniques.iter().any(|u| same(u)))
+        keeps_apart(self.schema, &ours)
     }
 
     fn request<T>(
@@ -337,6 +327,19 @@ impl Reading<'_> {
             batch_bytes_max: self.world.limits.batch_bytes_max,
         }
     }
+}
+
+/// Whether the endpoint of `schema` keeps two records from having the same in the fields `key`.
+pub(crate) fn keeps_apart(schema: &Schema, key: &[usize]) -> bool {
+    let mut ours = key.to_vec();
+    ours.sort_unstable();
+    let same = |constraint: &[usize]| {
+        let mut theirs = constraint.to_vec();
+        theirs.sort_unstable();
+        theirs == ours && ours.iter().all(|&field| !schema.fields[field].inferred)
+    };
+    let nullable = ours.iter().any(|&field| schema.fields[field].nullable);
+    same(&schema.key) || (!nullable && schema.uniques.iter().any(|unique| same(unique)))
 }
 
 /// One side being read. Gives pieces of any size, also empty ones.

@@ -7,7 +7,10 @@
 
 use crate::connect::Collection;
 use crate::link::World;
-use crate::scan::Role;
+use crate::scan::{Role, keeps_apart};
+use trueup_core::filter::{Filter, Term};
+use trueup_core::mapping::Rules;
+use trueup_core::schema::Schema;
 use trueup_core::sieve::{decided, fields};
 
 /// What is known of the records that a filter hides.
@@ -24,15 +27,27 @@ pub(crate) enum Hidden {
 impl Collection {
     /// Says which part of the filter the source decides; `None` where it decides none.
     pub(crate) fn sieve(&self, world: &World<'_>) -> Option<String> {
-        let part = sieved(self)?;
+        let part = decides(self.mapping.sieve(), &self.source)?;
         let enforced = self.reading(Role::Source, None, world).key_is_enforced();
         enforced.then_some(part)
     }
 }
 
-/// As [`Collection::sieve`], whoever keeps the key.
-fn sieved(collection: &Collection) -> Option<String> {
-    let (terms, source) = (collection.mapping.sieve(), &collection.source);
+/// Says what `source` will decide of a collection that is only checked.
+pub(crate) fn outlook(source: &Schema, rules: &Rules) -> Option<String> {
+    let Some(Filter::Terms(_, terms)) = rules.filter.as_ref().filter(|_| !rules.bag) else {
+        return None;
+    };
+    let key = rules.key.iter().map(|name| source.index_of(name));
+    let key = key.collect::<Option<Vec<usize>>>()?;
+    let key = if key.is_empty() { &source.key } else { &key };
+    let part = decides(terms, source)?;
+    let enforced = !key.is_empty() && keeps_apart(source, key);
+    enforced.then(|| format!("where: the source decides {part}, and sends no other records"))
+}
+
+/// Says which of `terms` the source decides, by their fields.
+fn decides(terms: &[Term], source: &Schema) -> Option<String> {
     let decides = decided(terms, source);
     if decides.is_empty() {
         return None;
