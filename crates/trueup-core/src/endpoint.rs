@@ -9,15 +9,18 @@
 
 mod about;
 mod marker;
+mod outcome;
 
 pub use about::{About, Capabilities, Class, Position};
 pub use marker::{Mark, Marker};
+pub use outcome::{Applied, Outcome, left_out};
 
 use crate::batch::{Batch, Record};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::failpoint::Failpoints;
 use crate::filter::Term;
+use crate::follow::{FollowRequest, Opened, Transaction};
 use crate::hashes::Hashes;
 use crate::parcel::{Delivered, Delivery, Parcel, Parcels};
 use crate::rights::{Rights, Wanted};
@@ -127,6 +130,25 @@ pub trait Endpoint: Send {
     /// Opens a consistent view of all collections as of one position. It holds no lock that makes a reader or, on
     /// engines with row versions, a writer wait.
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>>;
+
+    /// Opens the log of changes, and makes at the source what it needs for that.
+    ///
+    /// # Errors
+    /// `Config` names a collection whose changes do not say which record they are about, or a setting that is missing.
+    fn follow(&mut self, request: &FollowRequest<'_>) -> Result<Opened> {
+        let _ = request;
+        let engine = self.about().engine;
+        Err(Error::config(format!(
+            "no log of changes can be followed here: engine={engine}"
+        ))
+        .hint("run the link again and again instead: a run compares, and writes what differs"))
+    }
+
+    /// Removes what is kept at this source for following `link`: nothing is there afterwards that would go on growing.
+    fn unfollow(&mut self, link: &str) -> Result<()> {
+        let _ = link;
+        Ok(())
+    }
 
     /// Reads the epoch that was claimed last for `link`, and raises nothing: 0 before the first claim, `None` where the
     /// endpoint keeps none. Read before the first scan and held against the epoch of the later claim, it tells
@@ -364,48 +386,6 @@ impl fmt::Debug for Writes<'_> {
     }
 }
 
-/// What became of one write.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Done; the record's new version where the endpoint has one.
-    Applied(Option<Version>),
-    /// Nothing to do: it was so already.
-    Unchanged,
-    /// The record is not the one the write expected: observe it again, decide again.
-    Stale,
-    /// Refused for this record alone, and will be again: a constraint, a type, a size. Names, never values.
-    Rejected {
-        /// Why, for people.
-        reason: String,
-        /// Whether another record stands in the way (a unique value, a foreign key), so that trying again after
-        /// the other writes may help.
-        blocked: bool,
-    },
-    /// Nobody knows: the answer was lost. Found out by reading, never by a blind retry.
-    Unknown,
-}
-
-/// Returns the indices of the writes that left no trace: stale or rejected.
-pub fn left_out(outcomes: &[Outcome]) -> Vec<usize> {
-    let traceless = |outcome: &Outcome| match outcome {
-        Outcome::Stale | Outcome::Rejected { .. } => true,
-        Outcome::Applied(_) | Outcome::Unchanged | Outcome::Unknown => false,
-    };
-    let all = outcomes.iter().enumerate();
-    all.filter(|(_, outcome)| traceless(outcome))
-        .map(|(index, _)| index)
-        .collect()
-}
-
-/// What became of a batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Applied {
-    /// One outcome per write, in order.
-    pub outcomes: Vec<Outcome>,
-    /// Whether the batch is durable already; otherwise it is after [`Writer::finish`].
-    pub durable: bool,
-}
-
 /// The right to write to an endpoint, under one epoch.
 pub trait Writer: Send {
     /// Returns the epoch this writer claimed.
@@ -433,6 +413,12 @@ pub trait Writer: Send {
             "this endpoint builds nothing: {}",
             step.kind.name()
         )))
+    }
+
+    /// Begins a transaction in which changes are written in the order of the source, under this writer's epoch. `None`
+    /// where there is no marker to write with them.
+    fn transaction(&mut self) -> Result<Option<Box<dyn Transaction + '_>>> {
+        Ok(None)
     }
 
     /// Applies a batch and its marker, atomically where the class is T. When it returns `Ok`, writes whose outcome
