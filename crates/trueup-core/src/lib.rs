@@ -20,6 +20,7 @@ pub mod endpoint;
 pub mod error;
 #[cfg(test)]
 mod explorer;
+pub mod extremes;
 pub mod failpoint;
 pub mod filter;
 pub mod follow;

@@ -3,6 +3,7 @@
 //! A schema is what an endpoint says about itself. It holds no data and no decision: how two schemas meet is the
 //! [`mapping`](crate::mapping)'s business.
 
+use crate::extremes::Extremes;
 use crate::sieve::Sieve;
 use crate::types::Type;
 
@@ -40,6 +41,8 @@ pub struct Field {
     pub holds: Holds,
     /// What the endpoint can decide of a filter that reads the field.
     pub sieve: Sieve,
+    /// Which of the values at the ends of its type it can hold.
+    pub extremes: Extremes,
 }
 
 impl Field {
@@ -54,6 +57,7 @@ impl Field {
             inferred: false,
             holds: Holds::Typed,
             sieve: Sieve::Blind,
+            extremes: Extremes::of(ty),
         }
     }
 

@@ -223,7 +223,8 @@ fn in_order(
 /// Whether a record of the source may be put aside, or hidden.
 fn may_park(collection: &Collection) -> bool {
     let mapping = &collection.mapping;
-    let inexact = |field: &MappedField| field.fit != Fit::Exact;
+    // Of the values at the ends of a type there are too few to read all of it for.
+    let inexact = |field: &MappedField| !matches!(field.fit, Fit::Exact | Fit::Without(_));
     // That declared types fit exactly says little of a source whose values may be of others; a guess from the data is
     // taken for texts in the first place.
     let mut read = mapping.source_fields().iter().zip(mapping.source_types());

@@ -118,6 +118,55 @@ fn equal_native_types_pass_unread() {
 }
 
 #[test]
+fn what_only_the_source_can_hold_is_told() {
+    let with = |ty, native: &str, extremes| Field {
+        extremes,
+        ..field(ty, native, false)
+    };
+    let (nan, days) = (Extremes::NAN, Extremes::FAR_DAYS);
+    let none = Extremes::NONE;
+    let without = Fit::Without;
+    for (ty, from, other, to, expected) in [
+        (Type::FLOAT, nan, Type::FLOAT, nan, Fit::Exact),
+        (Type::FLOAT, nan, Type::FLOAT, none, without(nan)),
+        (Type::FLOAT, none, Type::FLOAT, nan, Fit::Exact),
+        // As a text it is one like others.
+        (
+            Type::FLOAT,
+            nan,
+            Type::TEXT,
+            Extremes::of(Type::TEXT),
+            Fit::Exact,
+        ),
+        (
+            Type::TEXT,
+            none,
+            Type::TEXT,
+            none,
+            without(Extremes::FREE_TEXTS),
+        ),
+        (Type::Date, days, Type::Date, none, without(days)),
+        (Type::Date, days, Type::Any, none, without(days)),
+        // What only some engines have is read by none of another kind.
+        (
+            Type::Time,
+            Extremes::SPANS,
+            Type::Time,
+            Extremes::SPANS,
+            without(Extremes::SPANS),
+        ),
+        (Type::INT, none, Type::INT, none, Fit::Exact),
+    ] {
+        let (from, to) = (with(ty, "a:x", from), with(other, "b:x", to));
+        assert_eq!(fit(&from, &to), expected, "{from:?} {to:?}");
+    }
+    // Between equal types values pass unread, but one that cannot be read at all.
+    let late = Extremes::LAST_YEARS | Extremes::NO_DAYS;
+    let alike = with(Type::Timestamp, "a:x", late);
+    assert_eq!(fit(&alike, &alike), without(Extremes::LAST_YEARS));
+}
+
+#[test]
 fn where_two_fields_meet() {
     let declared = |ty| field(ty, "sqlite:x", false);
     let guessed = |ty| field(ty, "csv:text", true);

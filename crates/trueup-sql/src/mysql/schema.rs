@@ -201,6 +201,7 @@ fn read_columns(connection: &Connection, table: &mut Table, json: &[String]) -> 
         table.schema.fields.push(Field {
             nullable,
             generated,
+            extremes: types::extremes(&native),
             sieve: sieve::of(native.wire, types::is_bytewise(&collation)),
             ..Field::new(&name, native.ty, format!("{NATIVE}{}", native.name))
         });

@@ -315,6 +315,7 @@ fn read_columns(connection: &Connection, table: &mut Table) -> Result<Vec<i16>> 
         table.schema.fields.push(Field {
             nullable,
             generated,
+            extremes: types::extremes(&native, ty),
             sieve: sieve::of(types::wire(oid), column(&row, 14)?),
             ..Field::new(name.clone(), ty, format!("postgres:{native}"))
         });

@@ -85,6 +85,7 @@ fn read_fields(connection: &Connection, strict: bool, schema: &mut Schema) -> ru
         field.nullable = row.get::<_, i64>(2)? == 0;
         field.generated = row.get::<_, i64>(4)? >= 2;
         field.sieve = sieve::of(field.ty);
+        field.extremes = decl::extremes(field.ty, strict);
         if !strict || any {
             field.holds = Holds::Mixed;
         }
