@@ -47,8 +47,11 @@ impl Extremes {
     /// Texts that are not valid UTF-8.
     pub const BROKEN_TEXTS: Self = Self(1 << 14);
 
+    /// UUIDs of other variants than the usual one.
+    pub const ODD_UUIDS: Self = Self(1 << 15);
+
     /// What any field may hold whose engine says nothing else.
-    pub const COMMON: Self = Self(0xff);
+    pub const COMMON: Self = Self(0xff | 1 << 15);
 
     /// What a file of JSON can spell: it has no such numbers, a null that is NULL, and no bytes that say what they are.
     pub const MARKED: Self = Self(
@@ -68,9 +71,8 @@ impl Extremes {
             Type::Date | Type::Timestamp => Self::FAR_DAYS,
             Type::Instant => Self(Self::FAR_DAYS.0 | Self::FAR_MOMENTS.0),
             Type::Json => Self(Self::JSON_NULLS.0 | Self::ZERO_BYTES.0),
-            Type::Bool | Type::Int { .. } | Type::Bytes { .. } | Type::Time | Type::Uuid => {
-                Self::NONE
-            }
+            Type::Uuid => Self::ODD_UUIDS,
+            Type::Bool | Type::Int { .. } | Type::Bytes { .. } | Type::Time => Self::NONE,
         }
     }
 
@@ -88,7 +90,8 @@ impl Extremes {
             Type::Time => Self::SPANS,
             Type::Bool => Self::OTHER_TRUTHS,
             Type::Json => Self::JSON_NULLS | Self::ODD_JSON | Self::ZERO_BYTES,
-            Type::Int { .. } | Type::Bytes { .. } | Type::Uuid => Self::NONE,
+            Type::Uuid => Self::ODD_UUIDS,
+            Type::Int { .. } | Type::Bytes { .. } => Self::NONE,
         };
         own | Self::OTHER_CLASSES
     }
@@ -138,6 +141,7 @@ const NOTES: &[(Extremes, &str)] = &[
     ),
     (Extremes::JSON_NULLS, "JSON but its null"),
     (Extremes::LOOSE_BYTES, "values but bytes"),
+    (Extremes::ODD_UUIDS, "UUIDs that the type takes"),
 ];
 
 impl BitOr for Extremes {
@@ -191,7 +195,7 @@ mod tests {
         ] {
             assert_eq!(missing.note(), said);
         }
-        for bit in 0..15 {
+        for bit in 0..16 {
             assert!(!Extremes(1 << bit).note().is_empty(), "{bit}");
         }
     }

@@ -64,7 +64,7 @@ fn the_lattice_speaks_the_truth_about_casts() {
                         );
                     }
                     Fit::Refused(_) => prop_assert!(result.is_none(), "passed: {:?}", owned),
-                    Fit::WithinRange(_) | Fit::Lossy(_) => {}
+                    Fit::WithinRange(_) | Fit::Without(_) | Fit::Lossy(_) => {}
                 }
                 Ok(())
             });

@@ -45,7 +45,7 @@ a field that is called exact.
 
 | | |
 |---|---|
-| MySQL, MariaDB do not hold | NaN and infinities, in decimals too; dates outside the years 1 to 9999; infinite dates; a `timestamp` outside 1970 to 2038 |
+| MySQL, MariaDB do not hold | NaN and infinities, in decimals too; dates outside the years 1 to 9999; infinite dates; a `timestamp` outside 1970 to 2038; some UUIDs of unusual variants |
 | MySQL, MariaDB hold, and others do not | dates of zeros, times below zero or beyond a day, numbers other than 0 and 1 in `tinyint(1)` |
 | PostgreSQL does not hold | the zero byte in a text |
 | PostgreSQL holds, and others do not | timestamps after the year 294246 |
