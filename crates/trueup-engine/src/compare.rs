@@ -185,17 +185,15 @@ fn attempt<'a>(
         ];
         merge(both, &mut planned, &parked, world)?;
     }
-    if planned.in_doubt() {
-        return Ok(None);
-    }
     // Only a load reads the sorted source again; kept, it would hold files open until the end of the run.
     let source_sorted = source_sorted.filter(|_| planned.load.is_some());
-    Ok(Some(Found {
+    let found = Found {
         planned,
         source_sorted,
         ascending,
         parked,
-    }))
+    };
+    Ok((!found.planned.in_doubt()).then_some(found))
 }
 
 /// Whether the target holds no record, or is not there.
