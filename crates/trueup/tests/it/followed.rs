@@ -123,7 +123,7 @@ fn what_is_committed_at_the_source_comes_to_the_target() {
              DELETE FROM entry WHERE account BETWEEN 40 AND 60;
              DELETE FROM account WHERE id BETWEEN 41 AND 60;
              UPDATE account SET id = 900 WHERE id = 40;
-             BEGIN; INSERT INTO account VALUES (1000, 'new', 'NaN', 'null', NULL, 'infinity', '{}');
+             BEGIN; INSERT INTO account VALUES (1000, 'new', 0.01, 'null', NULL, 'infinity', '{}');
              INSERT INTO entry SELECT 1000, i, i FROM generate_series(1, 500) i; SAVEPOINT s;
              DELETE FROM entry; DELETE FROM account; ROLLBACK TO s; COMMIT;
              BEGIN; INSERT INTO account VALUES (1001, 'never', 1); ROLLBACK;
