@@ -14,9 +14,11 @@
 //! all (a NaN by order, a text where the field should hold numbers) is a misfit, and the caller parks it.
 
 use crate::batch::Batch;
+use crate::calendar;
 use crate::cast;
 use crate::encode;
 use crate::mapping::Compute;
+use crate::sieve::Sieve;
 use crate::types::Type;
 use crate::value::Value;
 use std::cmp::Ordering;
@@ -68,12 +70,14 @@ enum Constant {
 }
 
 /// One comparison of a field with a constant.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Term {
     field: String,
     compare: Compare,
     ty: Type,
     constant: Constant,
+    /// The constant as a value: one record of one field.
+    held: Batch,
 }
 
 impl Term {
@@ -125,12 +129,45 @@ impl Term {
             compare,
             ty,
             constant,
+            held,
         })
     }
 
     /// Returns the source's name of the field.
     pub fn field(&self) -> &str {
         &self.field
+    }
+
+    /// Returns how the field is compared.
+    pub fn compare(&self) -> Compare {
+        self.compare
+    }
+
+    /// Returns what it is compared with, as a value of the field's type.
+    pub fn constant(&self) -> Value<'_> {
+        self.held.record(0).value(0)
+    }
+
+    /// Tells whether an endpoint that compares the field so far may decide this. Constants that it may read in its own
+    /// way are none that travel.
+    pub(crate) fn travels(&self, sieve: Sieve) -> bool {
+        let spelled = match self.constant() {
+            Value::Null => return sieve != Sieve::Blind,
+            Value::Text(text) => !text.contains('\0'),
+            // Not every server has infinite numbers.
+            Value::Decimal(digits) => digits.ends_with(|last: char| last.is_ascii_digit()),
+            Value::Date(days) => is_common(days),
+            Value::Timestamp(us) | Value::Instant(us) => {
+                i32::try_from(us.div_euclid(calendar::DAY_US)).is_ok_and(is_common)
+            }
+            value => !matches!(value, Value::Float(_)),
+        };
+        let enough = match sieve {
+            Sieve::Blind | Sieve::Open => false,
+            Sieve::Equal => self.compare.is_equality(),
+            Sieve::Order => true,
+        };
+        spelled && enough
     }
 
     fn says(&self, value: Value<'_>, scratch: &mut Vec<u8>) -> Result<Said, cast::Misfit> {
@@ -175,6 +212,11 @@ impl Term {
             None => Said::Incomparable,
         }
     }
+}
+
+/// Whether a day is of the years 1 to 9999, which are written alike everywhere.
+fn is_common(days: i32) -> bool {
+    (1..=9999).contains(&calendar::civil(days).0)
 }
 
 /// What one term says of a record.

@@ -7,8 +7,10 @@
 //! It deliberately looks at types only. Whether NULL is allowed, whether a field is generated, and which fields meet
 //! is the mapping's business.
 
+use crate::extremes::Extremes;
 use crate::schema::{Field, Holds};
 use crate::types::Type;
+use std::borrow::Cow;
 use std::fmt;
 use std::fmt::Write as _;
 
@@ -22,6 +24,8 @@ pub enum Fit {
     Exact,
     /// Some values fit, exactly; the others are parked. Says which ones fit.
     WithinRange(&'static str),
+    /// Every value fits but these, which only the source can hold; they are parked.
+    Without(Extremes),
     /// Values fit only by losing something. No cast does that; a conversion that does needs the user's consent, field
     /// by field.
     Lossy(&'static str),
@@ -34,17 +38,18 @@ impl Fit {
     pub fn name(self) -> &'static str {
         match self {
             Self::Exact => "exact",
-            Self::WithinRange(_) => "exact within range",
+            Self::WithinRange(_) | Self::Without(_) => "exact within range",
             Self::Lossy(_) => "lossy",
             Self::Refused(_) => "refused",
         }
     }
 
     /// Returns what the reader should know beyond the name.
-    pub fn note(self) -> Option<&'static str> {
+    pub fn note(self) -> Option<Cow<'static, str>> {
         match self {
             Self::Exact => None,
-            Self::WithinRange(note) | Self::Lossy(note) | Self::Refused(note) => Some(note),
+            Self::Without(extremes) => Some(extremes.note().into()),
+            Self::WithinRange(note) | Self::Lossy(note) | Self::Refused(note) => Some(note.into()),
         }
     }
 }
@@ -69,11 +74,38 @@ const NO_ZONE: &str = "only one of the types has a time zone, and none is assume
 /// Says how the values of `from` fit `to`. Fields of equal native type exchange values unread. An inferred type is a
 /// guess about texts, so texts are what is cast.
 pub fn fit(from: &Field, to: &Field) -> Fit {
-    if from.native == to.native && !narrows(from, to) {
-        return Fit::Exact;
-    }
     let known = |field: &Field| if field.inferred { Type::TEXT } else { field.ty };
-    types(known(from), known(to))
+    let alike = from.native == to.native && !narrows(from, to);
+    let fit = match alike {
+        true => Fit::Exact,
+        false => types(known(from), known(to)),
+    };
+    let missing = missing(from, to, alike);
+    if fit == Fit::Exact && !missing.is_none() {
+        return Fit::Without(missing);
+    }
+    fit
+}
+
+/// Returns what the source can hold and the target cannot. Between `alike` fields values pass unread, and only one that
+/// cannot be read at all does not.
+fn missing(from: &Field, to: &Field, alike: bool) -> Extremes {
+    if alike {
+        return from.extremes & Extremes::LAST_YEARS;
+    }
+    let held = if from.inferred {
+        Extremes::of(Type::TEXT)
+    } else {
+        from.extremes
+    };
+    let met = meet(from, to);
+    // What only some engines have is read by nobody else, and passes unread or not at all.
+    // What the texts of a field may be does not hang on what they are made of.
+    let spelled = match met {
+        Type::Text { .. } => Extremes::FREE_TEXTS,
+        _ => Extremes::NONE,
+    };
+    ((held | spelled) & Extremes::that_matter(met)) - (to.extremes & Extremes::COMMON)
 }
 
 /// Tells whether only `from` lets values of another class stand there: those are no values of `to`.
@@ -333,7 +365,7 @@ pub fn matrix() -> String {
 fn cell(fit: Fit, notes: &mut Vec<Fit>) -> String {
     let sign = match fit {
         Fit::Exact => return "=".to_owned(),
-        Fit::WithinRange(_) => "r",
+        Fit::WithinRange(_) | Fit::Without(_) => "r",
         Fit::Lossy(_) => "l",
         Fit::Refused(_) => "-",
     };

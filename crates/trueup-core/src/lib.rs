@@ -20,6 +20,7 @@ pub mod endpoint;
 pub mod error;
 #[cfg(test)]
 mod explorer;
+pub mod extremes;
 pub mod failpoint;
 pub mod filter;
 pub mod follow;
@@ -43,6 +44,7 @@ mod samples;
 pub mod schema;
 pub mod script;
 pub mod side;
+pub mod sieve;
 pub mod structure;
 pub mod text;
 pub mod types;

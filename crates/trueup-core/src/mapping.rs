@@ -23,7 +23,7 @@ use crate::cast;
 use crate::digest::Digest;
 use crate::encode;
 use crate::error;
-use crate::filter::Filter;
+use crate::filter::{Filter, Term};
 use crate::keyed::{Keyed, Standing};
 use crate::lattice::Fit;
 use crate::park::{NULL_KEY, Parked};
@@ -172,6 +172,14 @@ impl Mapping {
     /// Returns the filter as the user wrote it.
     pub fn filter(&self) -> Option<&str> {
         self.filter.as_ref().map(|(filter, _)| filter.text())
+    }
+
+    /// Returns the filter's terms for a source that can decide some of them; none in a bag, whose hidden records count.
+    pub fn sieve(&self) -> &[Term] {
+        match &self.filter {
+            Some((Filter::Terms(_, terms), _)) if !self.bag => terms,
+            _ => &[],
+        }
     }
 
     /// Returns the stack that mapping the source's records takes, in bytes, where that is more than any thread has to

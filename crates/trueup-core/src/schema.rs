@@ -3,6 +3,8 @@
 //! A schema is what an endpoint says about itself. It holds no data and no decision: how two schemas meet is the
 //! [`mapping`](crate::mapping)'s business.
 
+use crate::extremes::Extremes;
+use crate::sieve::Sieve;
 use crate::types::Type;
 
 /// What stands in a field beside values of its type.
@@ -37,6 +39,10 @@ pub struct Field {
     pub inferred: bool,
     /// What the endpoint lets stand there beside values of `ty`.
     pub holds: Holds,
+    /// What the endpoint can decide of a filter that reads the field.
+    pub sieve: Sieve,
+    /// Which of the values at the ends of its type it can hold.
+    pub extremes: Extremes,
 }
 
 impl Field {
@@ -50,6 +56,8 @@ impl Field {
             generated: false,
             inferred: false,
             holds: Holds::Typed,
+            sieve: Sieve::Blind,
+            extremes: Extremes::of(ty),
         }
     }
 

@@ -16,7 +16,6 @@ use crate::scan::{self, Arrival, Nothing, Reading, Role, read_ahead};
 use crate::selection::{Selected, Withheld};
 use crate::sort::Sorted;
 use crate::spool::{Spool, Spooled};
-use trueup_core::Result;
 use trueup_core::batch::Batch;
 use trueup_core::diff::{Cursor, Difference, Flow, Totals, diff};
 use trueup_core::digest::Digest;
@@ -27,6 +26,7 @@ use trueup_core::park::Parked;
 use trueup_core::plan::{self, Action, CollectionPlan, Counts, Form, Load};
 use trueup_core::schema::Holds;
 use trueup_core::types::Type;
+use trueup_core::{Error, Result};
 
 /// A collection with its plan.
 #[derive(Debug)]
@@ -50,6 +50,8 @@ pub(crate) struct Compared {
     pub(crate) held_back: u64,
     /// Records of the source that the filter hides, as often as it was read.
     pub(crate) hidden: u64,
+    /// What the source decides of the filter, where it was asked to.
+    pub(crate) sieve: Option<String>,
     /// What was chosen of the plan, where not all of it is carried out.
     pub(crate) selected: Option<Selected>,
     /// The keys of the records that were left out of the plan.
@@ -88,8 +90,39 @@ pub(crate) fn compare(
     mode: Mode,
     world: &World<'_>,
 ) -> Result<Compared> {
+    // What has been shown to somebody cannot be taken back.
+    let sieve = collection.sieve(world).filter(|_| sides.seen.is_none());
+    let mut found = None;
+    if sieve.is_some() {
+        found = attempt(&collection, sides, mode, sieve, world)?;
+    }
+    let found = match found {
+        Some(found) => Some(found),
+        None => attempt(&collection, sides, mode, None, world)?,
+    };
+    let found = found.ok_or_else(|| Error::bug("a comparison without a sieve was given up"))?;
+    found.finish(collection)
+}
+
+/// What a comparison came to.
+struct Found<'a> {
+    planned: Planned<'a>,
+    source_sorted: Option<Sorted>,
+    ascending: bool,
+    parked: Parking,
+}
+
+/// Compares; `None` when only the target has a record, which the source may have held back by its `sieve`.
+fn attempt<'a>(
+    collection: &Collection,
+    sides: &mut Sides<'a>,
+    mode: Mode,
+    sieve: Option<String>,
+    world: &World<'_>,
+) -> Result<Option<Found<'a>>> {
     let parked = Parking::new(world.limits.refused_max);
     let mut source = collection.reading(Role::Source, Some(Step::Compare), world);
+    source.sieved = sieve.is_some();
     let mut target = collection.reading(Role::Target, Some(Step::Compare), world);
     let (mut source_sorted, mut target_sorted) = (None, None);
     let mut target_order = Arrival::Unordered;
@@ -115,11 +148,12 @@ pub(crate) fn compare(
     let source_empty = sides.source.is_empty(&collection.source);
     let source_empty = source_empty.map_err(|e| e.at("source"))?;
     let mut planned = Planned::new(mode, bag, sides.seen.take(), world);
+    planned.sieve = sieve;
     if target_empty && !mode.count_all && !source_empty {
         let records = match &source_sorted {
             Some(sorted) => Some(sorted.known()),
             // What is only planned is told as it would be done: without the records that would be parked.
-            None if !mode.write && may_park(&collection) => {
+            None if !mode.write && may_park(collection) => {
                 Some(source.count_known(sides.source, &parked)?)
             }
             None => source_order.records(),
@@ -135,7 +169,7 @@ pub(crate) fn compare(
                 (&mut source, &mut *sides.source),
                 (&mut target, target_snapshot),
             ];
-            planned.hashed = hashed::leave_out(&collection, mode.compare, orders, halves, world)?;
+            planned.hashed = hashed::leave_out(collection, mode.compare, orders, halves, world)?;
         }
         let both = [
             Side {
@@ -153,11 +187,13 @@ pub(crate) fn compare(
     }
     // Only a load reads the sorted source again; kept, it would hold files open until the end of the run.
     let source_sorted = source_sorted.filter(|_| planned.load.is_some());
-    let compared = planned.finish(collection, source_sorted, parked)?;
-    Ok(Compared {
-        ascending_source: ascending,
-        ..compared
-    })
+    let found = Found {
+        planned,
+        source_sorted,
+        ascending,
+        parked,
+    };
+    Ok((!found.planned.in_doubt()).then_some(found))
 }
 
 /// Whether the target holds no record, or is not there.
@@ -185,7 +221,8 @@ fn in_order(
 /// Whether a record of the source may be put aside, or hidden.
 fn may_park(collection: &Collection) -> bool {
     let mapping = &collection.mapping;
-    let inexact = |field: &MappedField| field.fit != Fit::Exact;
+    // Of the values at the ends of a type there are too few to read all of it for.
+    let inexact = |field: &MappedField| !matches!(field.fit, Fit::Exact | Fit::Without(_));
     // That declared types fit exactly says little of a source whose values may be of others; a guess from the data is
     // taken for texts in the first place.
     let mut read = mapping.source_fields().iter().zip(mapping.source_types());
@@ -255,6 +292,8 @@ struct Planned<'a> {
     totals: Totals,
     hashed: Option<Hashed>,
     load: Option<Load>,
+    /// What the source decides of the filter, where it was asked to.
+    sieve: Option<String>,
     left_alone: u64,
     held_back: u64,
     scratch: Vec<u8>,
@@ -343,6 +382,7 @@ impl<'a> Planned<'a> {
             totals: Totals::default(),
             hashed: None,
             load: None,
+            sieve: None,
             left_alone: 0,
             scratch: Vec::new(),
         }
@@ -365,6 +405,9 @@ impl<'a> Planned<'a> {
             }
             Difference::OnlyTarget(target) => {
                 self.differences.only_target += 1;
+                if self.in_doubt() {
+                    return Ok(Flow::Stop);
+                }
                 if self.mode.delete && self.keyless > 0 {
                     self.left_alone += 1;
                     self.held_back += 1;
@@ -382,6 +425,11 @@ impl<'a> Planned<'a> {
         Ok(Flow::Continue)
     }
 
+    /// Whether what looks as if only the target had it may have been held back by the source.
+    fn in_doubt(&self) -> bool {
+        self.sieve.is_some() && self.differences.only_target > 0
+    }
+
     fn push(&mut self, action: &Action<'_>) -> Result<()> {
         self.counts.add(action.op);
         self.scratch.clear();
@@ -392,21 +440,19 @@ impl<'a> Planned<'a> {
         };
         spool.push(&self.scratch)
     }
+}
 
-    fn finish(
-        mut self,
-        collection: Collection,
-        sorted_source: Option<Sorted>,
-        parking: Parking,
-    ) -> Result<Compared> {
-        if let Some(hashed) = &self.hashed {
-            let totals = &mut self.totals;
+impl Found<'_> {
+    fn finish(self, collection: Collection) -> Result<Compared> {
+        let mut planned = self.planned;
+        if let Some(hashed) = &planned.hashed {
+            let totals = &mut planned.totals;
             totals.unread = hashed.unread;
             totals.source.count += hashed.unread;
             totals.target.count += hashed.unread;
-            self.differences.same += hashed.unread;
+            planned.differences.same += hashed.unread;
         }
-        let (parked, hidden) = parking.into_inner();
+        let (parked, hidden) = self.parked.into_inner();
         let plan = CollectionPlan {
             source: collection.source.collection.clone(),
             target: collection.target.collection.clone(),
@@ -418,27 +464,28 @@ impl<'a> Planned<'a> {
                 .collect(),
             key: collection.mapping.key().to_vec(),
             create: collection.create.clone(),
-            load: self.load,
-            counts: self.counts,
-            target_records: self.totals.target.count,
-            left_alone: self.left_alone,
+            load: planned.load,
+            counts: planned.counts,
+            target_records: planned.totals.target.count,
+            left_alone: planned.left_alone,
             parked: parked.len() as u64,
         };
         Ok(Compared {
             collection,
             plan,
-            upserts: self.upserts.finish()?,
-            deletes: self.deletes.finish()?,
-            sorted_source,
-            ascending_source: false,
-            differences: self.differences,
-            totals: self.totals,
-            hashed: self.hashed,
+            upserts: planned.upserts.finish()?,
+            deletes: planned.deletes.finish()?,
+            sorted_source: self.source_sorted,
+            ascending_source: self.ascending,
+            differences: planned.differences,
+            totals: planned.totals,
+            hashed: planned.hashed,
             parked,
-            held_back: self.held_back,
+            held_back: planned.held_back,
             selected: None,
             withheld: Some(Vec::new()),
             hidden,
+            sieve: planned.sieve,
         })
     }
 }

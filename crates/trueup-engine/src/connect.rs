@@ -9,6 +9,7 @@ use crate::state::Stage;
 use crate::structure::{Builder, is_ours};
 use std::collections::{BTreeMap, BTreeSet};
 use trueup_core::endpoint::{Design, Endpoint};
+use trueup_core::extremes::Extremes;
 use trueup_core::guard::Guard;
 use trueup_core::mapping::{Formula, Mapping, Rules};
 use trueup_core::schema::{Field, Schema};
@@ -51,6 +52,7 @@ impl Collection {
             step,
             ascending: false,
             part: None,
+            sieved: false,
         }
     }
 }
@@ -384,6 +386,7 @@ fn wanted_field(field: &Field, name: &str, rules: &Rules) -> Field {
     let mut wanted = field.clone();
     if let Some((_, ty)) = rules.cast.iter().find(|(from, _)| *from == field.name) {
         wanted.ty = *ty;
+        wanted.extremes = Extremes::of(*ty);
         wanted.native = format!("cast:{ty}");
     }
     name.clone_into(&mut wanted.name);

@@ -27,6 +27,7 @@ mod scan;
 mod script;
 mod selection;
 mod shared;
+mod sieve;
 #[cfg(test)]
 mod sim;
 mod sort;

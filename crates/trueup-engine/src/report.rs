@@ -5,8 +5,8 @@ use crate::certificate::Certificate;
 use crate::compare::{Compared, Hashed};
 use crate::link::Link;
 use crate::selection::Selected;
+use crate::sieve::{Hidden, filtered};
 use crate::structure::StructureReport;
-use crate::verify::filtered;
 use trueup_core::Kind;
 use trueup_core::digest::Fold;
 use trueup_core::endpoint::{About, Class};
@@ -189,7 +189,12 @@ impl Compared {
         let load = self.plan.load.as_ref();
         let read = written.is_some() || load.is_none_or(|load| load.records.is_some());
         let filter = self.collection.mapping.filter();
-        notes.extend(filter.map(|filter| filtered(filter, read.then_some(self.hidden))));
+        let hidden = match &self.sieve {
+            Some(part) => Hidden::HeldBack(part.clone()),
+            None if read => Hidden::Counted(self.hidden),
+            None => Hidden::Unread,
+        };
+        notes.extend(filter.map(|filter| filtered(filter, &hidden)));
         notes.extend(
             self.collection
                 .target

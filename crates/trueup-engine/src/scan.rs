@@ -25,6 +25,7 @@ use crate::sort::{Sorted, Sorter};
 use trueup_core::batch::{Batch, Record};
 use trueup_core::diff::{Stream, one_by_one};
 use trueup_core::endpoint::{Order, Scan, ScanRequest, Snapshot};
+use trueup_core::filter::Term;
 use trueup_core::keyed::Keyed;
 use trueup_core::mapping::{Mapping, Shared};
 use trueup_core::park::Parked;
@@ -134,6 +135,13 @@ impl<'a> Translation<'a> {
         }
     }
 
+    fn sieve(self, wanted: bool) -> &'a [Term] {
+        match self {
+            Self::OneWay(Role::Source, mapping) if wanted => mapping.sieve(),
+            Self::OneWay(..) | Self::Shared(..) => &[],
+        }
+    }
+
     fn wanted(self) -> &'a [Type] {
         match self {
             Self::OneWay(Role::Source, mapping) => mapping.source_types(),
@@ -158,6 +166,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) ascending: bool,
     /// Set where only a part is read in order.
     pub(crate) part: Option<Part>,
+    /// Whether the source may hold back what the filter hides.
+    pub(crate) sieved: bool,
 }
 
 /// Keyed batches and the records parked on the way.
@@ -311,6 +321,7 @@ impl Reading<'_> {
             wanted: self.translation.wanted(),
             order,
             after: None,
+            sieve: self.translation.sieve(self.sieved),
             batch_records_max: self.world.limits.batch_records_max,
             batch_bytes_max: self.world.limits.batch_bytes_max,
         }

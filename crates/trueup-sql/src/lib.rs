@@ -18,6 +18,7 @@ mod percent;
 pub mod postgres;
 mod secret;
 mod server;
+mod sieve;
 pub mod sqlite;
 mod tls;
 

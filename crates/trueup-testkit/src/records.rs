@@ -221,6 +221,7 @@ pub fn collect(
         wanted: &wanted,
         order: ask.order.as_deref().map_or(Order::Natural, Order::Key),
         after: ask.after,
+        sieve: &[],
         batch_records_max: ask.batch_records_max,
         batch_bytes_max: BATCH_BYTES_MAX,
     };

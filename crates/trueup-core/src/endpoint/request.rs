@@ -1,6 +1,7 @@
 //! What a reader asks a snapshot for, and what it is told beforehand.
 
 use crate::batch::Record;
+use crate::filter::Term;
 use crate::schema::Schema;
 use crate::types::Type;
 
@@ -29,6 +30,10 @@ pub struct ScanRequest<'a> {
     /// Only records whose key (the fields named by `order`, in that order) is greater than this one's. A hint: the
     /// caller drops what comes anyway.
     pub after: Option<Record<'a>>,
+    /// The terms of the link's filter, all of which have to hold; empty where there is none to send. A hint: records for
+    /// which one of those that [`crate::sieve::decided`] names is not true may be held back, and the caller evaluates
+    /// the whole filter on what comes.
+    pub sieve: &'a [Term],
     /// How many records a batch may hold.
     pub batch_records_max: usize,
     /// At how many bytes a batch is cut (one record may pass it).

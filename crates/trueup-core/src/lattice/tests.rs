@@ -64,7 +64,7 @@ fn the_lattice_speaks_the_truth_about_casts() {
                         );
                     }
                     Fit::Refused(_) => prop_assert!(result.is_none(), "passed: {:?}", owned),
-                    Fit::WithinRange(_) | Fit::Lossy(_) => {}
+                    Fit::WithinRange(_) | Fit::Without(_) | Fit::Lossy(_) => {}
                 }
                 Ok(())
             });
@@ -115,6 +115,55 @@ fn equal_native_types_pass_unread() {
     let target = field(Type::TEXT, "postgres:tsvector", false);
     assert_eq!(fit(&source, &target), Fit::Exact);
     assert_eq!(meet(&source, &target), Type::Any);
+}
+
+#[test]
+fn what_only_the_source_can_hold_is_told() {
+    let with = |ty, native: &str, extremes| Field {
+        extremes,
+        ..field(ty, native, false)
+    };
+    let (nan, days) = (Extremes::NAN, Extremes::FAR_DAYS);
+    let none = Extremes::NONE;
+    let without = Fit::Without;
+    for (ty, from, other, to, expected) in [
+        (Type::FLOAT, nan, Type::FLOAT, nan, Fit::Exact),
+        (Type::FLOAT, nan, Type::FLOAT, none, without(nan)),
+        (Type::FLOAT, none, Type::FLOAT, nan, Fit::Exact),
+        // As a text it is one like others.
+        (
+            Type::FLOAT,
+            nan,
+            Type::TEXT,
+            Extremes::of(Type::TEXT),
+            Fit::Exact,
+        ),
+        (
+            Type::TEXT,
+            none,
+            Type::TEXT,
+            none,
+            without(Extremes::FREE_TEXTS),
+        ),
+        (Type::Date, days, Type::Date, none, without(days)),
+        (Type::Date, days, Type::Any, none, without(days)),
+        // What only some engines have is read by none of another kind.
+        (
+            Type::Time,
+            Extremes::SPANS,
+            Type::Time,
+            Extremes::SPANS,
+            without(Extremes::SPANS),
+        ),
+        (Type::INT, none, Type::INT, none, Fit::Exact),
+    ] {
+        let (from, to) = (with(ty, "a:x", from), with(other, "b:x", to));
+        assert_eq!(fit(&from, &to), expected, "{from:?} {to:?}");
+    }
+    // Between equal types values pass unread, but one that cannot be read at all.
+    let late = Extremes::LAST_YEARS | Extremes::NO_DAYS;
+    let alike = with(Type::Timestamp, "a:x", late);
+    assert_eq!(fit(&alike, &alike), without(Extremes::LAST_YEARS));
 }
 
 #[test]
@@ -216,7 +265,11 @@ fn the_common_type_is_one_of_the_two_and_symmetric() {
 
 #[test]
 fn a_guess_is_a_text() {
-    let guess = field(Type::INT, "csv:text", true);
+    // A file says what it can spell, whatever the guess.
+    let guess = Field {
+        extremes: Extremes::COMMON,
+        ..field(Type::INT, "csv:text", true)
+    };
     let date = field(Type::Date, "postgres:date", false);
     assert_eq!(fit(&guess, &date), Fit::WithinRange(SPELLED));
     assert_eq!(fit(&date, &guess), Fit::Exact);

@@ -374,7 +374,7 @@ pub(super) fn permit(name: &str, from: &Field, to: &Field, agreed: bool) -> Resu
             note,
             "agree to the loss for this field, or map it to one of another type",
         ),
-        Fit::Exact | Fit::WithinRange(_) | Fit::Lossy(_) => return Ok(fit),
+        Fit::Exact | Fit::WithinRange(_) | Fit::Without(_) | Fit::Lossy(_) => return Ok(fit),
     };
     Err(Error::config(format!(
         "field={name}: {} does not translate to {}: {note}",

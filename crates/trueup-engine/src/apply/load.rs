@@ -36,6 +36,8 @@ pub(super) struct Job<'j> {
     pub(super) total: Option<u64>,
     /// Whether the source comes in key order unasked.
     pub(super) ascending: bool,
+    /// Whether the source decides part of the filter.
+    pub(super) sieved: bool,
     /// The source in key order, where the endpoint does not deliver it so.
     pub(super) sorted: Option<&'j mut Sorted>,
 }
@@ -115,6 +117,7 @@ impl Applier<'_> {
         let mut loaded = Loaded::default();
         let mut reading = collection.reading(Role::Source, None, world);
         reading.ascending = job.ascending;
+        reading.sieved = job.sieved;
         let stream: Side<'_> = match job.sorted {
             Some(sorted) => Box::new(sorted.read(limits)?),
             None => Box::new(reading.records(source, &parking)),

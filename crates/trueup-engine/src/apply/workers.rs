@@ -139,6 +139,7 @@ impl<'a> Applier<'a> {
                     bytes,
                     total: load.records,
                     ascending: one.ascending_source,
+                    sieved: one.sieve.is_some(),
                     sorted: sorted.take(),
                 });
             }

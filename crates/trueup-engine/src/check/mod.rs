@@ -14,6 +14,7 @@ pub use report::{CheckReport, CollectionCheck, EndCheck, FieldCheck, Held, Probl
 
 use crate::connect::{self, Tried};
 use crate::link::{CollectionSpec, Link};
+use crate::sieve;
 use crate::state::Store;
 use crate::structure::Building;
 use crate::two_way;
@@ -269,7 +270,8 @@ fn collection(link: &mut Link, tried: &Tried) -> Result<(CollectionCheck, bool)>
     }
     if let (Some(source), false) = (&shapes.source, two_way) {
         // The first of them has stopped the preparation; the others are wrong all the same.
-        let (_, wrong) = connect::rules_so_far(source, spec);
+        let (rules, wrong) = connect::rules_so_far(source, spec);
+        check.notes.extend(sieve::outlook(source, &rules));
         let wrong = wrong.iter().map(|error| problem(error, &spec.source));
         check.problems.extend(wrong);
     }

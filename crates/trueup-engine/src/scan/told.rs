@@ -18,6 +18,7 @@ impl Reading<'_> {
             step: self.step.map(|_| Step::Sort),
             ascending: self.ascending,
             part: None,
+            sieved: self.sieved,
         }
     }
 

@@ -17,6 +17,7 @@ mod reading;
 mod refused;
 mod restored;
 mod several;
+mod sieved;
 mod twisted;
 mod two_way;
 mod two_way_answers;

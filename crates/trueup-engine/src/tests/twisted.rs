@@ -1,6 +1,7 @@
 //! Endpoints that keep the contract badly: they drop or alter writes and say they did them, refuse what breaks a
 //! foreign key, take writes without making them durable, or read out of order.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use trueup_core::Result;
 use trueup_core::batch::Batch;
@@ -41,6 +42,8 @@ pub(super) struct Twisted {
     pub(super) reads: Reads,
     /// Writes are accepted and not durable before the end, and there are no markers.
     pub(super) volatile: bool,
+    /// Counts the records that its scans deliver.
+    pub(super) scanned: Arc<AtomicU64>,
 }
 
 impl Twisted {
@@ -50,6 +53,7 @@ impl Twisted {
             judge: Arc::new(Mutex::new(Box::new(|_, _, _| Fate::Keep))),
             reads: Reads::Well,
             volatile: false,
+            scanned: Arc::default(),
         }
     }
 
@@ -86,8 +90,11 @@ impl Endpoint for Twisted {
     }
 
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {
-        let (inner, reads) = (self.inner.snapshot()?, self.reads);
-        Ok(Box::new(TwistedSnapshot { inner, reads }))
+        Ok(Box::new(TwistedSnapshot {
+            inner: self.inner.snapshot()?,
+            reads: self.reads,
+            scanned: Arc::clone(&self.scanned),
+        }))
     }
 
     fn writer(&mut self, claim: &Claim) -> Result<Box<dyn Writer>> {
@@ -102,6 +109,7 @@ impl Endpoint for Twisted {
 struct TwistedSnapshot {
     inner: Box<dyn Snapshot>,
     reads: Reads,
+    scanned: Arc<AtomicU64>,
 }
 
 impl Snapshot for TwistedSnapshot {
@@ -122,11 +130,28 @@ impl Snapshot for TwistedSnapshot {
         if self.reads == Reads::Shuffled {
             request.order = Order::Natural;
         }
-        let inner = self.inner.scan(&request)?;
+        let inner = Counted {
+            inner: self.inner.scan(&request)?,
+            scanned: Arc::clone(&self.scanned),
+        };
+        let inner = Box::new(inner);
         Ok(match self.reads {
             Reads::Twice => Box::new(Twice(inner)),
             Reads::Well | Reads::Shuffled => inner,
         })
+    }
+}
+
+struct Counted<'a> {
+    inner: Box<dyn Scan + 'a>,
+    scanned: Arc<AtomicU64>,
+}
+
+impl Scan for Counted<'_> {
+    fn next(&mut self, into: &mut Batch) -> Result<bool> {
+        let any = self.inner.next(into)?;
+        self.scanned.fetch_add(into.len() as u64, Ordering::SeqCst);
+        Ok(any)
     }
 }
 

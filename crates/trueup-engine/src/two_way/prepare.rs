@@ -75,6 +75,7 @@ impl Joint {
             world,
             ascending: false,
             part: None,
+            sieved: false,
             step: Some(step),
         }
     }

@@ -21,6 +21,7 @@ use crate::connect::Collection;
 use crate::link::World;
 use crate::progress::Step;
 use crate::scan::{Piece, Reading, Role};
+use crate::sieve::{Hidden, filtered};
 use buckets::{Buckets, Marks};
 use entries::{Entry, Sorted, Sorter};
 pub(crate) use hashed::verify_by_hashes;
@@ -61,6 +62,12 @@ pub(crate) trait Subject: Sync {
     fn filter(&self) -> Option<&str> {
         None
     }
+
+    /// Says what the source decides of the filter; `None` where it decides nothing.
+    fn sieve(&self, world: &World<'_>) -> Option<String> {
+        let _ = world;
+        None
+    }
 }
 
 /// Proves one collection: the source as of `source` against the target as it is now.
@@ -82,7 +89,7 @@ pub(crate) fn verify(
 ) -> Result<(CollectionProof, Position)> {
     let proving = Proving::new(subject, refused, world);
     let mut marks = Marks::none();
-    let mut before = proving.read(source, target, &marks)?;
+    let mut before = proving.read(source, target, &marks, proving.sieve.is_some())?;
     // A record of a bag that does not fit may equal any that only the target has.
     let exact = exact && before.source.keyless == 0;
     if !marks.join(&before.differing()) {
@@ -90,7 +97,8 @@ pub(crate) fn verify(
     }
     let mut last: Option<Verdict> = None;
     for reread in 1..=REREADS_MAX {
-        let mut now = proving.read(source, target, &marks)?;
+        // What the target alone has may be what the source held back.
+        let mut now = proving.read(source, target, &marks, false)?;
         if now.source.buckets != before.source.buckets {
             return Err(proving.source_moved());
         }
@@ -132,6 +140,8 @@ struct Proving<'a> {
     refused: Vec<Digest>,
     /// How many records were refused; in a bag several may be equal.
     refused_records: u64,
+    /// What the source decides of the filter.
+    sieve: Option<String>,
     world: &'a World<'a>,
 }
 
@@ -143,8 +153,8 @@ struct Side {
     /// The records of the marked buckets.
     entries: Sorted,
     parked: u64,
-    /// Records that the filter hides.
-    hidden: u64,
+    /// The records that the filter hides.
+    hidden: Hidden,
 }
 
 /// Both sides, read once and at the same time.
@@ -174,6 +184,7 @@ impl<'a> Proving<'a> {
             subject,
             refused,
             refused_records,
+            sieve: subject.sieve(world),
             world,
         }
     }
@@ -184,12 +195,17 @@ impl<'a> Proving<'a> {
         source: &mut (dyn Snapshot + 'static),
         target: &mut dyn Endpoint,
         marks: &Marks,
+        sieved: bool,
     ) -> Result<Read> {
         let mut opened = self.open(target).map_err(|error| error.at("target"))?;
         let position = opened.as_ref().map(|opened| opened.position());
         let abandoned = &AtomicBool::new(false);
-        let mut source = || self.read_side(Role::Source, Some(source), marks, abandoned);
-        let mut target = || self.read_side(Role::Target, opened.as_deref_mut(), marks, abandoned);
+        let (from, to) = (
+            self.reading(Role::Source, sieved),
+            self.reading(Role::Target, false),
+        );
+        let mut source = || self.read_side(&from, Some(source), marks, abandoned);
+        let mut target = || self.read_side(&to, opened.as_deref_mut(), marks, abandoned);
         let (source, target) = if self.world.limits.batches_ahead == 0 {
             (source(), target())
         } else {
@@ -203,6 +219,13 @@ impl<'a> Proving<'a> {
         })
     }
 
+    fn reading(&self, role: Role, sieved: bool) -> Reading<'_> {
+        Reading {
+            sieved,
+            ..self.subject.reading(role, self.world)
+        }
+    }
+
     /// Opens the target; `None` when the collection was to be created and is not there.
     fn open(&self, target: &mut dyn Endpoint) -> Result<Option<Box<dyn Snapshot>>> {
         let name = self.subject.name(Role::Target);
@@ -214,7 +237,7 @@ impl<'a> Proving<'a> {
 
     fn read_side(
         &self,
-        role: Role,
+        reading: &Reading<'_>,
         snapshot: Option<&mut (dyn Snapshot + 'static)>,
         marks: &Marks,
         abandoned: &AtomicBool,
@@ -224,7 +247,6 @@ impl<'a> Proving<'a> {
         let mut sorter = Sorter::new(world.spool_folder.clone(), bytes_max);
         let (mut buckets, mut parked, mut hidden) = (Buckets::new(), 0, 0);
         let mut keyless = 0;
-        let reading = self.subject.reading(role, world);
         let mut read = |snapshot| -> Result<()> {
             let mut pieces = reading.pieces(snapshot, false);
             while let Some(piece) = pieces.next()? {
@@ -249,7 +271,10 @@ impl<'a> Proving<'a> {
             keyless,
             entries: sorter.finish(),
             parked,
-            hidden,
+            hidden: match &self.sieve {
+                Some(part) if reading.sieved => Hidden::HeldBack(part.clone()),
+                _ => Hidden::Counted(hidden),
+            },
         })
     }
 
@@ -295,7 +320,7 @@ impl<'a> Proving<'a> {
         target_fold.count -= hidden.count;
         let mut rules = self.subject.rules();
         let filter = self.subject.filter();
-        rules.extend(filter.map(|filter| filtered(filter, Some(read.source.hidden))));
+        rules.extend(filter.map(|filter| filtered(filter, &read.source.hidden)));
         CollectionProof {
             source: name(Role::Source),
             target: name(Role::Target),
@@ -380,15 +405,9 @@ impl Subject for Collection {
     fn filter(&self) -> Option<&str> {
         self.mapping.filter()
     }
-}
 
-/// Says that only a part of the source takes part, and how many records do not, where they have been read.
-pub(crate) fn filtered(filter: &str, hidden: Option<u64>) -> String {
-    let filter = filter.split_whitespace().collect::<Vec<_>>().join(" ");
-    match hidden {
-        None => format!("where {filter}"),
-        Some(1) => format!("where {filter}: 1 record hidden"),
-        Some(hidden) => format!("where {filter}: {hidden} records hidden"),
+    fn sieve(&self, world: &World<'_>) -> Option<String> {
+        self.sieve(world)
     }
 }
 

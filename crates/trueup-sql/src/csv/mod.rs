@@ -25,6 +25,7 @@ use config::Options;
 use read::Reader;
 use records::CsvRecords;
 use trueup_core::endpoint::{Context, Endpoint};
+use trueup_core::extremes::Extremes;
 use trueup_core::schema::{Holds, Schema};
 use trueup_core::{Error, Result};
 use write::Dialect;
@@ -65,6 +66,7 @@ impl Format for Options {
     const VERSION: &'static str = "RFC 4180";
     const NATIVE: &'static str = "csv:text";
     const HOLDS: Holds = Holds::Spelled;
+    const EXTREMES: Extremes = Extremes::COMMON;
     const ENDINGS: &'static Endings = &Endings {
         folder: &[".csv"],
         file: &["csv", "tsv", "tab", "txt"],

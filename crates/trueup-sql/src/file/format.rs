@@ -12,7 +12,9 @@ use super::table::Whole;
 use std::fmt::Debug;
 use std::io::{self, Read};
 use trueup_core::Result;
+use trueup_core::extremes::Extremes;
 use trueup_core::schema::{Field, Holds, Schema};
+use trueup_core::sieve::Sieve;
 use trueup_core::types::Type;
 use trueup_core::value::Value;
 
@@ -62,6 +64,8 @@ pub(crate) trait Format: Debug + Send + Sync + 'static {
     const NATIVE: &'static str;
     /// What a field's notation tells of its values; [`Holds::Typed`] where a file says what its fields hold.
     const HOLDS: Holds;
+    /// Which of the values at the ends of a type have a spelling.
+    const EXTREMES: Extremes;
     /// How its files are called.
     const ENDINGS: &'static Endings;
     /// What stands around a file's records.
@@ -90,6 +94,8 @@ pub(crate) trait Format: Debug + Send + Sync + 'static {
             generated: false,
             inferred: true,
             holds: Self::HOLDS,
+            extremes: Self::EXTREMES,
+            sieve: Sieve::Blind,
             ..wanted.clone()
         };
         Ok((field, None))

@@ -34,6 +34,7 @@ pub(crate) fn read(
         wanted: wanted.unwrap_or(&own),
         order: Order::Natural,
         after: None,
+        sieve: &[],
         batch_records_max: 2,
         batch_bytes_max: 1 << 20,
     })?;

@@ -299,6 +299,7 @@ impl<F: Format> Files<F> {
                 nullable: column.nullable || column.count < records,
                 inferred: declared.is_none(),
                 holds: F::HOLDS,
+                extremes: F::EXTREMES,
                 ..Field::new(
                     name.clone(),
                     declared.map_or(column.ty(), |(_, ty)| *ty),

@@ -26,6 +26,7 @@ use config::Options;
 use read::Reader;
 use trueup_core::Result;
 use trueup_core::endpoint::{Context, Endpoint};
+use trueup_core::extremes::Extremes;
 use trueup_core::schema::{Holds, Schema};
 use write::Spelled;
 #[cfg(feature = "parquet")]
@@ -67,6 +68,7 @@ impl Format for Options {
     const VERSION: &'static str = "RFC 8259, a value on each line";
     const NATIVE: &'static str = "jsonl:value";
     const HOLDS: Holds = Holds::Marked;
+    const EXTREMES: Extremes = Extremes::MARKED;
     const ENDINGS: &'static Endings = &Endings {
         folder: &[".jsonl", ".ndjson"],
         file: &["jsonl", "ndjson", "json"],

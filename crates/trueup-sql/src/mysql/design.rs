@@ -70,7 +70,9 @@ pub(super) fn shape(connection: &Connection, wanted: &Schema) -> Result<Shape> {
         let share = shares.get(at).copied().flatten();
         let native = native(connection, field, share, &mut inline)?;
         field.native = format!("{NATIVE}{native}");
-        let ty = types::native(&native, native == "json").ty;
+        let parsed = types::native(&native, native == "json");
+        let ty = parsed.ty;
+        field.extremes = types::extremes(&parsed);
         schema.notes.extend(note(field, ty, share.is_some()));
         field.ty = ty;
         field.nullable = field.nullable && !wanted.key.contains(&at);

@@ -23,6 +23,7 @@ mod scan;
 mod schema;
 mod script;
 mod session;
+mod sieve;
 mod structure;
 mod tabbed;
 #[cfg(test)]

@@ -10,7 +10,9 @@ use super::error;
 use super::quote::ident;
 use super::schema::{Column, Table, described};
 use super::session::{Connection, Rows};
+use super::sieve::Said;
 use super::types::{self, Wire};
+use crate::sieve::condition;
 use trueup_core::batch::{Batch, Record};
 use trueup_core::endpoint::{Order, Position, Scan, ScanRequest, Snapshot};
 use trueup_core::schema::Schema;
@@ -126,7 +128,9 @@ impl Query {
             wires,
             ordered: false,
         };
+        let sieve = condition(request, &Said(table));
         let Order::Key(key) = request.order else {
+            query.filter([sieve]);
             return Ok(query);
         };
         let keyed = key.iter().map(|&at| {
@@ -141,9 +145,19 @@ impl Query {
         };
         query.ordered = !keyed.is_empty() && keyed.iter().all(fits);
         if query.ordered {
-            query.order(table, request, key, &keyed);
+            query.order(table, request, key, &keyed, sieve);
+        } else {
+            query.filter([sieve]);
         }
         Ok(query)
+    }
+
+    fn filter<const N: usize>(&mut self, conditions: [Option<String>; N]) {
+        let mut word = "WHERE";
+        for condition in conditions.into_iter().flatten() {
+            self.sql.push_str(&format!(" {word} ({condition})"));
+            word = "AND";
+        }
     }
 
     fn order(
@@ -152,6 +166,7 @@ impl Query {
         request: &ScanRequest<'_>,
         key: &[usize],
         keyed: &[(&Column, Type)],
+        sieve: Option<String>,
     ) {
         let primary = key.iter().filter_map(|&at| request.fields.get(at));
         if !table.schema.key.is_empty() && primary.eq(&table.schema.key) {
@@ -159,9 +174,7 @@ impl Query {
             self.sql.push_str(" FORCE INDEX (PRIMARY)");
         }
         let bound = request.after.and_then(|after| bound(keyed, after));
-        if let Some(bound) = bound {
-            self.sql.push_str(&format!(" WHERE {bound}"));
-        }
+        self.filter([sieve, bound]);
         let names = keyed.iter().map(|(column, _)| ident(&column.name));
         let names = names.collect::<Vec<_>>().join(", ");
         self.sql.push_str(&format!(" ORDER BY {names}"));

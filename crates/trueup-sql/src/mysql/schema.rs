@@ -5,6 +5,7 @@
 
 use super::quote::{self, ident};
 use super::session::{Connection, Row};
+use super::sieve;
 use super::types::{self, Limit, Wire};
 use trueup_core::schema::{Field, Reference, Schema};
 use trueup_core::{Error, Kind, Result};
@@ -200,6 +201,8 @@ fn read_columns(connection: &Connection, table: &mut Table, json: &[String]) -> 
         table.schema.fields.push(Field {
             nullable,
             generated,
+            extremes: types::extremes(&native),
+            sieve: sieve::of(native.wire, types::is_bytewise(&collation)),
             ..Field::new(&name, native.ty, format!("{NATIVE}{}", native.name))
         });
         table.columns.push(Column {

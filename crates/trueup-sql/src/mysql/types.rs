@@ -4,6 +4,7 @@
 //! by our own rules (a date of zeros, a time beyond a day, the number 7 in a `tinyint(1)`) is delivered as a value of
 //! another class: it passes to a field of the same native type, and no cast takes it for something else.
 
+use trueup_core::extremes::Extremes;
 use trueup_core::types::Type;
 
 /// How the values of a column are understood.
@@ -312,4 +313,28 @@ pub(super) fn is_bytewise(collation: &str) -> bool {
             | "ascii_nopad_bin"
             | "utf8mb4_0900_bin"
     )
+}
+
+/// Which of the values at the ends of its type a column can hold.
+pub(super) fn extremes(native: &Native) -> Extremes {
+    let common = Extremes::of(native.ty);
+    match native.wire {
+        Wire::Bool => Extremes::OTHER_TRUTHS,
+        Wire::Date | Wire::Timestamp | Wire::Instant => Extremes::NO_DAYS,
+        Wire::Time => Extremes::SPANS,
+        Wire::Json => common | Extremes::ODD_JSON,
+        Wire::Text | Wire::Padded | Wire::Bytes | Wire::Fixed => common,
+        // Labels and addresses, and numbers that are all finite.
+        Wire::Label
+        | Wire::Labels
+        | Wire::Cast
+        | Wire::Int
+        | Wire::Year
+        | Wire::Bit
+        | Wire::Float4
+        | Wire::Float8
+        | Wire::Decimal
+        | Wire::Uuid
+        | Wire::Spatial => Extremes::NONE,
+    }
 }

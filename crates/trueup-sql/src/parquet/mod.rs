@@ -37,6 +37,7 @@ use spell::Packed;
 use std::sync::Arc;
 use trueup_core::Result;
 use trueup_core::endpoint::{Context, Endpoint};
+use trueup_core::extremes::Extremes;
 use trueup_core::schema::{Field, Holds, Schema};
 use types::Column;
 use write::Columns;
@@ -92,6 +93,7 @@ impl Format for Options {
     const VERSION: &'static str = "Apache Parquet 2";
     const NATIVE: &'static str = "parquet:string";
     const HOLDS: Holds = Holds::Typed;
+    const EXTREMES: Extremes = Extremes::COMMON;
     const ENDINGS: &'static Endings = &Endings {
         folder: &[".parquet"],
         file: &["parquet"],

@@ -18,6 +18,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::schema::types::{SchemaDescriptor, Type as Node, TypePtr};
 use std::sync::Arc;
+use trueup_core::extremes::Extremes;
 use trueup_core::schema::{Field, Schema};
 use trueup_core::types::Type;
 use trueup_core::{Error, Result};
@@ -116,6 +117,7 @@ fn column(root: &TypePtr, arrow: &DataType, nullable: bool, entries: &[KeyValue]
     Column {
         field: Field {
             nullable,
+            extremes: extremes(ty),
             ..Field::new(name, ty, native)
         },
         held,
@@ -277,6 +279,14 @@ pub(super) fn admit(wanted: &Schema) -> Result<()> {
     Ok(())
 }
 
+/// Which of the values at the ends of its type a column can hold: its decimals are finite.
+fn extremes(ty: Type) -> Extremes {
+    match ty {
+        Type::Decimal { size } if held_decimal(size).is_some() => Extremes::NONE,
+        _ => Extremes::of(ty),
+    }
+}
+
 /// Works out the field of a new file.
 pub(super) fn design(wanted: &Field) -> (Field, Option<String>) {
     let (mut ty, mut note) = (wanted.ty, None);
@@ -298,6 +308,8 @@ pub(super) fn design(wanted: &Field) -> (Field, Option<String>) {
         generated: false,
         inferred: false,
         holds: trueup_core::schema::Holds::Typed,
+        extremes: extremes(ty),
+        sieve: trueup_core::sieve::Sieve::Blind,
         ..wanted.clone()
     };
     let native = node(&field).map_or_else(

@@ -66,6 +66,7 @@ pub(super) fn shape(connection: &Connection, wanted: &Schema) -> Result<Shape> {
             ))
             .hint("name another key with --key"));
         }
+        field.extremes = types::extremes(&native, ty);
         field.native = format!("postgres:{native}");
         field.ty = ty;
         field.nullable = field.nullable && !wanted.key.contains(&at);

@@ -29,6 +29,7 @@ mod rights;
 mod scan;
 mod schema;
 mod script;
+mod sieve;
 mod stage;
 mod stream;
 mod structure;

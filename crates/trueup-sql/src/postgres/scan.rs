@@ -12,8 +12,10 @@ use super::parcel::{self, PostgresParcels};
 use super::part;
 use super::quote::ident;
 use super::schema::{self, Column, Table};
+use super::sieve::Said;
 use super::types::{self, Wire};
 use crate::hex::hex;
+use crate::sieve::condition;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use std::pin::Pin;
@@ -167,8 +169,9 @@ impl Query {
             .ok_or_else(|| Error::bug("a scan asks for a field that the schema does not have"))?;
         let mut sql = select(&columns, table);
         let mut word = "WHERE";
-        if let Some(filter) = filter {
-            sql.push_str(&format!(" WHERE {filter}"));
+        let sieve = condition(request, &Said(table));
+        for filter in filter.into_iter().chain(sieve.as_deref()) {
+            sql.push_str(&format!(" {word} ({filter})"));
             word = "AND";
         }
         let slots = columns
@@ -264,7 +267,7 @@ pub(super) fn delivered(prefix: &str, column: &Column) -> String {
 }
 
 /// What a key column is sorted by.
-fn sort_key(column: &Column) -> String {
+pub(super) fn sort_key(column: &Column) -> String {
     let read = delivered("", column);
     match column.wire {
         // Said only where it is not so already: some servers would not see that an index of that order fits.

@@ -6,6 +6,7 @@
 
 use super::connect::{Connection, column};
 use super::quote::{IDENT_BYTES_MAX, ident};
+use super::sieve;
 use super::types::{self, Limit, Wire};
 use trueup_core::schema::{Field, Reference, Schema};
 use trueup_core::{Error, Kind, Result};
@@ -288,7 +289,8 @@ const COLUMNS: &str = "\
            a.attgenerated <> '', a.attidentity <> '', a.attidentity = 'a', a.atthasdef, b.typid, b.typmod, \
            format_type(b.typid, -1), a.attcollation = 950, t.typtype = 'e', \
            t.typname = 'citext' OR EXISTS (SELECT FROM pg_collation l \
-             WHERE l.oid = a.attcollation AND NOT l.collisdeterministic) \
+             WHERE l.oid = a.attcollation AND NOT l.collisdeterministic), \
+           getdatabaseencoding() = 'UTF8' \
     FROM pg_attribute a JOIN base b USING (attnum) JOIN pg_type t ON t.oid = b.typid AND t.typtype <> 'd' \
     WHERE a.attrelid = $1 ORDER BY a.attnum";
 
@@ -313,6 +315,8 @@ fn read_columns(connection: &Connection, table: &mut Table) -> Result<Vec<i16>> 
         table.schema.fields.push(Field {
             nullable,
             generated,
+            extremes: types::extremes(&native, ty),
+            sieve: sieve::of(types::wire(oid), column(&row, 14)?),
             ..Field::new(name.clone(), ty, format!("postgres:{native}"))
         });
         table.columns.push(Column {

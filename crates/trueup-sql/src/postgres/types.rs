@@ -3,6 +3,7 @@
 //! Invariant: a type either travels in its exact binary form, or as the text the server makes of it; nothing is
 //! rounded in between. It deliberately knows few types: everything else is text with its own native name.
 
+use trueup_core::extremes::Extremes;
 use trueup_core::types::Type;
 
 /// In which form the values of a column travel.
@@ -158,5 +159,23 @@ pub(super) fn ordered(wire: Wire, wanted: Type) -> bool {
         Wire::Uuid => matches!(wanted, Type::Uuid | Type::Any),
         // The canonical order of JSON is that of a text the server does not know; "char" orders by a signed byte.
         Wire::Json | Wire::Jsonb | Wire::Char => false,
+    }
+}
+
+/// Which of the values at the ends of its type a column of the type `native` can hold.
+pub(super) fn extremes(native: &str, ty: Type) -> Extremes {
+    let name = native.split('(').next().unwrap_or(native).trim();
+    let common = Extremes::of(ty);
+    match (ty, name) {
+        (
+            Type::Text { .. },
+            "text" | "character varying" | "character" | "bpchar" | "name" | "citext",
+        ) => common - Extremes::ZERO_BYTES,
+        // Read and written as what the server spells.
+        (Type::Text { .. }, _) => Extremes::NONE,
+        (Type::Timestamp | Type::Instant, _) => common | Extremes::LAST_YEARS,
+        (Type::Json, "jsonb") => common - Extremes::ZERO_BYTES,
+        (Type::Json, _) => common | Extremes::ODD_JSON,
+        _ => common,
     }
 }

@@ -42,6 +42,7 @@ pub(crate) fn scan_by(
         wanted: &wanted,
         order,
         after: None,
+        sieve: &[],
         batch_records_max: 3,
         batch_bytes_max: 1 << 20,
     };

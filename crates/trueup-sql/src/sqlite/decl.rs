@@ -4,6 +4,7 @@
 //! way in (`'1.10'` becomes the number 1.1 in a NUMERIC column). Types that must survive as text are therefore
 //! declared with a name that holds `TEXT`: `DECIMAL_TEXT(10,2)`, `JSON_TEXT`. See sqlite.org/datatype3.html.
 
+use trueup_core::extremes::Extremes;
 use trueup_core::types::Type;
 
 /// What SQLite does to a value stored in a column.
@@ -94,5 +95,21 @@ pub(super) fn declare(ty: Type) -> String {
         Type::Instant => "TIMESTAMPTZ".into(),
         Type::Uuid => "UUID".into(),
         Type::Json => "JSON_TEXT".into(),
+    }
+}
+
+/// Which of the values at the ends of its type a column can hold; `strict` says that its table keeps classes apart.
+pub(super) fn extremes(ty: Type, strict: bool) -> Extremes {
+    let common = match ty {
+        Type::Float { .. } => Extremes::INFINITE,
+        Type::Any => Extremes::of(ty) - Extremes::NAN,
+        Type::Text { .. } => Extremes::of(ty) | Extremes::BROKEN_TEXTS,
+        Type::Json => Extremes::of(ty) | Extremes::ODD_JSON,
+        _ => Extremes::of(ty),
+    };
+    if strict {
+        common
+    } else {
+        common | Extremes::OTHER_CLASSES
     }
 }

@@ -62,6 +62,7 @@ pub(super) fn shape(wanted: &Schema) -> Result<Shape> {
         // SQLite allows NULL in a primary key unless it is told not to (trap 46).
         designed.nullable = field.nullable && !wanted.key.contains(&index);
         designed.holds = Holds::Mixed;
+        designed.extremes = decl::extremes(designed.ty, false);
         schema.fields.push(designed);
         types.push(spelled(declared));
     }

@@ -19,6 +19,7 @@ mod rights;
 mod scan;
 mod schema;
 mod script;
+mod sieve;
 mod structure;
 #[cfg(test)]
 mod tests;

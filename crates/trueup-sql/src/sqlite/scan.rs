@@ -7,6 +7,8 @@
 use super::connect::Place;
 use super::error::translate;
 use super::quote;
+use super::sieve::Said;
+use crate::sieve::condition;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use std::io::{Read, Seek, SeekFrom};
@@ -185,6 +187,9 @@ fn select(request: &ScanRequest<'_>) -> String {
         "SELECT {columns} FROM {}",
         quote(&request.schema.collection)
     );
+    if let Some(condition) = condition(request, &Said(request.schema)) {
+        sql = format!("{sql} WHERE {condition}");
+    }
     if let Order::Key(key) = request.order {
         let terms: Vec<String> = key
             .iter()

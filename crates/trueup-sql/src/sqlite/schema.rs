@@ -2,7 +2,7 @@
 
 use super::decl;
 use super::error::translate;
-use super::quote;
+use super::{quote, sieve};
 use rusqlite::{Connection, OptionalExtension};
 use trueup_core::Result;
 use trueup_core::endpoint::Writes;
@@ -84,6 +84,8 @@ fn read_fields(connection: &Connection, strict: bool, schema: &mut Schema) -> ru
         let mut field = Field::new(row.get::<_, String>(0)?, decl::type_of(&declared), native);
         field.nullable = row.get::<_, i64>(2)? == 0;
         field.generated = row.get::<_, i64>(4)? >= 2;
+        field.sieve = sieve::of(field.ty);
+        field.extremes = decl::extremes(field.ty, strict);
         if !strict || any {
             field.holds = Holds::Mixed;
         }

@@ -140,6 +140,7 @@ fn read(endpoint: &mut dyn Endpoint, wanted: Type) -> (bool, Vec<Vec<Owned>>) {
         wanted: &vec![wanted; fields.len()],
         order: Order::Key(&[0]),
         after: None,
+        sieve: &[],
         batch_records_max: 2,
         batch_bytes_max: 1 << 20,
     };

@@ -61,6 +61,7 @@ fn asking<T>(schema: &Schema, ask: impl FnOnce(&ScanRequest<'_>) -> T) -> T {
         wanted: &wanted,
         order: Order::Key(&schema.key),
         after: None,
+        sieve: &[],
         batch_records_max: 7,
         batch_bytes_max: BATCH_BYTES_MAX,
     })

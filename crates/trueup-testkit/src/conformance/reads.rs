@@ -172,6 +172,7 @@ fn batch_bytes(stage: &mut Stage<'_>) {
         wanted: &[Type::INT, Type::TEXT],
         order: Order::Natural,
         after: None,
+        sieve: &[],
         batch_records_max: 1_000,
         batch_bytes_max: BYTES_MAX,
     };
@@ -429,6 +430,7 @@ fn snapshot_is_fixed(stage: &mut Stage<'_>) {
         wanted: &[Type::INT, Type::TEXT],
         order: Order::Natural,
         after: None,
+        sieve: &[],
         batch_records_max: ask.batch_records_max,
         batch_bytes_max: crate::records::BATCH_BYTES_MAX,
     };

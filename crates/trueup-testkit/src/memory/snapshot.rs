@@ -10,8 +10,10 @@ use trueup_core::batch::Batch;
 use trueup_core::digest::Digest;
 use trueup_core::endpoint::{Order, Position, Scan, ScanRequest, Snapshot};
 use trueup_core::error::{Error, Kind, Result};
+use trueup_core::filter::{Filter, Term};
 use trueup_core::hashes::Hashes;
 use trueup_core::schema::Schema;
+use trueup_core::sieve;
 use trueup_core::types::Type;
 
 /// The tables as they were; a writer that comes later clones what it changes.
@@ -79,19 +81,38 @@ impl Snapshot for MemorySnapshot {
 
     fn scan<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Scan + 'a>> {
         let table = self.table(request.schema)?;
-        let records = match request.order {
+        let mut records = match request.order {
             Order::Natural => natural(table),
             Order::Key(places) => {
                 let fields: Vec<usize> = places.iter().map(|&p| request.fields[p]).collect();
                 in_order(table, &fields, request)
             }
         };
+        hold_back(&mut records, request);
         Ok(scan_of(records, request))
     }
 
     fn hashes(&mut self) -> Option<&mut dyn Hashes> {
         (self.hashed != Hashed::None).then_some(self)
     }
+}
+
+/// Takes out what the sieve allows to be held back, all of it.
+fn hold_back(records: &mut Vec<Stored>, request: &ScanRequest<'_>) {
+    let decided = sieve::decided(request.sieve, request.schema);
+    if decided.is_empty() {
+        return;
+    }
+    let decided = decided.into_iter().cloned().collect();
+    let says = |terms: Vec<Term>| {
+        let filter = Filter::Terms(String::new(), terms);
+        let places = filter.fields().into_iter();
+        let places = places.filter_map(|name| request.schema.index_of(name));
+        let places: Vec<usize> = places.collect();
+        move |record: &Stored| filter.passes(&|term| record[places[term]].value(), &mut Vec::new())
+    };
+    let (whole, part) = (says(request.sieve.to_vec()), says(decided));
+    records.retain(|record| whole(record).is_err() || part(record) != Ok(false));
 }
 
 /// Delivers `records` as `request` wants them.

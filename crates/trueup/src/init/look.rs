@@ -80,6 +80,7 @@ fn read(endpoint: &mut dyn Endpoint, schema: &Schema) -> Result<Vec<Seen>> {
         wanted: &wanted,
         order: Order::Natural,
         after: None,
+        sieve: &[],
         batch_records_max: RECORDS_MAX,
         batch_bytes_max: BYTES_MAX,
     };

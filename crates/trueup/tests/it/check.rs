@@ -85,7 +85,9 @@ fn everything_that_is_wrong_is_said_at_once() {
         .find(|one| one["source"] == "people")
         .expect("it is there");
     assert_eq!(people["key"], serde_json::json!(["id"]));
-    assert_eq!(people["fields"][2]["fit"]["fit"], "exact", "{people}");
+    assert_eq!(people["fields"][0]["fit"]["fit"], "exact", "{people}");
+    let age = &people["fields"][2]["fit"]["fit"];
+    assert_eq!(age, "exact within range", "{people}");
     assert_eq!(people["problems"], serde_json::json!([]));
     // The same collections alone are ready, and the sync that was promised works.
     let people = ["--collections", "people"];

@@ -76,3 +76,47 @@ fn a_wrong_filter_is_shown_where_it_is_wrong() {
     }
     assert!(!folder.join("books.db").exists());
 }
+
+/// What every database decides of a filter, by values that servers and trueup might read differently.
+#[test]
+fn what_the_source_decides_is_said_and_changes_nothing() {
+    let folder = support::folder();
+    let folder = folder.path();
+    let (postgres, mariadb) = (support::database(), support::mariadb());
+    let table = "CREATE TABLE orders (id int PRIMARY KEY, status varchar(9), total decimal(9,2), made date)";
+    let rows = "INSERT INTO orders VALUES (1, 'paid', 5.50, '2024-02-29'), (2, 'Paid', 9, '2024-03-01'), \
+                (3, 'paid ', 7.25, '2024-03-01'), (4, 'paid', NULL, NULL), (5, NULL, 1, '2024-03-01')";
+    for sql in [table, rows] {
+        postgres.sql(sql).unwrap();
+        mariadb.sql(sql).unwrap();
+    }
+    support::sqlite(
+        &folder.join("shop.db"),
+        &format!("{}; {rows}", table.replace(" int ", " integer ")),
+    );
+    let filter = "id > 0 && status == \"paid\" && made >= \"2024-02-29\"";
+    for (number, source, said) in [
+        (0, postgres.url(), Some("all of it")),
+        (1, mariadb.url(), Some("all of it")),
+        (2, "sqlite:shop.db".to_owned(), None),
+    ] {
+        let copy = format!("sqlite:copy{number}.db");
+        let link = [source.as_str(), copy.as_str()];
+        let checked = Trueup::new(folder).arguments(["check"]).arguments(link);
+        let checked = checked.arguments(["--where", filter]).run().expect(0);
+        let note = "where: the source decides all of it, and sends no other records";
+        assert_eq!(checked.stdout.contains(note), said.is_some(), "{source}");
+        let sync = Trueup::new(folder).sync(link);
+        let synced = sync.arguments(["--where", filter]).run().expect(0);
+        let note = match said {
+            Some(part) => format!("the source decides {part}; what is hidden is not counted"),
+            None => "4 records hidden".to_owned(),
+        };
+        assert!(synced.stdout.contains(&note), "{source} {}", synced.stdout);
+        let copied = rusqlite::Connection::open(folder.join(format!("copy{number}.db"))).unwrap();
+        let found: String = copied
+            .query_row("SELECT group_concat(id) FROM orders", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(found, "1", "{source}");
+    }
+}

@@ -36,15 +36,16 @@ From the source's type, down, to the target's, across.
 ";
 
 const LIMITS: &str = "\
-## What a type's name does not tell
+## Values at the ends of a type
 
-*Exact* is said of types. An engine may hold less than the type has, or more, and such a value is parked like any that does not
-fit. A test sends the values at the borders of every type from each engine to each other and back; what it finds parked, pair by
-pair, stands in `crates/trueup/tests/it/snapshots/pairs`.
+An engine may hold less than a type has, or more. Between engines that differ in this a field fits *exactly within range*, and what
+follows says which values do; any other is parked. A test sends the values at the borders of every type from each engine to each
+other and back. What it finds parked, pair by pair, stands in `crates/trueup/tests/it/snapshots/pairs`, and nothing is parked of
+a field that is called exact.
 
 | | |
 |---|---|
-| MySQL, MariaDB do not hold | NaN and infinities, in decimals too; dates outside the years 1 to 9999; infinite dates; a `timestamp` outside 1970 to 2038 |
+| MySQL, MariaDB do not hold | NaN and infinities, in decimals too; dates outside the years 1 to 9999; infinite dates; a `timestamp` outside 1970 to 2038; some UUIDs of unusual variants |
 | MySQL, MariaDB hold, and others do not | dates of zeros, times below zero or beyond a day, numbers other than 0 and 1 in `tinyint(1)` |
 | PostgreSQL does not hold | the zero byte in a text |
 | PostgreSQL holds, and others do not | timestamps after the year 294246 |
@@ -52,6 +53,9 @@ pair, stands in `crates/trueup/tests/it/snapshots/pairs`.
 | SQLite holds, and others do not | values of other classes than the declared one, texts that are not valid UTF-8 |
 | JSON Lines do not hold | NaN and infinities as numbers, a JSON `null` that is not NULL, bytes in a field without a type |
 | nobody takes from another engine | JSON with a name twice in one object, or nested too deep: engines disagree about what it means |
+
+A fit says nothing of what a table that is there already forbids by itself: checks, references, a `char(n)` that keeps no blanks at
+the end, fewer digits of a second than the source has. A value that it would refuse or change is parked, too.
 
 The class of a value in an untyped column of SQLite (the number 1, the text `1`) is kept in SQLite and in JSON Lines. Elsewhere such
 a column is one of texts.

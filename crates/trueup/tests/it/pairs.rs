@@ -19,7 +19,7 @@ use crate::support::{self, Dice, Output, Trueup};
 use judge::Kind;
 use places::{Engine, Place, Records};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -82,6 +82,41 @@ fn carry(folder: &Path, tables: &[Table], sides: [&Place; 2], state: &str) -> Pa
     let listed = listed.as_array().expect("a list is printed").clone();
     assert_eq!(ran.code == Some(1), !listed.is_empty(), "{ran}");
     listed.iter().map(parked).collect()
+}
+
+/// The tables whose values all fit, as the lattice says of two places.
+fn exact(folder: &Path, tables: &[Table], sides: [&Place; 2]) -> BTreeSet<String> {
+    let [from, to] = sides.map(Place::url);
+    let keys = tables
+        .iter()
+        .map(|table| format!("--key={}=id", table.name));
+    let checked = Trueup::new(folder)
+        .arguments(["check", &from, &to, "--json"])
+        .arguments(keys.collect::<Vec<_>>());
+    let report = checked.run().json();
+    let collections = report["collections"].as_array().expect("a list").iter();
+    let exact = |one: &&Value| {
+        let mut fields = one["fields"].as_array().expect("a list").iter();
+        let v = fields.find(|field| field["source"]["name"] == "v");
+        v.is_some_and(|v| v["fit"]["fit"] == "exact")
+    };
+    let name = |one: &Value| one["source"].as_str().expect("a name").to_owned();
+    collections.filter(exact).map(name).collect()
+}
+
+/// Makes sure that nothing is parked of what the lattice calls exact.
+fn hold_to_its_word(name: &str, exact: &BTreeSet<String>, tables: &[Table], parked: &Parked) {
+    let wrong = tables.iter().filter(|table| exact.contains(&table.name));
+    let wrong = wrong.filter_map(|table| {
+        let one = parked.iter().find(|((name, _), _)| *name == table.name);
+        one.map(|(_, reason)| format!("{}: {reason}", table.declared))
+    });
+    let wrong: Vec<String> = wrong.collect();
+    assert!(
+        wrong.is_empty(),
+        "{name} is called exact\n{}",
+        wrong.join("\n")
+    );
 }
 
 /// The tables that verification found to be wrong.
@@ -165,7 +200,9 @@ fn every_pair_from(source: Engine) {
 fn pair(folder: &Path, tables: &[Table], first: &Place, target: Engine) {
     let name = format!("{:?}-{target:?}", first.engine());
     let there = Place::new(target, folder, &name);
+    let exact = exact(folder, tables, [first, &there]);
     let parked = carry(folder, tables, [first, &there], &format!("{name}.there"));
+    hold_to_its_word(&name, &exact, tables, &parked);
     report(&name, tables, &parked);
     // SQLite alone knows the class of each value.
     let classes = target == Engine::Sqlite;

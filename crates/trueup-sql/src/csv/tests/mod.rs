@@ -116,6 +116,7 @@ fn try_read(snapshot: &mut dyn Snapshot, schema: &Schema) -> Result<Vec<Vec<Opti
         wanted: &wanted,
         order: Order::Natural,
         after: None,
+        sieve: &[],
         batch_records_max: 2,
         batch_bytes_max: 1 << 20,
     })?;

@@ -202,6 +202,7 @@ fn a_file_that_changes_is_stale() {
             wanted: &[],
             order: Order::Key(&[0]),
             after: None,
+            sieve: &[],
             batch_records_max: 1,
             batch_bytes_max: 100,
         };

@@ -127,6 +127,7 @@ fn a_member_that_appeared_since_the_shape_was_read_is_stale() {
         wanted: &[],
         order: trueup_core::endpoint::Order::Natural,
         after: None,
+        sieve: &[],
         batch_records_max: 10,
         batch_bytes_max: 100,
     };

@@ -193,6 +193,7 @@ fn a_scan_that_is_dropped_leaves_the_snapshot_usable() {
             wanted: &wanted,
             order: Order::Natural,
             after: None,
+            sieve: &[],
             batch_records_max: 1,
             batch_bytes_max: 1 << 20,
         };

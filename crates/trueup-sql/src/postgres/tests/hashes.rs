@@ -31,6 +31,7 @@ impl Asked {
             wanted: &self.wanted,
             order: Order::Key(&self.schema.key),
             after: None,
+            sieve: &[],
             batch_records_max: 100,
             batch_bytes_max: 1 << 20,
         }

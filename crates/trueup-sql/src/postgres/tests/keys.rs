@@ -17,6 +17,7 @@ fn plan(database: &Database, schema: &Schema) -> String {
         wanted: &wanted,
         order: Order::Key(&schema.key),
         after: None,
+        sieve: &[],
         batch_records_max: 1,
         batch_bytes_max: 1,
     };

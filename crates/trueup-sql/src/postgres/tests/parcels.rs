@@ -30,6 +30,7 @@ fn asked<'a>(
         wanted,
         order: Order::Natural,
         after: None,
+        sieve: &[],
         batch_records_max: records,
         batch_bytes_max: 1 << 20,
     }

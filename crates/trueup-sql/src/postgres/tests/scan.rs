@@ -241,6 +241,7 @@ fn a_scan_goes_on_after_a_key() {
         wanted: &[Type::INT, Type::TEXT],
         order: Order::Key(&[1, 0]),
         after: Some(after.record(0)),
+        sieve: &[],
         batch_records_max: 10,
         batch_bytes_max: 1000,
     };
@@ -266,6 +267,7 @@ fn a_snapshot_stands_still() {
         wanted: &[Type::INT],
         order: Order::Key(&[0]),
         after: None,
+        sieve: &[],
         batch_records_max: 10,
         batch_bytes_max: 1000,
     };
@@ -350,6 +352,7 @@ fn trap_61_a_killed_server_is_unavailable_and_comes_back() {
         wanted: &[],
         order: Order::Natural,
         after: None,
+        sieve: &[],
         batch_records_max: 10,
         batch_bytes_max: 1 << 20,
     };
@@ -402,6 +405,7 @@ fn a_scan_dropped_early_is_cancelled_and_the_snapshot_goes_on() {
                 wanted: &[Type::INT, Type::TEXT],
                 order: Order::Natural,
                 after: None,
+                sieve: &[],
                 batch_records_max: 10,
                 batch_bytes_max: 1 << 20,
             };
@@ -450,6 +454,7 @@ fn a_scan_that_fails_leaves_the_snapshot_usable() {
             wanted: &[Type::INT, Type::Instant][..fields.len()],
             order: Order::Natural,
             after: None,
+            sieve: &[],
             batch_records_max: 10,
             batch_bytes_max: 1000,
         };

@@ -22,6 +22,7 @@ fn ids(
         wanted: &wanted,
         order: Order::Natural,
         after: None,
+        sieve: &[],
         batch_records_max: 100,
         batch_bytes_max: 1 << 20,
     };

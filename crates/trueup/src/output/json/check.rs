@@ -4,6 +4,7 @@ use super::line;
 use super::structure::{StructureJson, structure};
 use crate::output::text::check::standing;
 use serde::Serialize;
+use std::borrow::Cow;
 use trueup_core::Result;
 use trueup_core::endpoint::Capabilities;
 use trueup_core::rights::{Missing, Remedy};
@@ -104,7 +105,7 @@ struct HeldJson<'a> {
 #[derive(Serialize)]
 struct FitJson {
     fit: &'static str,
-    note: Option<&'static str>,
+    note: Option<Cow<'static, str>>,
 }
 
 #[derive(Serialize)]
