@@ -150,7 +150,13 @@ impl Endpoint for Mysql {
 
     fn follow(&mut self, request: &FollowRequest<'_>) -> Result<Opened> {
         let identity = self.about.identity.clone();
-        follow::open(self.open()?, self.open()?, &self.settings, identity, request)
+        follow::open(
+            self.open()?,
+            self.open()?,
+            &self.settings,
+            identity,
+            request,
+        )
     }
 
     fn epoch(&mut self, link: &str) -> Result<Option<u64>> {

@@ -139,7 +139,8 @@ impl Wire {
     }
 
     fn holds_piece(&self) -> bool {
-        self.ahead().is_some_and(|len| self.end - self.at >= 4 + len)
+        self.ahead()
+            .is_some_and(|len| self.end - self.at >= 4 + len)
     }
 
     /// The length of the piece that begins the unread bytes.

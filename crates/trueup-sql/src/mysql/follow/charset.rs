@@ -15,7 +15,9 @@ pub(super) enum Charset {
     /// As they are: UTF-8, or no text at all.
     Utf8,
     /// Two bytes a unit, the high one first or last.
-    Utf16 { high_first: bool },
+    Utf16 {
+        high_first: bool,
+    },
     Utf32,
     /// What each byte stands for.
     Bytes(Vec<String>),
@@ -47,7 +49,8 @@ impl Charset {
             ))
             .hint("ALTER TABLE ... CONVERT TO CHARACTER SET utf8mb4, or leave the field out"));
         }
-        let asked = (0..=u8::MAX).map(|byte| format!("CONVERT(_{name} x'{byte:02x}' USING utf8mb4)"));
+        let asked =
+            (0..=u8::MAX).map(|byte| format!("CONVERT(_{name} x'{byte:02x}' USING utf8mb4)"));
         let row = connection.one(&format!("SELECT {}", asked.collect::<Vec<_>>().join(", ")))?;
         let table = (0..=usize::from(u8::MAX)).map(|at| row.text(at));
         table.collect::<Result<Vec<String>>>().map(Self::Bytes)
@@ -73,7 +76,9 @@ impl Charset {
         match self {
             Self::Utf8 => false,
             Self::Bytes(table) => {
-                let texts = bytes.iter().filter_map(|&byte| table.get(usize::from(byte)));
+                let texts = bytes
+                    .iter()
+                    .filter_map(|&byte| table.get(usize::from(byte)));
                 texts.for_each(|text| out.push_str(text));
                 true
             }
@@ -88,7 +93,9 @@ impl Charset {
             }
             Self::Utf32 => {
                 let (fours, rest) = bytes.as_chunks::<4>();
-                let mut chars = fours.iter().map(|&four| char::from_u32(u32::from_be_bytes(four)));
+                let mut chars = fours
+                    .iter()
+                    .map(|&four| char::from_u32(u32::from_be_bytes(four)));
                 let whole = chars.all(|c| c.map(|c| out.push(c)).is_some());
                 whole && rest.is_empty()
             }

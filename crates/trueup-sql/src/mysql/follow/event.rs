@@ -84,7 +84,9 @@ impl Checksums {
         let len = parts.int(4)?;
         let (end, flags) = (parts.int(4)?, parts.int(2)?);
         if usize::try_from(len).ok() != Some(packet.len()) {
-            return Err(broken("an event of the log has another length than it says"));
+            return Err(broken(
+                "an event of the log has another length than it says",
+            ));
         }
         if kind == kind::FORMAT {
             *self = said(packet)?;
@@ -266,14 +268,19 @@ impl Rows {
         if form >= 3 {
             // The second form says more, and how much.
             let more = usize::try_from(parts.int(2)?).unwrap_or(0);
-            parts.take(more.checked_sub(2).ok_or_else(|| broken("a head is too short"))?)?;
+            parts.take(
+                more.checked_sub(2)
+                    .ok_or_else(|| broken("a head is too short"))?,
+            )?;
         }
         let done = match form % 3 {
             0 => Done::Write,
             1 => Done::Update,
             _ => Done::Delete,
         };
-        let width = parts.length()?.and_then(|width| usize::try_from(width).ok());
+        let width = parts
+            .length()?
+            .and_then(|width| usize::try_from(width).ok());
         let width = width.ok_or_else(|| broken("a rows event has no columns"))?;
         let bitmap = width.div_ceil(8);
         let before = parts.take(bitmap)?.to_vec();
@@ -302,10 +309,14 @@ fn inflate(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let head = parts.int(1)?;
     let wide = head & 7;
     if head & 0xf0 != 0x80 || !(1..=4).contains(&wide) {
-        return Err(broken("an event of the log is compressed in an unknown way"));
+        return Err(broken(
+            "an event of the log is compressed in an unknown way",
+        ));
     }
     let len = parts.take(usize::try_from(wide).unwrap_or(0))?;
-    let len = len.iter().fold(0_usize, |sum, &byte| sum << 8 | usize::from(byte));
+    let len = len
+        .iter()
+        .fold(0_usize, |sum, &byte| sum << 8 | usize::from(byte));
     if len > INFLATED_BYTES_MAX {
         return Err(broken("an event of the log is larger than any can be"));
     }
@@ -315,7 +326,9 @@ fn inflate(bytes: &[u8]) -> io::Result<Vec<u8>> {
         .take(limit)
         .read_to_end(&mut inflated)?;
     if inflated.len() != len {
-        return Err(broken("a compressed event of the log has another length than it says"));
+        return Err(broken(
+            "a compressed event of the log has another length than it says",
+        ));
     }
     Ok(inflated)
 }

@@ -112,7 +112,11 @@ pub(super) fn push(
             Ok(())
         }
         kind::BLOB_COMPRESSED | kind::VARCHAR_COMPRESSED => Err(misfit()),
-        _ if matches!(wire, Wire::Date | Wire::Time | Wire::Timestamp | Wire::Instant) => {
+        _ if matches!(
+            wire,
+            Wire::Date | Wire::Time | Wire::Timestamp | Wire::Instant
+        ) =>
+        {
             moment(wire, form, bytes, text, into)
         }
         _ => content(laid, bytes, text, room, into),
@@ -189,7 +193,9 @@ fn content(
 /// Cuts off the blanks at the end, and no other white space.
 fn unpadded(bytes: &[u8]) -> &[u8] {
     let end = bytes.iter().rposition(|&byte| byte != b' ');
-    bytes.get(..end.map_or(0, |end| end + 1)).unwrap_or_default()
+    bytes
+        .get(..end.map_or(0, |end| end + 1))
+        .unwrap_or_default()
 }
 
 /// The server keeps the parts of most UUIDs in another order, the time's highest first.
@@ -216,7 +222,9 @@ fn inet6(bytes: [u8; 16]) -> String {
 }
 
 fn big(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte))
+    bytes
+        .iter()
+        .fold(0, |sum, &byte| sum << 8 | u64::from(byte))
 }
 
 /// The microseconds of a fraction of so many digits.
@@ -239,7 +247,9 @@ fn moment(
     let little = || Parts::new(bytes).int(bytes.len());
     let digits = usize::from(form.meta.0);
     let at = bytes.len().checked_sub(fraction_bytes(digits));
-    let (main, fraction) = bytes.split_at_checked(at.ok_or_else(misfit)?).ok_or_else(misfit)?;
+    let (main, fraction) = bytes
+        .split_at_checked(at.ok_or_else(misfit)?)
+        .ok_or_else(misfit)?;
     match form.kind {
         kind::DATE | kind::NEWDATE => {
             let packed = little()?;
@@ -283,7 +293,11 @@ fn moment(
         kind::TIME => {
             let packed = little()?;
             let negative = packed & 0x80_0000 != 0;
-            let packed = if negative { 0x100_0000 - packed } else { packed };
+            let packed = if negative {
+                0x100_0000 - packed
+            } else {
+                packed
+            };
             let time = [packed / 10_000, packed / 100 % 100, packed % 100, 0];
             push_time(negative, time, text, into)
         }

@@ -122,7 +122,11 @@ impl Log for MariadbLog {
             if let Some(told) = self.teller.next(piece, &mut under)? {
                 return Ok(told);
             }
-            let patience = if under.is_some() { Duration::ZERO } else { wait };
+            let patience = if under.is_some() {
+                Duration::ZERO
+            } else {
+                wait
+            };
             if !self.event(patience)? {
                 return self.nothing(under, patience);
             }
@@ -147,7 +151,10 @@ impl Log for MariadbLog {
 
     fn backlog(&mut self) -> Result<Backlog> {
         let (file, end) = (self.teller.file.clone(), self.teller.end);
-        let rows = self.teller.asking.ask(|connection| connection.query("SHOW BINARY LOGS"))?;
+        let rows = self
+            .teller
+            .asking
+            .ask(|connection| connection.query("SHOW BINARY LOGS"))?;
         let here = Spot::new(&file, 0);
         let mut untold = 0_u64;
         for row in &rows {
@@ -175,7 +182,10 @@ impl MariadbLog {
         if self.silent > SILENCE_MAX {
             return Err(Error::new(
                 Kind::Unavailable,
-                format!("the server says nothing any more: waited_s={}", self.silent.as_secs()),
+                format!(
+                    "the server says nothing any more: waited_s={}",
+                    self.silent.as_secs()
+                ),
             )
             .hint("open the log again: nothing is lost by it"));
         }
@@ -353,7 +363,10 @@ impl Teller {
         if let Some(table) = self.tables.get(collection) {
             table.fits(&rows).map_err(io)?;
         }
-        debug_assert!(matches!(rows.done, Done::Write | Done::Update | Done::Delete));
+        debug_assert!(matches!(
+            rows.done,
+            Done::Write | Done::Update | Done::Delete
+        ));
         self.group.told = true;
         self.telling = Some(Telling::new(collection, rows));
         Ok(())
@@ -365,8 +378,11 @@ impl Teller {
             Statement::Nothing => {}
             Statement::Commit => return self.commit(),
             Statement::Rollback if self.group.told => {
-                return Err(Error::config("a transaction was broken off after it was logged")
-                    .hint("let every followed table have a transactional engine, and compare anew"));
+                return Err(
+                    Error::config("a transaction was broken off after it was logged").hint(
+                        "let every followed table have a transactional engine, and compare anew",
+                    ),
+                );
             }
             Statement::Rollback => return self.commit(),
             Statement::Truncate(name) => {
@@ -376,12 +392,16 @@ impl Teller {
                 }
             }
             Statement::Shape(names) => {
-                let followed = names.iter().filter_map(|name| self.followed(name, &query.database));
+                let followed = names
+                    .iter()
+                    .filter_map(|name| self.followed(name, &query.database));
                 let followed = followed.collect();
                 self.reshape(followed);
             }
             Statement::Mild(names) => {
-                let followed = names.iter().filter_map(|name| self.followed(name, &query.database));
+                let followed = names
+                    .iter()
+                    .filter_map(|name| self.followed(name, &query.database));
                 for collection in followed.collect::<Vec<_>>() {
                     if !self.stands(collection)? {
                         self.reshape(vec![collection]);
@@ -423,7 +443,9 @@ impl Teller {
         }
         let named = |table: &Tracked| mentions(&query.text, &table.schema.collection);
         let all = self.tables.iter().enumerate();
-        all.filter(|(_, table)| named(table)).map(|(at, _)| at).collect()
+        all.filter(|(_, table)| named(table))
+            .map(|(at, _)| at)
+            .collect()
     }
 
     fn stands(&mut self, collection: usize) -> Result<bool> {
@@ -439,7 +461,10 @@ impl Teller {
     }
 
     fn as_statement(&self, collection: usize) -> Error {
-        let name = self.tables.get(collection).map_or("", |table| &table.schema.collection);
+        let name = self
+            .tables
+            .get(collection)
+            .map_or("", |table| &table.schema.collection);
         Error::config(format!(
             "a change was logged as a statement, not as records: collection={}",
             name.escape_debug()
@@ -506,7 +531,9 @@ fn stranger(number: u8) -> Error {
     let name = name(number);
     let hint = match number {
         kind::INCIDENT => "the server lost part of its log: compare anew",
-        kind::XA_PREPARE => "XA transactions on followed tables cannot be followed: compare anew, and commit without XA",
+        kind::XA_PREPARE => {
+            "XA transactions on followed tables cannot be followed: compare anew, and commit without XA"
+        }
         _ => "compare anew; if it comes again, run this link by comparing only",
     };
     Error::config(format!(
@@ -516,8 +543,11 @@ fn stranger(number: u8) -> Error {
 }
 
 fn gone() -> Error {
-    Error::new(Kind::Unavailable, "the server broke the log off: error=1236")
-        .hint("open the log again: it then says whether what comes next is still there")
+    Error::new(
+        Kind::Unavailable,
+        "the server broke the log off: error=1236",
+    )
+    .hint("open the log again: it then says whether what comes next is still there")
 }
 
 /// Rows of a shape that was there between what was followed and what is there now.

@@ -120,7 +120,9 @@ impl Map {
     /// Reads what comes after the names.
     pub(super) fn read(rest: &[u8]) -> io::Result<Self> {
         let mut parts = Parts::new(rest);
-        let count = parts.length()?.and_then(|count| usize::try_from(count).ok());
+        let count = parts
+            .length()?
+            .and_then(|count| usize::try_from(count).ok());
         let count = count.filter(|&count| count <= COLUMNS_MAX);
         let count = count.ok_or_else(|| broken("a table of the log has too many columns"))?;
         let kinds = parts.take(count)?;
@@ -161,14 +163,23 @@ fn form(number: u8, metas: &mut Parts<'_>) -> io::Result<Form> {
     Ok(match number {
         // What the first byte says is the real type, and a long one's length stands in two of its bits.
         kind::STRING if meta.0 & 0x30 == 0x30 => match meta.0 {
-            kind::ENUM | kind::SET => Form { kind: meta.0, meta: (meta.1, 0) },
-            _ => Form { kind: kind::STRING, meta: (meta.1, 0) },
+            kind::ENUM | kind::SET => Form {
+                kind: meta.0,
+                meta: (meta.1, 0),
+            },
+            _ => Form {
+                kind: kind::STRING,
+                meta: (meta.1, 0),
+            },
         },
         kind::STRING => Form {
             kind: kind::STRING,
             meta: (meta.1, (meta.0 & 0x30 ^ 0x30) >> 4),
         },
-        249..=251 => Form { kind: kind::BLOB, meta },
+        249..=251 => Form {
+            kind: kind::BLOB,
+            meta,
+        },
         _ => Form { kind: number, meta },
     })
 }
@@ -201,7 +212,9 @@ pub(super) fn layout(connection: &Connection, table: &Table) -> Result<Option<Ve
             return Ok(None);
         }
         let declared = format!("{declared} {charset}");
-        let known = laid.iter().find(|known| known.declared.ends_with(&format!(" {charset}")));
+        let known = laid
+            .iter()
+            .find(|known| known.declared.ends_with(&format!(" {charset}")));
         let textual = matches!(
             column.wire,
             Wire::Text | Wire::Padded | Wire::Json | Wire::Label | Wire::Labels

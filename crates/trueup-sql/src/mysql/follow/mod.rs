@@ -136,7 +136,11 @@ fn examine(connection: &Connection, identity: String) -> Result<Source> {
         return Err(setting("binlog_format", &format, "ROW"));
     }
     if !matches!(image.as_str(), "FULL" | "MINIMAL" | "NOBLOB" | "FULL_NODUP") {
-        return Err(setting("binlog_row_image", &image.escape_debug().to_string(), "FULL"));
+        return Err(setting(
+            "binlog_row_image",
+            &image.escape_debug().to_string(),
+            "FULL",
+        ));
     }
     let gtids = Gtids::parse(&row.text(3)?);
     let database = row.text(5)?;
@@ -161,13 +165,18 @@ fn filters(connection: &Connection, database: &str) -> Result<()> {
         return Ok(());
     };
     let (only, never) = (row.text(2)?, row.text(3)?);
-    let among = |list: &str| list.split(',').any(|name| name.eq_ignore_ascii_case(database));
+    let among = |list: &str| {
+        list.split(',')
+            .any(|name| name.eq_ignore_ascii_case(database))
+    };
     if (only.is_empty() || among(&only)) && !among(&never) {
         return Ok(());
     }
     let name = database.escape_debug();
-    Err(Error::config(format!("the server's log leaves out the database: database={name}"))
-        .hint("take it out of binlog_ignore_db, or put it into binlog_do_db, and restart the server"))
+    Err(Error::config(format!(
+        "the server's log leaves out the database: database={name}"
+    ))
+    .hint("take it out of binlog_ignore_db, or put it into binlog_do_db, and restart the server"))
 }
 
 /// Says what this user lacks.
@@ -183,15 +192,22 @@ fn denied(connection: &Connection, foreign: &Foreign) -> Error {
     } else {
         "REPLICATION CLIENT"
     };
-    let user = connection.one("SELECT CURRENT_USER()").and_then(|row| row.text(0));
+    let user = connection
+        .one("SELECT CURRENT_USER()")
+        .and_then(|row| row.text(0));
     let user = user.unwrap_or_default();
     let (name, host) = user.rsplit_once('@').unwrap_or((&user, "%"));
     let account = format!("{}@{}", quote::ident(name), quote::ident(host));
     Error::new(
         Kind::Auth,
-        format!("this user may not read the server's log: error={}", refused.code),
+        format!(
+            "this user may not read the server's log: error={}",
+            refused.code
+        ),
     )
-    .hint(format!("GRANT REPLICATION SLAVE, {status} ON *.* TO {account}"))
+    .hint(format!(
+        "GRANT REPLICATION SLAVE, {status} ON *.* TO {account}"
+    ))
 }
 
 /// Reads how the followed tables are laid out.
@@ -202,7 +218,9 @@ fn tables(
 ) -> Result<Vec<Tracked>> {
     let mut tables = Vec::new();
     for followed in request.collections {
-        let Schema { collection, key, .. } = followed.schema;
+        let Schema {
+            collection, key, ..
+        } = followed.schema;
         let fields = followed.key.iter().map(|&at| followed.fields.get(at));
         let asked: Option<Vec<usize>> = fields.map(|at| at.copied()).collect();
         if !source.full && asked.as_ref() != Some(key) {
@@ -248,13 +266,17 @@ fn resume(
     from: &Position,
 ) -> Result<std::result::Result<Place, String>> {
     let Some((place, origin)) = Place::parse(from) else {
-        return Err(Error::config(format!("this is no position in MariaDB's log: position={from}"))
-            .hint("compare the source anew, and follow from there"));
+        return Err(Error::config(format!(
+            "this is no position in MariaDB's log: position={from}"
+        ))
+        .hint("compare the source anew, and follow from there"));
     };
     let Origin { identity, uid } = &source.origin;
     if origin.identity != *identity {
         let was = origin.identity;
-        return Ok(Err(format!("the log is another server's: was={was} is={identity}")));
+        return Ok(Err(format!(
+            "the log is another server's: was={was} is={identity}"
+        )));
     }
     if !origin.uid.is_empty() && !uid.is_empty() && origin.uid != *uid {
         return Ok(Err(format!(
@@ -293,7 +315,9 @@ fn begin(log: &mut MariadbLog) -> Result<Option<String>> {
          @slave_gtid_ignore_duplicates = 0, @master_heartbeat_period = {heartbeat}, \
          @master_binlog_checksum = @@GLOBAL.binlog_checksum"
     ))?;
-    stream.execute(&format!("SET SESSION net_write_timeout = {WRITE_TIMEOUT_S}"))?;
+    stream.execute(&format!(
+        "SET SESSION net_write_timeout = {WRITE_TIMEOUT_S}"
+    ))?;
     let server = SERVER_ID_FIRST | stream.thread() & (SERVER_ID_FIRST >> 2) - 1;
     let mut wanted = FILE_START.to_le_bytes().to_vec();
     wanted.extend([0, 0]);

@@ -70,7 +70,9 @@ pub(super) fn mentions(text: &str, name: &str) -> bool {
     let mut found = text.match_indices(&name);
     found.any(|(at, _)| {
         let before = text.get(..at).and_then(|text| text.chars().next_back());
-        let after = text.get(at + name.len()..).and_then(|text| text.chars().next());
+        let after = text
+            .get(at + name.len()..)
+            .and_then(|text| text.chars().next());
         !inside(before) && !inside(after)
     })
 }

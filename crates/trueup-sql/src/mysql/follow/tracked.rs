@@ -52,14 +52,18 @@ impl Tracked {
         let known = |at: &usize| *at < table.columns.len();
         let keyed = |at: &usize| *at < followed.fields.len();
         if !followed.fields.iter().all(known) || !followed.key.iter().all(keyed) {
-            return Err(Error::bug("a field is followed that the schema does not have"));
+            return Err(Error::bug(
+                "a field is followed that the schema does not have",
+            ));
         }
         let name = table.schema.collection.escape_debug();
         if followed.key.is_empty() {
             return Err(Error::config(format!(
                 "the collection has no key by which its changes could be told: collection={name}"
             ))
-            .hint("give the table a primary key, or name unique fields as the key in the mapping"));
+            .hint(
+                "give the table a primary key, or name unique fields as the key in the mapping",
+            ));
         }
         if let Some(note) = versioned(&table) {
             return Err(Error::config(format!(
@@ -112,7 +116,9 @@ impl Tracked {
             let place = if map.names.is_empty() {
                 at
             } else {
-                map.names.iter().position(|name| *name == laid.column.name)?
+                map.names
+                    .iter()
+                    .position(|name| *name == laid.column.name)?
             };
             laid.agrees(*map.forms.get(place)?).then_some((place, at))
         };
@@ -169,7 +175,13 @@ impl Telling {
         piece: &mut Changes,
         enough: impl Fn(&Changes) -> bool,
     ) -> io::Result<bool> {
-        let Rows { done, width, present, images, .. } = &self.rows;
+        let Rows {
+            done,
+            width,
+            present,
+            images,
+            ..
+        } = &self.rows;
         let rest = images.get(self.at..).unwrap_or_default();
         let mut parts = Parts::new(rest);
         let (mut before, mut after) = (Vec::new(), Vec::new());
@@ -177,7 +189,11 @@ impl Telling {
             let forms = || table.forms.iter().copied();
             let [old, new] = present;
             image::split(&mut parts, forms(), old, *width, &mut before)?;
-            let mut told = Told { table, scratch, into: &mut piece.records };
+            let mut told = Told {
+                table,
+                scratch,
+                into: &mut piece.records,
+            };
             let change = match done {
                 Done::Write => told.insert(&before)?,
                 Done::Delete => told.delete(&before)?,
@@ -278,5 +294,8 @@ fn part<'a>(record: &[Part<'a>], place: usize) -> Part<'a> {
 }
 
 fn absent() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "a change leaves out values that are needed")
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "a change leaves out values that are needed",
+    )
 }

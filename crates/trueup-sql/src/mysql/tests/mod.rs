@@ -3,6 +3,7 @@
 mod access;
 mod bytes;
 mod conformance;
+mod follow;
 mod mysql_8;
 mod rights;
 mod scan;
