@@ -20,13 +20,11 @@ pub(super) mod kind {
     pub(in super::super) const XID: u8 = 16;
     pub(in super::super) const TABLE_MAP: u8 = 19;
     pub(in super::super) const WRITE_V1: u8 = 23;
-    pub(in super::super) const UPDATE_V1: u8 = 24;
     pub(in super::super) const DELETE_V1: u8 = 25;
     pub(in super::super) const INCIDENT: u8 = 26;
     pub(in super::super) const HEARTBEAT: u8 = 27;
     pub(in super::super) const IGNORABLE: u8 = 28;
     pub(in super::super) const WRITE: u8 = 30;
-    pub(in super::super) const UPDATE: u8 = 31;
     pub(in super::super) const DELETE: u8 = 32;
     pub(in super::super) const XA_PREPARE: u8 = 38;
     pub(in super::super) const ANNOTATE: u8 = 160;

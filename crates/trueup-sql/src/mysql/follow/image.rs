@@ -207,18 +207,36 @@ fn uuid(stored: [u8; 16]) -> [u8; 16] {
     if is_turned { turned } else { stored }
 }
 
-/// An address as the server spells it: as everybody does, and the last four bytes as an older address where the server
-/// takes them for one.
+/// An address as the server spells it: the first longest run of zeros left out, be it one only, and the last four bytes
+/// as an older address where it takes them for one.
 fn inet6(bytes: [u8; 16]) -> String {
-    let address = Ipv6Addr::from(bytes);
-    let [.., high, low] = address.segments();
-    let compatible = address.segments().iter().take(6).all(|&part| part == 0) && high != 0;
-    if compatible {
-        let [a, b] = high.to_be_bytes();
-        let [c, d] = low.to_be_bytes();
-        return format!("::{a}.{b}.{c}.{d}");
+    let parts = Ipv6Addr::from(bytes).segments();
+    let (mut gap, mut run) = (0..0, 0..0);
+    for (at, part) in parts.iter().enumerate() {
+        run = if *part != 0 {
+            at + 1..at + 1
+        } else {
+            run.start..at + 1
+        };
+        if run.len() > gap.len() {
+            gap = run.clone();
+        }
     }
-    address.to_string()
+    let mapped = gap == (0..5) && parts[5] == 0xffff;
+    let older = gap == (0..6) || mapped;
+    let hex = |part: &u16| format!("{part:x}");
+    let join = |parts: &[u16]| parts.iter().map(hex).collect::<Vec<_>>().join(":");
+    if older {
+        let [.., a, b, c, d] = bytes;
+        let head = if mapped { "::ffff:" } else { "::" };
+        return format!("{head}{}", Ipv4Addr::new(a, b, c, d));
+    }
+    if gap.is_empty() {
+        return join(&parts);
+    }
+    let head = parts.get(..gap.start).unwrap_or_default();
+    let tail = parts.get(gap.end..).unwrap_or_default();
+    format!("{}::{}", join(head), join(tail))
 }
 
 fn big(bytes: &[u8]) -> u64 {

@@ -78,8 +78,25 @@ pub(super) fn open(
             Err(reason) => return Ok(Opened::Lost(reason)),
         },
     };
+    let mut log = prepared(stream, asking, settings, source, tables, place, request);
+    match begin(&mut log)? {
+        None => Ok(Opened::Log(Box::new(log))),
+        Some(reason) => Ok(Opened::Lost(reason)),
+    }
+}
+
+/// A log that has not been asked for yet.
+fn prepared(
+    stream: Connection,
+    asking: Connection,
+    settings: &Settings,
+    source: Source,
+    tables: Vec<Tracked>,
+    place: Place,
+    request: &FollowRequest<'_>,
+) -> MariadbLog {
     let start = place.position(&source.origin);
-    let mut log = MariadbLog {
+    MariadbLog {
         stream,
         start,
         silent: Duration::ZERO,
@@ -103,10 +120,6 @@ pub(super) fn open(
             ready: VecDeque::new(),
             quiet: Quiet::default(),
         },
-    };
-    match begin(&mut log)? {
-        None => Ok(Opened::Log(Box::new(log))),
-        Some(reason) => Ok(Opened::Lost(reason)),
     }
 }
 
@@ -149,7 +162,10 @@ fn examine(connection: &Connection, identity: String) -> Result<Source> {
     let uid = uid.first().map(|row| row.text(1)).transpose()?;
     let uid = uid.unwrap_or_default().replace(' ', "");
     Ok(Source {
-        gtids: gtids.ok_or_else(|| setting("gtid_binlog_pos", "unknown", "its own value"))?,
+        gtids: gtids.ok_or_else(|| {
+            Error::corrupt("the server's own position has another form than expected")
+                .hint("the server may be newer than trueup knows")
+        })?,
         folds: row.text(4)? != "0",
         database,
         origin: Origin { identity, uid },

@@ -1,6 +1,7 @@
 //! What a server logs is told as it was done; the trap numbers are those of the study of databases.
 
 use super::*;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use trueup_core::Kind;
@@ -217,4 +218,132 @@ fn a_position_leads_on() {
     assert_eq!(log.told(3).len(), 6);
     let backlog = log.log.backlog().unwrap();
     assert!(backlog.untold_bytes.is_some());
+}
+
+/// The keys that a snapshot delivers.
+fn keys(given: &mut Given) -> (Position, BTreeSet<String>) {
+    let schema = schema(given.endpoint.as_mut(), "t");
+    let mut snapshot = given.endpoint.snapshot().unwrap();
+    let request = ScanRequest {
+        schema: &schema,
+        fields: &[0],
+        wanted: &[Type::Any],
+        order: Order::Natural,
+        after: None,
+        batch_records_max: 1 << 20,
+        batch_bytes_max: 1 << 24,
+    };
+    let mut scan = snapshot.scan(&request).unwrap();
+    let mut batch = Batch::new(1);
+    scan.next(&mut batch).unwrap();
+    drop(scan);
+    (snapshot.position(), shown(&batch).into_iter().collect())
+}
+
+#[test]
+fn a_snapshot_holds_exactly_the_transactions_that_it_is_said_to_hold() {
+    const WRITERS: usize = 3;
+    const COMMITS: usize = 150;
+    let mut given = Given::new("CREATE TABLE t (id int PRIMARY KEY, v int) ENGINE=InnoDB");
+    let mut log = given.follow(&["t"]);
+    let server = Arc::clone(given.database.server());
+    let name = given.database.name().to_owned();
+    let mut snapshots = Vec::new();
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let (server, name) = (Arc::clone(&server), name.clone());
+            scope.spawn(move || {
+                let first = writer * 10_000;
+                let commits = (0..COMMITS).map(|n| {
+                    let (a, b) = (first + 2 * n, first + 2 * n + 1);
+                    let flush = if n == COMMITS / 2 { "FLUSH BINARY LOGS;" } else { "" };
+                    format!(
+                        "BEGIN; INSERT INTO t VALUES ({a}, 1); INSERT INTO t VALUES ({b}, 2); COMMIT; {flush}\n"
+                    )
+                });
+                server.sql(&name, &commits.collect::<String>()).unwrap();
+            });
+        }
+        snapshots.extend((0..40).map(|_| keys(&mut given)));
+    });
+    snapshots.push(keys(&mut given));
+    let mut held = vec![BTreeSet::new(); snapshots.len()];
+    let mut commits = 0;
+    while commits < WRITERS * COMMITS {
+        match log.next().unwrap() {
+            Told::Changes(0) => {
+                for ((position, _), held) in snapshots.iter().zip(&mut held) {
+                    if log.log.seen(position).unwrap() {
+                        let records = log.piece.records.records();
+                        held.extend(records.map(|record| format!("{:?}", record.value(0))));
+                    }
+                }
+            }
+            Told::Commit { .. } => commits += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    for ((position, found), held) in snapshots.iter().zip(&held) {
+        assert_eq!(found, held, "{position}");
+    }
+    let alien = Position("mysql localhost:1 database=x".to_owned());
+    assert_eq!(log.log.seen(&alien).unwrap_err().kind(), Kind::Config);
+}
+
+#[test]
+fn what_concerns_nobody_moves_the_position_all_the_same() {
+    let mut given =
+        Given::new("CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE other (id int PRIMARY KEY)");
+    let mut log = given.follow(&["t"]);
+    let start = log.position.clone();
+    given.sql("INSERT INTO other VALUES (1)");
+    let mut piece = Changes::default();
+    let quiet = (0..WAITS_MAX).find_map(|_| {
+        match log.log.next(&mut piece, Duration::from_secs(1)).unwrap() {
+            Told::Quiet(position) => Some(position),
+            told => {
+                assert_eq!(told, Told::Nothing);
+                None
+            }
+        }
+    });
+    let quiet = quiet.unwrap();
+    assert_ne!(quiet, start);
+    let mut log = given.follow_from(&["t"], Some(&quiet));
+    given.sql("INSERT INTO t VALUES (2)");
+    assert_eq!(log.told(1), ["0 Insert Int(2)", "commit"]);
+}
+
+#[test]
+fn a_table_without_transactions_is_told_by_statements() {
+    let mut given = Given::new("CREATE TABLE t (id int PRIMARY KEY) ENGINE=MyISAM");
+    let mut log = given.follow(&["t"]);
+    given.sql("INSERT INTO t VALUES (1), (2); DELETE FROM t WHERE id = 1");
+    assert_eq!(
+        log.told(2),
+        [
+            "0 Insert Int(1)",
+            "0 Insert Int(2)",
+            "commit",
+            "0 Delete Int(1)",
+            "commit"
+        ]
+    );
+}
+
+#[test]
+fn a_server_that_dies_is_followed_again() {
+    let server = Arc::new(logging_with(&[]));
+    let mut given = Given::on(&server, "CREATE TABLE t (id int PRIMARY KEY)");
+    let mut log = given.follow(&["t"]);
+    given.sql("INSERT INTO t VALUES (1)");
+    log.told(1);
+    server.kill().unwrap();
+    let error = log.next().unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+    let position = log.position.clone();
+    server.restart().unwrap();
+    let mut log = given.follow_from(&["t"], Some(&position));
+    given.sql("INSERT INTO t VALUES (2)");
+    assert_eq!(log.told(1), ["0 Insert Int(2)", "commit"]);
 }
