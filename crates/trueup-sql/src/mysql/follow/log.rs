@@ -208,7 +208,11 @@ impl MariadbLog {
 impl Teller {
     /// Puts changes into the piece as far as events are there; `None` when the next one is needed. `under` is the
     /// collection that the piece is of.
-    fn next(&mut self, piece: &mut Changes, under: &mut Option<usize>) -> Result<Option<Told>> {
+    pub(super) fn next(
+        &mut self,
+        piece: &mut Changes,
+        under: &mut Option<usize>,
+    ) -> Result<Option<Told>> {
         while let Some(telling) = &self.telling {
             let of = telling.collection;
             if let Some(other) = under.filter(|&other| other != of) {

@@ -63,6 +63,7 @@ impl Form {
     pub(super) fn take<'a>(self, parts: &mut Parts<'a>) -> io::Result<&'a [u8]> {
         let (low, high) = (usize::from(self.meta.0), usize::from(self.meta.1));
         let len = match self.kind {
+            kind::TIMESTAMP2 | kind::DATETIME2 | kind::TIME2 if low > 6 => return Err(misfit()),
             kind::NULL => 0,
             kind::TINY | kind::YEAR => 1,
             kind::SHORT => 2,

@@ -343,6 +343,7 @@ fn a_server_that_dies_is_followed_again() {
     assert_eq!(error.kind(), Kind::Unavailable);
     let position = log.position.clone();
     server.restart().unwrap();
+    given.endpoint = connect(&given.database.url(), Context::empty()).unwrap();
     let mut log = given.follow_from(&["t"], Some(&position));
     given.sql("INSERT INTO t VALUES (2)");
     assert_eq!(log.told(1), ["0 Insert Int(2)", "commit"]);

@@ -1,7 +1,6 @@
 //! What changes a table's shape, or its records without an event for each, is said; what does not is passed over.
 
 use super::follow::{Given, logging_with};
-use super::*;
 use std::sync::Arc;
 use trueup_core::Kind;
 use trueup_core::follow::Told;
