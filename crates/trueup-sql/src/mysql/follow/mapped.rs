@@ -102,19 +102,33 @@ pub(super) struct Map {
     pub(super) names: Vec<String>,
 }
 
-/// The number, database and name that a description begins with, and the rest.
-pub(super) fn head(body: &[u8]) -> io::Result<(u64, &[u8], &[u8], &[u8])> {
-    let mut parts = Parts::new(body);
-    let number = parts.int(6)?;
-    parts.take(2)?;
-    let mut name = || {
-        let len = usize::try_from(parts.int(1)?).unwrap_or(0);
-        let name = parts.take(len)?;
-        parts.take(1)?;
-        io::Result::Ok(name)
-    };
-    let (database, table) = (name()?, name()?);
-    Ok((number, database, table, parts.rest()))
+/// What a description begins with, and the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Head<'a> {
+    pub(super) number: u64,
+    pub(super) database: String,
+    pub(super) table: String,
+    pub(super) rest: &'a [u8],
+}
+
+impl<'a> Head<'a> {
+    pub(super) fn read(body: &'a [u8]) -> io::Result<Self> {
+        let mut parts = Parts::new(body);
+        let number = parts.int(6)?;
+        parts.take(2)?;
+        let mut name = || {
+            let len = usize::try_from(parts.int(1)?).unwrap_or(0);
+            let name = String::from_utf8_lossy(parts.take(len)?).into_owned();
+            parts.take(1)?;
+            io::Result::Ok(name)
+        };
+        Ok(Self {
+            number,
+            database: name()?,
+            table: name()?,
+            rest: parts.rest(),
+        })
+    }
 }
 
 impl Map {

@@ -15,19 +15,20 @@ mod log;
 mod mapped;
 mod place;
 mod statement;
+mod teller;
 #[cfg(test)]
 mod tests;
 mod tracked;
 
 use self::event::Checksums;
-use self::log::{Asking, GONE, HEARTBEAT, MariadbLog, Quiet, Teller, Under};
+use self::log::{GONE, HEARTBEAT, MariadbLog};
 use self::place::{Gtids, Origin, Place};
+use self::teller::{Asking, Quiet, Teller, Under};
 use self::tracked::Tracked;
 use super::config::Settings;
 use super::error::{self, Foreign};
 use super::quote;
 use super::session::Connection;
-use super::wire::broken;
 use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
@@ -40,6 +41,8 @@ use trueup_core::{Error, Kind, Result};
 const FIRST_WAIT: Duration = Duration::from_secs(600);
 /// The servers' numbers are small, as people choose them; ours are above, and one of a kind for each connection.
 const SERVER_ID_FIRST: u64 = 0xc000_0000;
+/// The server's number for a place at which no event begins.
+const NO_EVENT: u16 = 1220;
 /// Where a file of the log begins.
 const FILE_START: u32 = 4;
 /// How long the server waits for a reader that has gone.
@@ -238,7 +241,7 @@ fn tables(
             collection, key, ..
         } = followed.schema;
         let fields = followed.key.iter().map(|&at| followed.fields.get(at));
-        let asked: Option<Vec<usize>> = fields.map(|at| at.copied()).collect();
+        let asked: Option<Vec<usize>> = fields.map(Option::<&usize>::copied).collect();
         if !source.full && asked.as_ref() != Some(key) {
             return Err(Error::config(format!(
                 "the log leaves out the fields by which changes would be told: collection={}",
@@ -307,18 +310,37 @@ fn resume(
             source.gtids
         )));
     }
-    if let Some((file, end)) = &place.at {
-        let sql = format!("SELECT BINLOG_GTID_POS({}, {end})", quote::text(file));
-        let found = connection.one(&sql)?.maybe(0)?;
-        let found = found.and_then(|found| Gtids::parse(&found));
-        if found.is_some_and(|found| !found.holds(&place.gtids)) {
-            return Ok(Err(format!(
-                "the server's log has other transactions than it had: wanted={} file={file} end={end}",
-                place.gtids
-            )));
-        }
+    if let Some((file, end)) = &place.at
+        && !still_there(connection, &place.gtids, file, *end)?
+    {
+        return Ok(Err(format!(
+            "the server's log has other transactions than it had: wanted={} file={} end={end}",
+            place.gtids,
+            file.escape_debug()
+        )));
     }
     Ok(Ok(place))
+}
+
+/// Whether a file of the log, if it is still there, has the end of this very transaction at this place.
+fn still_there(connection: &Connection, gtids: &Gtids, file: &str, end: u64) -> Result<bool> {
+    let file = quote::text(file);
+    let found = connection.one(&format!("SELECT BINLOG_GTID_POS({file}, {end})"))?;
+    let Some(found) = found.maybe(0)? else {
+        return Ok(true);
+    };
+    if !Gtids::parse(&found).is_some_and(|found| found.holds(gtids)) {
+        return Ok(false);
+    }
+    // The server counts what begins before the place; from the middle of an event it reads on behind it, or refuses.
+    match connection.run(&format!("SHOW BINLOG EVENTS IN {file} FROM {end} LIMIT 1")) {
+        Ok(done) => match done.rows.first() {
+            Some(next) => Ok(next.int(1)? == end),
+            None => Ok(true),
+        },
+        Err(Foreign::Server(refused)) if refused.code == NO_EVENT => Ok(false),
+        Err(foreign) => Err(denied(connection, &foreign)),
+    }
 }
 
 /// Asks for the log, and waits for its first word; the reason, where there is none.
@@ -334,7 +356,7 @@ fn begin(log: &mut MariadbLog) -> Result<Option<String>> {
     stream.execute(&format!(
         "SET SESSION net_write_timeout = {WRITE_TIMEOUT_S}"
     ))?;
-    let server = SERVER_ID_FIRST | stream.thread() & (SERVER_ID_FIRST >> 2) - 1;
+    let server = SERVER_ID_FIRST | (stream.thread() & !SERVER_ID_FIRST);
     let mut wanted = FILE_START.to_le_bytes().to_vec();
     wanted.extend([0, 0]);
     wanted.extend(server.to_le_bytes().into_iter().take(4));
@@ -356,8 +378,4 @@ fn begin(log: &mut MariadbLog) -> Result<Option<String>> {
             ))
         }
     }
-}
-
-fn lost_group() -> io::Error {
-    broken("the log has changes that belong to no transaction")
 }

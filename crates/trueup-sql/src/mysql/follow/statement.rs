@@ -45,6 +45,8 @@ impl Statement {
             "COMMIT" => Self::Commit,
             "ROLLBACK" if words.skip(&["TO"]) => Self::Nothing,
             "ROLLBACK" => Self::Rollback,
+            // What was prepared is refused before; this says of nothing else what became of it.
+            "XA" if words.skip(&["COMMIT"]) || words.skip(&["ROLLBACK"]) => Self::Commit,
             "TRUNCATE" => {
                 words.skip(&["TABLE"]);
                 words.name().map_or(Self::Unread, Self::Truncate)

@@ -35,6 +35,8 @@ fn trap_41_statements_say_which_tables_they_are_about() {
         ("COMMIT", Statement::Commit),
         ("/* why */ commit", Statement::Commit),
         ("ROLLBACK", Statement::Rollback),
+        ("XA END 'a'", Statement::Nothing),
+        ("XA ROLLBACK 'a'", Statement::Commit),
         ("ROLLBACK TO `a`", Statement::Nothing),
         ("truncate table `a``b`", Statement::Truncate(name("a`b"))),
         ("TRUNCATE d . t", Statement::Truncate(name("d.t"))),
