@@ -172,11 +172,12 @@ pub trait Transaction {
     fn write(&mut self, writes: &Writes<'_>) -> Result<Vec<Outcome>>;
 
     /// Replaces the given fields of existing records, which need not be all, and keeps the others; all of
-    /// [`Writes::ops`] are updates. A record that is missing after all is [`Outcome::Stale`].
+    /// [`Writes::ops`] are updates. The records are found by the keys `before`, one record of the key's values for each
+    /// write, else by their own keys. A record that is missing after all is [`Outcome::Stale`].
     ///
     /// # Errors
     /// As [`Transaction::write`].
-    fn amend(&mut self, writes: &Writes<'_>) -> Result<Vec<Outcome>>;
+    fn amend(&mut self, writes: &Writes<'_>, before: Option<&Batch>) -> Result<Vec<Outcome>>;
 
     /// Removes all records of a collection.
     ///

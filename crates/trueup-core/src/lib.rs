@@ -29,6 +29,7 @@ pub mod json;
 pub mod keyed;
 pub mod lattice;
 pub mod mapping;
+pub mod net;
 pub mod observation;
 pub mod parcel;
 pub mod park;

@@ -256,6 +256,24 @@ impl Mapping {
         self.map_source(raw, out, parked, scratch)
     }
 
+    /// Maps the key alone of a scanned source record of which nothing else counts: returns the mapped record, its other fields
+    /// NULL, and appends the canonical key to `key`. `None` where the key does not fit: no record of the target can have
+    /// it.
+    pub fn map_key(&self, raw: Record<'_>, key: &mut Vec<u8>) -> Option<Batch> {
+        let mapped = mapped_key(&self.key, |position, into| {
+            self.fields[position].push(raw, into)
+        })?;
+        let mut out = Batch::new(self.fields.len());
+        for position in 0..self.fields.len() {
+            let place = self.key.iter().position(|&at| at == position);
+            out.push(place.map_or(Value::Null, |place| mapped.record(0).value(place)));
+        }
+        for value in mapped.record(0).values() {
+            encode::key(value, key);
+        }
+        Some(out)
+    }
+
     /// As [`Mapping::map_target`] into an empty `out`, but taking over as [`Mapping::take_source`] does.
     pub fn take_target(&self, raw: &mut Batch, out: &mut Keyed, scratch: &mut Vec<u8>) {
         // JSON without a canonical form stays as it is here, and need not be looked for.

@@ -233,9 +233,14 @@ impl std::fmt::Debug for World<'_> {
 }
 
 impl World<'_> {
+    /// Whether the user wants the run to stop.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// Fails when the user wants the run to stop.
     pub(crate) fn check_stop(&self) -> Result<()> {
-        if self.stop.load(Ordering::Relaxed) {
+        if self.is_stopped() {
             return Err(
                 Error::new(Kind::Interrupted, "stopped on request, between two batches")
                     .hint("nothing is lost; run the same command again and it goes on"),

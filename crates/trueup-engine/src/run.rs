@@ -5,6 +5,7 @@ use crate::compare::{self, Compared, Sides};
 use crate::connect;
 use crate::link::{Comparison, Link, Mode, WITHOUT_HASHES, World};
 use crate::listing::Listing;
+use crate::open::{Opened, open, tell_shapes};
 use crate::plan_file::{self, PlanFile};
 use crate::progress::{Event, Step};
 use crate::prove::{prove, prove_alone};
@@ -19,7 +20,7 @@ use crate::structure::Building;
 use crate::twice::compare_twice;
 use crate::two_way;
 use std::collections::BTreeMap;
-use trueup_core::endpoint::{Claim, Snapshot};
+use trueup_core::endpoint::{Claim, Position, Snapshot};
 use trueup_core::plan::Form;
 use trueup_core::{Error, Result};
 
@@ -38,6 +39,23 @@ pub fn run(link: &mut Link, store: &mut Store, world: &World<'_>) -> Result<Repo
             journey(link, store, id, None, world)
         }
     })
+}
+
+/// Runs `link` once, and returns the position of the source's snapshot that it was compared with, too: what
+/// [`follow`](crate::follow) writes comes after that.
+pub(crate) fn copy(
+    link: &mut Link,
+    store: &mut Store,
+    world: &World<'_>,
+) -> Result<(Report, Position)> {
+    let mut position = None;
+    let report = recorded(link, store, world, |link, store, id, _| {
+        let (report, source) = travelled(link, store, id, None, world)?;
+        position = Some(source);
+        Ok(report)
+    })?;
+    let position = position.ok_or_else(|| Error::bug("a run has no position"))?;
+    Ok((report, position))
 }
 
 /// Runs `link` once, but carries out only what `plan` lists and both sides still ask for.
@@ -303,9 +321,20 @@ fn journey(
     link: &mut Link,
     store: &mut Store,
     id: &LinkId,
-    mut selection: Option<&mut dyn Selection>,
+    selection: Option<&mut dyn Selection>,
     world: &World<'_>,
 ) -> Result<Report> {
+    travelled(link, store, id, selection, world).map(|(report, _)| report)
+}
+
+/// The journey, with the position of the source's snapshot.
+fn travelled(
+    link: &mut Link,
+    store: &mut Store,
+    id: &LinkId,
+    mut selection: Option<&mut dyn Selection>,
+    world: &World<'_>,
+) -> Result<(Report, Position)> {
     let seen = link.target.epoch(&id.durable);
     let seen = seen.map_err(|error| error.at("target"))?;
     let seen = settle_bags(link, store, id, seen)?;
@@ -352,7 +381,7 @@ fn journey(
         prove(link, &compared, written, source, &mut report, world)?;
     }
     report.equal &= report.parked() == 0;
-    Ok(report)
+    Ok((report, source.position()))
 }
 
 /// Where a bag is written to: makes sure that what a killed run sent is either there before the sides are compared, or
@@ -417,41 +446,6 @@ fn read_prepared(
         compared.push(compare::compare(collection, &mut sides, mode, world)?);
     }
     Ok((compared, source))
-}
-
-/// The snapshots that are compared; none of a target in which every collection is missing.
-pub(crate) struct Opened {
-    pub(crate) source: Box<dyn Snapshot>,
-    pub(crate) target: Option<Box<dyn Snapshot>>,
-}
-
-/// Opens a snapshot of each side, one after the other.
-pub(crate) fn open<'c>(
-    link: &mut Link,
-    mut collections: impl Iterator<Item = &'c connect::Collection>,
-    world: &World<'_>,
-) -> Result<Opened> {
-    let source = link.source.snapshot().map_err(|error| error.at("source"))?;
-    world.failpoints.pass("engine.source_open")?;
-    let mut target = None;
-    if collections.any(|one| one.create.is_none()) {
-        target = Some(link.target.snapshot().map_err(|error| error.at("target"))?);
-    }
-    Ok(Opened { source, target })
-}
-
-/// Tells listeners what is compared.
-pub(crate) fn tell_shapes(collections: &[connect::Collection], world: &World<'_>) {
-    for one in collections {
-        for (side, schema) in [("source", &one.source), ("target", &one.target)] {
-            world.progress.event(Event::Shape {
-                side,
-                collection: &schema.collection,
-                fields: schema.fields.len(),
-                missing: side == "target" && one.create.is_some(),
-            });
-        }
-    }
 }
 
 /// Tells listeners how many records the last run of the link saw: about as many will be read now. That the history

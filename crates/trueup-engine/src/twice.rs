@@ -11,7 +11,7 @@ use crate::compare::{self, Compared, Differences, Sides};
 use crate::connect;
 use crate::link::{Link, Mode, World};
 use crate::listing::{Listing, Shape, found};
-use crate::run::{Opened, open, tell_shapes};
+use crate::open::{Opened, open, tell_shapes};
 use std::collections::{BTreeMap, BTreeSet};
 use trueup_core::Result;
 use trueup_core::diff::Difference;

@@ -77,6 +77,8 @@ pub(crate) struct Link {
     pub(crate) target: String,
     /// What it is told.
     pub(crate) spec: Spec,
+    /// Whether it follows its source's log, until it is asked to stop.
+    pub(crate) continuous: bool,
     /// The expressions in it, with their places.
     expressions: Vec<Written>,
 }

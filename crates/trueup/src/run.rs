@@ -3,6 +3,8 @@
 //! Links are run one after the other, in the order of the file. Invariant: a link that fails does not keep the next from
 //! running, and is not forgotten either: its error is printed at once, and the exit code is the worst of all.
 
+mod follow;
+
 use crate::args::{how_to_go_on, name_state};
 use crate::config::{self, Config};
 use crate::known;
@@ -13,7 +15,9 @@ use crate::registry::Address;
 use crate::spec::Spec;
 use crate::sync::{Asked, refuse_plan_file, refuse_state_as_side};
 use crate::world::{self, Machine};
+use follow::Following;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use trueup_core::{Error, Kind, Result};
 use trueup_engine::run::exit_code;
 use trueup_engine::state::{Said, Store};
@@ -29,6 +33,8 @@ Examples:
 
 CONFIG is a file, or ends in .toml; without it, ./trueup.toml. Without LINK, all links run, in the
 order of the file. A link that fails does not stop the next; the exit code is the highest of all.
+Links with when = \"continuous\" come last, all at the same time: each compares its sides, then
+follows its source's log until the first SIGINT or SIGTERM. The next run goes on from there.
 
 --state goes before the file's own state.";
 
@@ -109,7 +115,9 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
         });
     }
     let mut worst = 0;
-    for link in links {
+    let later = |link: &&config::Link| link.continuous && !args.dry_run;
+    let (continuous, once): (Vec<_>, Vec<_>) = links.into_iter().partition(later);
+    for link in once {
         if machine.stopped() {
             // The link before it came to its end.
             worst = worst.max(running.fail(link, stopped_before())?);
@@ -120,6 +128,19 @@ pub(crate) fn run(args: &Args) -> Result<u8> {
         if code == exit_code(Kind::Interrupted) && machine.stopped() {
             break;
         }
+    }
+    if !continuous.is_empty() && !machine.stopped() {
+        let Running {
+            list, file, asked, ..
+        } = &mut running;
+        let following = Following {
+            args,
+            config: &config,
+            asked: *asked,
+            file: file.as_deref(),
+            list: Mutex::new(list),
+        };
+        worst = worst.max(following.all(&continuous)?);
     }
     running.list.finish()?;
     Ok(worst)
@@ -215,14 +236,8 @@ impl Running<'_> {
         }
     }
 
-    /// Prints why a link failed, and returns its exit code.
     fn fail(&mut self, link: &config::Link, error: Error) -> Result<u8> {
-        let kind = error.kind();
-        let error = self.config.point(link, error);
-        let error = error.at(format_args!("link={}", link.name));
-        let error = how_to_go_on(error, &world::arguments());
-        self.list.fail(&link.name, &error)?;
-        Ok(exit_code(kind))
+        fail(&mut self.list, self.config, link, error)
     }
 
     /// Writes the plan of one link to a file, or carries out the one in a file, and returns the exit code.
@@ -256,29 +271,55 @@ impl Running<'_> {
         }
     }
 
-    /// Opens a link of the file, with what the command says of it; the state learns what the file calls it.
     fn open(&mut self, link: &config::Link) -> Result<(Spec, Link)> {
-        let mut spec = link.spec.clone();
-        if Address::is_standard(&spec.target.address) {
-            return Err(
-                Error::config("a configured link cannot write to standard output")
-                    .hint("its reports go there; use trueup sync"),
-            );
-        }
-        spec.mode.verify &= !self.args.no_verify;
-        spec.mode.lift_guard = self.args.yes;
-        refuse_state_as_side(&spec, self.asked.state)?;
-        let mut opened = link::open(&spec, &self.asked.machine.context())?;
-        if let (Some(store), Some(file)) = (&mut self.store, &self.file) {
-            let places = known::places(&link.spec);
-            store.name_link(file, &link.name, &opened.durable_name(), Some(&places))?;
-            opened.said = Some(Said::InFile {
-                file: file.clone(),
-                name: link.name.clone(),
-            });
-        }
-        Ok((spec, opened))
+        open(
+            self.args,
+            self.asked,
+            self.file.as_deref(),
+            self.store.as_mut(),
+            link,
+        )
     }
+}
+
+/// Opens a link of the file, with what the command says of it; the state learns what the file calls it.
+fn open(
+    args: &Args,
+    asked: Asked<'_>,
+    file: Option<&str>,
+    store: Option<&mut Store>,
+    link: &config::Link,
+) -> Result<(Spec, Link)> {
+    let mut spec = link.spec.clone();
+    if Address::is_standard(&spec.target.address) {
+        return Err(
+            Error::config("a configured link cannot write to standard output")
+                .hint("its reports go there; use trueup sync"),
+        );
+    }
+    spec.mode.verify &= !args.no_verify;
+    spec.mode.lift_guard = args.yes;
+    refuse_state_as_side(&spec, asked.state)?;
+    let mut opened = link::open(&spec, &asked.machine.context())?;
+    if let (Some(store), Some(file)) = (store, file) {
+        let places = known::places(&link.spec);
+        store.name_link(file, &link.name, &opened.durable_name(), Some(&places))?;
+        opened.said = Some(Said::InFile {
+            file: file.to_owned(),
+            name: link.name.clone(),
+        });
+    }
+    Ok((spec, opened))
+}
+
+/// Prints why a link failed, and returns its exit code.
+fn fail(list: &mut ReportList, config: &Config, link: &config::Link, error: Error) -> Result<u8> {
+    let kind = error.kind();
+    let error = config.point(link, error);
+    let error = error.at(format_args!("link={}", link.name));
+    let error = how_to_go_on(error, &world::arguments());
+    list.fail(&link.name, &error)?;
+    Ok(exit_code(kind))
 }
 
 /// In which way the link is run, for what is said of it.

@@ -1,7 +1,7 @@
 //! Links that nobody wants to hear of any more.
 //!
 //! Invariant: what is forgotten is what stands here about a link that is not a record of the past: its base, conflicts,
-//! parked records, and what is under construction. Its runs stay in the history, its batch numbers stay beside its markers. A run of the link makes
+//! parked records, what is under construction, and which log it follows. Its runs stay in the history, its batch numbers stay beside its markers. A run of the link makes
 //! it known again.
 
 use super::{LinkId, Store};
@@ -20,14 +20,12 @@ impl Store {
         let pair = self.forget_pair(durable)?;
         let _lock = self.lock(durable)?;
         let link = self.write("forget a link", |transaction| {
-            transaction.execute(
-                "DELETE FROM parked WHERE link = (SELECT id FROM link WHERE durable = ?1)",
-                [durable],
-            )?;
-            transaction.execute(
-                "DELETE FROM construction WHERE link = (SELECT id FROM link WHERE durable = ?1)",
-                [durable],
-            )?;
+            for table in ["parked", "construction", "seam", "following"] {
+                transaction.execute(
+                    &format!("DELETE FROM {table} WHERE link = (SELECT id FROM link WHERE durable = ?1)"),
+                    [durable],
+                )?;
+            }
             transaction.execute(
                 "INSERT INTO meta (name, value) SELECT ?2 || durable, '' FROM link WHERE durable = ?1 \
                  ON CONFLICT (name) DO NOTHING",

@@ -29,6 +29,7 @@ mod conflict;
 mod construction;
 mod error;
 mod file;
+mod following;
 mod forgotten;
 mod lock;
 mod memory;
@@ -44,6 +45,7 @@ pub use base::INTENT_ITEMS_MAX;
 pub(crate) use blob::{decode_ruling, encode_record, encode_ruling};
 pub use conflict::{Answer, ConflictFilter, ConflictId, PastConflict, Waiting};
 pub use construction::Stage;
+pub use following::{FollowStanding, Following};
 pub use named::NamedLink;
 pub use pair::{
     BaseEntry, CollectionId, CollectionRow, DecidedConflict, Ends, Intent, Item, Move, Pair,

@@ -175,6 +175,27 @@ const MIGRATIONS: &[&str] = &["
         created INTEGER NOT NULL CHECK (created IN (0, 1)),
         PRIMARY KEY (link, collection)
     ) STRICT, WITHOUT ROWID;
+", "
+    -- A link whose source's log is followed. start: where that log began; the place to go on stands in the target's marker.
+    -- The rest is what people are told, as of the last time anything was heard.
+    CREATE TABLE following (
+        link INTEGER PRIMARY KEY REFERENCES link (id),
+        start TEXT NOT NULL,
+        position TEXT,
+        at_us INTEGER,
+        heard_ms INTEGER,
+        transactions INTEGER NOT NULL DEFAULT 0,
+        changes INTEGER NOT NULL DEFAULT 0,
+        kept_bytes INTEGER,
+        untold_bytes INTEGER
+    ) STRICT;
+    -- The snapshot that a collection was compared with last: what it holds of the log is not written again.
+    CREATE TABLE seam (
+        link INTEGER NOT NULL REFERENCES link (id),
+        collection TEXT NOT NULL,
+        snapshot TEXT NOT NULL,
+        PRIMARY KEY (link, collection)
+    ) STRICT, WITHOUT ROWID;
 "];
 
 /// What a file turned out to be.

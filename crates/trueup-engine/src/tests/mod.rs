@@ -7,6 +7,7 @@ mod basics;
 mod crash;
 mod engines;
 mod expressions;
+mod followed;
 mod guarded;
 mod hashed;
 mod limits;

@@ -6,15 +6,18 @@
 
 use super::connect::{Connection, column};
 use super::control;
+use super::direct::Direct;
 use super::parcel::{self, Route};
 use super::scan::described;
 use super::stage::Statements;
+use super::transact::PostgresTransaction;
 use super::write;
 use crate::definition;
 use crate::server::{answer_lost, same_shape, unusable};
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{Applied, Claim, Design, Mark, Marker, Outcome, Writer, Writes};
 use trueup_core::failpoint::Failpoints;
+use trueup_core::follow::Transaction;
 use trueup_core::parcel::{Delivered, Delivery, Parcel};
 use trueup_core::schema::Schema;
 use trueup_core::structure::{Built, Step, StepKind};
@@ -23,21 +26,23 @@ use trueup_core::{Error, Kind, Result};
 /// The right to write to a database.
 #[derive(Debug)]
 pub(super) struct PostgresWriter {
-    connection: Connection,
+    pub(super) connection: Connection,
     claim: Claim,
     epoch: u64,
     /// Whether there are control tables: class T.
     control: bool,
     failpoints: Failpoints,
-    shape: Option<Shape>,
+    pub(super) shape: Option<Shape>,
+    /// Statements for few records at a time.
+    pub(super) directs: Vec<Direct>,
     /// Where the last parcel went.
     route: Option<Route>,
-    broken: bool,
+    pub(super) broken: bool,
 }
 
 /// What is prepared for the shape of the last batch.
 #[derive(Debug)]
-struct Shape {
+pub(super) struct Shape {
     collection: String,
     natives: Vec<String>,
     fields: Vec<usize>,
@@ -68,6 +73,7 @@ impl PostgresWriter {
             control,
             failpoints,
             shape: None,
+            directs: Vec::new(),
             route: None,
             broken: false,
         })
@@ -114,7 +120,7 @@ impl PostgresWriter {
     }
 
     /// Begins a transaction, under the epoch's lock where there is one.
-    fn begin(&self) -> Result<()> {
+    pub(super) fn begin(&self) -> Result<()> {
         let mode = if self.control {
             "; SET LOCAL synchronous_commit = on"
         } else {
@@ -156,8 +162,17 @@ impl PostgresWriter {
         Ok(true)
     }
 
-    fn set_marker(&self, mark: &Mark, position: &[u8]) -> Result<()> {
+    pub(super) fn set_marker(&self, mark: &Mark, position: &[u8]) -> Result<()> {
         control::set_marker(&self.connection, &self.claim, self.epoch, mark, position)
+    }
+
+    /// Writes a batch inside the transaction under way, through the temporary table.
+    pub(super) fn staged(&mut self, writes: &Writes<'_>) -> Result<Vec<Outcome>> {
+        self.prepare(writes)?;
+        let Some(shape) = &self.shape else {
+            return Err(Error::bug("a batch has no statements"));
+        };
+        write::records(&self.connection, &shape.statements, writes)
     }
 
     /// Everything up to, and without, the commit.
@@ -222,7 +237,7 @@ impl PostgresWriter {
     }
 
     /// Commits. An error that the server reports means that nothing was written; silence means that nobody knows.
-    fn commit(&self) -> Result<()> {
+    pub(super) fn commit(&self) -> Result<()> {
         self.failpoints.pass("postgres.before_commit")?;
         self.connection.execute("COMMIT")?;
         self.failpoints
@@ -292,6 +307,14 @@ impl Writer for PostgresWriter {
                 Err(error.at(&place))
             }
         }
+    }
+
+    fn transaction(&mut self) -> Result<Option<Box<dyn Transaction + '_>>> {
+        self.usable()?;
+        if !self.control {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(PostgresTransaction::begin(self)?)))
     }
 
     fn form(&mut self, schema: &Schema, fields: &[usize]) -> Result<Option<String>> {

@@ -18,10 +18,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use trueup_core::{Error, Kind, Result};
 
 /// How long a dead peer can go unnoticed.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_RETRIES: u32 = 3;
-const TCP_USER_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+pub(super) const KEEPALIVE_RETRIES: u32 = 3;
+pub(super) const TCP_USER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long to wait for the goodbye to be sent.
 const GOODBYE: Duration = Duration::from_millis(200);
 /// How long to wait until a cancellation is sent.
@@ -30,7 +30,7 @@ const CANCEL: Duration = Duration::from_secs(5);
 const VERSION_MIN: i32 = 120_000;
 
 /// What every session is set to. A setting that the server does not know is left out.
-const SETTINGS: &[(&str, &str)] = &[
+pub(super) const SETTINGS: &[(&str, &str)] = &[
     ("client_encoding", "UTF8"),
     ("TimeZone", "UTC"),
     ("DateStyle", "ISO, YMD"),
@@ -298,7 +298,7 @@ async fn secured(settings: &Settings) -> Result<Dialled> {
     Ok((client, driver, Some(tls)))
 }
 
-fn timed_out() -> Error {
+pub(super) fn timed_out() -> Error {
     Error::new(Kind::Unavailable, "the server did not answer in time")
         .hint("check host, port and firewall, or raise connect_timeout in the URL")
 }

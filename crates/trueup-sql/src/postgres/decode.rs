@@ -15,13 +15,15 @@ use trueup_core::{Error, Result};
 /// What every binary COPY begins with.
 pub(super) const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 /// The longest value the server can send.
-const VALUE_BYTES_MAX: usize = 1 << 30;
+pub(super) const VALUE_BYTES_MAX: usize = 1 << 30;
 /// At how many bytes a batch is refused, whoever sent it: below what its arena can hold.
-const BATCH_BYTES_MAX: usize = 3 << 30;
+pub(super) const BATCH_BYTES_MAX: usize = 3 << 30;
 
 /// Microseconds and days from 1970-01-01 to 2000-01-01, PostgreSQL's own beginning.
 pub(super) const EPOCH_US: i64 = 946_684_800_000_000;
 pub(super) const EPOCH_DAYS: i32 = 10_957;
+/// The calendar repeats itself after 400 years, to the day.
+pub(super) const ERA_US: i64 = 146_097 * 86_400 * 1_000_000;
 
 /// What a column is called and how it travels.
 #[derive(Clone, Debug)]
@@ -272,7 +274,12 @@ fn broken(what: &str) -> Error {
 }
 
 /// Decodes one value into the batch.
-fn value(slot: &Slot, bytes: &[u8], scratch: &mut String, into: &mut Batch) -> Result<()> {
+pub(super) fn value(
+    slot: &Slot,
+    bytes: &[u8],
+    scratch: &mut String,
+    into: &mut Batch,
+) -> Result<()> {
     let misfit = || {
         broken(&format!(
             "a value does not fit its type: field={}",
@@ -352,7 +359,7 @@ fn date(days: i32) -> Option<i32> {
 }
 
 /// Microseconds since 2000 to microseconds since 1970; the infinities are the ends of both ranges.
-fn micros(us: i64) -> Option<i64> {
+pub(super) fn micros(us: i64) -> Option<i64> {
     match us {
         i64::MIN | i64::MAX => Some(us),
         _ => us.checked_add(EPOCH_US).filter(|&us| us != i64::MAX),
@@ -360,7 +367,7 @@ fn micros(us: i64) -> Option<i64> {
 }
 
 /// A timestamp, or the text of one that is too late.
-fn moment(server: i64, zoned: bool, scratch: &mut String) -> Value<'_> {
+pub(super) fn moment(server: i64, zoned: bool, scratch: &mut String) -> Value<'_> {
     match micros(server) {
         Some(us) if zoned => Value::Instant(us),
         Some(us) => Value::Timestamp(us),
@@ -374,8 +381,6 @@ fn moment(server: i64, zoned: bool, scratch: &mut String) -> Value<'_> {
 /// Spells a timestamp of the server's last 29 years, which lie beyond what 64 bits of microseconds since 1970 reach: a
 /// text is what is left, and whoever needs a timestamp puts the record aside.
 fn too_late(server: i64, zoned: bool, out: &mut String) {
-    // The calendar repeats itself after 400 years, to the day.
-    const ERA_US: i64 = 146_097 * 86_400 * 1_000_000;
     let earlier = server - ERA_US + EPOCH_US;
     let mut text = String::new();
     if zoned {

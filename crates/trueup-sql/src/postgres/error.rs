@@ -72,6 +72,22 @@ fn from_server(db: &DbError) -> Error {
     Error::new(kind, format!("the server refused: {}", reason(db))).hint(hint)
 }
 
+/// Translates an error of which only the SQLSTATE is known.
+pub(super) fn from_code(code: &str) -> Error {
+    let (kind, hint) = verdict(code);
+    let shown = code.escape_debug();
+    Error::new(
+        kind,
+        format!("the server refused: {}: sqlstate={shown}", meaning(code)),
+    )
+    .hint(hint)
+}
+
+/// Says that the connection broke.
+pub(super) fn lost_connection(what: &str) -> Error {
+    unavailable(what)
+}
+
 /// What the caller can do about a SQLSTATE.
 fn verdict(code: &str) -> (Kind, &'static str) {
     match code {

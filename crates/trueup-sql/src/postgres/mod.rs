@@ -12,8 +12,10 @@ mod construct;
 mod control;
 mod decode;
 mod design;
+mod direct;
 mod encode;
 mod error;
+mod follow;
 mod hashes;
 mod numeric;
 mod parcel;
@@ -29,6 +31,7 @@ mod stream;
 mod structure;
 #[cfg(test)]
 mod tests;
+mod transact;
 mod types;
 mod write;
 
@@ -46,6 +49,7 @@ use trueup_core::endpoint::{
     About, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,
 };
 use trueup_core::failpoint::Failpoints;
+use trueup_core::follow::{FollowRequest, Opened};
 use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::Schema;
 use trueup_core::script::Script;
@@ -146,6 +150,16 @@ impl Endpoint for Postgres {
             self.open()?,
             &self.about.identity,
         )?))
+    }
+
+    fn follow(&mut self, request: &FollowRequest<'_>) -> Result<Opened> {
+        let opened = follow::open(self.open()?, &self.settings, &self.about.identity, request);
+        opened.map_err(|error| error.at(&self.about.address))
+    }
+
+    fn unfollow(&mut self, link: &str) -> Result<()> {
+        self.ask(|connection| follow::close(connection, link))
+            .map_err(|error| error.at(&self.about.address))
     }
 
     fn epoch(&mut self, link: &str) -> Result<Option<u64>> {

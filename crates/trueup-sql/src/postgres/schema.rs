@@ -111,6 +111,24 @@ impl Table {
         (self.lock(), question)
     }
 
+    /// Whether an upsert of `fields` can rely on a unique index on exactly the columns of `key`, positions among them, and
+    /// leaves out nothing that an insert needs.
+    pub(super) fn has_arbiter(&self, fields: &[usize], key: &[usize]) -> bool {
+        let mut wanted: Vec<usize> = key
+            .iter()
+            .filter_map(|&at| fields.get(at).copied())
+            .collect();
+        wanted.sort_unstable();
+        let is_key = |unique: &Unique| {
+            let mut columns = unique.columns.clone();
+            columns.sort_unstable();
+            unique.immediate && columns == wanted
+        };
+        let mut columns = self.columns.iter().enumerate();
+        columns.all(|(at, column)| column.filled || fields.contains(&at))
+            && self.uniques.iter().any(is_key)
+    }
+
     /// Makes sure that `seen` is still this table's shape.
     ///
     /// # Errors

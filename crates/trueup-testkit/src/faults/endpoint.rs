@@ -1,13 +1,14 @@
 //! The endpoint, snapshot, scan and writer under a script.
 
 use super::subset::{OwnedWrites, apply_without, key_of};
-use super::{Fault, Faults, Late, Step, failure};
+use super::{Fault, Faults, Late, Step, failure, follow};
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{
     About, Applied, Ascending, Claim, Design, Endpoint, Mark, Marker, Position, Scan, ScanRequest,
     Snapshot, Writer, Writes,
 };
 use trueup_core::error::{Error, Kind, Result};
+use trueup_core::follow::{FollowRequest, Opened, Transaction};
 use trueup_core::hashes::{Bucket, Chosen, Hashes, Hashing, Offer};
 use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::Schema;
@@ -62,6 +63,14 @@ impl Endpoint for Faulty {
             faults: self.faults.clone(),
             inner,
         }))
+    }
+
+    fn follow(&mut self, request: &FollowRequest<'_>) -> Result<Opened> {
+        self.faults.pass(Step::Follow)?;
+        Ok(match self.inner.follow(request)? {
+            Opened::Log(inner) => Opened::Log(follow::log(self.faults.clone(), inner)),
+            lost @ Opened::Lost(_) => lost,
+        })
     }
 
     fn epoch(&mut self, link: &str) -> Result<Option<u64>> {
@@ -283,6 +292,14 @@ impl Writer for FaultyWriter {
             return self.broken(Step::Apply);
         }
         Ok(applied)
+    }
+
+    fn transaction(&mut self) -> Result<Option<Box<dyn Transaction + '_>>> {
+        self.pass(Step::Transaction)?;
+        let inner = self.inner.as_mut();
+        let inner = inner.ok_or_else(|| failure(Kind::Unavailable, Step::Transaction))?;
+        let inner = inner.transaction()?;
+        Ok(inner.map(|inner| follow::transaction(self.faults.clone(), inner)))
     }
 
     fn mark(&mut self, mark: &Mark) -> Result<()> {

@@ -9,6 +9,7 @@
 //! says so; one that lies (ends early and calls it success) is deliberately not offered, since no caller could tell.
 
 mod endpoint;
+mod follow;
 pub(crate) mod subset;
 
 #[cfg(test)]
@@ -25,7 +26,10 @@ use trueup_core::error::{Error, Kind, Result};
 
 /// A call of the endpoint contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "each variant is the function of the same name")]
+#[expect(
+    missing_docs,
+    reason = "most variants are the function of the same name"
+)]
 pub enum Step {
     Connect,
     Collections,
@@ -42,6 +46,16 @@ pub enum Step {
     Apply,
     Mark,
     Finish,
+    Follow,
+    /// A log's next.
+    Told,
+    Transaction,
+    /// What a transaction writes.
+    Write,
+    /// A transaction's commit, before it.
+    Commit,
+    /// A transaction's commit, after it: its answer.
+    Committed,
 }
 
 /// What goes wrong at an apply or a mark.
@@ -106,6 +120,8 @@ struct Script {
     held: u64,
     released: u64,
     late: Vec<Late>,
+    /// See [`Faults::end_when_idle`].
+    idle_ends: bool,
 }
 
 /// A commit in flight: the writer whose connection broke, and what it had sent.
@@ -202,6 +218,12 @@ impl Faults {
     /// between two steps.
     pub fn on_call(&self, hook: impl Fn(Step) + Send + Sync + 'static) -> &Self {
         self.lock().hook = Some(Arc::new(hook));
+        self
+    }
+
+    /// Lets a log that has nothing to tell end with an error of the kind `Interrupted`, as if its reader was asked to stop.
+    pub fn end_when_idle(&self) -> &Self {
+        self.lock().idle_ends = true;
         self
     }
 

@@ -2,11 +2,12 @@
 
 use super::snapshot::MemorySnapshot;
 use super::writer::MemoryWriter;
-use super::{By, Memory};
+use super::{By, Memory, follow};
 use trueup_core::endpoint::{
     About, Capabilities, Claim, Class, Design, Endpoint, Snapshot, Writer,
 };
 use trueup_core::error::{Error, Result};
+use trueup_core::follow::{FollowRequest, Opened};
 use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::Schema;
 
@@ -94,6 +95,10 @@ impl Endpoint for MemoryEndpoint {
         let world = self.memory.lock();
         let snapshot = MemorySnapshot::new(world.position(), world.tables.clone());
         Ok(Box::new(snapshot.hashing(world.hashed)))
+    }
+
+    fn follow(&mut self, request: &FollowRequest<'_>) -> Result<Opened> {
+        follow::open(&self.memory, request)
     }
 
     fn epoch(&mut self, link: &str) -> Result<Option<u64>> {

@@ -10,9 +10,11 @@
 
 mod class;
 mod endpoint;
+mod follow;
 mod hashes;
 mod snapshot;
 mod table;
+mod transaction;
 mod writer;
 
 #[cfg(test)]
@@ -127,6 +129,13 @@ struct World {
     sabotage: Sabotage,
     lacking: Vec<Missing>,
     hashed: Hashed,
+    /// Whether updates are told without the values that did not change.
+    lazy: bool,
+    /// The position up to which the log was said to be durable elsewhere.
+    acknowledged: u64,
+    /// The position before which the log is gone, and how many changes of it belong to the past.
+    forgotten: u64,
+    past: usize,
 }
 
 impl World {
@@ -138,6 +147,21 @@ impl World {
     fn commit(&mut self, collection: &str, by: &By, changes: Vec<table::Changed>) {
         self.position += 1;
         let position = self.position();
+        self.note(&position, collection, by, changes);
+    }
+
+    fn forget_log(&mut self) {
+        (self.forgotten, self.past) = (self.position, self.log.len());
+    }
+
+    /// Notes what a commit that led to `position` changed.
+    fn note(
+        &mut self,
+        position: &Position,
+        collection: &str,
+        by: &By,
+        changes: Vec<table::Changed>,
+    ) {
         self.log.extend(
             changes
                 .into_iter()
@@ -413,5 +437,49 @@ impl Memory {
         world.position = backup.position;
         world.epochs = backup.epochs.clone();
         world.markers = backup.markers.clone();
+        world.forget_log();
+    }
+
+    /// Lets who follows the log hear of the values of an update only where they changed.
+    pub fn tell_in_part(&self) {
+        self.lock().lazy = true;
+    }
+
+    /// Forgets the log up to now: who has not heard it has lost it.
+    pub fn forget_log(&self) {
+        self.lock().forget_log();
+    }
+
+    /// Returns up to which number of commit the log was said to be durable elsewhere.
+    pub fn acknowledged(&self) -> Position {
+        Position(format!("memory:{}", self.lock().acknowledged))
+    }
+
+    /// Puts another schema in the place of a collection's, whose records get NULL for what they do not have.
+    ///
+    /// # Panics
+    /// When there is no such collection.
+    pub fn reshape(&self, schema: Schema) {
+        let mut world = self.lock();
+        let table = world
+            .tables
+            .get(&schema.collection)
+            .expect("the collection exists");
+        let old = table.schema.clone();
+        let mut reshaped = Table::new(endpoint::native(&schema));
+        for record in table.records.values() {
+            let value = |field: &trueup_core::schema::Field| {
+                let at = old.index_of(&field.name);
+                at.map_or(Owned::Null, |at| record[at].clone())
+            };
+            let record: Vec<Owned> = schema.fields.iter().map(value).collect();
+            reshaped
+                .put(None, record.into())
+                .expect("the record fits the new shape");
+        }
+        world
+            .tables
+            .insert(schema.collection.clone(), Arc::new(reshaped));
+        world.position += 1;
     }
 }

@@ -4,14 +4,17 @@
 //! then the writes, then the marker. All of it under one lock, and nothing before the first write can fail halfway.
 
 use super::table::{Changed, Place, Stored, Table};
+use super::transaction::MemoryTransaction;
 use super::{By, Memory, World};
 use crate::owned::Owned;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{
     Applied, Bag, Claim, Design, Mark, Marker, Op, Outcome, Writer, Writes,
 };
 use trueup_core::error::{Error, Kind, Result};
+use trueup_core::follow::Transaction;
 use trueup_core::removals::Removals;
 
 #[derive(Debug)]
@@ -30,7 +33,15 @@ impl MemoryWriter {
         }
     }
 
-    fn fence(&self, world: &World) -> Result<()> {
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    pub(super) fn link(&self) -> &str {
+        &self.claim.link
+    }
+
+    pub(super) fn fence(&self, world: &World) -> Result<()> {
         let now = world.epochs.get(&self.claim.link).copied().unwrap_or(0);
         if now == self.epoch || world.sabotage.no_epoch_check {
             return Ok(());
@@ -44,7 +55,7 @@ impl MemoryWriter {
     }
 
     /// Stores a marker.
-    fn store(&self, world: &mut World, mark: &Mark, position: Vec<u8>) {
+    pub(super) fn store(&self, world: &mut World, mark: &Mark, position: Vec<u8>) {
         if world.sabotage.no_marker {
             return;
         }
@@ -89,7 +100,7 @@ impl Writer for MemoryWriter {
         let mut world = self.memory.lock();
         self.fence(&world)?;
         let sabotage = world.sabotage;
-        let table = table_of(&mut world, writes)?;
+        let table = table_in(&mut world.tables, writes)?;
         let found: Vec<Option<Place>> = match writes.bag {
             Some(bag) => equal(table, writes, bag),
             None => (0..writes.ops.len())
@@ -126,6 +137,10 @@ impl Writer for MemoryWriter {
         })
     }
 
+    fn transaction(&mut self) -> Result<Option<Box<dyn Transaction + '_>>> {
+        Ok(Some(Box::new(MemoryTransaction::begin(self)?)))
+    }
+
     fn mark(&mut self, mark: &Mark) -> Result<()> {
         let mut world = self.memory.lock();
         self.fence(&world)?;
@@ -141,7 +156,10 @@ impl Writer for MemoryWriter {
 }
 
 /// Finds the table and refuses a batch that breaks the contract, before anything is written.
-fn table_of<'w>(world: &'w mut World, writes: &Writes<'_>) -> Result<&'w mut Table> {
+pub(super) fn table_in<'w>(
+    tables: &'w mut BTreeMap<String, Arc<Table>>,
+    writes: &Writes<'_>,
+) -> Result<&'w mut Table> {
     let schema = writes.schema;
     let place = || format!("collection={}", schema.collection);
     let sound = writes.ops.len() == writes.records.len()
@@ -156,8 +174,7 @@ fn table_of<'w>(world: &'w mut World, writes: &Writes<'_>) -> Result<&'w mut Tab
     if !sound {
         return Err(Error::bug("a batch of writes contradicts itself").at(place()));
     }
-    let table = world
-        .tables
+    let table = tables
         .get_mut(&schema.collection)
         .filter(|table| table.schema == *schema);
     let Some(table) = table else {
@@ -218,7 +235,7 @@ fn stale(table: &Table, writes: &Writes<'_>, found: &[Option<Place>]) -> Vec<usi
 }
 
 /// Carries out one write that may be carried out.
-fn write(
+pub(super) fn write(
     table: &mut Table,
     writes: &Writes<'_>,
     index: usize,
@@ -248,6 +265,38 @@ fn write(
             Outcome::Applied(None)
         }
         Ok(None) => Outcome::Unchanged,
+        Err(refused) => Outcome::Rejected {
+            reason: refused.reason,
+            blocked: refused.blocked,
+        },
+    }
+}
+
+/// Replaces the given fields of the record that has the key `before`, else its own.
+pub(super) fn amend(
+    table: &mut Table,
+    writes: &Writes<'_>,
+    before: Option<&Batch>,
+    index: usize,
+    changes: &mut Vec<Changed>,
+) -> Outcome {
+    let place = match before {
+        None => find(table, writes, index),
+        Some(before) => {
+            let key: Vec<Owned> = before.record(index).values().map(Owned::from).collect();
+            let fields: Vec<usize> = writes.key.iter().map(|&k| writes.fields[k]).collect();
+            table.find(&fields, &key)
+        }
+    };
+    let Some(place) = place else {
+        return Outcome::Stale;
+    };
+    let record = merged(table, writes, index, Some(&place));
+    match table.put(Some(&place), record) {
+        Ok(change) => {
+            changes.extend(change);
+            Outcome::Applied(None)
+        }
         Err(refused) => Outcome::Rejected {
             reason: refused.reason,
             blocked: refused.blocked,

@@ -215,6 +215,9 @@ impl Server {
             "full_page_writes=off".to_owned(),
             "shared_buffers=32MB".to_owned(),
             "max_connections=100".to_owned(),
+            "wal_level=logical".to_owned(),
+            "max_replication_slots=60".to_owned(),
+            "max_wal_senders=60".to_owned(),
             "lc_messages=C".to_owned(),
         ];
         if self.options.tls {

@@ -158,7 +158,12 @@ pub(super) static LINK: Section = Section {
             "from source to target, or both ways",
         )
         .or("\"forward\""),
-        Key::new("when", Kind::Text, "when it runs: each time it is told to").or("\"once\""),
+        Key::new(
+            "when",
+            Kind::Text,
+            "when it runs: each time it is told to, or (\"continuous\") until it is told to stop, as its source's log tells",
+        )
+        .or("\"once\""),
         Key::new(
             "collections",
             Kind::Entries(&COLLECTION),

@@ -24,7 +24,9 @@ const BOTH_WAYS: [&str; 4] = ["on_conflict", "on_conflict_fields", "on_delete", 
 /// What only a link that goes one way can be told of its collections: there is no way back.
 const ONE_WAY: [&str; 4] = ["where", "constants", "cast", "fields"];
 /// Words for other times, which the file has a place for already.
-const LATER: [&str; 4] = ["continuous", "every", "cron", "on"];
+const LATER: [&str; 3] = ["every", "cron", "on"];
+/// The word for a link that follows its source's log.
+const CONTINUOUS: &str = "continuous";
 
 /// Reads one link; `None` when it cannot be made. `declared` are the names of all endpoints, those with mistakes included.
 pub(super) fn read(
@@ -37,7 +39,7 @@ pub(super) fn read(
     let both = table
         .text("direction")
         .is_some_and(|one| one.text == "both");
-    check_when(table, mistakes);
+    let continuous = is_continuous(table, both, mistakes);
     check_direction(table, both, mistakes);
     let source = end(table, "source", declared, mistakes);
     let target = end(table, "target", declared, mistakes);
@@ -89,6 +91,7 @@ pub(super) fn read(
             batch_records: batch_records.unwrap_or(Limits::default().batch_records_max),
         },
         expressions: expressions(table),
+        continuous,
     })
 }
 
@@ -113,20 +116,34 @@ fn end<'a>(
     None
 }
 
-fn check_when(table: &Table<'_>, mistakes: &mut Mistakes) {
+/// Whether the link follows its source's log.
+fn is_continuous(table: &Table<'_>, both: bool, mistakes: &mut Mistakes) -> bool {
     let Some(when) = table.text("when").filter(|when| when.text != "once") else {
-        return;
+        return false;
     };
+    if when.text == CONTINUOUS {
+        if both {
+            let what = "a link that goes both ways does not follow a log yet";
+            mistakes.add_with_help(
+                when.span,
+                what,
+                "write \"once\", and let a timer run: trueup run",
+            );
+        }
+        return true;
+    }
     let first = when.text.split([' ', ':']).next().unwrap_or_default();
     if LATER.contains(&first) {
         mistakes.add_with_help(
             when.span,
-            "a link runs once, when it is told to; not yet by itself",
-            "write \"once\", and let a timer run: trueup run",
+            "a link runs once, when it is told to, or all the time; not yet now and then by itself",
+            "write \"once\", and let a timer run: trueup run; or \"continuous\"",
         );
     } else {
-        mistakes.add_with_help(when.span, "this is no time to run", "write \"once\"");
+        let help = "write \"once\" or \"continuous\"";
+        mistakes.add_with_help(when.span, "this is no time to run", help);
     }
+    false
 }
 
 fn compare(table: &Table<'_>) -> Comparison {

@@ -345,7 +345,7 @@ fn a_side_is_taken_only_where_its_order_is_known() {
     let folder = folder.path();
     state(folder);
     let old = |sql: &str| {
-        let old = "DROP TABLE construction; ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; ALTER TABLE run DROP COLUMN said; \
+        let old = "DROP TABLE seam; DROP TABLE following; DROP TABLE construction; ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; ALTER TABLE run DROP COLUMN said; \
              ALTER TABLE run DROP COLUMN said_in; ALTER TABLE run DROP COLUMN met; PRAGMA user_version = 5";
         support::sqlite(&folder.join(STATE), &format!("{old}; {sql}"));
     };
@@ -404,7 +404,7 @@ fn a_failed_run_does_not_swap_the_sides_of_an_older_state() {
             &folder.join(STATE),
             &format!(
                 "UPDATE pair SET {one}, {other}; UPDATE link SET name = '{name}'; \
-                 DROP TABLE construction; ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; ALTER TABLE run DROP COLUMN said; \
+                 DROP TABLE seam; DROP TABLE following; DROP TABLE construction; ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; ALTER TABLE run DROP COLUMN said; \
              ALTER TABLE run DROP COLUMN said_in; ALTER TABLE run DROP COLUMN met; \
                  PRAGMA user_version = 5"
             ),

@@ -115,7 +115,7 @@ fn a_file_of_version_2_learns_since_when_records_are_parked() -> Result<()> {
     let connection = Connection::open(&path).expect("a database");
     connection
         .execute_batch(
-            "DROP TABLE construction; ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; ALTER TABLE run DROP COLUMN said; \
+            "DROP TABLE seam; DROP TABLE following; DROP TABLE construction; ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; ALTER TABLE run DROP COLUMN said; \
              ALTER TABLE run DROP COLUMN said_in; ALTER TABLE run DROP COLUMN met; \
              ALTER TABLE conflict DROP COLUMN chosen; ALTER TABLE conflict DROP COLUMN lapsed; \
              ALTER TABLE parked DROP COLUMN first_run; ALTER TABLE parked DROP COLUMN first_ms; \

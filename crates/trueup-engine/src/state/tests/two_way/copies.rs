@@ -188,7 +188,7 @@ fn a_file_of_version_3_knows_which_answers_lapsed() -> Result<()> {
     let connection = Connection::open(&path).unwrap();
     connection
         .execute_batch(
-            "DROP TABLE construction; ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; ALTER TABLE run DROP COLUMN said; \
+            "DROP TABLE seam; DROP TABLE following; DROP TABLE construction; ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; ALTER TABLE run DROP COLUMN said; \
              ALTER TABLE run DROP COLUMN said_in; ALTER TABLE run DROP COLUMN met; \
              ALTER TABLE conflict DROP COLUMN chosen; ALTER TABLE conflict DROP COLUMN lapsed; \
              ALTER TABLE parked DROP COLUMN key_text; ALTER TABLE parked DROP COLUMN file; \
@@ -245,7 +245,7 @@ fn an_older_file_knows_the_order_of_the_sides_only_where_its_words_agree() -> Re
         drop(scene);
         let connection = Connection::open(&path).unwrap();
         let sql = format!(
-            "DROP TABLE construction; ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; ALTER TABLE run DROP COLUMN said; \
+            "DROP TABLE seam; DROP TABLE following; DROP TABLE construction; ALTER TABLE pair DROP COLUMN turned; ALTER TABLE run DROP COLUMN name; ALTER TABLE run DROP COLUMN said; \
              ALTER TABLE run DROP COLUMN said_in; ALTER TABLE run DROP COLUMN met; {sql} \
              UPDATE link SET name = '{name}'; PRAGMA user_version = {version}"
         );
