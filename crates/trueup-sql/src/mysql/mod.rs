@@ -28,6 +28,7 @@ mod structure;
 mod tabbed;
 #[cfg(test)]
 mod tests;
+mod transact;
 mod types;
 mod wire;
 mod write;

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use trueup_core::endpoint::Position;
 use trueup_core::follow::{Changes, Told};
-use trueup_core::{Error, Kind, Result};
+use trueup_core::{Error, Result};
 
 /// How often positions behind other people's transactions are told, by the log's own clock and by their number.
 const QUIET_S: u64 = 2;
@@ -239,12 +239,7 @@ impl Teller {
                 Ok(())
             }
             Fit::Other => {
-                let stands = self.asking.ask(|connection| table.stands(connection))?;
-                if stands {
-                    return Err(between(&table.schema.collection));
-                }
-                self.group.reshaped.push(collection);
-                self.ready.push_back(Told::Reshaped(collection));
+                self.reshape(vec![collection]);
                 Ok(())
             }
         }
@@ -354,9 +349,15 @@ impl Teller {
         }
     }
 
+    /// Says that collections have another shape, or other records, from here on. The group they change in is not ended for
+    /// who reads: its position would say that what it did to the records was told.
     fn reshape(&mut self, collections: Vec<usize>) {
-        self.group.told |= !collections.is_empty();
-        self.group.reshaped.extend(collections);
+        for collection in collections {
+            if !self.group.reshaped.contains(&collection) {
+                self.group.reshaped.push(collection);
+                self.ready.push_back(Told::Reshaped(collection));
+            }
+        }
     }
 
     fn as_statement(&self, collection: usize) -> Error {
@@ -383,8 +384,6 @@ impl Teller {
                 position: self.position(),
                 at_us: at_us.filter(|&at_us| at_us > 0),
             });
-            let reshaped = std::mem::take(&mut self.group.reshaped);
-            self.ready.extend(reshaped.into_iter().map(Told::Reshaped));
             self.quiet = Quiet {
                 told_s: self.quiet.now_s,
                 now_s: self.quiet.now_s,
@@ -442,18 +441,6 @@ fn stranger(number: u8) -> Error {
         "the log holds an event that cannot be followed: event={name} number={number}"
     ))
     .hint(hint)
-}
-
-/// Rows of a shape that was there between what was followed and what is there now.
-fn between(collection: &str) -> Error {
-    Error::new(
-        Kind::Stale,
-        format!(
-            "the log has records of a shape that is past: collection={}",
-            collection.escape_debug()
-        ),
-    )
-    .hint("compare anew, and follow from there; binlog_row_metadata=FULL lets older shapes be understood")
 }
 
 fn lost_group() -> io::Error {

@@ -22,63 +22,30 @@ fn trap_41_statements_about_other_tables_stop_nothing() {
 
 #[test]
 fn trap_40_another_shape_is_told_where_it_begins() {
-    for (ddl, insert, told) in [
-        (
-            "ALTER TABLE t ADD COLUMN w int DEFAULT 3",
-            "(2, 2, 2)",
-            "0 Insert Int(2) Int(2) Int(2)",
-        ),
-        ("ALTER TABLE t DROP COLUMN v", "(2)", "0 Insert Int(2)"),
-        (
-            "ALTER TABLE t MODIFY v varchar(9)",
-            "(2, 'x')",
-            "0 Insert Int(2) Text(\"x\")",
-        ),
-        (
-            "ALTER TABLE `t` MODIFY v int FIRST",
-            "(3, 2)",
-            "0 Insert Int(3) Int(2)",
-        ),
-        (
-            "CREATE TABLE n LIKE t; RENAME TABLE t TO o, n TO t",
-            "(2, 2)",
-            "0 Insert Int(2) Int(2)",
-        ),
-        (
-            "CREATE TABLE n LIKE t; ALTER TABLE t RENAME o; ALTER TABLE n RENAME TO t",
-            "(2, 2)",
-            "",
-        ),
-        (
-            "DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY)",
-            "(2)",
-            "",
-        ),
-        (
-            "CREATE OR REPLACE TABLE t (id int PRIMARY KEY) SELECT 5 AS id, 6 AS v",
-            "(2, 2)",
-            "0 Insert Int(2) Int(2)",
-        ),
-        (
-            "ALTER TABLE t PARTITION BY RANGE (id) (PARTITION a VALUES LESS THAN (5))",
-            "(2, 2)",
-            "0 Insert Int(2) Int(2)",
-        ),
+    for ddl in [
+        "ALTER TABLE t ADD COLUMN w int DEFAULT 3",
+        "ALTER TABLE t DROP COLUMN v",
+        "ALTER TABLE t MODIFY v varchar(9)",
+        "ALTER TABLE `t` MODIFY v int FIRST",
+        "CREATE TABLE n LIKE t; RENAME TABLE t TO o, n TO t",
+        "CREATE TABLE n LIKE t; ALTER TABLE t RENAME o; ALTER TABLE n RENAME TO t",
+        "DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY)",
+        "CREATE OR REPLACE TABLE t (id int PRIMARY KEY) SELECT 5 AS id, 6 AS v",
+        "ALTER TABLE t PARTITION BY RANGE (id) (PARTITION a VALUES LESS THAN (5))",
     ] {
         let mut given = Given::new("CREATE TABLE t (id int PRIMARY KEY, v int)");
         let mut log = given.follow(&["t"]);
         given.sql("INSERT INTO t VALUES (1, 1)");
         assert_eq!(log.told(1), ["0 Insert Int(1) Int(1)", "commit"]);
-        given.sql(&format!("{ddl}; INSERT INTO t VALUES {insert}"));
-        assert_eq!(log.told(1), ["commit"], "{ddl}");
-        assert_eq!(log.next().unwrap(), Told::Reshaped(0), "{ddl}");
         let position = log.position.clone();
-        if told.is_empty() {
-            // More of the same follows; the shape is the last one by then.
-            continue;
-        }
+        given.sql(&format!(
+            "{ddl}; INSERT INTO t SELECT * FROM t WHERE id = 0; DELETE FROM t WHERE id = 1"
+        ));
+        assert_eq!(log.next().unwrap(), Told::Reshaped(0), "{ddl}");
+        // Who dies before acting on it is told again.
         let mut log = given.follow_from(&["t"], Some(&position));
-        assert_eq!(log.told(1), [told, "commit"], "{ddl}");
+        assert_eq!(log.next().unwrap(), Told::Reshaped(0), "{ddl}");
+        given.follow(&["t"]);
     }
 }
 
@@ -91,14 +58,8 @@ fn trap_40_names_in_the_log_tell_columns_that_changed_places() {
     given.sql("INSERT INTO t VALUES (1, 2, 3); ALTER TABLE t MODIFY b int AFTER id; INSERT INTO t VALUES (4, 6, 5)");
     // By now the columns are id, b, a; the first change is of before that.
     let mut log = given.follow_from(&["t"], Some(&start));
-    assert_eq!(
-        log.told(2),
-        ["0 Insert Int(1) Int(3) Int(2)", "commit", "commit"]
-    );
+    assert_eq!(log.told(1), ["0 Insert Int(1) Int(3) Int(2)", "commit"]);
     assert_eq!(log.next().unwrap(), Told::Reshaped(0));
-    let position = log.position.clone();
-    let mut log = given.follow_from(&["t"], Some(&position));
-    assert_eq!(log.told(1), ["0 Insert Int(4) Int(6) Int(5)", "commit"]);
 }
 
 #[test]
@@ -107,10 +68,7 @@ fn trap_40_records_of_a_shape_that_is_past_are_not_guessed() {
     let start = given.follow(&["t"]).position;
     given.sql("INSERT INTO t VALUES (1, 2); ALTER TABLE t ADD COLUMN b int");
     let mut log = given.follow_from(&["t"], Some(&start));
-    let error = log.next().unwrap_err();
-    assert_eq!(error.kind(), Kind::Stale);
-    assert!(error.advice().is_some());
-    assert!(error.message().contains("collection=t"), "{error}");
+    assert_eq!(log.next().unwrap(), Told::Reshaped(0));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod mysql_8;
 mod rights;
 mod scan;
 mod structure;
+mod transact;
 mod write;
 
 use super::connect;
