@@ -15,6 +15,8 @@ use trueup_core::{Error, Kind, Result};
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long it may say nothing at all.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// After how many events without a word the caller may look around.
+const EVENTS_MAX: usize = 10_000;
 /// The server's number for a place in its log that is not there.
 pub(super) const GONE: u16 = 1236;
 
@@ -35,7 +37,7 @@ impl Log for MariadbLog {
     fn next(&mut self, piece: &mut Changes, wait: Duration) -> Result<Told> {
         let mut under: Option<usize> = None;
         let mut wait = wait;
-        loop {
+        for _ in 0..EVENTS_MAX {
             if let Some(told) = self.teller.next(piece, &mut under)? {
                 return Ok(told);
             }
@@ -51,6 +53,7 @@ impl Log for MariadbLog {
             // It is waited once; what is there already is taken along.
             wait = Duration::ZERO;
         }
+        Ok(under.map_or(Told::Nothing, Told::Changes))
     }
 
     fn seen(&self, snapshot: &Position) -> Result<bool> {

@@ -11,7 +11,7 @@ use crate::mysql::session::Connection;
 use crate::mysql::types::{Limit, Wire};
 use crate::mysql::wire::{Parts, broken};
 use std::io;
-use trueup_core::Result;
+use trueup_core::{Error, Result};
 
 /// The protocol's numbers for types, as the log uses them.
 pub(super) mod kind {
@@ -225,6 +225,13 @@ pub(super) fn layout(connection: &Connection, table: &Table) -> Result<Option<Ve
         let (name, declared, charset) = (row.text(0)?, row.text(1)?, row.text(2)?);
         if name != column.name {
             return Ok(None);
+        }
+        if declared.contains("/*M!100301 COMPRESSED*/") {
+            return Err(Error::config(format!(
+                "a compressed column cannot be followed: field={}",
+                name.escape_debug()
+            ))
+            .hint("ALTER TABLE ... MODIFY it without COMPRESSED, or leave the collection out"));
         }
         let declared = format!("{declared} {charset}");
         let known = laid

@@ -85,9 +85,10 @@ fn trap_36_what_foreign_keys_do_is_not_logged() {
 fn tables_whose_changes_cannot_be_told_are_refused() {
     let mut given = Given::new(
         "CREATE TABLE nokey (id int); CREATE TABLE v (id int PRIMARY KEY) WITH SYSTEM VERSIONING; \
-         CREATE TABLE g (id int PRIMARY KEY, v varchar(9) CHARACTER SET gbk)",
+         CREATE TABLE g (id int PRIMARY KEY, v varchar(9) CHARACTER SET gbk); \
+         CREATE TABLE z (id int PRIMARY KEY, v text COMPRESSED)",
     );
-    for name in ["nokey", "v", "g"] {
+    for name in ["nokey", "v", "g", "z"] {
         assert_eq!(refused(&mut given, &[name]).kind(), Kind::Config, "{name}");
     }
 }
