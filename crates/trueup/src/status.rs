@@ -11,7 +11,7 @@ use crate::world;
 use trueup_core::Result;
 use trueup_core::side::Sides;
 use trueup_engine::CollectionReport;
-use trueup_engine::state::{LinkStanding, PairStanding, PastRun, Store};
+use trueup_engine::state::{FollowStanding, LinkStanding, PairStanding, PastRun, Store};
 
 /// The exit code when something needs a person.
 const NEEDS_PERSON: u8 = 1;
@@ -76,6 +76,8 @@ pub(crate) struct Standing {
     pub(crate) answered_open: u64,
     /// Records put aside.
     pub(crate) parked: u64,
+    /// How far it is, where it follows its source's log.
+    pub(crate) following: Option<FollowStanding>,
 }
 
 /// One collection of a link.
@@ -257,6 +259,7 @@ fn standing(link: LinkStanding) -> Standing {
         last: link.last,
         collections,
         parked: link.parked,
+        following: link.following,
     }
 }
 

@@ -355,7 +355,12 @@ impl Stream<'_, '_> {
             };
             match self.listen(wait)? {
                 Heard::Nothing if self.group.is_whole() => self.write(writer)?,
-                Heard::Nothing | Heard::Quiet => self.store_quiet(writer)?,
+                Heard::Nothing | Heard::Quiet => {
+                    if self.group.is_empty() {
+                        self.standing.level_ms = Some(self.world.clock.now_ms());
+                    }
+                    self.store_quiet(writer)?;
+                }
                 Heard::Part | Heard::Whole if self.group.is_full() => self.write(writer)?,
                 Heard::Part | Heard::Whole => {}
                 Heard::Reshaped => {
@@ -509,6 +514,9 @@ impl Stream<'_, '_> {
         }
         self.told_ms = now;
         self.standing.heard_ms = Some(now);
+        let backlog = self.log.backlog().map_err(|error| error.at("source"))?;
+        self.standing.kept_bytes = backlog.kept_bytes;
+        self.standing.untold_bytes = backlog.untold_bytes;
         self.store.checkpoint(self.id, PARTITION, self.batch)?;
         self.store.followed(self.id, &self.standing)
     }

@@ -25,8 +25,11 @@ pub struct FollowStanding {
     pub position: Option<String>,
     /// When the source committed the last transaction that is, in microseconds since 1970 UTC.
     pub at_us: Option<i64>,
-    /// When the log was last heard, in milliseconds since 1970 UTC.
+    /// When the process that follows it was last there, in milliseconds since 1970 UTC.
     pub heard_ms: Option<i64>,
+    /// When all that the log had told was durable at the target, the last time that was so, in milliseconds since 1970
+    /// UTC: the target is behind by no more than the time since then.
+    pub level_ms: Option<i64>,
     /// Transactions written since the log began.
     pub transactions: u64,
     /// Changes written since the log began.
@@ -95,13 +98,14 @@ impl Store {
         let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         self.write("record how far a log was followed", |transaction| {
             transaction.execute(
-                "UPDATE following SET position = ?2, at_us = ?3, heard_ms = ?4, transactions = ?5, changes = ?6, \
-                 kept_bytes = ?7, untold_bytes = ?8 WHERE link = ?1",
+                "UPDATE following SET position = ?2, at_us = ?3, heard_ms = ?4, level_ms = ?5, transactions = ?6, \
+                 changes = ?7, kept_bytes = ?8, untold_bytes = ?9 WHERE link = ?1",
                 params![
                     id,
                     standing.position,
                     standing.at_us,
                     standing.heard_ms,
+                    standing.level_ms,
                     count(standing.transactions),
                     count(standing.changes),
                     standing.kept_bytes.map(count),
@@ -120,7 +124,7 @@ impl Store {
         let count = |count: i64| u64::try_from(count).unwrap_or(0);
         let rows = self.read_all(
             "read how far a log was followed",
-            "SELECT position, at_us, heard_ms, transactions, changes, kept_bytes, untold_bytes \
+            "SELECT position, at_us, heard_ms, level_ms, transactions, changes, kept_bytes, untold_bytes \
              FROM following JOIN link ON link.id = following.link WHERE durable = ?1",
             [durable],
             |row| {
@@ -128,10 +132,11 @@ impl Store {
                     position: row.get(0)?,
                     at_us: row.get(1)?,
                     heard_ms: row.get(2)?,
-                    transactions: count(row.get(3)?),
-                    changes: count(row.get(4)?),
-                    kept_bytes: row.get::<_, Option<i64>>(5)?.map(count),
-                    untold_bytes: row.get::<_, Option<i64>>(6)?.map(count),
+                    level_ms: row.get(3)?,
+                    transactions: count(row.get(4)?),
+                    changes: count(row.get(5)?),
+                    kept_bytes: row.get::<_, Option<i64>>(6)?.map(count),
+                    untold_bytes: row.get::<_, Option<i64>>(7)?.map(count),
                 })
             },
         )?;
@@ -181,6 +186,7 @@ mod tests {
             position: Some("9".to_owned()),
             at_us: Some(-5),
             heard_ms: Some(12),
+            level_ms: Some(11),
             transactions: 3,
             changes: 40,
             kept_bytes: None,

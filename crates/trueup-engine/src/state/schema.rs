@@ -184,6 +184,7 @@ const MIGRATIONS: &[&str] = &["
         position TEXT,
         at_us INTEGER,
         heard_ms INTEGER,
+        level_ms INTEGER,
         transactions INTEGER NOT NULL DEFAULT 0,
         changes INTEGER NOT NULL DEFAULT 0,
         kept_bytes INTEGER,

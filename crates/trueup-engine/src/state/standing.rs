@@ -5,7 +5,7 @@
 
 use super::forgotten::PREFIX;
 use super::pair::{self, Ends};
-use super::{PastRun, Store, named, past_run};
+use super::{FollowStanding, PastRun, Store, named, past_run};
 use crate::report::exit_code;
 use rusqlite::{Row, params};
 use trueup_core::side::Sides;
@@ -28,6 +28,8 @@ pub struct LinkStanding {
     pub parked: u64,
     /// What is kept of a two-way link.
     pub pair: Option<PairStanding>,
+    /// How far it is, where it follows its source's log.
+    pub following: Option<FollowStanding>,
 }
 
 /// How a two-way link stands.
@@ -78,18 +80,21 @@ impl Store {
              ORDER BY id",
             params![PREFIX, exit_code(Kind::Config), named::PREFIX],
             |row| {
-                let (id, durable, name) = (row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?);
+                let (id, durable) = (row.get::<_, i64>(0)?, row.get::<_, String>(1)?);
+                let name = row.get(2)?;
                 Ok((id, durable, name, count(row, 3)?, row.get(4)?))
             },
         )?;
-        let standing = |(id, durable, name, parked, kept)| {
+        let standing = |(id, durable, name, parked, kept): (_, String, _, _, _)| {
             let pair = self.pair_standing(id)?;
             let unknown = pair.as_ref().filter(|pair| pair.turned.is_none());
             let name = unknown.map_or(name, |pair| {
                 let Sides { source, target } = &pair.ends.address;
                 format!("{source} <-> {target}")
             });
+            let following = self.follow_standing(&durable)?;
             Ok(LinkStanding {
+                following,
                 durable,
                 name,
                 last: self.last_run(id)?,

@@ -74,6 +74,7 @@ fn links(name: &str) -> Vec<LinkStanding> {
         succeeded: true,
         kept: false,
         parked: 0,
+        following: None,
         pair: Some(PairStanding {
             ends: ends(),
             turned,

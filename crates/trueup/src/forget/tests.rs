@@ -14,6 +14,7 @@ fn link(id: &str, name: &str) -> Standing {
         answers: 0,
         answered_open: 0,
         parked: 0,
+        following: None,
     }
 }
 

@@ -15,6 +15,7 @@ mod docs_commands;
 mod faults;
 mod files;
 mod filters;
+mod followed;
 mod hashed;
 mod init;
 mod kills;

@@ -4,7 +4,7 @@ use super::{line, moment};
 use crate::status::{Base, Listed, Standing};
 use serde::Serialize;
 use trueup_core::Result;
-use trueup_engine::state::PastRun;
+use trueup_engine::state::{FollowStanding, PastRun};
 
 #[derive(Serialize)]
 struct LinkJson<'a> {
@@ -17,7 +17,25 @@ struct LinkJson<'a> {
     open_conflicts: u64,
     answers_waiting: u64,
     parked: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    following: Option<FollowingJson<'a>>,
     needs_person: bool,
+}
+
+/// How far a link is that follows a log.
+#[derive(Serialize)]
+struct FollowingJson<'a> {
+    position: Option<&'a str>,
+    /// When the last transaction was committed at the source that is written.
+    last_commit: Option<String>,
+    /// When all that the log had told was durable at the target.
+    level: Option<String>,
+    /// As of when all this is.
+    heard: Option<String>,
+    transactions: u64,
+    changes: u64,
+    kept_bytes: Option<u64>,
+    untold_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -65,7 +83,21 @@ fn link(link: &Standing) -> LinkJson<'_> {
         open_conflicts: link.open,
         answers_waiting: link.answers,
         parked: link.parked,
+        following: link.following.as_ref().map(following),
         needs_person: !link.needs().is_empty(),
+    }
+}
+
+fn following(standing: &FollowStanding) -> FollowingJson<'_> {
+    FollowingJson {
+        position: standing.position.as_deref(),
+        last_commit: standing.at_us.map(|us| moment(us.div_euclid(1_000))),
+        level: standing.level_ms.map(moment),
+        heard: standing.heard_ms.map(moment),
+        transactions: standing.transactions,
+        changes: standing.changes,
+        kept_bytes: standing.kept_bytes,
+        untold_bytes: standing.untold_bytes,
     }
 }
 

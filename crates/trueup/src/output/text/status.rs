@@ -5,6 +5,7 @@ use crate::output::state::with_state;
 use crate::output::style::{ADVICE, BAD, GOOD, HEADING, WAITS, count, paint};
 use crate::status::{Base, Listed, Standing};
 use std::fmt::Write as _;
+use trueup_engine::state::FollowStanding;
 
 /// Every link, one paragraph each; then those of which there is nothing to say.
 pub(in crate::output) fn links(listed: &Listed) -> String {
@@ -101,6 +102,9 @@ fn one(link: &Standing, out: &mut String) {
         }
         plain("conflicts", &text);
     }
+    if let Some(following) = &link.following {
+        plain("following", &follows(following));
+    }
     plain("parked", &count(WAITS, "", link.parked));
     let mut needs = link.needs().join("; ");
     if !needs.is_empty() {
@@ -110,6 +114,28 @@ fn one(link: &Standing, out: &mut String) {
         }
         plain("to do", &paint(ADVICE, &needs));
     }
+}
+
+/// How far a link is that follows a log. Lag is never told smaller than it is: what is not known is said to be so.
+fn follows(standing: &FollowStanding) -> String {
+    let level = match standing.level_ms {
+        None => "not level with the source yet".to_owned(),
+        Some(ms) => format!("level with the source at {}", moment(ms)),
+    };
+    let heard = standing
+        .heard_ms
+        .map_or_else(String::new, |ms| format!(", as of {}", moment(ms)));
+    let bytes = |what: &str, bytes: Option<u64>| {
+        bytes.map_or_else(String::new, |bytes| format!(", {bytes} bytes {what}"))
+    };
+    let (kept, untold) = (
+        bytes("kept there for it", standing.kept_bytes),
+        bytes("of the log to come", standing.untold_bytes),
+    );
+    let (transactions, changes) = (standing.transactions, standing.changes);
+    format!(
+        "{level}{heard}; {transactions} transactions with {changes} changes written{untold}{kept}"
+    )
 }
 
 fn last(link: &Standing) -> String {

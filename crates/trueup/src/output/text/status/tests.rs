@@ -42,6 +42,7 @@ fn standing() -> Standing {
         answers: 1,
         answered_open: 1,
         parked: 4,
+        following: None,
     }
 }
 
@@ -60,6 +61,7 @@ fn quiet() -> Standing {
         answers: 0,
         answered_open: 0,
         parked: 0,
+        following: None,
     }
 }
 
