@@ -79,6 +79,53 @@ fn mark(batch: u64) -> Mark {
     }
 }
 
+/// Does something of everything.
+fn fill(one: &mut dyn Transaction, t: &Schema, u: &Schema) {
+    let int = Value::Int;
+    one.clear(u).unwrap();
+    let written = write(
+        one,
+        t,
+        Op::Insert,
+        &[
+            &[int(3), Value::Text("three"), int(3)],
+            &[int(4), Value::Text("too long for it"), int(4)],
+        ],
+    );
+    assert_eq!(written[0], Outcome::Applied(None));
+    assert!(
+        matches!(&written[1], Outcome::Rejected { blocked: false, .. }),
+        "{written:?}"
+    );
+    assert_eq!(
+        write(one, u, Op::Insert, &[&[int(7)]]),
+        [Outcome::Applied(None)]
+    );
+    // Some fields, one of them the same as before; one record that is missing, one that is in the way.
+    let amended = amend(
+        one,
+        t,
+        &[0, 2],
+        &[
+            &[int(1), int(1)],
+            &[int(9), int(9)],
+            &[int(2), int(3)],
+            &[int(3), int(30)],
+        ],
+        None,
+    );
+    assert_eq!(amended[0], Outcome::Applied(None));
+    assert_eq!(amended[1], Outcome::Stale);
+    assert!(
+        matches!(&amended[2], Outcome::Rejected { blocked: true, .. }),
+        "{amended:?}"
+    );
+    assert_eq!(amended[3], Outcome::Applied(None));
+    let moved = amend(one, t, &[0], &[&[int(20)]], Some(&[&[int(2)]]));
+    assert_eq!(moved, [Outcome::Applied(None)]);
+    assert_eq!(write(one, t, Op::Delete, &[&[int(1)], &[int(99)]]).len(), 2);
+}
+
 #[test]
 fn several_batches_are_committed_with_their_marker_or_not_at_all() {
     let (database, mut endpoint) = fresh(
@@ -90,55 +137,9 @@ fn several_batches_are_committed_with_their_marker_or_not_at_all() {
         schema(endpoint.as_mut(), "u"),
     );
     let mut writer = endpoint.writer(&claim()).unwrap();
-    let int = Value::Int;
     for commit in [false, true] {
         let mut transaction = writer.transaction().unwrap().unwrap();
-        let one = transaction.as_mut();
-        one.clear(&u).unwrap();
-        let written = write(
-            one,
-            &t,
-            Op::Insert,
-            &[
-                &[int(3), Value::Text("three"), int(3)],
-                &[int(4), Value::Text("too long for it"), int(4)],
-            ],
-        );
-        assert_eq!(written[0], Outcome::Applied(None));
-        assert!(
-            matches!(&written[1], Outcome::Rejected { blocked: false, .. }),
-            "{written:?}"
-        );
-        assert_eq!(
-            write(one, &u, Op::Insert, &[&[int(7)]]),
-            [Outcome::Applied(None)]
-        );
-        // Some fields, one of them the same as before; one record that is missing, one that is in the way.
-        let amended = amend(
-            one,
-            &t,
-            &[0, 2],
-            &[
-                &[int(1), int(1)],
-                &[int(9), int(9)],
-                &[int(2), int(3)],
-                &[int(3), int(30)],
-            ],
-            None,
-        );
-        assert_eq!(amended[0], Outcome::Applied(None));
-        assert_eq!(amended[1], Outcome::Stale);
-        assert!(
-            matches!(&amended[2], Outcome::Rejected { blocked: true, .. }),
-            "{amended:?}"
-        );
-        assert_eq!(amended[3], Outcome::Applied(None));
-        let moved = amend(one, &t, &[0], &[&[int(20)]], Some(&[&[int(2)]]));
-        assert_eq!(moved, [Outcome::Applied(None)]);
-        assert_eq!(
-            write(one, &t, Op::Delete, &[&[int(1)], &[int(99)]]).len(),
-            2
-        );
+        fill(transaction.as_mut(), &t, &u);
         assert_eq!(database.sql("SELECT * FROM u ORDER BY id").unwrap(), "1\n2");
         if commit {
             transaction.commit(&mark(1)).unwrap();
