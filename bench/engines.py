@@ -31,6 +31,9 @@ LOAD = (
     f"({FIELDS}, @sig) set sig = unhex(@sig)"
 )
 SELECT = f"select {FIELDS}, concat('\\\\x', lower(hex(sig))) from orders"
+#: What reladiff can compare of the table, where MariaDB has UUIDs as texts.
+EIGHT = ("id", "order_uuid", "customer", "amount", "created_at", "qty", "note", "ship_date")
+EIGHT_AS = "id bigint primary key, order_uuid char(36) not null"
 #: How many records the slow rivals get, at most.
 FEW = 100_000
 
@@ -248,8 +251,27 @@ def compare(jobs, engines, different):
         jobs.judge(run, engines.rows, different)
         return run
 
+    rival = Line("compare-pg-mariadb", "reladiff, 8 columns", engines.rows, flags)
+    if jobs.reladiff:
+        engines.mariadb.sql("drop table if exists eight", f"create table eight ({EIGHT_AS}) select {', '.join(EIGHT)} from orders")
     for number in range(jobs.pairs_max):
         jobs.pair(line, number, theirs, ours)
+        if jobs.reladiff:
+            jobs.pair(rival, number, lambda: reladiff(jobs, engines, different), lambda: line.ours[-1])
+
+
+def reladiff(jobs, engines, different):
+    """Runs reladiff once, over the columns whose types it knows on both sides; the differences are in one of them."""
+    (postgres, mariadb), columns = engines.urls(), []
+    for column in EIGHT[1:]:
+        columns += ["-c", column]
+    command = [jobs.reladiff, postgres, "orders", mariadb, "eight", "-k", "id", *columns, "-j", "2"]
+    run = timed([command], env=engines.env, folder=jobs.work, codes=(0, 1))
+    changes = [line[2:] for line in run.output.splitlines() if line.startswith(("+ ", "- "))]
+    found = len({change.split(",")[0] for change in changes})
+    if found != different or "ERROR" in run.errors:
+        raise Failed(f"reladiff found {found} of {different} differences\n{run.errors[-2000:]}")
+    return run
 
 
 JOBS = {

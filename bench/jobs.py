@@ -6,6 +6,7 @@ after every timed run the engines' own clients say that what was made equals wha
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 
@@ -86,7 +87,7 @@ class Jobs:
         self.work, self.trueup, self.rows_wanted, self.pairs_max = work, trueup, rows, pairs
         self.start_servers, self.start_mariadb = servers
         self.reladiff, self.sling, self.pgloader = (rivals.get(name) for name in ("reladiff", "sling", "pgloader"))
-        self.arrow_python = rivals.get("arrow")
+        self.arrow_python, self.pgcopydb = rivals.get("arrow"), rivals.get("pgcopydb")
         self.say = say
         self.lines, self.state, self.filled, self.expected = [], 0, 0, None
 
@@ -213,6 +214,7 @@ class Jobs:
         plain = Line("pg-pg", against, rows, "--no-verify")
         hashed = Line("pg-pg", against, rows, "--compare hash")
         verified = Line("pg-pg", against, rows, "")
+        rival = Line("pg-pg", "pgcopydb", rows, "--no-verify")
 
         def check(run):
             if target.sql(DIGEST) != self.expected:
@@ -227,6 +229,17 @@ class Jobs:
             self.empty_target(target)
             return check(self.sync("sync", source.url(), target.url(), *flags, env=source.env()))
 
+        def pgcopydb():
+            # It makes all that the database holds.
+            target.sql("drop schema if exists trueup cascade", "drop table if exists orders cascade")
+            target.sql("drop function if exists make_orders", "checkpoint")
+            folder = self.path("pgcopydb")
+            shutil.rmtree(folder, ignore_errors=True)
+            command = [self.pgcopydb, "clone", "--source", source.url(), "--target", target.url(), "--dir", folder]
+            command += ["--table-jobs", "2", "--index-jobs", "2", "--split-tables-larger-than", "300MB"]
+            env = dict(source.env(), PATH=f"{source.bin}:{os.environ.get('PATH', '')}")
+            return check(timed([[*command, "--no-owner", "--skip-extensions"]], env=env, folder=self.work))
+
         # A server's first load makes the files of its log, which all later ones use again; it belongs to neither side.
         theirs()
         for number in range(self.pairs_max):
@@ -234,6 +247,8 @@ class Jobs:
             # The same run of the limit serves all lines.
             self.pair(hashed, number, lambda: plain.theirs[-1], lambda: ours("--compare", "hash"))
             self.pair(verified, number, lambda: plain.theirs[-1], ours)
+            if self.pgcopydb:
+                self.pair(rival, number, pgcopydb, lambda: plain.ours[-1])
 
     def compare_pg(self):
         rows = self.rows(5_000_000)

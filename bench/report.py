@@ -75,7 +75,7 @@ def page(machine, results):
         f"{machine['cores']} cores ({machine['cpu']}), {machine['memory_gib']} GiB of memory, {machine['system']}, "
         f"Linux {machine['kernel']}; PostgreSQL {machine['postgres']}, sqlite3 {machine['sqlite3']}"
     )
-    for name, shown in (("mariadb", "MariaDB"), ("reladiff", "reladiff"), ("sling", "sling"), ("pgloader", "pgloader"), ("arrow", "ADBC and pyarrow")):
+    for name, shown in (("mariadb", "MariaDB"), ("reladiff", "reladiff"), ("sling", "sling"), ("pgcopydb", "pgcopydb"), ("pgloader", "pgloader"), ("arrow", "ADBC and pyarrow")):
         if name in machine:
             about += f", {shown} {machine[name]}"
     about += f"; trueup {machine['trueup']}. {machine['date']}."

@@ -12,6 +12,18 @@ use std::sync::Arc;
 /// The most bytes an arena holds; offsets are 32 bits wide. A batch is cut far below this.
 pub const ARENA_BYTES_MAX: usize = u32::MAX as usize;
 
+/// How much memory an emptied batch or parcel keeps for the next records. A batch is cut below this, unless one value alone is
+/// longer, whose memory nobody may need again.
+pub const KEPT_BYTES_MAX: usize = 32 << 20;
+
+/// Empties a buffer, and keeps its memory where others may need as much.
+pub(crate) fn empty(buffer: &mut Vec<u8>) {
+    if buffer.len() > KEPT_BYTES_MAX {
+        *buffer = Vec::new();
+    }
+    buffer.clear();
+}
+
 /// The class of content that a slice cell points to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SliceKind {
@@ -163,11 +175,11 @@ impl Batch {
         self.cells.len() * size_of::<Cell>() + self.arena.len()
     }
 
-    /// Forgets the records and keeps the memory, for records of `width` fields.
+    /// Forgets the records and keeps the memory, within reason, for records of `width` fields.
     pub fn reset(&mut self, width: usize) {
         self.width = width;
         self.cells.clear();
-        self.arena.clear();
+        empty(&mut self.arena);
         self.places.file = None;
         self.places.lines.clear();
     }
@@ -197,6 +209,35 @@ impl Batch {
         self.cells.push(cell);
     }
 
+    /// Keeps a piece of a value that arrives in several, until [`Batch::push_gathered`] makes one of them.
+    ///
+    /// # Panics
+    /// As [`Batch::push`].
+    pub fn gather(&mut self, piece: &[u8]) {
+        let end = self.arena.len() + piece.len();
+        assert!(end <= ARENA_BYTES_MAX, "a batch is cut long before 4 GiB");
+        self.arena.extend_from_slice(piece);
+    }
+
+    /// Appends the value that the last `len` gathered bytes are; a text or JSON that is no UTF-8 as [`Value::InvalidText`].
+    ///
+    /// # Panics
+    /// When not so many were gathered.
+    pub fn push_gathered(&mut self, kind: SliceKind, len: usize) {
+        let start = self.arena.len().checked_sub(len);
+        let start = start.expect("as many bytes were gathered as the value has");
+        let is_text = || std::str::from_utf8(&self.arena[start..]).is_ok();
+        let kind = match kind {
+            SliceKind::Text | SliceKind::Json | SliceKind::Decimal if !is_text() => {
+                SliceKind::InvalidText
+            }
+            kind => kind,
+        };
+        let offset = u32::try_from(start).expect("a batch is cut long before 4 GiB");
+        let len = u32::try_from(len).expect("an endpoint refuses values over 1 GiB");
+        self.cells.push(Cell::Slice { kind, offset, len });
+    }
+
     /// Appends every value of `record`.
     pub fn push_record(&mut self, record: Record<'_>) {
         for &cell in record.cells {
@@ -220,7 +261,9 @@ impl Batch {
         debug_assert_eq!(self.width, other.width);
         self.places = Places::default();
         other.places = Places::default();
-        if self.cells.is_empty() && self.cells.capacity() < other.cells.len() {
+        // Nor is it copied where it is more than an emptied batch would keep.
+        let roomy = self.cells.capacity() >= other.cells.len();
+        if self.cells.is_empty() && (!roomy || other.arena.len() > KEPT_BYTES_MAX) {
             std::mem::swap(self, &mut other);
             return;
         }
@@ -242,12 +285,12 @@ impl Batch {
             }));
     }
 
-    /// Makes an empty batch of the same width with room for as much as this one holds.
+    /// Makes an empty batch of the same width with room for as much as this one holds, within reason.
     pub fn successor(&self) -> Self {
         Self {
             width: self.width,
             cells: Vec::with_capacity(self.cells.len()),
-            arena: Vec::with_capacity(self.arena.len()),
+            arena: Vec::with_capacity(self.arena.len().min(KEPT_BYTES_MAX)),
             places: Places::default(),
         }
     }
@@ -324,6 +367,11 @@ impl<'a> Record<'a> {
             SliceKind::Text => Value::Text(text(content)),
             SliceKind::Json => Value::Json(text(content)),
         }
+    }
+
+    /// Returns how long the contents of the whole batch are: no value of it is longer.
+    pub(crate) fn batch_bytes(&self) -> usize {
+        self.arena.len()
     }
 
     /// Returns the values in field order, unlooked at.

@@ -88,6 +88,16 @@ pub struct Totals {
     pub unread: u64,
 }
 
+impl Totals {
+    /// Adds what was read of other records.
+    pub fn merge(&mut self, other: Self) {
+        self.source.merge(other.source);
+        self.target.merge(other.target);
+        self.unknown += other.unknown;
+        self.unread += other.unread;
+    }
+}
+
 /// One stream and where it stands.
 pub struct Cursor<'s> {
     name: &'static str,
@@ -141,6 +151,8 @@ impl<'s> Cursor<'s> {
     }
 
     fn refill(&mut self) -> Result<()> {
+        // Let go before the next is asked for: with long values, both would be much.
+        self.batch = Keyed::default();
         self.batch = self.stream.next()?.unwrap_or_default();
         self.at = 0;
         if self.batch.is_empty() {

@@ -6,7 +6,7 @@
 //! keyed and not cryptographic: it guards against accidents, not against an adversary who chooses the records.
 
 use std::fmt;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
 /// The name of the algorithm, as it stands in certificates. Changes whenever a digest would.
 pub const ALGORITHM: &str = "xxh3-128-sum/1";
@@ -19,6 +19,20 @@ impl Digest {
     /// Digests canonical bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(xxh3_128(bytes))
+    }
+}
+
+/// Makes the digest of canonical bytes that come in pieces.
+#[derive(Default)]
+pub(crate) struct Digester(Xxh3Default);
+
+impl Digester {
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(&self) -> Digest {
+        Digest(self.0.digest128())
     }
 }
 

@@ -9,7 +9,7 @@
 
 use crate::batch::{Content, Record, SliceKind};
 use crate::decimal;
-use crate::digest::Digest;
+use crate::digest::{Digest, Digester};
 use crate::json;
 use crate::value::Value;
 
@@ -53,11 +53,44 @@ pub fn record(record: Record<'_>, out: &mut Vec<u8>) {
     }
 }
 
+/// A value of more bytes is digested where it stands, and not encoded first: it would be in memory twice.
+const LONG_BYTES: usize = 8 << 20;
+
 /// Digests a record, using `scratch` as the buffer.
 pub fn digest(fields: Record<'_>, scratch: &mut Vec<u8>) -> Digest {
     scratch.clear();
+    // Most batches are too small to hold a long value.
+    if fields.batch_bytes() > LONG_BYTES {
+        return digest_long(fields, scratch);
+    }
     record(fields, scratch);
     Digest::of(scratch)
+}
+
+/// As [`digest`], in pieces.
+fn digest_long(fields: Record<'_>, scratch: &mut Vec<u8>) -> Digest {
+    let mut digester = Digester::default();
+    for field in fields.contents() {
+        let (tag, bytes) = match field {
+            Content::Slice(SliceKind::Text, v) => (TEXT, v),
+            Content::Slice(SliceKind::InvalidText, v) => (INVALID_TEXT, v),
+            Content::Slice(SliceKind::Bytes, v) => (BYTES, v),
+            other => {
+                content(other, scratch);
+                continue;
+            }
+        };
+        prefix(tag, bytes.len(), scratch);
+        if bytes.len() > LONG_BYTES {
+            digester.add(scratch);
+            digester.add(bytes);
+            scratch.clear();
+        } else {
+            scratch.extend_from_slice(bytes);
+        }
+    }
+    digester.add(scratch);
+    digester.finish()
 }
 
 /// As [`key`], of a value whose text need not be looked at.
@@ -157,9 +190,13 @@ fn ordered_bits(v: f64) -> u64 {
 }
 
 fn prefixed(tag: u8, content: &[u8], out: &mut Vec<u8>) {
-    let len = u32::try_from(content.len()).expect("values are below 1 GiB");
-    tagged(tag, len.to_be_bytes(), out);
+    prefix(tag, content.len(), out);
     out.extend_from_slice(content);
+}
+
+fn prefix(tag: u8, len: usize, out: &mut Vec<u8>) {
+    let len = u32::try_from(len).expect("values are below 1 GiB");
+    tagged(tag, len.to_be_bytes(), out);
 }
 
 /// Zero bytes become `00 ff` and the end is `00 00`, so that a prefix sorts first.

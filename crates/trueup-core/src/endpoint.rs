@@ -10,10 +10,12 @@
 mod about;
 mod marker;
 mod outcome;
+mod request;
 
 pub use about::{About, Capabilities, Class, Position};
 pub use marker::{Mark, Marker};
 pub use outcome::{Applied, Outcome, left_out};
+pub use request::{Ascending, Order, Part, ScanRequest};
 
 use crate::batch::{Batch, Record};
 use crate::digest::Digest;
@@ -25,7 +27,7 @@ use crate::parcel::{Delivered, Delivery, Parcel, Parcels};
 use crate::rights::{Rights, Wanted};
 use crate::schema::Schema;
 use crate::script::Script;
-use crate::structure::{Built, Construction, Lost, Step, Structure};
+use crate::structure::{Built, Construction, Lost, Step, StepKind, Structure};
 use crate::types::Type;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -162,6 +164,17 @@ pub trait Endpoint: Send {
     /// missing. Called again after an unknown outcome, before [`Writer::marker`] is read.
     fn writer(&mut self, claim: &Claim) -> Result<Box<dyn Writer>>;
 
+    /// Returns one more writer under an epoch that this process claimed for `claim.link`, on a connection of its own: what
+    /// one of them writes waits for no other, and whoever raises the epoch refuses them all. `None` where a second one would
+    /// only wait for the first, or no epoch is kept.
+    ///
+    /// # Errors
+    /// As [`Endpoint::writer`]; that the epoch is not the current one any more is found out by the first batch.
+    fn join(&mut self, claim: &Claim, epoch: u64) -> Result<Option<Box<dyn Writer>>> {
+        let _ = (claim, epoch);
+        Ok(None)
+    }
+
     /// Removes what killed runs left here, as [`Endpoint::writer`] does too; nothing that a living run uses. Called
     /// on a target that turns out to need no write: the killed run may have died after its last one.
     fn sweep(&mut self) -> Result<()> {
@@ -183,52 +196,26 @@ pub struct Design {
     pub statement: String,
 }
 
-/// In which order a scan delivers records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order<'a> {
-    /// The fastest.
-    Natural,
-    /// Ascending by the canonical key encoding of these positions in [`ScanRequest::fields`].
-    Key(&'a [usize]),
-}
-
-/// What to read.
-#[derive(Clone, Copy, Debug)]
-pub struct ScanRequest<'a> {
-    /// The collection, in the shape this endpoint reported.
-    pub schema: &'a Schema,
-    /// Which fields to deliver, as indices into `schema.fields`, in this order.
-    pub fields: &'a [usize],
-    /// The type each delivered field will be cast to by the caller. A hint: it helps to order, and values are delivered
-    /// as they are stored, unless what is stored is a value of several classes (in a file of JSON each is a JSON text
-    /// too).
-    pub wanted: &'a [Type],
-    /// In which order.
-    pub order: Order<'a>,
-    /// Only records whose key (the fields named by `order`, in that order) is greater than this one's. A hint: the
-    /// caller drops what comes anyway.
-    pub after: Option<Record<'a>>,
-    /// How many records a batch may hold.
-    pub batch_records_max: usize,
-    /// At how many bytes a batch is cut (one record may pass it).
-    pub batch_bytes_max: usize,
-}
-
-/// A field that holds a whole number in every record, each greater than the one before in the natural order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ascending {
-    /// How many records there are.
-    pub records: u64,
-    /// The first number.
-    pub first: i64,
-    /// The last one.
-    pub last: i64,
-}
-
 /// A consistent view of an endpoint. Dropping it releases it.
 pub trait Snapshot: Send {
     /// Where in the endpoint's history this view stands.
     fn position(&self) -> Position;
+
+    /// Returns one more view of exactly this position, on a connection of its own, so that both can be read at the same time;
+    /// `None` where that cannot be had. It may outlive this one.
+    ///
+    /// # Errors
+    /// Those after which this view cannot be read any more either.
+    fn another(&mut self) -> Result<Option<Box<dyn Snapshot>>> {
+        Ok(None)
+    }
+
+    /// Cuts a collection into parts of at least `bytes_min`, at most `parts_max` of them: each record is in exactly one,
+    /// whatever happens to the collection as long as this view is kept. Empty where it cannot be cut.
+    fn parts(&mut self, schema: &Schema, bytes_min: u64, parts_max: usize) -> Result<Vec<Part>> {
+        let _ = (schema, bytes_min, parts_max);
+        Ok(Vec::new())
+    }
 
     /// Tells whether [`Snapshot::scan`] of `request` would deliver the canonical key order it asks for, without
     /// starting it. The caller asserts the order all the same, and sorts when this says `false`.
@@ -260,12 +247,17 @@ pub trait Snapshot: Send {
         Ok(None)
     }
 
-    /// Starts reading a collection in parcels, in the natural order, as [`Snapshot::scan`] does in batches.
+    /// Starts reading a collection in parcels, in the natural order, as [`Snapshot::scan`] does in batches; only the records
+    /// of `part`, where there is one.
     ///
     /// # Errors
     /// As [`Snapshot::scan`]; `Bug` where [`Snapshot::form`] names no form.
-    fn parcels<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Parcels + 'a>> {
-        let _ = request;
+    fn parcels<'a>(
+        &'a mut self,
+        request: &ScanRequest<'_>,
+        part: Option<Part>,
+    ) -> Result<Box<dyn Parcels + 'a>> {
+        let _ = (request, part);
         Err(Error::bug(
             "an endpoint without a form is asked for parcels",
         ))
@@ -408,6 +400,12 @@ pub trait Writer: Send {
             "this endpoint builds nothing: {}",
             step.kind.name()
         )))
+    }
+
+    /// Tells whether several writers may carry out steps of this kind on one collection at the same time.
+    fn builds_together(&self, kind: StepKind) -> bool {
+        let _ = kind;
+        false
     }
 
     /// Begins a transaction in which changes are written in the order of the source, under this writer's epoch. `None`

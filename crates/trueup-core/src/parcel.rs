@@ -5,6 +5,7 @@
 //! can hold fits the other; a parcel with a value that we would not let pass is marked ([`Parcel::odd`]). It is a short cut for
 //! bulk alone: what is decided, compared or proven is always read (`docs/design/0011-parcels.md`).
 
+use crate::batch::empty;
 use crate::endpoint::Mark;
 use crate::error::Result;
 use crate::schema::Schema;
@@ -21,9 +22,9 @@ pub struct Parcel {
 }
 
 impl Parcel {
-    /// Forgets the records and keeps the memory.
+    /// Forgets the records and keeps the memory, within reason.
     pub fn reset(&mut self) {
-        self.bytes.clear();
+        empty(&mut self.bytes);
         (self.records, self.odd) = (0, false);
     }
 }

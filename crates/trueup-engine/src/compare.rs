@@ -7,7 +7,7 @@ pub(crate) mod hashed;
 mod parking;
 
 pub use hashed::Hashed;
-pub(crate) use parking::Parking;
+pub(crate) use parking::{Parking, check_room};
 
 use crate::connect::Collection;
 use crate::link::{Mode, World};

@@ -162,6 +162,10 @@ pub struct Limits {
     pub batch_bytes_max: usize,
     /// How many such batches are written as one while an empty collection is loaded: each write waits for a disk.
     pub load_batches: usize,
+    /// How many sessions load and build at the same time at most, where both sides allow it.
+    pub workers: usize,
+    /// How many bytes a part has at least when several workers load one collection.
+    pub part_bytes_min: u64,
     /// Batches a reader may be ahead. 0: no threads; both sides are read on the caller's, in a fixed order.
     pub batches_ahead: usize,
     /// Bytes sorted in memory before a run of them is written to disk.
@@ -178,12 +182,17 @@ const HASH_BYTES_MIN: u64 = 16 << 20;
 /// See [`Limits::load_batches`]. Some 20 MiB then move together.
 const LOAD_BATCHES: usize = 5;
 
+/// See [`Limits::part_bytes_min`]. Reading that much takes many times longer than beginning to.
+const PART_BYTES_MIN: u64 = 8 << 20;
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             batch_records_max: 10_000,
             batch_bytes_max: 4 << 20,
             load_batches: 1,
+            workers: 1,
+            part_bytes_min: PART_BYTES_MIN,
             batches_ahead: 2,
             sort_bytes_max: 32 << 20,
             hash_bytes_min: HASH_BYTES_MIN,

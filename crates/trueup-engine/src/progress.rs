@@ -93,6 +93,16 @@ pub enum Event<'a> {
         /// Records of one side that need not be read.
         unread: u64,
     },
+    /// A collection is loaded, and others may be at the same time.
+    Loading {
+        /// The collection.
+        collection: &'a str,
+    },
+    /// All records of such a collection were written.
+    Loaded {
+        /// The collection.
+        collection: &'a str,
+    },
     /// A batch was applied.
     Batch {
         /// The collection.

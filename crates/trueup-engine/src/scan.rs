@@ -7,6 +7,7 @@
 mod ahead;
 mod ascent;
 mod conveyor;
+mod held;
 mod parcels;
 mod part;
 mod repeats;

@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use trueup_core::batch::KEPT_BYTES_MAX;
 use trueup_core::codec::{Reader, put_len};
 use trueup_core::digest::Digest;
 use trueup_core::{Error, Kind, Result};
@@ -112,6 +113,13 @@ pub(crate) struct SpoolReader<'a> {
 }
 
 impl SpoolReader<'_> {
+    /// Gives back the memory of the entry that was read last, where it was a long one.
+    pub(crate) fn let_go(&mut self) {
+        if self.entry.len() > KEPT_BYTES_MAX {
+            self.entry = Vec::new();
+        }
+    }
+
     /// Reads the next entry; `None` after the last.
     pub(crate) fn next(&mut self) -> Result<Option<&[u8]>> {
         if self.entries_left == 0 {

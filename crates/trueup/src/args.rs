@@ -20,6 +20,9 @@ use trueup_core::guard::Guard;
 use trueup_core::{Error, Kind, Result};
 use trueup_engine::Mode;
 
+/// What `--workers` may be at most.
+pub(crate) const WORKERS_MAX: usize = 64;
+
 /// What `--batch-records` may be at most.
 pub(crate) const BATCH_RECORDS_MAX: usize = 100_000;
 
@@ -312,6 +315,7 @@ impl Sides {
             mode,
             guard,
             batch_records,
+            workers: None,
         }
     }
 }

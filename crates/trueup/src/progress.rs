@@ -1,6 +1,7 @@
 //! Shows how far a run is: bars on a terminal, plain lines elsewhere, objects for programs, nothing when asked.
 //!
-//! A step has no end event: it ended when another one of its collections, or the run, goes on. Lines come at most
+//! A step has no end event: it ended when another one of its collections, or the run, goes on. Collections that are loaded at
+//! the same time say when they are done. Lines come at most
 //! every two seconds and when a step ended. Shows names and counts, never a record.
 
 mod bars;
@@ -77,6 +78,15 @@ impl Listener {
         }
     }
 
+    /// Says what ended, and takes its bars away.
+    fn ended(&self, said: &[Said]) {
+        if let Some(bars) = &self.bars {
+            said.iter()
+                .for_each(|said| bars.end(&said.collection, said.step));
+        }
+        said.iter().for_each(say);
+    }
+
     fn lasts(&self, collection: &str) {
         if let Some(known) = lock(&self.written).get_mut(collection) {
             known.durable += std::mem::take(&mut known.volatile);
@@ -89,10 +99,8 @@ impl Progress for Listener {
         let said = lock(&self.steps).tick(tick, world::now_ms());
         if let Some(bars) = &self.bars {
             // The bar itself shows what is under way.
-            if said.iter().any(|said| said.ended) {
-                bars.clear();
-                said.iter().filter(|said| said.ended).for_each(say);
-            }
+            let ended: Vec<Said> = said.into_iter().filter(|said| said.ended).collect();
+            self.ended(&ended);
             bars.tick(tick, lock(&self.steps).total(tick));
         } else {
             said.iter().for_each(say);
@@ -112,6 +120,11 @@ impl Progress for Listener {
                 durable,
             } => self.wrote(collection, records, durable),
             Event::Durable { collection } => self.lasts(collection),
+            Event::Loading { collection } => lock(&self.steps).loading(collection),
+            Event::Loaded { collection } => {
+                let said = lock(&self.steps).loaded(collection);
+                self.ended(&said);
+            }
             Event::Shape { .. }
             | Event::Order { .. }
             | Event::Sorted { .. }

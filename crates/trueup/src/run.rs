@@ -13,7 +13,7 @@ use crate::log;
 use crate::output::{self, PlanReport, ReportList, Way};
 use crate::registry::Address;
 use crate::spec::Spec;
-use crate::sync::{Asked, refuse_plan_file, refuse_state_as_side};
+use crate::sync::{Asked, refuse_plan_file, refuse_state_as_side, workers};
 use crate::world::{self, Machine};
 use follow::Following;
 use std::path::{Path, PathBuf};
@@ -65,6 +65,10 @@ pub(crate) struct Args {
     /// Lift the guard on deletes, and nothing else
     #[arg(long)]
     yes: bool,
+
+    /// At most this many sessions load and build at the same time, where both sides allow several [default: what the file says]
+    #[arg(long, value_name = "N", value_parser = workers)]
+    workers: Option<usize>,
 
     /// Where runs, positions and history are kept [default: the file's state, else $XDG_STATE_HOME/trueup/state.db]
     #[arg(long, value_name = "FILE")]
@@ -299,6 +303,7 @@ fn open(
     }
     spec.mode.verify &= !args.no_verify;
     spec.mode.lift_guard = args.yes;
+    spec.workers = args.workers.or(spec.workers);
     refuse_state_as_side(&spec, asked.state)?;
     let mut opened = link::open(&spec, &asked.machine.context())?;
     if let (Some(store), Some(file)) = (store, file) {

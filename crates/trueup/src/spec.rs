@@ -6,12 +6,13 @@
 
 use crate::args::{FilterRule, KeyRule};
 use crate::two_way;
+use crate::world;
 use std::fmt;
 use std::sync::Arc;
 use trueup_core::endpoint::Context;
 use trueup_core::guard::Guard;
 use trueup_core::mapping::Rules;
-use trueup_engine::{CollectionSpec, Mode};
+use trueup_engine::{CollectionSpec, Limits, Mode};
 
 /// The variable that endpoints look a password up in.
 const PASSWORD: &str = "PGPASSWORD";
@@ -41,6 +42,18 @@ pub(crate) struct Spec {
     pub(crate) guard: Guard,
     /// How many records move together at most.
     pub(crate) batch_records: usize,
+    /// How many sessions load at the same time at most, where somebody said so.
+    pub(crate) workers: Option<usize>,
+}
+
+impl Spec {
+    /// The bounds on a run.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            workers: self.workers.unwrap_or_else(world::workers),
+            ..Limits::of(self.batch_records)
+        }
+    }
 }
 
 /// One collection that was named.

@@ -1,6 +1,6 @@
 //! `trueup sync`: makes the target agree with the source, then verifies.
 
-use crate::args::{BATCH_RECORDS_MAX, DeletesMax, Sides, name_state};
+use crate::args::{BATCH_RECORDS_MAX, DeletesMax, Sides, WORKERS_MAX, name_state};
 use crate::compare::Compare;
 use crate::link;
 use crate::output::{self, PlanText, Sink, Way};
@@ -89,6 +89,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = Limits::default().batch_records_max, value_parser = batch_records)]
     batch_records: usize,
 
+    /// At most this many sessions load and build at the same time, where both sides allow several [default: one for each processor, at most 4]
+    #[arg(long, value_name = "N", value_parser = workers, conflicts_with = "two_way")]
+    workers: Option<usize>,
+
     /// Where runs, positions and history are kept [default: $XDG_STATE_HOME/trueup/state.db]
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
@@ -102,6 +106,12 @@ pub(crate) fn batch_records(text: &str) -> Result<usize, String> {
     let number = text.parse().ok();
     let number = number.filter(|number| (1..=BATCH_RECORDS_MAX).contains(number));
     number.ok_or_else(|| format!("write a number from 1 to {BATCH_RECORDS_MAX}"))
+}
+
+pub(crate) fn workers(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok();
+    let number = number.filter(|number| (1..=WORKERS_MAX).contains(number));
+    number.ok_or_else(|| format!("write a number from 1 to {WORKERS_MAX}"))
 }
 
 /// Runs the command and returns the exit code.
@@ -124,7 +134,8 @@ pub(crate) fn sync(args: &Args) -> Result<u8> {
             .hint("the records go there; the report goes to standard error, for people"));
     }
     let stated = args.two_way.stated()?;
-    let spec = args.sides.spec(stated, mode, guard, args.batch_records);
+    let mut spec = args.sides.spec(stated, mode, guard, args.batch_records);
+    spec.workers = args.workers;
     if args.plan_out.is_some() || args.plan_in.is_some() {
         refuse_plan_file(&spec)?;
     }
@@ -236,7 +247,7 @@ impl Asked<'_> {
     /// What a run of the link may use.
     fn world<'w>(&'w self, listener: &'w Listener, spec: &Spec) -> World<'w> {
         World {
-            limits: Limits::of(spec.batch_records),
+            limits: spec.limits(),
             ..self.machine.world(listener, self.state)
         }
     }

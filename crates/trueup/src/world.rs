@@ -28,6 +28,9 @@ const LINE_BYTES_MAX: u64 = 64 << 10;
 /// Bytes of a new state store's id.
 const INCARNATION_BYTES: usize = 16;
 
+/// How many workers there are at most without being asked for.
+const WORKERS_USUAL: usize = 4;
+
 /// What a run may use of the machine.
 #[derive(Debug)]
 pub(crate) struct Machine {
@@ -112,6 +115,11 @@ impl Machine {
             limits: Limits::default(),
         }
     }
+}
+
+/// How many sessions load at the same time, where nobody says: more than a few want more of the servers than they give.
+pub(crate) fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(WORKERS_USUAL))
 }
 
 /// Says at once that a signal was heard: until the next batch boundary nothing else would tell.

@@ -187,6 +187,30 @@ fn digest_ignores_what_the_scratch_held() {
 
 /// The bytes are a contract: a difference here means that [`VERSION`] must change.
 #[test]
+fn a_long_value_is_digested_where_it_stands() {
+    let long = "long ".repeat(2 << 20);
+    let values = [
+        Value::Int(1),
+        Value::Text(&long),
+        Value::Bytes(long.as_bytes()),
+        Value::Text("short"),
+        Value::Bytes(b"\0"),
+        Value::InvalidText(long.as_bytes()),
+        Value::Null,
+        Value::Decimal("1.50"),
+    ];
+    let mut batch = crate::batch::Batch::new(values.len());
+    for value in values {
+        batch.push(value);
+    }
+    let mut whole = Vec::new();
+    record(batch.record(0), &mut whole);
+    let mut scratch = b"old".to_vec();
+    assert_eq!(digest(batch.record(0), &mut scratch), Digest::of(&whole));
+    assert!(scratch.capacity() < 1 << 20, "nothing long was copied");
+}
+
+#[test]
 fn golden() {
     samples::check_cases("encode.txt", |notation| {
         let owned = samples::parse(notation);

@@ -51,6 +51,23 @@ impl Blocked {
         Ok(())
     }
 
+    /// Appends those of another worker.
+    pub(super) fn absorb(&mut self, mut other: Self, world: &World<'_>) -> Result<()> {
+        let (Some(mut records), reasons) = other.take()? else {
+            return Ok(());
+        };
+        let mut reader = records.read()?;
+        let spool = match &mut self.records {
+            Some(spool) => spool,
+            none => none.insert(Spool::new(&world.spool_folder)),
+        };
+        while let Some(entry) = reader.next()? {
+            spool.push(entry)?;
+        }
+        self.reasons.extend(reasons);
+        Ok(())
+    }
+
     /// Takes everything out: the writes as spooled actions, and their reasons.
     pub(super) fn take(&mut self) -> Result<(Option<Spooled>, Vec<String>)> {
         let records = self.records.take().map(Spool::finish).transpose()?;

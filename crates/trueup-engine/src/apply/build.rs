@@ -1,11 +1,12 @@
-//! Builds around the records, once they are there.
+//! Builds around the records, once they are there: what does not get in each other's way at the same time.
 
 use super::Applier;
+use super::queue::Queue;
 use crate::state::Stage;
 use crate::structure::{Building, Refused, StructureReport};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use trueup_core::Result;
-use trueup_core::structure::Built;
+use trueup_core::structure::{Built, Step, StepKind};
 
 impl Applier<'_> {
     /// Puts on record, durably, which collections are under construction, and tells the target. Called before any of
@@ -14,7 +15,9 @@ impl Applier<'_> {
         if building.collections.is_empty() {
             return Ok(());
         }
-        self.store.construct(self.link, &building.collections)?;
+        self.claimed()
+            .store
+            .construct(self.link, &building.collections)?;
         self.constructing = building.collections.keys().cloned().collect();
         self.writer.constructing(&self.constructing);
         Ok(())
@@ -26,7 +29,7 @@ impl Applier<'_> {
             return Ok(());
         }
         let one = BTreeMap::from([(collection.to_owned(), Stage::Created)]);
-        self.store.construct(self.link, &one)
+        self.claimed().store.construct(self.link, &one)
     }
 
     /// Takes the steps. What one of them meets does not keep the others from being taken; the collections are built when
@@ -40,10 +43,8 @@ impl Applier<'_> {
             lost: building.lost,
             ..StructureReport::default()
         };
-        for step in &building.steps {
-            self.world.check_stop()?;
-            let built = self.writer.build(step);
-            match built.map_err(|error| error.at("target"))? {
+        for (step, built) in building.steps.iter().zip(self.take_steps(&building.steps)?) {
+            match built {
                 Built::Done => report.built += 1,
                 Built::There => report.there += 1,
                 Built::Refused { reason, hint } => report.refused.push(Refused {
@@ -54,12 +55,60 @@ impl Applier<'_> {
                     hint,
                 }),
             }
-            self.world.failpoints.pass("engine.built")?;
         }
         self.world.failpoints.pass("engine.built")?;
         if report.refused.is_empty() {
-            self.store.constructed(self.link, &building.met)?;
+            self.claimed().store.constructed(self.link, &building.met)?;
         }
         Ok((report != StructureReport::default()).then_some(report))
+    }
+
+    /// Takes all steps, one kind after the other, and returns what became of each.
+    fn take_steps(&mut self, steps: &[Step]) -> Result<Vec<Built>> {
+        let kinds: Vec<&[Step]> = steps.chunk_by(|one, next| one.kind == next.kind).collect();
+        let strands = kinds.iter().map(|steps| self.strands(steps).len());
+        let wanted = self.world.limits.workers.min(strands.max().unwrap_or(0));
+        let mut others = Vec::new();
+        for number in 2..=wanted {
+            let Some(other) = self.another(number, wanted, &BTreeSet::new())? else {
+                break;
+            };
+            others.push(other);
+        }
+        let mut all = Vec::new();
+        for steps in kinds {
+            let queue = Queue::new(self.strands(steps), &self.halted, |_| 0);
+            std::thread::scope(|scope| {
+                for other in &mut others {
+                    let queue = &queue;
+                    scope.spawn(move || queue.work(|strand| other.strand(strand)));
+                }
+                queue.work(|strand| self.strand(strand));
+            });
+            all.extend(queue.finish()?.into_iter().flatten());
+        }
+        Ok(all)
+    }
+
+    /// Splits steps of one kind into strands that may be taken at the same time. A foreign key locks two collections, and which
+    /// of them first is the endpoint's business: two at once may wait for each other.
+    fn strands<'s>(&self, steps: &'s [Step]) -> Vec<&'s [Step]> {
+        let together = |one: &Step, next: &Step| match one.kind {
+            StepKind::ForeignKey => true,
+            kind => one.collection == next.collection && !self.writer.builds_together(kind),
+        };
+        steps.chunk_by(together).collect()
+    }
+
+    /// Takes steps one after the other.
+    fn strand(&mut self, steps: &[Step]) -> Result<Vec<Built>> {
+        let take = |step| {
+            self.check_stop()?;
+            let built = self.writer.build(step);
+            let built = built.map_err(|error| error.at("target"))?;
+            self.world.failpoints.pass("engine.built")?;
+            Ok(built)
+        };
+        steps.iter().map(take).collect()
     }
 }

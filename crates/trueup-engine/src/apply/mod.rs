@@ -5,25 +5,31 @@
 
 mod blocked;
 mod build;
+mod claimed;
 mod counted;
+mod load;
 mod parcels;
+mod pending;
+mod queue;
 mod settle;
+mod workers;
 
 pub(crate) use settle::only_we_claimed;
 
-use crate::compare::{Compared, Parking};
+use crate::compare::Compared;
 use crate::connect::Collection;
-use crate::link::{Limits, World};
+use crate::link::World;
 use crate::progress::{Event, Step, Tick};
-use crate::scan::{Role, Side, read_ahead};
 use crate::spool::Spooled;
 use crate::state::{LinkId, Store};
 use blocked::Blocked;
+use claimed::Claimed;
+use pending::Pending;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use trueup_core::batch::{Batch, Record};
-use trueup_core::diff::{Cursor, Totals};
-use trueup_core::endpoint::{Claim, Endpoint, Op, Outcome, Snapshot, Writer};
-use trueup_core::keyed::{Entry, Keyed, Standing};
+use trueup_core::endpoint::{Claim, Endpoint, Outcome, Snapshot, Writer};
 use trueup_core::mapping::Mapping;
 use trueup_core::park::Parked;
 use trueup_core::plan::{self, Counts};
@@ -37,14 +43,44 @@ pub(crate) struct Written {
     blocked: Blocked,
 }
 
-/// The right to write, and what is needed to get it back after a broken connection.
+impl Written {
+    /// Adds what another worker wrote of the same collection.
+    fn absorb(&mut self, mut other: Self, world: &World<'_>) -> Result<()> {
+        self.counts.merge(other.counts);
+        self.parked.append(&mut other.parked);
+        self.blocked.absorb(other.blocked, world)?;
+        self.check_room(world)
+    }
+
+    /// Makes sure that not too many records were refused.
+    fn check_room(&self, world: &World<'_>) -> Result<()> {
+        let max = world.limits.refused_max;
+        if self.parked.len() + self.blocked.len() <= max {
+            return Ok(());
+        }
+        let last = self.parked.last().map(|parked| &parked.reason);
+        let last = last.or(self.blocked.last_reason());
+        let last = last.map_or("", String::as_str);
+        let message = format!("the target refused more than {max} records; the last one: {last}");
+        Err(Error::new(Kind::Rejected, message)
+            .hint("the batches so far are in place; mend the cause and run again"))
+    }
+}
+
+/// The right to write, and what is needed to get it back after a broken connection. Each worker has one of its own; all of them
+/// write under one epoch.
 pub(crate) struct Applier<'a> {
-    target: &'a mut dyn Endpoint,
+    claimed: Arc<Mutex<Claimed<'a>>>,
     writer: Box<dyn Writer>,
     claim: Claim,
-    store: &'a mut Store,
     link: &'a LinkId,
     world: &'a World<'a>,
+    /// What this one's batches are counted under, where that is not their collection: only one worker counts those.
+    partition: Option<String>,
+    /// How many workers share the memory that batches may take.
+    workers: usize,
+    /// Set when a worker failed: the others need not go on.
+    halted: Arc<AtomicBool>,
     /// The last batch of each partition.
     batches: BTreeMap<String, u64>,
     /// Partitions with accepted batches that are not durable yet.
@@ -74,13 +110,21 @@ impl<'a> Applier<'a> {
         if let Some(seen) = seen {
             only_we_claimed(seen, writer.epoch()).map_err(|error| error.at("target"))?;
         }
-        Ok(Self {
+        let epoch = writer.epoch();
+        let claimed = Claimed {
             target,
+            store,
+            epoch,
+        };
+        Ok(Self {
+            claimed: Arc::new(Mutex::new(claimed)),
             writer,
             claim,
-            store,
             link,
             world,
+            partition: None,
+            workers: 1,
+            halted: Arc::new(AtomicBool::new(false)),
             batches: BTreeMap::new(),
             volatile: BTreeSet::new(),
             position,
@@ -106,11 +150,11 @@ impl<'a> Applier<'a> {
                 self.created(&design.schema.collection)?;
             }
         }
-        for (one, done) in compared.iter_mut().zip(&mut written) {
-            if one.plan.load.is_some() && !self.load_parcels(one, source, done)? {
-                self.load(one, source, done)?;
+        for wave in workers::waves(compared) {
+            self.load(compared, &wave, source, &mut written)?;
+            for index in wave {
+                self.spooled(&mut compared[index], true, &mut written[index])?;
             }
-            self.spooled(one, true, done)?;
         }
         for (one, done) in compared.iter_mut().zip(&mut written).rev() {
             self.spooled(one, false, done)?;
@@ -138,21 +182,25 @@ impl<'a> Applier<'a> {
     /// Records that the partition's last batch is durable at the target.
     fn checkpoint(&mut self, partition: &str) -> Result<()> {
         match self.batches.get(partition) {
-            Some(&batch) => self.store.checkpoint(self.link, partition, batch),
-            None => Ok(()),
+            Some(&batch) if self.partition.is_none() => {
+                let link = self.link;
+                self.claimed().store.checkpoint(link, partition, batch)
+            }
+            // The marker alone counts what the other workers do: nothing but an answer that was lost asks for it.
+            Some(_) | None => Ok(()),
         }
     }
 
     /// Finds where the partition's batches go on, and whether state and target still belong together. One way, a
     /// mismatch costs nothing (everything was compared anyway), but it is said.
     fn continuity(&mut self, partition: &str, notes: &mut Vec<String>) -> Result<()> {
-        let known = self.store.batch(self.link, partition)?;
+        let known = self.claimed().store.batch(self.link, partition)?;
         let marker = self
             .writer
             .marker(partition)
             .map_err(|error| error.at("target"))?;
         let (at_target, note) = match &marker {
-            None if known > 0 && self.target.about().capabilities.marker => (
+            None if known > 0 && self.keeps_markers() => (
                 0,
                 Some("the target has lost its marker: it was restored or created anew"),
             ),
@@ -181,49 +229,6 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
-    /// Streams the whole source into an empty collection.
-    fn load(
-        &mut self,
-        one: &mut Compared,
-        source: &mut (dyn Snapshot + 'static),
-        done: &mut Written,
-    ) -> Result<()> {
-        let world = self.world;
-        let limits = world.limits;
-        let parking = Parking::new(limits.refused_max);
-        let (collection, sorted) = (&one.collection, &mut one.sorted_source);
-        let (found, totals) = (&mut one.differences, &mut one.totals);
-        let total = one.plan.load.as_ref().and_then(|load| load.records);
-        let mut reading = collection.reading(Role::Source, None, world);
-        reading.ascending = one.ascending_source;
-        let stream: Side<'_> = match sorted {
-            Some(sorted) => Box::new(sorted.read(limits)?),
-            None => Box::new(reading.records(source, &parking)),
-        };
-        // While one write is on its way, all batches of the next are read: neither end waits for the other.
-        let ahead = match limits.batches_ahead {
-            0 => 0,
-            some => some.max(limits.load_batches),
-        };
-        read_ahead(ahead, [stream], |[stream]| {
-            let mut batch = Pending::new(collection.mapping.fields().len());
-            let mut cursor = Cursor::new("source", stream)?;
-            while let Some(piece) = cursor.take_batch()? {
-                let before = totals.unknown;
-                count(&piece, totals);
-                if !batch.has_room(piece.len(), piece.bytes(), world) {
-                    self.flush(collection, &mut batch, true, total, done)?;
-                }
-                found.only_source += batch.insert(piece, totals.unknown > before);
-            }
-            self.flush(collection, &mut batch, true, total, done)
-        })?;
-        let (parked, hidden) = parking.into_inner();
-        one.parked.extend(parked);
-        one.hidden += hidden;
-        Ok(())
-    }
-
     /// Writes the spooled upserts or deletes.
     fn spooled(&mut self, one: &mut Compared, upserts: bool, done: &mut Written) -> Result<()> {
         let Compared {
@@ -248,7 +253,7 @@ impl<'a> Applier<'a> {
         if batch.ops.is_empty() {
             return Ok(());
         }
-        self.world.check_stop()?;
+        self.check_stop()?;
         let partition = &collection.target.collection;
         let applied = self
             .settle(collection, batch, load)
@@ -322,24 +327,7 @@ impl<'a> Applier<'a> {
                 }
             }
         }
-        let kept = done.parked.len() + done.blocked.len();
-        if kept <= self.world.limits.refused_max {
-            return Ok(());
-        }
-        let last = done
-            .parked
-            .last()
-            .map(|parked| &parked.reason)
-            .or(done.blocked.last_reason());
-        Err(Error::new(
-            Kind::Rejected,
-            format!(
-                "the target refused more than {} records; the last one: {}",
-                self.world.limits.refused_max,
-                last.map_or("", String::as_str)
-            ),
-        )
-        .hint("the batches so far are in place; mend the cause and run again"))
+        done.check_room(self.world)
     }
 
     /// Tries blocked writes again until a whole round changes nothing, then parks what is left.
@@ -394,6 +382,7 @@ impl<'a> Applier<'a> {
         while let Some(entry) = reader.next()? {
             let action = plan::decode(entry, &mut batch.records)?;
             batch.ops.push(action.op);
+            reader.let_go();
             if batch.is_full(self.world) {
                 batch.turn(backwards);
                 self.flush(collection, &mut batch, false, total, done)?;
@@ -404,16 +393,6 @@ impl<'a> Applier<'a> {
     }
 }
 
-/// Counts records of the source that were read.
-fn count(piece: &Keyed, totals: &mut Totals) {
-    for entry in piece.entries() {
-        match entry.standing {
-            Standing::Present(digest) => totals.source.add(digest),
-            Standing::Unknown => totals.unknown += 1,
-        }
-    }
-}
-
 fn parked(mapping: &Mapping, record: Record<'_>, reason: String) -> Parked {
     Parked {
         key: mapping.name(record),
@@ -421,76 +400,5 @@ fn parked(mapping: &Mapping, record: Record<'_>, reason: String) -> Parked {
         place: None,
         field: None,
         reason,
-    }
-}
-
-/// A batch that is filling up.
-struct Pending {
-    ops: Vec<Op>,
-    records: Batch,
-    /// How many batches a load writes at once: one at first, so that the target does not wait until several are read,
-    /// then twice as many each time, up to the limit.
-    batches: usize,
-}
-
-impl Pending {
-    fn new(width: usize) -> Self {
-        Self {
-            ops: Vec::new(),
-            records: Batch::new(width),
-            batches: 1,
-        }
-    }
-
-    /// Adds the records of a piece, without those that are unknown where there are `some_unknown`, and tells how many.
-    fn insert(&mut self, piece: Keyed, some_unknown: bool) -> u64 {
-        let before = self.records.len();
-        if some_unknown {
-            let known = |entry: &Entry<'_>| entry.standing != Standing::Unknown;
-            for entry in piece.entries().filter(known) {
-                self.records.push_record(entry.record);
-            }
-        } else {
-            self.records.append(piece.into_records());
-        }
-        self.ops.resize(self.records.len(), Op::Insert);
-        (self.records.len() - before) as u64
-    }
-
-    /// Whether a load may still write this much more at once.
-    fn has_room(&self, records: usize, bytes: usize, world: &World<'_>) -> bool {
-        let Limits {
-            batch_records_max,
-            batch_bytes_max,
-            load_batches,
-            ..
-        } = world.limits;
-        let batches = self.batches.min(load_batches);
-        self.ops.len() + records <= batch_records_max.saturating_mul(batches)
-            && self.records.bytes() + bytes <= batch_bytes_max.saturating_mul(batches)
-    }
-
-    /// Puts the writes in the opposite order, if `backwards`.
-    fn turn(&mut self, backwards: bool) {
-        if !backwards {
-            return;
-        }
-        self.ops.reverse();
-        let mut records = Batch::new(self.records.width());
-        for index in (0..self.records.len()).rev() {
-            records.push_record(self.records.record(index));
-        }
-        self.records = records;
-    }
-
-    fn is_full(&self, world: &World<'_>) -> bool {
-        self.ops.len() >= world.limits.batch_records_max
-            || self.records.bytes() >= world.limits.batch_bytes_max
-    }
-
-    fn clear(&mut self) {
-        self.ops.clear();
-        self.records.reset(self.records.width());
-        self.batches = self.batches.saturating_mul(2);
     }
 }

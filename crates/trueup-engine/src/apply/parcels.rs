@@ -4,40 +4,36 @@
 //! reads everything. A parcel that the target refuses, or that holds what we would not let pass, is opened and goes the
 //! ordinary way, which finds out which record it is, and why.
 
-use super::{Applier, Pending, Written, count};
-use crate::compare::{Compared, Parking};
+use super::load::{Job, Loaded, count};
+use super::{Applier, Pending};
+use crate::compare::Parking;
 use crate::connect::Collection;
 use crate::scan::{Piece, Reading, Role};
 use trueup_core::batch::Batch;
-use trueup_core::endpoint::{Order, ScanRequest, Snapshot};
+use trueup_core::endpoint::{Order, Part, ScanRequest, Snapshot};
 use trueup_core::parcel::Parcel;
 use trueup_core::{Error, Result};
 
 impl Applier<'_> {
-    /// Streams the whole source into an empty collection in parcels; `false`, with nothing read, when it has to be done
-    /// record by record.
+    /// Streams the whole source, or a part of it, into an empty collection in parcels.
     pub(super) fn load_parcels(
         &mut self,
-        one: &mut Compared,
+        job: &Job<'_>,
+        part: Option<Part>,
         source: &mut (dyn Snapshot + 'static),
-        done: &mut Written,
-    ) -> Result<bool> {
-        let world = self.world;
-        let collection = &one.collection;
-        let reading = collection.reading(Role::Source, None, world);
-        if one.sorted_source.is_some() || !self.has_common_form(collection, &reading, source)? {
-            return Ok(false);
-        }
-        let total = one.plan.load.as_ref().and_then(|load| load.records);
-        let parking = Parking::new(world.limits.refused_max);
-        let (found, totals) = (&mut one.differences, &mut one.totals);
-        let limits = world.limits;
+    ) -> Result<Loaded> {
+        let (collection, total) = (job.collection, job.total);
+        let reading = collection.reading(Role::Source, None, self.world);
+        let limits = self.limits();
+        let parking = Parking::new(limits.refused_max);
+        let mut loaded = Loaded::default();
         let request = ScanRequest {
             batch_records_max: limits.batch_records_max.saturating_mul(limits.load_batches),
             batch_bytes_max: limits.batch_bytes_max.saturating_mul(limits.load_batches),
             ..reading.whole(Order::Natural)
         };
-        reading.each_parcel(source, &request, &mut |parcel| {
+        reading.each_parcel(source, (&request, part), &mut |parcel| {
+            self.check_stop()?;
             let partition = &collection.target.collection;
             let whole = !parcel.odd && {
                 let settled = self.settle_parcel(collection, parcel);
@@ -45,33 +41,31 @@ impl Applier<'_> {
             };
             if whole {
                 let records = parcel.records as u64;
-                totals.source.count += records;
-                totals.unread += records;
-                found.only_source += records;
-                done.counts.inserts += records;
+                loaded.totals.source.count += records;
+                loaded.totals.unread += records;
+                loaded.only_source += records;
+                loaded.written.counts.inserts += records;
                 return self.settled(collection, parcel.records, true, total);
             }
             let mut piece = self.opened(collection, &reading, parcel)?;
             parking.park(&mut piece)?;
-            count(&piece.keyed, totals);
+            count(&piece.keyed, &mut loaded.totals);
             let mut batch = Pending::new(collection.mapping.fields().len());
-            found.only_source += batch.insert(piece.keyed, true);
-            self.flush(collection, &mut batch, true, total, done)
+            loaded.only_source += batch.insert(piece.keyed, true);
+            self.flush(collection, &mut batch, true, total, &mut loaded.written)
         })?;
-        let (parked, hidden) = parking.into_inner();
-        one.parked.extend(parked);
-        one.hidden += hidden;
-        Ok(true)
+        loaded.park(parking);
+        Ok(loaded)
     }
 
     /// Whether records may pass as they are: both sides name the same form, nothing is to be changed or left out, and
     /// neither a NULL nor a repeated key can come of it.
-    fn has_common_form(
+    pub(super) fn has_common_form(
         &mut self,
         collection: &Collection,
-        reading: &Reading<'_>,
         source: &mut (dyn Snapshot + 'static),
     ) -> Result<bool> {
+        let reading = collection.reading(Role::Source, None, self.world);
         let mapping = &collection.mapping;
         let ends = mapping.source_fields().iter().zip(mapping.target_fields());
         let mut fields = ends.map(|(&from, &to)| {

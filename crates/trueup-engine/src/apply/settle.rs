@@ -57,14 +57,14 @@ impl Applier<'_> {
             };
             let sent_under = self.writer.epoch();
             let lost = match self.writer.apply(&writes) {
-                Err(error) if error.kind() == Kind::Unavailable => error,
+                Err(error) if self.is_lost(&error) => error,
                 Err(error) => return Err(error),
                 Ok(applied) => {
                     self.accepted(&mark, applied.durable);
                     return Ok(applied);
                 }
             };
-            if bag.is_some() && !self.target.about().capabilities.marker {
+            if bag.is_some() && !self.keeps_markers() {
                 return Err(lost.hint(
                     "whether the last batch was written is not known, and writing it again could double its records; \
                      run again: everything is compared first",
@@ -100,7 +100,7 @@ impl Applier<'_> {
             };
             let sent_under = self.writer.epoch();
             let lost = match self.writer.deliver(&delivery) {
-                Err(error) if error.kind() == Kind::Unavailable => error,
+                Err(error) if self.is_lost(&error) => error,
                 Err(error) => return Err(error),
                 Ok(Delivered::Refused) => return Ok(false),
                 Ok(Delivered::Durable) => {
@@ -110,7 +110,7 @@ impl Applier<'_> {
             };
             // All of a parcel was written, or none; where no marker tells which, its records are put in one by one.
             let found = self.find_out(lost, &mark, sent_under, &mut reconnects)?;
-            if found.is_some() || !self.target.about().capabilities.marker {
+            if found.is_some() || !self.keeps_markers() {
                 return Ok(found.is_some());
             }
         }
@@ -134,8 +134,9 @@ impl Applier<'_> {
         Ok(Some(found))
     }
 
-    /// Names the partition's next batch.
-    fn next_mark(&self, partition: &str) -> Mark {
+    /// Names the next batch of the collection, or of this worker.
+    fn next_mark(&self, collection: &str) -> Mark {
+        let partition = self.partition.as_deref().unwrap_or(collection);
         Mark {
             partition: partition.to_owned(),
             batch: self.batches.get(partition).copied().unwrap_or(0) + 1,
@@ -163,31 +164,25 @@ impl Applier<'_> {
         }
         let mut pause_ms = RECONNECT_PAUSE_MS;
         loop {
-            *reconnects += 1;
-            if *reconnects > RECONNECTS_MAX {
-                return Err(lost);
+            // Who was refused by another worker's claim has lost nothing that it would have to wait for.
+            if lost.kind() != Kind::Stale {
+                *reconnects += 1;
+                if *reconnects > RECONNECTS_MAX {
+                    return Err(lost);
+                }
+                let note = format!("the target went away ({lost}); connecting again");
+                self.world.progress.note(&note);
+                self.world.clock.wait_ms(pause_ms);
+                pause_ms *= 2;
             }
-            let note = format!("the target went away ({lost}); connecting again");
-            self.world.progress.note(&note);
-            self.world.clock.wait_ms(pause_ms);
-            pause_ms *= 2;
-            self.world.check_stop()?;
-            match self.claim_again(partition) {
+            self.check_stop()?;
+            // The epoch is raised, then the marker is read: in this order.
+            let again = self.claim_again();
+            match again.and_then(|()| self.writer.marker(partition)) {
                 Err(error) if error.kind() == Kind::Unavailable => lost = error,
                 other => return other,
             }
         }
-    }
-
-    /// Raises the epoch, then reads the marker: in this order.
-    fn claim_again(&mut self, partition: &str) -> Result<Option<Marker>> {
-        let before = self.writer.epoch();
-        self.writer = self.target.writer(&self.claim)?;
-        self.writer.constructing(&self.constructing);
-        if self.target.about().capabilities.marker {
-            only_we_claimed(before, self.writer.epoch())?;
-        }
-        self.writer.marker(partition)
     }
 }
 

@@ -37,17 +37,7 @@ impl Parking {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         parked.extend(new);
-        if parked.len() <= self.max {
-            return Ok(());
-        }
-        let last = parked
-            .last()
-            .map_or(String::new(), |parked| parked.reason.clone());
-        Err(Error::config(format!(
-            "more than {} records do not fit the target; the last one: {last}",
-            self.max
-        ))
-        .hint("this is a matter of the mapping, not of single records: change a type, cast or drop the field"))
+        check_room(&parked, self.max)
     }
 
     /// Returns the parked records, and the number of hidden ones.
@@ -58,4 +48,16 @@ impl Parking {
             self.hidden.into_inner(),
         )
     }
+}
+
+/// Makes sure that not too many records were parked.
+pub(crate) fn check_room(parked: &[Parked], max: usize) -> Result<()> {
+    if parked.len() <= max {
+        return Ok(());
+    }
+    let last = parked.last().map_or("", |parked| &parked.reason);
+    Err(Error::config(format!(
+        "more than {max} records do not fit the target; the last one: {last}"
+    ))
+    .hint("this is a matter of the mapping, not of single records: change a type, cast or drop the field"))
 }

@@ -10,6 +10,7 @@
 mod apply;
 mod group;
 mod session;
+mod stream;
 
 use crate::link::{Link, World};
 use crate::report::Report;

@@ -2,28 +2,18 @@
 
 use super::Followed;
 use super::apply::Outlet;
-use super::group::Group;
+use super::stream::Stream;
 use crate::connect::{self, Collection};
 use crate::link::{Link, World};
 use crate::report::Report;
 use crate::run;
-use crate::state::{FollowStanding, Following, LinkId, RunId, Store};
-use std::time::Duration;
-use trueup_core::endpoint::{Claim, Mark, Marker, Position, Writer};
-use trueup_core::follow::{Changes, FollowRequest, Log, Opened, Told};
+use crate::state::{Following, LinkId, RunId, Store};
+use trueup_core::endpoint::{Claim, Mark, Marker, Position};
+use trueup_core::follow::{self, FollowRequest, Log, Opened};
 use trueup_core::{Error, Kind, Result};
 
 /// The partition whose marker says how far the log was followed.
-const PARTITION: &str = "";
-
-/// How long is waited for the next change before something else is looked at.
-const WAIT: Duration = Duration::from_millis(200);
-
-/// How often, in milliseconds, people are told how far it is.
-const TOLD_MS: i64 = 1_000;
-
-/// How often, in milliseconds, a position is stored that no change of ours led to.
-const QUIET_MS: i64 = 10_000;
+pub(super) const PARTITION: &str = "";
 
 /// How a go at following ended well.
 pub(super) enum End {
@@ -200,15 +190,14 @@ impl Session<'_, '_> {
         from: Option<&Position>,
     ) -> Result<Opened> {
         let keys: Vec<Vec<usize>> = collections.iter().map(key).collect::<Result<_>>()?;
-        let followed =
-            collections
-                .iter()
-                .zip(&keys)
-                .map(|(one, key)| trueup_core::follow::Followed {
-                    schema: &one.source,
-                    fields: one.mapping.source_fields(),
-                    key,
-                });
+        let followed = collections
+            .iter()
+            .zip(&keys)
+            .map(|(one, key)| follow::Followed {
+                schema: &one.source,
+                fields: one.mapping.source_fields(),
+                key,
+            });
         let followed: Vec<_> = followed.collect();
         let limits = self.world.limits;
         let request = FollowRequest {
@@ -253,23 +242,13 @@ impl Session<'_, '_> {
             run,
             self.world,
         )?;
-        let standing = self.store.follow_standing(&id.durable)?.unwrap_or_default();
-        let mut stream = Stream {
-            world: self.world,
-            store: self.store,
-            id,
-            log: log.as_mut(),
-            group: Group::new(&collections, self.world),
-            piece: Changes::default(),
-            seams,
+        let mut stream = Stream::new(
+            (log.as_mut(), &collections, seams),
             outlet,
-            batch: marker.map_or(0, |marker| marker.batch),
-            standing,
-            told_ms: 0,
-            quiet_ms: self.world.clock.now_ms(),
-            quiet: None,
-            followed: self.followed,
-        };
+            (self.world, self.store, id),
+            marker.map_or(0, |marker| marker.batch),
+            self.followed,
+        )?;
         stream.run(writer.as_mut())
     }
 }
@@ -289,7 +268,8 @@ fn position(marker: &Marker) -> Result<Position> {
     Ok(Position(text))
 }
 
-fn mark(position: &Position, batch: u64) -> Mark {
+/// Names the batch that leads to a position.
+pub(super) fn mark(position: &Position, batch: u64) -> Mark {
     Mark {
         partition: PARTITION.to_owned(),
         batch,
@@ -307,217 +287,4 @@ fn key(one: &Collection) -> Result<Vec<usize>> {
         ))
         .hint("name fields of the source as the key, or leave the collection out")
     })
-}
-
-/// The log on its way into the target.
-struct Stream<'a, 'w> {
-    world: &'a World<'w>,
-    store: &'a mut Store,
-    id: &'a LinkId,
-    log: &'a mut dyn Log,
-    group: Group<'a>,
-    piece: Changes,
-    seams: Vec<&'a Position>,
-    outlet: Outlet<'a>,
-    /// The number of the last batch.
-    batch: u64,
-    standing: FollowStanding,
-    told_ms: i64,
-    quiet_ms: i64,
-    /// A position that no change of ours led to, and that is not stored yet.
-    quiet: Option<Position>,
-    followed: &'a mut Followed,
-}
-
-/// What came of listening once.
-enum Heard {
-    Nothing,
-    /// Part of a transaction.
-    Part,
-    /// A transaction's end.
-    Whole,
-    Quiet,
-    Reshaped,
-}
-
-impl Stream<'_, '_> {
-    fn run(&mut self, writer: &mut dyn Writer) -> Result<End> {
-        loop {
-            if self.world.is_stopped() {
-                // What is not written yet is told again.
-                self.tell(true)?;
-                return Ok(End::Stopped);
-            }
-            let wait = if self.group.is_empty() {
-                WAIT
-            } else {
-                Duration::ZERO
-            };
-            match self.listen(wait)? {
-                Heard::Nothing if self.group.is_whole() => self.write(writer)?,
-                Heard::Nothing | Heard::Quiet => {
-                    if self.group.is_empty() {
-                        self.standing.level_ms = Some(self.world.clock.now_ms());
-                    }
-                    self.store_quiet(writer)?;
-                }
-                Heard::Part | Heard::Whole if self.group.is_full() => self.write(writer)?,
-                Heard::Part | Heard::Whole => {}
-                Heard::Reshaped => {
-                    if self.group.is_whole() {
-                        self.write(writer)?;
-                    }
-                    self.tell(true)?;
-                    return Ok(End::Reshaped);
-                }
-            }
-            self.tell(false)?;
-        }
-    }
-
-    fn listen(&mut self, wait: Duration) -> Result<Heard> {
-        let told = self.log.next(&mut self.piece, wait);
-        let told = told.map_err(|error| error.at("source"))?;
-        Ok(match told {
-            Told::Nothing => Heard::Nothing,
-            Told::Changes(at) => {
-                if !self.is_seen(at)? {
-                    self.group.take(at, &mut self.piece)?;
-                }
-                Heard::Part
-            }
-            Told::Truncated(all) => {
-                for at in all {
-                    if !self.is_seen(at)? {
-                        self.group.clear(at);
-                    }
-                }
-                Heard::Part
-            }
-            Told::Commit { position, at_us } => {
-                self.group.end(position, at_us);
-                Heard::Whole
-            }
-            Told::Quiet(position) => {
-                self.quiet = Some(position);
-                Heard::Quiet
-            }
-            Told::Reshaped(at) => {
-                let name = self.group.name(at);
-                let note = format!(
-                    "source collection={name}: the log tells of another shape than it has now; the sides are compared, and \
-                     what differs is written"
-                );
-                self.world.progress.note(&note);
-                Heard::Reshaped
-            }
-        })
-    }
-
-    fn is_seen(&self, at: usize) -> Result<bool> {
-        let seam = self.seams.get(at);
-        let seam =
-            seam.ok_or_else(|| Error::bug("the log tells of a collection that was not asked for"))?;
-        self.log.seen(seam).map_err(|error| error.at("source"))
-    }
-
-    /// Writes what was gathered in one transaction. Where that ends within a transaction of the source, its rest is written
-    /// with it: part of it is never seen.
-    fn write(&mut self, writer: &mut dyn Writer) -> Result<()> {
-        self.world.failpoints.pass("engine.group")?;
-        let at = |error: Error| error.at("target");
-        if !self.group.has_changes() {
-            // All of it was seen before, or concerns nobody: its position is stored with what comes next.
-            let (position, _) = self.group.position()?;
-            self.quiet = Some(position);
-            self.group.forget();
-            return Ok(());
-        }
-        let begun = writer.transaction().map_err(at)?;
-        let Some(mut transaction) = begun else {
-            return Err(Error::bug("the target keeps no markers"));
-        };
-        loop {
-            self.outlet
-                .write(&self.group, transaction.as_mut())
-                .map_err(at)?;
-            self.group.written();
-            if self.group.is_whole() {
-                break;
-            }
-            self.rest()?;
-        }
-        let (position, at_us) = self.group.position()?;
-        let (transactions, changes) = self.group.counts();
-        self.outlet.settle(transaction.as_mut()).map_err(at)?;
-        self.world.failpoints.pass("engine.group_written")?;
-        transaction
-            .commit(&mark(&position, self.batch + 1))
-            .map_err(at)?;
-        self.batch += 1;
-        self.group.forget();
-        self.world.failpoints.pass("engine.group_committed")?;
-        self.outlet.committed(self.store)?;
-        self.log.durable(&position);
-        self.quiet = None;
-        self.followed.transactions += transactions;
-        self.followed.changes += changes;
-        self.standing.transactions += transactions;
-        self.standing.changes += changes;
-        self.standing.at_us = at_us.or(self.standing.at_us);
-        self.standing.position = Some(position.0);
-        Ok(())
-    }
-
-    /// Gathers more of a transaction that is too large to be held.
-    fn rest(&mut self) -> Result<()> {
-        loop {
-            self.world.check_stop()?;
-            match self.listen(WAIT)? {
-                Heard::Reshaped => {
-                    return Err(Error::new(
-                        Kind::Unavailable,
-                        "a collection has got another shape within a transaction",
-                    )
-                    .hint("it is read again"));
-                }
-                Heard::Whole => return Ok(()),
-                Heard::Part if self.group.is_full() => return Ok(()),
-                Heard::Part | Heard::Nothing | Heard::Quiet => {}
-            }
-        }
-    }
-
-    /// Stores a position that no change of ours led to, now and then: the source need not keep what is before it.
-    fn store_quiet(&mut self, writer: &mut dyn Writer) -> Result<()> {
-        let now = self.world.clock.now_ms();
-        if now - self.quiet_ms < QUIET_MS || !self.group.is_empty() {
-            return Ok(());
-        }
-        self.quiet_ms = now;
-        let Some(position) = self.quiet.take() else {
-            return Ok(());
-        };
-        let marked = writer.mark(&mark(&position, self.batch + 1));
-        marked.map_err(|error| error.at("target"))?;
-        self.batch += 1;
-        self.log.durable(&position);
-        self.standing.position = Some(position.0);
-        Ok(())
-    }
-
-    /// Records for people how far it is, now and then.
-    fn tell(&mut self, last: bool) -> Result<()> {
-        let now = self.world.clock.now_ms();
-        if now - self.told_ms < TOLD_MS && !last {
-            return Ok(());
-        }
-        self.told_ms = now;
-        self.standing.heard_ms = Some(now);
-        let backlog = self.log.backlog().map_err(|error| error.at("source"))?;
-        self.standing.kept_bytes = backlog.kept_bytes;
-        self.standing.untold_bytes = backlog.untold_bytes;
-        self.store.checkpoint(self.id, PARTITION, self.batch)?;
-        self.store.followed(self.id, &self.standing)
-    }
 }

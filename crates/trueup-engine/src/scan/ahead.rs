@@ -1,5 +1,7 @@
 //! Reads sides ahead, each on a thread of its own.
 
+use super::held::{Held, Hold};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use trueup_core::diff::Stream;
 use trueup_core::keyed::Keyed;
@@ -27,7 +29,11 @@ pub(crate) fn read_ahead<const N: usize, T>(
         let mut fed = sides.map(|mut side| {
             let (sender, inbox) = sync_channel(ahead);
             scope.spawn(move || pump(side.as_mut(), &sender));
-            Fed { inbox, done: false }
+            Fed {
+                inbox,
+                held: None,
+                done: false,
+            }
         });
         merge(fed.each_mut().map(|fed| -> &mut dyn Stream { fed }))
     })
@@ -36,8 +42,11 @@ pub(crate) fn read_ahead<const N: usize, T>(
 /// Sends all batches of `stream` and how it ended; stops when nobody is left to read them.
 fn pump(stream: &mut dyn Stream, sender: &SyncSender<Message>) {
     let mut wanted = true;
+    let held = Arc::new(Held::default());
     let result = stream.each(&mut |keyed| {
-        wanted = sender.send(Message::Piece(keyed)).is_ok();
+        let hold = held.hold(keyed.bytes());
+        wanted = sender.send(Message::Piece(keyed, hold)).is_ok();
+        held.wait_for_room();
         wanted
     });
     let end = match result {
@@ -53,7 +62,7 @@ fn pump(stream: &mut dyn Stream, sender: &SyncSender<Message>) {
 /// What a reading thread sends. The end is said, never guessed: a thread that died must not look like a short
 /// collection.
 enum Message {
-    Piece(Keyed),
+    Piece(Keyed, Hold),
     End,
     Failed(Error),
 }
@@ -61,6 +70,8 @@ enum Message {
 /// The receiving half. Dropping it tells the sending thread, which then stops instead of waiting for room.
 struct Fed {
     inbox: Receiver<Message>,
+    /// That of the piece which was taken last: whoever asks for the next one has done with it.
+    held: Option<Hold>,
     done: bool,
 }
 
@@ -69,8 +80,12 @@ impl Stream for Fed {
         if self.done {
             return Ok(None);
         }
+        self.held = None;
         match self.inbox.recv() {
-            Ok(Message::Piece(keyed)) => Ok(Some(keyed)),
+            Ok(Message::Piece(keyed, hold)) => {
+                self.held = Some(hold);
+                Ok(Some(keyed))
+            }
             Ok(Message::End) => {
                 self.done = true;
                 Ok(None)

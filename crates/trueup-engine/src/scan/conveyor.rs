@@ -4,7 +4,9 @@
 //! one after the other they keep whoever writes waiting. Invariant: what is taken is what was made, in its order; its end is
 //! said, never guessed, and a thread that died does not look like a short collection.
 
+use super::held::{Held, Hold};
 use super::{Piece, Reading};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::Snapshot;
@@ -15,7 +17,7 @@ const WAITING_MAX: usize = 2;
 
 /// What the making thread sends.
 enum Made<T> {
-    Item(T),
+    Item(T, Hold),
     End,
     Failed(Error),
 }
@@ -24,6 +26,7 @@ enum Made<T> {
 pub(super) struct Belt<T> {
     items: SyncSender<Made<T>>,
     spare: Receiver<T>,
+    held: Arc<Held>,
 }
 
 impl<T> Belt<T> {
@@ -32,9 +35,12 @@ impl<T> Belt<T> {
         self.spare.try_recv().ok()
     }
 
-    /// Puts an item on, when there is room; `false` when nobody is left to take it.
-    pub(super) fn put(&self, item: T) -> bool {
-        self.items.send(Made::Item(item)).is_ok()
+    /// Puts an item of so many bytes on, when there is room, and waits until another one may be made; `false` when nobody is
+    /// left to take it.
+    pub(super) fn put(&self, item: T, bytes: usize) -> bool {
+        let put = self.items.send(Made::Item(item, self.held.hold(bytes)));
+        self.held.wait_for_room();
+        put.is_ok()
     }
 }
 
@@ -70,6 +76,8 @@ impl Reading<'_> {
                 let piece = self.map(&mut raw, &mut scratch);
                 let piece = piece.map_err(|error| self.place(error))?;
                 self.tick(scanned);
+                // What it held is in the piece now.
+                raw.reset(raw.width());
                 returns.give(raw);
                 take(piece)
             },
@@ -90,7 +98,8 @@ impl Reading<'_> {
             let (returns, spare) = sync_channel(WAITING_MAX);
             let returns = Returns(returns);
             scope.spawn(move || {
-                let belt = Belt { items, spare };
+                let held = Arc::default();
+                let belt = Belt { items, spare, held };
                 let end = match make(&belt) {
                     Ok(()) => Made::End,
                     Err(error) => Made::Failed(error),
@@ -99,8 +108,9 @@ impl Reading<'_> {
                 drop(belt.items.send(end));
             });
             loop {
-                let item = match inbox.recv() {
-                    Ok(Made::Item(item)) => item,
+                // Held until it is taken: whoever makes the next one waits for it where it is long.
+                let (item, _hold) = match inbox.recv() {
+                    Ok(Made::Item(item, hold)) => (item, hold),
                     Ok(Made::End) => return Ok(()),
                     Ok(Made::Failed(error)) => return Err(self.place(error)),
                     Err(_) => {
@@ -128,7 +138,11 @@ impl Reading<'_> {
             self.world.check_stop()?;
             let mut raw = belt.spare().unwrap_or_else(|| Batch::new(width));
             raw.reset(width);
-            if !scan.next(&mut raw)? || !belt.put(raw) {
+            if !scan.next(&mut raw)? {
+                return Ok(());
+            }
+            let bytes = raw.bytes();
+            if !belt.put(raw, bytes) {
                 return Ok(());
             }
         }

@@ -186,10 +186,10 @@ fn a_collection_with_another_shape_is_compared_again() {
         .text("seats")
         .key(["id"])
         .build();
-    pair.source.reshape(wider.clone());
+    pair.source.reshape(&wider);
     let refused = pair.follow().unwrap_err();
     assert_eq!(refused.kind(), Kind::Config, "{refused}");
-    pair.target.reshape(wider);
+    pair.target.reshape(&wider);
     let record = [plane(2, "after"), vec!["180".into()]].concat();
     pair.source.insert("planes", &record);
     pair.follow().unwrap();

@@ -16,6 +16,7 @@ mod planned;
 mod reading;
 mod refused;
 mod restored;
+mod several;
 mod twisted;
 mod two_way;
 mod two_way_answers;

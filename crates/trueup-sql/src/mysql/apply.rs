@@ -43,6 +43,25 @@ impl MysqlWriter {
         control: bool,
         failpoints: Failpoints,
     ) -> Result<Self> {
+        let epoch = if control {
+            control::ensure(&connection)?;
+            control::raise(&connection, claim)?
+        } else {
+            0
+        };
+        Ok(Self {
+            control,
+            ..Self::join(connection, claim, epoch, failpoints)?
+        })
+    }
+
+    /// One more writer under a claimed epoch.
+    pub(super) fn join(
+        connection: Connection,
+        claim: &Claim,
+        epoch: u64,
+        failpoints: Failpoints,
+    ) -> Result<Self> {
         // What a batch reads it locks, so that it needs no snapshot; and a gap between two keys is nobody's. A log of
         // statements would not have it.
         let log = "SHOW VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_format')";
@@ -53,17 +72,11 @@ impl MysqlWriter {
         if of_statements != [true, true] {
             connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")?;
         }
-        let epoch = if control {
-            control::ensure(&connection)?;
-            control::raise(&connection, claim)?
-        } else {
-            0
-        };
         Ok(Self {
             connection,
             claim: claim.clone(),
             epoch,
-            control,
+            control: true,
             failpoints,
             tables: Vec::new(),
             broken: false,

@@ -176,6 +176,17 @@ impl Endpoint for Mysql {
             writer.map_err(|error| error.at(&self.about.address))?,
         ))
     }
+
+    fn join(&mut self, claim: &Claim, epoch: u64) -> Result<Option<Box<dyn Writer>>> {
+        if self.about.class != Class::Transactional {
+            return Ok(None);
+        }
+        let writer = apply::MysqlWriter::join(self.open()?, claim, epoch, self.failpoints.clone());
+        Ok(Some(Box::new(
+            writer.map_err(|error| error.at(&self.about.address))?,
+        )))
+    }
+
     fn script(&self) -> Option<Box<dyn Script + '_>> {
         Some(Box::new(MysqlScript::new(self)))
     }

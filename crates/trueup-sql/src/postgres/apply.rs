@@ -58,8 +58,6 @@ impl PostgresWriter {
         control: bool,
         failpoints: Failpoints,
     ) -> Result<Self> {
-        // A batch whose engine fell silent must not block its successor for ever.
-        connection.execute("SET idle_in_transaction_session_timeout = '5min'")?;
         let epoch = if control {
             control::ensure(&connection)?;
             control::raise(&connection, claim)?
@@ -67,10 +65,25 @@ impl PostgresWriter {
             0
         };
         Ok(Self {
+            control,
+            ..Self::join(connection, claim, epoch, failpoints)?
+        })
+    }
+
+    /// One more writer under a claimed epoch.
+    pub(super) fn join(
+        connection: Connection,
+        claim: &Claim,
+        epoch: u64,
+        failpoints: Failpoints,
+    ) -> Result<Self> {
+        // A batch whose engine fell silent must not block its successor for ever.
+        connection.execute("SET idle_in_transaction_session_timeout = '5min'")?;
+        Ok(Self {
             connection,
             claim: claim.clone(),
             epoch,
-            control,
+            control: true,
             failpoints,
             shape: None,
             directs: Vec::new(),
@@ -122,9 +135,10 @@ impl PostgresWriter {
     /// Begins a transaction, under the epoch's lock where there is one.
     pub(super) fn begin(&self) -> Result<()> {
         let mode = if self.control {
-            "; SET LOCAL synchronous_commit = on"
+            let turn = control::begin(&self.claim.link);
+            format!("; SET LOCAL synchronous_commit = on; {turn}")
         } else {
-            ""
+            String::new()
         };
         self.connection.execute(&format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE{mode}"
@@ -264,8 +278,12 @@ impl Writer for PostgresWriter {
         let place = format!("collection={}", design.schema.collection.escape_debug());
         if self.control {
             // Under the epoch's lock, as every write.
-            self.connection.execute("BEGIN READ WRITE")?;
-            let created = control::hold(&self.connection, &self.claim.link, self.epoch)
+            let turn = control::begin(&self.claim.link);
+            let begun = self
+                .connection
+                .execute(&format!("BEGIN READ WRITE; {turn}"));
+            let created = begun
+                .and_then(|()| control::hold(&self.connection, &self.claim.link, self.epoch))
                 .and_then(|()| self.run_one(&design.statement))
                 .and_then(|()| self.connection.execute("COMMIT"));
             if let Err(error) = created {
@@ -284,6 +302,11 @@ impl Writer for PostgresWriter {
         self.usable()?;
         self.build_step(step)
             .map_err(|error| error.at(format!("collection={}", step.collection.escape_debug())))
+    }
+
+    fn builds_together(&self, kind: StepKind) -> bool {
+        // An index is built under a lock that another one shares; a constraint wants the table for itself.
+        kind == StepKind::Index
     }
 
     fn apply(&mut self, writes: &Writes<'_>) -> Result<Applied> {

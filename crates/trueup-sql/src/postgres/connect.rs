@@ -5,13 +5,17 @@
 //! a broken connection stays broken, and its owner decides what that means.
 
 use super::config::Settings;
+use super::cut::{Bare, Cut, Within};
 use super::error;
 use crate::tls::{self, SslMode};
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
+use tokio_postgres::config::SslNegotiation;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -60,8 +64,15 @@ pub(super) struct Connection {
     runtime: Runtime,
     /// Whether answers may no longer belong to what was asked.
     given_up: AtomicBool,
-    /// How to reach the server in the same way once more; `None` when it is not protected by TLS.
-    tls: Option<MakeRustlsConnect>,
+    way: Way,
+}
+
+/// How the server was reached, and can be once more.
+#[derive(Clone)]
+enum Way {
+    Socket(PathBuf),
+    Bare,
+    Tls(MakeRustlsConnect),
 }
 
 impl std::fmt::Debug for Connection {
@@ -79,13 +90,13 @@ impl Connection {
         let runtime = runtime.map_err(|error| {
             Error::new(Kind::Unavailable, "cannot start a runtime").hint("the system has no room for another thread or file; see its limits (ulimit -a), then run again").cause(error)
         })?;
-        let (client, driver, tls) = runtime.block_on(dial(settings))?;
+        let (client, driver, way) = runtime.block_on(dial(settings))?;
         let connection = Self {
             client: Some(client),
             driver: Some(driver),
             runtime,
             given_up: AtomicBool::new(false),
-            tls,
+            way,
         };
         connection.settle()?;
         Ok(connection)
@@ -122,7 +133,7 @@ impl Connection {
 
     /// Whether TLS protects it.
     pub(super) fn is_encrypted(&self) -> bool {
-        self.tls.is_some()
+        matches!(self.way, Way::Tls(_))
     }
 
     /// Asks the server to cancel the statement under way; `false` when it could not be asked.
@@ -130,18 +141,22 @@ impl Connection {
         let Some(token) = self.client.as_ref().map(Client::cancel_token) else {
             return false;
         };
-        let tls = self.tls.clone();
+        let way = self.way.clone();
         let ask = async {
-            match tls {
-                Some(tls) => token.cancel_query(tls).await,
-                None => token.cancel_query(NoTls).await,
+            match way {
+                Way::Tls(tls) => token.cancel_query(tls).await.ok(),
+                Way::Bare => token.cancel_query(Bare).await.ok(),
+                Way::Socket(path) => {
+                    let socket = UnixStream::connect(path).await.ok()?;
+                    token.cancel_query_raw(socket, NoTls).await.ok()
+                }
             }
         };
         // The timer needs the runtime, and so is made inside it.
         let asked = self
             .runtime
             .block_on(async { tokio::time::timeout(CANCEL, ask).await });
-        matches!(asked, Ok(Ok(())))
+        matches!(asked, Ok(Some(())))
     }
 
     /// Whether the connection is known to be broken.
@@ -209,11 +224,14 @@ pub(super) fn column<'a, T: tokio_postgres::types::FromSql<'a>>(
     })
 }
 
-/// A client, its driver, and the TLS they speak.
-type Dialled = (Client, JoinHandle<()>, Option<MakeRustlsConnect>);
+/// A client, its driver, and how they reached the server.
+type Dialled = (Client, JoinHandle<()>, Way);
 
 async fn dial(settings: &Settings) -> Result<Dialled> {
-    if settings.is_socket() || settings.ssl_mode == SslMode::Disable {
+    if settings.is_socket() {
+        return through_socket(settings).await;
+    }
+    if settings.ssl_mode == SslMode::Disable {
         return plain(settings).await;
     }
     match settings.ssl_mode {
@@ -239,12 +257,8 @@ async fn dial(settings: &Settings) -> Result<Dialled> {
 
 fn driver_settings(settings: &Settings) -> tokio_postgres::Config {
     let mut config = tokio_postgres::Config::new();
-    if settings.is_socket() {
-        config.host_path(&settings.host);
-    } else {
-        config.host(&settings.host);
-    }
     config
+        .host(&settings.host)
         .port(settings.port)
         .user(&settings.user)
         .dbname(&settings.database);
@@ -267,35 +281,55 @@ fn driver_settings(settings: &Settings) -> tokio_postgres::Config {
     config
 }
 
-async fn plain(settings: &Settings) -> Result<Dialled> {
+async fn through_socket(settings: &Settings) -> Result<Dialled> {
     let mut config = driver_settings(settings);
     config.ssl_mode(tokio_postgres::config::SslMode::Disable);
-    let dialled = Box::pin(tokio::time::timeout(
-        settings.connect_timeout,
-        config.connect(NoTls),
-    ))
-    .await;
-    let (client, connection) = dialled
-        .map_err(|_| timed_out())?
-        .map_err(|foreign| error::connecting(&foreign))?;
+    let path = PathBuf::from(&settings.host).join(format!(".s.PGSQL.{}", settings.port));
+    let socket = async {
+        let socket = UnixStream::connect(&path).await.map_err(|cause| {
+            Error::new(Kind::Unavailable, "cannot connect to the server")
+                .hint("check the socket's folder and the port, and that the server runs")
+                .cause(cause)
+        })?;
+        let connected = config.connect_raw(Cut::bare(socket), NoTls).await;
+        connected.map_err(|foreign| error::connecting(&foreign))
+    };
+    let (client, connection) = in_time(settings, socket).await?;
     let driver = tokio::spawn(async { connection.await.unwrap_or_default() });
-    Ok((client, driver, None))
+    Ok((client, driver, Way::Socket(path)))
+}
+
+async fn plain(settings: &Settings) -> Result<Dialled> {
+    let mut config = driver_settings(settings);
+    // Nothing is negotiated: the server is told at once who we are.
+    config.ssl_mode(tokio_postgres::config::SslMode::Require);
+    config.ssl_negotiation(SslNegotiation::Direct);
+    let dialled = async {
+        let connected = config.connect(Bare).await;
+        connected.map_err(|foreign| error::connecting(&foreign))
+    };
+    let (client, connection) = in_time(settings, dialled).await?;
+    let driver = tokio::spawn(async { connection.await.unwrap_or_default() });
+    Ok((client, driver, Way::Bare))
 }
 
 async fn secured(settings: &Settings) -> Result<Dialled> {
     let mut config = driver_settings(settings);
     config.ssl_mode(tokio_postgres::config::SslMode::Require);
     let tls = MakeRustlsConnect::new(tls::client(settings.ssl_mode, &settings.roots)?);
-    let dialled = Box::pin(tokio::time::timeout(
-        settings.connect_timeout,
-        config.connect(tls.clone()),
-    ))
-    .await;
-    let (client, connection) = dialled
-        .map_err(|_| timed_out())?
-        .map_err(|foreign| error::connecting(&foreign))?;
+    let dialled = async {
+        let connected = config.connect(Within(tls.clone())).await;
+        connected.map_err(|foreign| error::connecting(&foreign))
+    };
+    let (client, connection) = in_time(settings, dialled).await?;
     let driver = tokio::spawn(async { connection.await.unwrap_or_default() });
-    Ok((client, driver, Some(tls)))
+    Ok((client, driver, Way::Tls(tls)))
+}
+
+/// Waits for a connection no longer than the user wants to.
+async fn in_time<T>(settings: &Settings, dialled: impl Future<Output = Result<T>>) -> Result<T> {
+    let dialled = tokio::time::timeout(settings.connect_timeout, Box::pin(dialled)).await;
+    dialled.map_err(|_| timed_out())?
 }
 
 pub(super) fn timed_out() -> Error {

@@ -1,14 +1,15 @@
 //! The control tables: who may write, and which batch was written last.
 //!
 //! Invariant: a batch is written only while its epoch is the link's current one, checked under a row lock in the
-//! batch's own transaction; the marker is written in that transaction too. Raising the epoch waits for a batch in
-//! flight, so that afterwards it is either visible or refused.
+//! batch's own transaction; the marker is written in that transaction too. Raising the epoch waits for the batches in
+//! flight, and comes before those that begin later, so that afterwards each is either visible or refused.
 
 use super::connect::{Connection, column};
 use super::error;
 use crate::server::same_epoch;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
+use trueup_core::digest::Digest;
 use trueup_core::endpoint::{Claim, Mark, Marker};
 use trueup_core::{Error, Result};
 
@@ -65,6 +66,18 @@ fn create(connection: &Connection) -> Result<()> {
     connection.execute(&format!("{CREATE}; COMMIT"))
 }
 
+/// Names the link for a lock that is given in the order in which it is asked for. A row's lock is not: batches of several writers
+/// that overlap would share it for ever, and whoever raises the epoch would never get it.
+fn turn(link: &str) -> i64 {
+    let digest = Digest::of(format!("trueup epoch of {link}").as_bytes());
+    i64::from_le_bytes((digest.0 as u64).to_le_bytes())
+}
+
+/// Waits for whoever raises the epoch: what every batch's transaction begins with, before [`hold`].
+pub(super) fn begin(link: &str) -> String {
+    format!("SELECT pg_advisory_xact_lock_shared({})", turn(link))
+}
+
 /// Raises the link's epoch, durably, and returns the new one.
 pub(super) fn raise(connection: &Connection, claim: &Claim) -> Result<u64> {
     let sql = "INSERT INTO trueup.epoch AS e (link, epoch, incarnation) VALUES ($1, 1, $2) \
@@ -73,6 +86,11 @@ pub(super) fn raise(connection: &Connection, claim: &Claim) -> Result<u64> {
     connection.execute(
         "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE; SET LOCAL synchronous_commit = on",
     )?;
+    let turn = format!("SELECT pg_advisory_xact_lock({})", turn(&claim.link));
+    if let Err(error) = connection.execute(&turn) {
+        connection.execute("ROLLBACK")?;
+        return Err(error.at("raising the epoch"));
+    }
     let raised = typed(
         connection,
         sql,

@@ -1,13 +1,17 @@
 //! Reads the binary COPY format straight into a batch.
 //!
 //! Invariant: whatever the bytes are, reading them never panics, never allocates for a length that has not arrived,
-//! and never delivers part of a record. It allocates nothing per value. It deliberately does not trust that a
-//! message of the wire is a record.
+//! and never says that a record is there before it is whole. It allocates nothing per value, and gathers a long one where it
+//! belongs as its pieces arrive, so that none is in memory twice. It deliberately does not trust that a message of the wire
+//! is a record.
 
+mod moments;
+
+use self::moments::date;
+pub(super) use self::moments::{EPOCH_DAYS, EPOCH_US, ERA_US, micros, moment};
 use super::numeric;
 use super::types::Wire;
-use trueup_core::batch::Batch;
-use trueup_core::calendar;
+use trueup_core::batch::{Batch, SliceKind};
 use trueup_core::parcel::Parcel;
 use trueup_core::value::Value;
 use trueup_core::{Error, Result};
@@ -18,12 +22,6 @@ pub(super) const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
 pub(super) const VALUE_BYTES_MAX: usize = 1 << 30;
 /// At how many bytes a batch is refused, whoever sent it: below what its arena can hold.
 pub(super) const BATCH_BYTES_MAX: usize = 3 << 30;
-
-/// Microseconds and days from 1970-01-01 to 2000-01-01, PostgreSQL's own beginning.
-pub(super) const EPOCH_US: i64 = 946_684_800_000_000;
-pub(super) const EPOCH_DAYS: i32 = 10_957;
-/// The calendar repeats itself after 400 years, to the day.
-pub(super) const ERA_US: i64 = 146_097 * 86_400 * 1_000_000;
 
 /// What a column is called and how it travels.
 #[derive(Clone, Debug)]
@@ -39,6 +37,29 @@ pub(super) struct Reader {
     begun: bool,
     ended: bool,
     scratch: String,
+    /// The field that comes next of the record under way.
+    field: Option<usize>,
+    /// Of that field's value, if its length has been read.
+    gathering: Option<Gathering>,
+}
+
+/// A value that arrives in pieces.
+#[derive(Clone, Copy, Debug)]
+struct Gathering {
+    len: usize,
+    /// How much of it is still to come.
+    left: usize,
+}
+
+impl Gathering {
+    /// Takes what there is, and returns it.
+    fn take<'a>(&mut self, cursor: &mut Cursor<'a>) -> &'a [u8] {
+        let rest = cursor.input.get(cursor.at..).unwrap_or_default();
+        let piece = rest.get(..self.left).unwrap_or(rest);
+        cursor.at += piece.len();
+        self.left -= piece.len();
+        piece
+    }
 }
 
 /// How much a call to [`Reader::read`] may deliver.
@@ -55,6 +76,8 @@ impl Reader {
             begun: false,
             ended: false,
             scratch: String::new(),
+            field: None,
+            gathering: None,
         }
     }
 
@@ -71,28 +94,27 @@ impl Reader {
         self.ended
     }
 
-    /// Appends the complete records of `input` to `into` until there is no more room, and returns how many bytes
-    /// of `input` were used; the caller gives the rest again, with more behind it.
+    /// Whether a part of a record has been read, and the rest of it has to go where that went.
+    pub(super) fn is_midway(&self) -> bool {
+        self.field.is_some()
+    }
+
+    /// Appends the records of `input` to `into` until there is no more room, and returns how many bytes of `input` were used;
+    /// the caller gives the rest again, with more behind it, and the same `into` as long as the reader is midway.
     pub(super) fn read(&mut self, input: &[u8], into: &mut Batch, room: Room) -> Result<usize> {
         let mut cursor = Cursor { input, at: 0 };
         if !self.begin(&mut cursor)? {
             return Ok(0);
         }
-        let mut used = cursor.at;
-        while !self.ended && into.len() < room.records_max && into.bytes() < room.bytes_max {
-            match self.record(&mut cursor, into) {
-                Ok(true) => used = cursor.at,
-                Ok(false) => {
-                    into.drop_partial();
-                    break;
-                }
-                Err(error) => {
-                    into.drop_partial();
-                    return Err(error);
-                }
+        let has_room =
+            |into: &Batch| into.len() < room.records_max && into.bytes() < room.bytes_max;
+        while !self.ended && (self.is_midway() || has_room(into)) {
+            let whole = self.record(&mut cursor, into);
+            if !whole.inspect_err(|_| into.drop_partial())? {
+                break;
             }
         }
-        Ok(used)
+        Ok(cursor.at)
     }
 
     /// As [`Reader::read`], but appends the records as they are.
@@ -102,22 +124,24 @@ impl Reader {
             return Ok(0);
         }
         let start = cursor.at;
-        let (mut used, mut end) = (start, start);
+        let mut end = start;
         let held = into.bytes.len();
-        while into.records < room.records_max && held + end - start < room.bytes_max {
-            let Some(odd) = self.step(&mut cursor)? else {
-                break;
-            };
-            used = cursor.at;
+        let has_room = |records: usize, end: usize| {
+            records < room.records_max && held + end - start < room.bytes_max
+        };
+        while self.is_midway() || has_room(into.records, end) {
+            let whole = self.step(&mut cursor, &mut into.odd)?;
             if self.ended {
                 break;
             }
-            end = used;
+            end = cursor.at;
+            if !whole {
+                break;
+            }
             into.records += 1;
-            into.odd |= odd;
         }
         into.bytes.extend_from_slice(&input[start..end]);
-        Ok(used)
+        Ok(cursor.at)
     }
 
     /// Reads the header, where that has not been done; `false` when it has not arrived completely.
@@ -126,79 +150,166 @@ impl Reader {
         Ok(self.begun)
     }
 
-    /// Steps over one record or the end mark, and tells whether it holds a value that is none to us; `None` when it has not
-    /// arrived completely.
-    fn step(&mut self, cursor: &mut Cursor<'_>) -> Result<Option<bool>> {
+    /// Reads how many fields the record has that comes next, or takes up the one under way; `None` when nothing more can be
+    /// read, because it has not arrived or this is the end.
+    fn next_field(&mut self, cursor: &mut Cursor<'_>) -> Result<Option<usize>> {
+        if let Some(field) = self.field.take() {
+            return Ok(Some(field));
+        }
         let Some(count) = cursor.i16() else {
             return Ok(None);
         };
         if count == -1 {
             self.ended = true;
-            return Ok(Some(false));
+            return Ok(None);
         }
-        self.expect(count)?;
-        let mut odd = false;
-        for slot in &self.slots {
-            let Some(len) = cursor.i32() else {
-                return Ok(None);
-            };
-            let Some(len) = length(len)? else {
-                continue;
-            };
-            let Some(bytes) = cursor.take(len) else {
-                return Ok(None);
-            };
-            odd |= match slot.wire {
-                Wire::Date => fixed(bytes)
-                    .map(i32::from_be_bytes)
-                    .and_then(date)
-                    .is_none(),
-                Wire::Timestamp | Wire::Instant => fixed(bytes)
-                    .map(i64::from_be_bytes)
-                    .and_then(micros)
-                    .is_none(),
-                _ => false,
-            };
-        }
-        Ok(Some(odd))
-    }
-
-    fn expect(&self, count: i16) -> Result<()> {
         if usize::try_from(count) == Ok(self.slots.len()) {
-            return Ok(());
+            return Ok(Some(0));
         }
         Err(broken(
             "a record has another number of fields than asked for",
         ))
     }
 
-    /// Reads one record or the end mark; `false` when it has not arrived completely.
-    fn record(&mut self, cursor: &mut Cursor<'_>, into: &mut Batch) -> Result<bool> {
-        let Some(count) = cursor.i16() else {
+    /// Steps over one record or the end mark, and marks what holds a value that is none to us as `odd`; `false` when the
+    /// record has not arrived completely, or this was the end.
+    fn step(&mut self, cursor: &mut Cursor<'_>, odd: &mut bool) -> Result<bool> {
+        let Some(first) = self.next_field(cursor)? else {
             return Ok(false);
         };
-        if count == -1 {
-            self.ended = true;
-            return Ok(true);
-        }
-        self.expect(count)?;
-        for slot in &self.slots {
-            let Some(len) = cursor.i32() else {
+        for (at, slot) in self.slots.iter().enumerate().skip(first) {
+            if !step_field(slot, cursor, &mut self.gathering, odd)? {
+                self.field = Some(at);
                 return Ok(false);
-            };
-            let Some(len) = length(len)? else {
-                into.push(Value::Null);
-                continue;
-            };
-            if into.bytes() + len > BATCH_BYTES_MAX {
-                return Err(too_long());
             }
-            let Some(bytes) = cursor.take(len) else {
-                return Ok(false);
-            };
-            value(slot, bytes, &mut self.scratch, into)?;
         }
         Ok(true)
+    }
+
+    /// Reads one record or the end mark; `false` when it has not arrived completely.
+    fn record(&mut self, cursor: &mut Cursor<'_>, into: &mut Batch) -> Result<bool> {
+        let Some(first) = self.next_field(cursor)? else {
+            return Ok(self.ended);
+        };
+        for (at, slot) in self.slots.iter().enumerate().skip(first) {
+            if !field(slot, cursor, &mut self.gathering, &mut self.scratch, into)? {
+                self.field = Some(at);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Steps over one field; `false` when it has not arrived completely.
+fn step_field(
+    slot: &Slot,
+    cursor: &mut Cursor<'_>,
+    gathering: &mut Option<Gathering>,
+    odd: &mut bool,
+) -> Result<bool> {
+    if let Some(under_way) = gathering {
+        under_way.take(cursor);
+        if under_way.left == 0 {
+            *gathering = None;
+        }
+        return Ok(gathering.is_none());
+    }
+    let start = cursor.at;
+    let Some(len) = cursor.i32() else {
+        return Ok(false);
+    };
+    let Some(len) = length(len)? else {
+        return Ok(true);
+    };
+    let Some(bytes) = cursor.take(len) else {
+        if kind(slot.wire).is_none() {
+            cursor.at = start;
+            return Ok(false);
+        }
+        let mut begun = Gathering { len, left: len };
+        begun.take(cursor);
+        *gathering = Some(begun);
+        return Ok(false);
+    };
+    let (day, moment) = (fixed(bytes), fixed(bytes));
+    *odd |= match slot.wire {
+        Wire::Date => day.map(i32::from_be_bytes).and_then(date).is_none(),
+        Wire::Timestamp | Wire::Instant => {
+            moment.map(i64::from_be_bytes).and_then(micros).is_none()
+        }
+        _ => false,
+    };
+    Ok(true)
+}
+
+/// Reads one field; `false` when it has not arrived completely.
+fn field(
+    slot: &Slot,
+    cursor: &mut Cursor<'_>,
+    gathering: &mut Option<Gathering>,
+    scratch: &mut String,
+    into: &mut Batch,
+) -> Result<bool> {
+    if gathering.is_some() {
+        return Ok(gather(slot, cursor, gathering, into));
+    }
+    let start = cursor.at;
+    let Some(len) = cursor.i32() else {
+        return Ok(false);
+    };
+    let Some(len) = length(len)? else {
+        into.push(Value::Null);
+        return Ok(true);
+    };
+    if into.bytes() + len > BATCH_BYTES_MAX {
+        return Err(too_long());
+    }
+    if let Some(bytes) = cursor.take(len) {
+        value(slot, bytes, scratch, into)?;
+        return Ok(true);
+    }
+    // The number before a jsonb is no part of its text.
+    let before = usize::from(slot.wire == Wire::Jsonb);
+    let begins = matches!(cursor.take(before), Some([] | [1]));
+    let Some(len) = len
+        .checked_sub(before)
+        .filter(|_| begins && kind(slot.wire).is_some())
+    else {
+        cursor.at = start;
+        return Ok(false);
+    };
+    *gathering = Some(Gathering { len, left: len });
+    Ok(gather(slot, cursor, gathering, into))
+}
+
+/// Takes the next piece of a long value; `false` when it has not arrived completely.
+fn gather(
+    slot: &Slot,
+    cursor: &mut Cursor<'_>,
+    gathering: &mut Option<Gathering>,
+    into: &mut Batch,
+) -> bool {
+    let (Some(under_way), Some(kind)) = (gathering.as_mut(), kind(slot.wire)) else {
+        return true;
+    };
+    into.gather(under_way.take(cursor));
+    if under_way.left > 0 {
+        return false;
+    }
+    into.push_gathered(kind, under_way.len);
+    *gathering = None;
+    true
+}
+
+/// What the bytes of a value make up, where they are its content as they are; of any length, so that they may come in
+/// pieces.
+fn kind(wire: Wire) -> Option<SliceKind> {
+    match wire {
+        Wire::Text | Wire::Padded | Wire::Cast => Some(SliceKind::Text),
+        Wire::Bytes => Some(SliceKind::Bytes),
+        Wire::Json | Wire::Jsonb => Some(SliceKind::Json),
+        _ => None,
     }
 }
 
@@ -346,50 +457,4 @@ pub(super) fn value(
     };
     into.push(decoded);
     Ok(())
-}
-
-/// Days since 2000 to days since 1970; the infinities are the ends of both ranges.
-fn date(days: i32) -> Option<i32> {
-    match days {
-        i32::MIN | i32::MAX => Some(days),
-        _ => days
-            .checked_add(EPOCH_DAYS)
-            .filter(|&days| days != i32::MAX),
-    }
-}
-
-/// Microseconds since 2000 to microseconds since 1970; the infinities are the ends of both ranges.
-pub(super) fn micros(us: i64) -> Option<i64> {
-    match us {
-        i64::MIN | i64::MAX => Some(us),
-        _ => us.checked_add(EPOCH_US).filter(|&us| us != i64::MAX),
-    }
-}
-
-/// A timestamp, or the text of one that is too late.
-pub(super) fn moment(server: i64, zoned: bool, scratch: &mut String) -> Value<'_> {
-    match micros(server) {
-        Some(us) if zoned => Value::Instant(us),
-        Some(us) => Value::Timestamp(us),
-        None => {
-            too_late(server, zoned, scratch);
-            Value::Text(scratch)
-        }
-    }
-}
-
-/// Spells a timestamp of the server's last 29 years, which lie beyond what 64 bits of microseconds since 1970 reach: a
-/// text is what is left, and whoever needs a timestamp puts the record aside.
-fn too_late(server: i64, zoned: bool, out: &mut String) {
-    let earlier = server - ERA_US + EPOCH_US;
-    let mut text = String::new();
-    if zoned {
-        calendar::format_instant(earlier, &mut text);
-    } else {
-        calendar::format_timestamp(earlier, &mut text);
-    }
-    out.clear();
-    let (year, rest) = text.split_once('-').unwrap_or((&text, ""));
-    let year: i64 = year.parse().unwrap_or_default();
-    out.push_str(&format!("{}-{rest}", year + 400));
 }

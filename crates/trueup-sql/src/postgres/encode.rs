@@ -61,15 +61,39 @@ pub(super) fn value(column: &Column, value: Value<'_>, out: &mut Vec<u8>) -> Res
         }
         (why, _) => {
             out.truncate(start);
-            let why = why.unwrap_or("value is longer than 1 GiB");
-            Err(Refusal(format!(
-                "{why}: field={}",
-                column.name.escape_debug()
-            )))
+            Err(refusal(why.unwrap_or(TOO_LONG), column))
         }
     }
 }
 
+/// Appends what comes before a value that travels as the bytes it consists of, and returns these, for the caller to append; of
+/// any other value it appends nothing, and returns `None`.
+pub(super) fn verbatim<'v>(
+    column: &Column,
+    value: Value<'v>,
+    out: &mut Vec<u8>,
+) -> Result<Option<&'v [u8]>, Refusal> {
+    let (before, checked): (&[u8], _) = match (column.wire, value) {
+        (Wire::Text | Wire::Padded | Wire::Cast, Value::Text(v)) => (&[], fitting(column, v)),
+        (Wire::Bytes, Value::Bytes(v)) => (&[], Ok(v)),
+        (Wire::Json, Value::Json(v)) => (&[], whole(v)),
+        (Wire::Jsonb, Value::Json(v)) => (&[1], whole(v)),
+        _ => return Ok(None),
+    };
+    let content = checked.map_err(|why| refusal(why, column))?;
+    let len = i32::try_from(before.len() + content.len()).ok();
+    let len = len.filter(|&len| len <= 1 << 30);
+    let len = len.ok_or_else(|| refusal(TOO_LONG, column))?;
+    out.extend(len.to_be_bytes());
+    out.extend_from_slice(before);
+    Ok(Some(content))
+}
+
+fn refusal(why: &str, column: &Column) -> Refusal {
+    Refusal(format!("{why}: field={}", column.name.escape_debug()))
+}
+
+const TOO_LONG: &str = "value is longer than 1 GiB";
 const MISFIT: &str = "value is of another class than the field";
 const RANGE: &str = "number is out of range";
 
@@ -100,10 +124,10 @@ fn content(column: &Column, value: Value<'_>, out: &mut Vec<u8>) -> Result<(), &
             out.extend(micros(column.limit, v)?.to_be_bytes());
         }
         (Wire::Uuid, Value::Uuid(v)) if v.len() == 16 => out.extend_from_slice(v),
-        (Wire::Json, Value::Json(v)) => json(v, out)?,
+        (Wire::Json, Value::Json(v)) => out.extend_from_slice(whole(v)?),
         (Wire::Jsonb, Value::Json(v)) => {
             out.push(1);
-            json(v, out)?;
+            out.extend_from_slice(whole(v)?);
         }
         (_, Value::InvalidText(_)) => return Err("text is not valid UTF-8"),
         (_, Value::Unchanged) => return Err("value did not travel"),
@@ -143,9 +167,19 @@ fn decimal(limit: Limit, v: &str, out: &mut Vec<u8>) -> Result<(), &'static str>
 }
 
 fn text(column: &Column, v: &str, out: &mut Vec<u8>) -> Result<(), &'static str> {
-    if v.as_bytes().contains(&0) {
-        return Err("text holds a zero byte");
+    let fitting = fitting(column, v)?;
+    match (column.wire, fitting) {
+        (Wire::Char, []) => out.push(0),
+        (Wire::Char, [byte]) => out.push(*byte),
+        (Wire::Char, _) => return Err("text is longer than the field allows"),
+        _ => out.extend_from_slice(fitting),
     }
+    Ok(())
+}
+
+/// Returns a text's bytes, if the field takes it as it is.
+fn fitting<'v>(column: &Column, v: &'v str) -> Result<&'v [u8], &'static str> {
+    let bytes = whole(v)?;
     match column.limit {
         Limit::Chars(max) if v.chars().nth(max as usize).is_some() => {
             return Err("text is longer than the field allows");
@@ -155,24 +189,18 @@ fn text(column: &Column, v: &str, out: &mut Vec<u8>) -> Result<(), &'static str>
         }
         _ => {}
     }
-    match column.wire {
-        Wire::Padded if v.ends_with(' ') => return Err("char(n) does not keep blanks at the end"),
-        Wire::Char => match v.as_bytes() {
-            [] => out.push(0),
-            [byte] => out.push(*byte),
-            _ => return Err("text is longer than the field allows"),
-        },
-        _ => out.extend_from_slice(v.as_bytes()),
+    if column.wire == Wire::Padded && v.ends_with(' ') {
+        return Err("char(n) does not keep blanks at the end");
     }
-    Ok(())
+    Ok(bytes)
 }
 
-fn json(v: &str, out: &mut Vec<u8>) -> Result<(), &'static str> {
+/// Returns a text's bytes, where it has none that ends it for the server.
+fn whole(v: &str) -> Result<&[u8], &'static str> {
     if v.as_bytes().contains(&0) {
         return Err("text holds a zero byte");
     }
-    out.extend_from_slice(v.as_bytes());
-    Ok(())
+    Ok(v.as_bytes())
 }
 
 fn date(days: i32) -> Result<i32, &'static str> {

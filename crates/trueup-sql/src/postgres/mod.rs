@@ -10,6 +10,7 @@ mod config;
 mod connect;
 mod construct;
 mod control;
+mod cut;
 mod decode;
 mod design;
 mod direct;
@@ -19,6 +20,7 @@ mod follow;
 mod hashes;
 mod numeric;
 mod parcel;
+mod part;
 mod pgpass;
 mod quote;
 mod references;
@@ -33,6 +35,7 @@ mod structure;
 mod tests;
 mod transact;
 mod types;
+mod view;
 mod write;
 
 use self::apply::PostgresWriter;
@@ -84,14 +87,35 @@ struct Postgres {
     catalogue: RefCell<Option<Connection>>,
 }
 
-impl Postgres {
+/// Where a database is, and what makes it this one and no other.
+#[derive(Clone, Debug)]
+struct Place {
+    settings: Settings,
+    identity: String,
+}
+
+impl Place {
     /// Opens another connection, and makes sure that it leads to the same database.
     fn open(&self) -> Result<Connection> {
         let connection =
             Connection::open(&self.settings).map_err(|error| error.at(self.settings.address()))?;
         let identity = facts(&connection, &self.settings)?.identity;
-        same_database(&self.about.identity, &identity)?;
+        same_database(&self.identity, &identity)?;
         Ok(connection)
+    }
+}
+
+impl Postgres {
+    /// Where it is.
+    fn place(&self) -> Place {
+        Place {
+            settings: self.settings.clone(),
+            identity: self.about.identity.clone(),
+        }
+    }
+
+    fn open(&self) -> Result<Connection> {
+        self.place().open()
     }
 
     fn ask<T>(&self, question: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
@@ -146,10 +170,7 @@ impl Endpoint for Postgres {
     }
 
     fn snapshot(&mut self) -> Result<Box<dyn Snapshot>> {
-        Ok(Box::new(PostgresSnapshot::open(
-            self.open()?,
-            &self.about.identity,
-        )?))
+        Ok(Box::new(PostgresSnapshot::open(self.place())?))
     }
 
     fn follow(&mut self, request: &FollowRequest<'_>) -> Result<Opened> {
@@ -176,6 +197,16 @@ impl Endpoint for Postgres {
         Ok(Box::new(
             writer.map_err(|error| error.at(&self.about.address))?,
         ))
+    }
+
+    fn join(&mut self, claim: &Claim, epoch: u64) -> Result<Option<Box<dyn Writer>>> {
+        if self.about.class != Class::Transactional {
+            return Ok(None);
+        }
+        let writer = PostgresWriter::join(self.open()?, claim, epoch, self.failpoints.clone());
+        Ok(Some(Box::new(
+            writer.map_err(|error| error.at(&self.about.address))?,
+        )))
     }
 
     fn script(&self) -> Option<Box<dyn Script + '_>> {

@@ -3,6 +3,8 @@
 //! Invariant: the text has exactly the digits and the scale that the server holds; reading back what was written
 //! gives the same text. No arithmetic: base-10000 digits are printed and cut, nothing is converted.
 
+use std::fmt::Write as _;
+
 const NEGATIVE: u16 = 0x4000;
 const NAN: u16 = 0xC000;
 const INFINITY: u16 = 0xD000;
@@ -60,7 +62,7 @@ fn whole(weight: i32, group: &dyn Fn(i32) -> Option<u16>, out: &mut String) -> O
             push_group(digits, out);
         } else if digits != 0 {
             started = true;
-            out.push_str(&digits.to_string());
+            write!(out, "{digits}").ok()?;
         }
     }
     if !started {
@@ -143,11 +145,11 @@ fn groups(negative: bool, whole: &[u8], fraction: &[u8], out: &mut Vec<u8>) -> O
         let byte = whole.get(at).or_else(|| fraction.get(at - whole.len()));
         u16::from(byte.map_or(0, |c| c - b'0'))
     };
-    let mut values = (0..count).map(|g| (0..4).fold(0, |sum, i| sum * 10 + digit(g * 4 + i)));
-    let all = values.by_ref().collect::<Vec<u16>>();
-    let first = all.iter().take_while(|&&v| v == 0).count();
-    let last = count - all.iter().rev().take_while(|&&v| v == 0).count();
-    let kept = all.get(first..last).unwrap_or(&[]);
+    let group = |at: usize| -> u16 { (0..4).fold(0, |sum, i| sum * 10 + digit(at * 4 + i)) };
+    let is_zero = |&at: &usize| group(at) == 0;
+    let first = (0..count).take_while(is_zero).count();
+    let last = count - (0..count).rev().take_while(is_zero).count();
+    let kept = first..last.max(first);
     let weight = i64::try_from((whole.len() + lead) / 4).ok()? - 1 - i64::try_from(first).ok()?;
     let weight = if kept.is_empty() {
         0
@@ -163,8 +165,8 @@ fn groups(negative: bool, whole: &[u8], fraction: &[u8], out: &mut Vec<u8>) -> O
     out.extend(weight.to_be_bytes());
     out.extend(sign.to_be_bytes());
     out.extend(u16::try_from(fraction.len()).ok()?.to_be_bytes());
-    for value in kept {
-        out.extend(value.to_be_bytes());
+    for at in kept {
+        out.extend(group(at).to_be_bytes());
     }
     Some(())
 }

@@ -8,6 +8,7 @@ use super::connect::{Connection, column};
 use super::decode::{Reader, Room, Slot};
 use super::encode;
 use super::error;
+use super::part;
 use super::scan::{CopySource, described, end_scan};
 use super::schema::{Column, Table};
 use super::stream::{COPY_BYTES, copy_in};
@@ -15,7 +16,7 @@ use super::types::Wire;
 use bytes::Bytes;
 use std::iter;
 use trueup_core::batch::Batch;
-use trueup_core::endpoint::ScanRequest;
+use trueup_core::endpoint::{Part, ScanRequest};
 use trueup_core::parcel::{Parcel, Parcels};
 use trueup_core::schema::Schema;
 use trueup_core::{Error, Result};
@@ -69,13 +70,20 @@ pub(super) struct PostgresParcels<'a> {
 
 impl<'a> PostgresParcels<'a> {
     /// Starts the COPY, in the snapshot's transaction.
-    pub(super) fn open(connection: &'a Connection, request: &ScanRequest<'_>) -> Result<Self> {
+    pub(super) fn open(
+        connection: &'a Connection,
+        request: &ScanRequest<'_>,
+        part: Option<Part>,
+    ) -> Result<Self> {
         let table = described(connection, &request.schema.collection)?;
         table.agree(request.schema)?;
         let columns = columns(&table, request.fields).ok_or_else(|| {
             Error::bug("parcels are asked for of a field that the schema does not have")
         })?;
-        let sql = super::scan::select(&columns, &table);
+        let mut sql = super::scan::select(&columns, &table);
+        if let Some(part) = part {
+            sql.push_str(&part::filter(part));
+        }
         connection.execute("SAVEPOINT trueup_scan")?;
         let source = CopySource::open(connection, &sql, slots(&columns));
         let source = source.inspect_err(|_| end_scan(connection))?;

@@ -4,10 +4,12 @@
 //! The snapshot takes no lock that a writer waits for; what it costs the server is that old row versions stay until
 //! it is dropped.
 
+use super::Place;
 use super::connect::{Connection, column};
 use super::decode::{Reader, Room, Slot};
 use super::error;
 use super::parcel::{self, PostgresParcels};
+use super::part;
 use super::quote::ident;
 use super::schema::{self, Column, Table};
 use super::types::{self, Wire};
@@ -18,7 +20,7 @@ use std::pin::Pin;
 use std::time::Duration;
 use tokio_postgres::CopyOutStream;
 use trueup_core::batch::{Batch, Record};
-use trueup_core::endpoint::{Order, Position, Scan, ScanRequest, Snapshot};
+use trueup_core::endpoint::{Order, Part, Position, Scan, ScanRequest, Snapshot};
 use trueup_core::hashes::Hashes;
 use trueup_core::parcel::{Parcel, Parcels};
 use trueup_core::schema::Schema;
@@ -37,34 +39,26 @@ const CANCEL_ME: &str = "SELECT pg_sleep(2)";
 /// A consistent view of a database.
 #[derive(Debug)]
 pub(super) struct PostgresSnapshot {
-    connection: Connection,
-    position: Position,
-}
-
-impl PostgresSnapshot {
-    /// Begins the transaction and takes its position.
-    pub(super) fn open(connection: Connection, identity: &str) -> Result<Self> {
-        connection.execute(
-            "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY, NOT DEFERRABLE",
-        )?;
-        // The first query fixes what is seen: position and content are of the same moment.
-        let row = connection.one(
-            "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END::text, \
-             pg_current_snapshot()::text",
-        )?;
-        let (lsn, seen): (Option<String>, String) = (column(&row, 0)?, column(&row, 1)?);
-        let lsn = lsn.unwrap_or_default();
-        let position = Position(format!("{identity} lsn={lsn} snapshot={seen}"));
-        Ok(Self {
-            connection,
-            position,
-        })
-    }
+    pub(super) connection: Connection,
+    pub(super) position: Position,
+    pub(super) place: Place,
+    /// What the server calls this view, once another session was to have it too.
+    pub(super) exported: Option<String>,
 }
 
 impl Snapshot for PostgresSnapshot {
     fn position(&self) -> Position {
         self.position.clone()
+    }
+
+    fn another(&mut self) -> Result<Option<Box<dyn Snapshot>>> {
+        let another = self.shared()?;
+        Ok(another.map(|another| -> Box<dyn Snapshot> { Box::new(another) }))
+    }
+
+    fn parts(&mut self, schema: &Schema, bytes_min: u64, parts_max: usize) -> Result<Vec<Part>> {
+        let table = described(&self.connection, &schema.collection)?;
+        part::parts(&self.connection, &table, bytes_min, parts_max)
     }
 
     fn ordered(&mut self, request: &ScanRequest<'_>) -> Result<bool> {
@@ -87,8 +81,13 @@ impl Snapshot for PostgresSnapshot {
         parcel::form(&self.connection, &table, request.fields)
     }
 
-    fn parcels<'a>(&'a mut self, request: &ScanRequest<'_>) -> Result<Box<dyn Parcels + 'a>> {
-        Ok(Box::new(PostgresParcels::open(&self.connection, request)?))
+    fn parcels<'a>(
+        &'a mut self,
+        request: &ScanRequest<'_>,
+        part: Option<Part>,
+    ) -> Result<Box<dyn Parcels + 'a>> {
+        let parcels = PostgresParcels::open(&self.connection, request, part)?;
+        Ok(Box::new(parcels))
     }
 
     fn hashes(&mut self) -> Option<&mut dyn Hashes> {
@@ -342,7 +341,7 @@ impl<'a> CopySource<'a> {
         self.take(|reader, input| {
             let used = reader.read(input, into, room)?;
             let full = into.len() >= room.records_max || into.bytes() >= room.bytes_max;
-            Ok((used, full))
+            Ok((used, full && !reader.is_midway()))
         })
     }
 
@@ -351,7 +350,7 @@ impl<'a> CopySource<'a> {
         self.take(|reader, input| {
             let used = reader.pass(input, into, room)?;
             let full = into.records >= room.records_max || into.bytes.len() >= room.bytes_max;
-            Ok((used, full))
+            Ok((used, full && !reader.is_midway()))
         })
     }
 

@@ -1,18 +1,18 @@
-//! The statements of a batch, and the bytes that go with them.
+//! The statements of a batch; [`Encoded`] is the bytes that go with them.
 //!
 //! Records travel by COPY into a temporary table, and from there in a few set-based statements into the target. The
 //! statements depend on the shape only and are made once. Pure: nothing here talks to a server.
 
 mod bag;
+mod encoded;
 
-use super::encode::{self, Refusal};
+pub(super) use encoded::Encoded;
+
 use super::quote::{ident, idents};
 use super::scan::delivered;
 use super::schema::{Column, Equality, Table};
 use super::types::Wire;
-use std::ops::Range;
-use trueup_core::endpoint::{Op, Writes};
-use trueup_core::value::Value;
+use trueup_core::endpoint::Op;
 use trueup_core::{Error, Result};
 
 /// The temporary table, in full: no table of the user can be meant.
@@ -431,64 +431,4 @@ fn matched_as(key: &[(usize, &Column)], table: &str) -> String {
         }
     });
     conditions.collect::<Vec<_>>().join(" AND ")
-}
-
-/// The records of a batch in binary form, or why one has none.
-#[derive(Debug, Default)]
-pub(super) struct Encoded {
-    bytes: Vec<u8>,
-    records: Vec<std::result::Result<Range<usize>, Refusal>>,
-    width: usize,
-}
-
-impl Encoded {
-    pub(super) fn new(writes: &Writes<'_>, columns: &[Column]) -> Self {
-        let mut encoded = Self {
-            width: columns.len(),
-            ..Self::default()
-        };
-        for (record, op) in writes.records.records().zip(writes.ops) {
-            let start = encoded.bytes.len();
-            let values = columns.iter().zip(record.values()).enumerate();
-            let written = values.into_iter().try_for_each(|(at, (column, value))| {
-                // Of a delete only the key travels.
-                let kept = *op != Op::Delete || writes.key.contains(&at);
-                encode::value(
-                    column,
-                    if kept { value } else { Value::Null },
-                    &mut encoded.bytes,
-                )
-            });
-            let range = start..encoded.bytes.len();
-            if written.is_err() {
-                encoded.bytes.truncate(start);
-            }
-            encoded.records.push(written.map(|()| range));
-        }
-        encoded
-    }
-
-    /// Why the record cannot be written at all.
-    pub(super) fn refusal(&self, index: usize) -> Option<&Refusal> {
-        self.records
-            .get(index)
-            .and_then(|record| record.as_ref().err())
-    }
-
-    /// The COPY data of some records for the temporary table.
-    pub(super) fn staged(&self, part: &[(usize, Act)]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(64 + part.len() * 18 + self.bytes.len());
-        encode::begin(&mut out);
-        for &(index, act) in part {
-            let Some(Ok(range)) = self.records.get(index) else {
-                continue;
-            };
-            encode::record(self.width + 2, &mut out);
-            encode::int4(i32::try_from(index).unwrap_or(i32::MAX), &mut out);
-            encode::int4(act as i32, &mut out);
-            out.extend_from_slice(self.bytes.get(range.clone()).unwrap_or(&[]));
-        }
-        encode::end(&mut out);
-        out
-    }
 }

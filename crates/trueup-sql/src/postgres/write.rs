@@ -247,24 +247,16 @@ impl Work<'_> {
         Ok(Err(failure))
     }
 
-    fn copy(&self, sql: &str, data: Vec<u8>) -> std::result::Result<(), Refused> {
-        let mut rest = Bytes::from(data);
-        let next = || {
-            let piece = rest.split_to(rest.len().min(COPY_BYTES));
-            Ok(Some(piece).filter(|piece| !piece.is_empty()))
-        };
-        let copied = copy_in(self.connection, sql, next)?;
-        copied.map(drop).map_err(Refused::Server)
-    }
-
     /// Fills the temporary table with these records and no others.
     fn stage(&mut self, part: &[(usize, Act)]) -> std::result::Result<(), Refused> {
         if self.dirty {
             self.connection.execute("TRUNCATE pg_temp.trueup_stage")?;
         }
         self.dirty = true;
-        self.copy(&self.statements.copy_stage, self.encoded.staged(part))?;
-        Ok(())
+        let mut staged = self.encoded.staged(part);
+        let next = || Ok(staged.next(COPY_BYTES).map(Bytes::from));
+        let copied = copy_in(self.connection, &self.statements.copy_stage, next)?;
+        copied.map(drop).map_err(Refused::Server)
     }
 
     /// Writes some records, all or none.
@@ -353,7 +345,7 @@ impl Work<'_> {
 
     /// Sends every record of a batch; `false` when one has no binary form, and none is kept then.
     fn stream(&self, sql: &str, writes: &Writes<'_>) -> std::result::Result<bool, Refused> {
-        let mut stream = Stream::new(writes, &self.statements.columns);
+        let mut stream = Stream::new(writes.records, &self.statements.columns);
         let next = || Ok(stream.next(COPY_BYTES)?.map(Bytes::from));
         let copied = copy_in(self.connection, sql, next)?;
         let copied = copied.map_err(Refused::Server)?;

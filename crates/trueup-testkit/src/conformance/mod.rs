@@ -14,6 +14,7 @@ mod hashes;
 mod markers;
 mod reads;
 mod same;
+mod several;
 mod shapes;
 mod stage;
 mod values;
@@ -192,6 +193,7 @@ pub fn cases() -> Vec<Case> {
         conditions::CASES,
         bags::CASES,
         hashes::CASES,
+        several::CASES,
     ]
     .concat()
 }

@@ -86,6 +86,7 @@ fn suite_notices_a_missing_marker() {
         "marker holds the rejected writes too",
         "marker holds the stale list",
         "marker of a bag says what was refused",
+        "writers of one epoch write side by side",
     ];
     assert_eq!(failed(&report), expected);
 }
@@ -102,7 +103,8 @@ fn suite_notices_a_missing_epoch_check() {
         [
             "fenced writer marks nothing",
             "second claim fences the first",
-            "fenced writer creates nothing"
+            "fenced writer creates nothing",
+            "a claim fences every writer of an epoch",
         ]
     );
 }

@@ -31,6 +31,14 @@ impl Faulty {
     pub(super) fn new(faults: Faults, inner: Box<dyn Endpoint>) -> Self {
         Self { faults, inner }
     }
+
+    fn writing(&self, inner: Box<dyn Writer>) -> Box<dyn Writer> {
+        Box::new(FaultyWriter {
+            faults: self.faults.clone(),
+            epoch: inner.epoch(),
+            inner: Some(inner),
+        })
+    }
 }
 
 impl Endpoint for Faulty {
@@ -85,12 +93,13 @@ impl Endpoint for Faulty {
     fn writer(&mut self, claim: &Claim) -> Result<Box<dyn Writer>> {
         self.faults.pass(Step::Writer)?;
         let inner = self.inner.writer(claim)?;
-        let epoch = inner.epoch();
-        Ok(Box::new(FaultyWriter {
-            faults: self.faults.clone(),
-            epoch,
-            inner: Some(inner),
-        }))
+        Ok(self.writing(inner))
+    }
+
+    fn join(&mut self, claim: &Claim, epoch: u64) -> Result<Option<Box<dyn Writer>>> {
+        self.faults.pass(Step::Join)?;
+        let inner = self.inner.join(claim, epoch)?;
+        Ok(inner.map(|inner| self.writing(inner)))
     }
 }
 
@@ -102,6 +111,13 @@ struct FaultySnapshot {
 impl Snapshot for FaultySnapshot {
     fn position(&self) -> Position {
         self.inner.position()
+    }
+
+    fn another(&mut self) -> Result<Option<Box<dyn Snapshot>>> {
+        self.faults.pass(Step::Another)?;
+        let faults = self.faults.clone();
+        let inner = self.inner.another()?;
+        Ok(inner.map(|inner| -> Box<dyn Snapshot> { Box::new(Self { faults, inner }) }))
     }
 
     fn ordered(&mut self, request: &ScanRequest<'_>) -> Result<bool> {

@@ -117,6 +117,11 @@ impl Endpoint for MemoryEndpoint {
             epoch,
         )))
     }
+
+    fn join(&mut self, claim: &Claim, epoch: u64) -> Result<Option<Box<dyn Writer>>> {
+        let writer = MemoryWriter::new(self.memory.clone(), claim.clone(), epoch);
+        Ok(Some(Box::new(writer)))
+    }
 }
 
 /// Returns `schema` with this endpoint's own type names.

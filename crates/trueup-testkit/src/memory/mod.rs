@@ -459,14 +459,14 @@ impl Memory {
     ///
     /// # Panics
     /// When there is no such collection.
-    pub fn reshape(&self, schema: Schema) {
+    pub fn reshape(&self, schema: &Schema) {
         let mut world = self.lock();
         let table = world
             .tables
             .get(&schema.collection)
             .expect("the collection exists");
         let old = table.schema.clone();
-        let mut reshaped = Table::new(endpoint::native(&schema));
+        let mut reshaped = Table::new(endpoint::native(schema));
         for record in table.records.values() {
             let value = |field: &trueup_core::schema::Field| {
                 let at = old.index_of(&field.name);

@@ -15,7 +15,7 @@ use trueup_core::schema::Schema;
 use trueup_core::types::Type;
 
 /// The tables as they were; a writer that comes later clones what it changes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct MemorySnapshot {
     position: Position,
     tables: BTreeMap<String, Arc<Table>>,
@@ -52,6 +52,10 @@ impl MemorySnapshot {
 impl Snapshot for MemorySnapshot {
     fn position(&self) -> Position {
         self.position.clone()
+    }
+
+    fn another(&mut self) -> Result<Option<Box<dyn Snapshot>>> {
+        Ok(Some(Box::new(self.clone())))
     }
 
     fn ordered(&mut self, request: &ScanRequest<'_>) -> Result<bool> {

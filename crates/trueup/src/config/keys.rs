@@ -97,6 +97,8 @@ pub(super) const DIRECTIONS: [&str; 2] = ["forward", "both"];
 pub(super) const ON_DELETE: [&str; 2] = ["keep", "wins"];
 /// Stands for a key of all fields.
 pub(super) const ALL: &str = "all";
+/// How many sessions may load at the same time.
+const WORKERS_MAX: i64 = crate::args::WORKERS_MAX as i64;
 /// How many records may move together.
 pub(super) const BATCH_RECORDS_MAX: i64 = crate::args::BATCH_RECORDS_MAX as i64;
 
@@ -222,6 +224,12 @@ pub(super) static LINK: Section = Section {
             "how many records move together at most",
         )
         .or("10000"),
+        Key::new(
+            "workers",
+            Kind::Number(1, WORKERS_MAX),
+            "how many sessions load and build at the same time at most",
+        )
+        .or("one for each processor, at most 4"),
     ],
 };
 

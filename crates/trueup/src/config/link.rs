@@ -64,6 +64,7 @@ pub(super) fn read(
     let collections = collections(table, both, &mut stated, mistakes);
     let (patterns, exclude) = patterns(table, mistakes);
     let batch_records = table.number("batch_records");
+    let workers = table.number("workers");
     let find = |name: Text<'_>| endpoints.iter().find(|one| one.name == name.text);
     let (source, target) = (find(source?)?, find(target?)?);
     Some(Link {
@@ -89,6 +90,7 @@ pub(super) fn read(
             },
             guard: guard(table).unwrap_or_default(),
             batch_records: batch_records.unwrap_or(Limits::default().batch_records_max),
+            workers,
         },
         expressions: expressions(table),
         continuous,
@@ -155,7 +157,7 @@ fn compare(table: &Table<'_>) -> Comparison {
 /// Finds rules for the other kind of link.
 fn check_direction(table: &Table<'_>, both: bool, mistakes: &mut Mistakes) {
     let refused: &[&str] = if both {
-        &["delete", "compare"]
+        &["delete", "compare", "workers"]
     } else {
         &["on_conflict", "on_delete", "stamp"]
     };
@@ -174,6 +176,7 @@ fn check_direction(table: &Table<'_>, both: bool, mistakes: &mut Mistakes) {
 fn both_anyway(key: &str) -> &'static str {
     match key {
         "compare" => "a link that goes both ways reads every record anyway",
+        "workers" => "a link that goes both ways writes one batch after the other",
         _ => "a link that goes both ways carries deletes over anyway",
     }
 }

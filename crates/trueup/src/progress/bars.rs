@@ -1,4 +1,4 @@
-//! The step that is under way, as a bar.
+//! The steps that are under way, as bars.
 
 use super::lock;
 use super::steps::unit;
@@ -8,12 +8,14 @@ use std::fmt;
 use std::sync::Mutex;
 use trueup_engine::{Step, Tick};
 
-/// The bar on the screen; it goes when the next step begins.
+/// The bars on the screen; each goes when its step ends.
 #[derive(Debug)]
 pub(super) struct Bars {
     screen: MultiProgress,
-    active: Mutex<Option<(String, Step, ProgressBar)>>,
+    active: Mutex<Vec<Active>>,
 }
+
+type Active = (String, Step, ProgressBar);
 
 impl Bars {
     pub(super) fn new(screen: MultiProgress) -> Self {
@@ -23,16 +25,12 @@ impl Bars {
         }
     }
 
-    /// Moves the bar of the tick's step, a new one where another step was under way.
+    /// Moves the bar of the tick's step, which is a new one at its first tick.
     pub(super) fn tick(&self, tick: Tick<'_>, total: Option<u64>) {
         let mut active = lock(&self.active);
-        let same = |(collection, step, _): &&mut (String, Step, ProgressBar)| {
-            collection == tick.collection && *step == tick.step
-        };
-        if active.as_mut().filter(same).is_none() {
-            if let Some((_, _, bar)) = active.take() {
-                bar.finish_and_clear();
-            }
+        let same =
+            |(collection, step, _): &Active| collection == tick.collection && *step == tick.step;
+        if !active.iter().any(same) {
             let total = total.filter(|total| tick.records <= *total);
             let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
             bar.set_style(style(total.is_some(), unit(tick.step)));
@@ -42,9 +40,9 @@ impl Bars {
                 tick.step.name()
             ));
             let bar = self.screen.add(bar);
-            *active = Some((tick.collection.to_owned(), tick.step, bar));
+            active.push((tick.collection.to_owned(), tick.step, bar));
         }
-        if let Some((_, _, bar)) = active.as_ref() {
+        if let Some((_, _, bar)) = active.iter().find(|one| same(one)) {
             let position = bar.position().saturating_add(tick.records);
             match total {
                 Some(total) if position <= total => bar.set_length(total),
@@ -63,14 +61,24 @@ impl Bars {
     #[cfg(test)]
     pub(super) fn place(&self) -> Option<(u64, Option<u64>)> {
         let active = lock(&self.active);
-        let (_, _, bar) = active.as_ref()?;
+        let (_, _, bar) = active.last()?;
         Some((bar.position(), bar.length()))
     }
 
+    /// Takes the bar of a step away.
+    pub(super) fn end(&self, collection: &str, step: Step) {
+        let mut active = lock(&self.active);
+        let of = |one: &mut Active| one.0 == collection && one.1 == step;
+        active
+            .extract_if(.., of)
+            .for_each(|(_, _, bar)| bar.finish_and_clear());
+    }
+
     pub(super) fn clear(&self) {
-        if let Some((_, _, bar)) = lock(&self.active).take() {
-            bar.finish_and_clear();
-        }
+        let active = std::mem::take(&mut *lock(&self.active));
+        active
+            .into_iter()
+            .for_each(|(_, _, bar)| bar.finish_and_clear());
     }
 }
 

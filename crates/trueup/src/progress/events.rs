@@ -55,6 +55,8 @@ fn entry(event: Event<'_>) -> Entry<'_> {
             entry.records = Some(records);
             ("batch", collection)
         }
+        Event::Loading { collection } => ("loading", collection),
+        Event::Loaded { collection } => ("loaded", collection),
         Event::Durable { collection } => ("durable", collection),
     };
     (entry.event, entry.collection) = (name, Some(collection));
@@ -115,6 +117,8 @@ fn text(event: Event<'_>) -> String {
             let lasting = if durable { " and durable" } else { "" };
             format!("{collection}: a batch of {records} is applied{lasting}")
         }
+        Event::Loading { collection } => format!("{collection}: is loaded, as others are"),
+        Event::Loaded { collection } => format!("{collection}: all records are written"),
         Event::Durable { collection } => format!("{collection}: all batches are durable"),
     }
 }

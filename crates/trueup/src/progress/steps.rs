@@ -1,6 +1,7 @@
-//! The step that is under way, in numbers: how far, how fast, how long.
+//! The steps that are under way, in numbers: how far, how fast, how long. There is one at a time, unless several collections are
+//! loaded at once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use trueup_engine::{Step, Tick};
 
@@ -54,7 +55,9 @@ impl Done {
 /// The steps of a run.
 #[derive(Debug)]
 pub(super) struct Steps {
-    active: Option<Active>,
+    active: Vec<Active>,
+    /// The collections that are loaded beside others: their step goes on while another one's does.
+    loading: BTreeSet<String>,
     expected: HashMap<(String, Step), u64>,
     /// When the last tick came: the next step began there at the latest.
     ticked_ms: i64,
@@ -66,6 +69,7 @@ struct Active {
     collection: String,
     step: Step,
     started_ms: i64,
+    ticked_ms: i64,
     done: Done,
     total: Option<u64>,
     about: bool,
@@ -88,7 +92,8 @@ pub(super) struct Said {
 impl Steps {
     pub(super) fn new(now_ms: i64) -> Self {
         Self {
-            active: None,
+            active: Vec::new(),
+            loading: BTreeSet::new(),
             expected: HashMap::new(),
             ticked_ms: now_ms,
             said_ms: now_ms,
@@ -111,12 +116,16 @@ impl Steps {
         let mut said = Vec::new();
         let same =
             |active: &Active| active.collection == tick.collection && active.step == tick.step;
-        if !self.active.as_ref().is_some_and(same) {
-            said = self.end(self.ticked_ms);
-            self.active = Some(Active {
+        if !self.active.iter().any(same) {
+            let loading = std::mem::take(&mut self.loading);
+            said = self
+                .take(|active| active.step != Step::Apply || !loading.contains(&active.collection));
+            self.loading = loading;
+            self.active.push(Active {
                 collection: tick.collection.to_owned(),
                 step: tick.step,
                 started_ms: self.ticked_ms,
+                ticked_ms: self.ticked_ms,
                 done: Done::default(),
                 total: None,
                 about: false,
@@ -124,7 +133,8 @@ impl Steps {
         }
         self.ticked_ms = now_ms;
         let total = self.total(tick);
-        if let Some(active) = &mut self.active {
+        if let Some(active) = self.active.iter_mut().find(|active| same(active)) {
+            active.ticked_ms = now_ms;
             active.done.add(tick.side, tick.records);
             (active.total, active.about) = (total, tick.total.is_none());
             if now_ms - self.said_ms >= SAID_EVERY_MS {
@@ -135,9 +145,29 @@ impl Steps {
         said
     }
 
-    /// Ends the active step and returns what is to be said about it.
+    /// Takes that a collection is loaded beside others.
+    pub(super) fn loading(&mut self, collection: &str) {
+        self.loading.insert(collection.to_owned());
+    }
+
+    /// Takes that all of it was written, and returns what is to be said about it.
+    pub(super) fn loaded(&mut self, collection: &str) -> Vec<Said> {
+        self.loading.remove(collection);
+        self.take(|active| active.step == Step::Apply && active.collection == collection)
+    }
+
+    /// Ends steps where their last ticks came.
+    fn take(&mut self, ended: impl Fn(&Active) -> bool) -> Vec<Said> {
+        let ended = self.active.extract_if(.., |active| ended(active));
+        ended
+            .map(|active| active.said(active.ticked_ms, true))
+            .collect()
+    }
+
+    /// Ends all steps and returns what is to be said about them.
     pub(super) fn end(&mut self, now_ms: i64) -> Vec<Said> {
-        let ended = self.active.take();
+        self.loading.clear();
+        let ended = std::mem::take(&mut self.active);
         ended
             .iter()
             .map(|active| active.said(now_ms, true))

@@ -42,6 +42,34 @@ fn lines_come_every_two_seconds_and_at_the_end_of_a_step() {
 }
 
 #[test]
+fn collections_that_are_loaded_at_once_end_when_they_are_done() {
+    let mut steps = Steps::new(0);
+    let none: Vec<String> = Vec::new();
+    for name in ["a", "b"] {
+        steps.loading(name);
+    }
+    let mut say =
+        |name, records, now_ms| texts(&steps.tick(tick(name, Step::Apply, records, None), now_ms));
+    assert_eq!(say("a", 100, 500), none);
+    assert_eq!(say("b", 100, 1000), none);
+    assert_eq!(say("a", 100, 2000), ["a: apply 200 records written, 100/s"]);
+    assert_eq!(say("b", 100, 3000), none);
+    assert_eq!(
+        texts(&steps.loaded("a")),
+        ["a: apply done, 200 records written in 2.0 s, 100/s"]
+    );
+    assert_eq!(
+        texts(&steps.tick(tick("b", Step::Apply, 50, None), 3500)),
+        none
+    );
+    assert_eq!(
+        texts(&steps.loaded("b")),
+        ["b: apply done, 250 records written in 3.0 s, 83/s"]
+    );
+    assert_eq!(texts(&steps.end(4000)), none);
+}
+
+#[test]
 fn what_is_expected_is_said_to_be_about_right_and_not_at_all_where_it_was_too_little() {
     let mut steps = Steps::new(0);
     steps.expect("a", Step::Compare, 3000);

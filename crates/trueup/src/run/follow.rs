@@ -11,7 +11,7 @@ use crate::sync::Asked;
 use crate::world;
 use std::sync::{Mutex, PoisonError};
 use trueup_core::{Error, Result};
-use trueup_engine::{Event, Followed, Limits, Progress, Tick, World};
+use trueup_engine::{Event, Followed, Progress, Tick, World};
 
 /// What links are followed with.
 pub(super) struct Following<'a> {
@@ -63,7 +63,7 @@ impl Following<'_> {
             listener: Listener::new(&opened.name()),
         };
         let world = World {
-            limits: Limits::of(spec.batch_records),
+            limits: spec.limits(),
             ..self.asked.machine.world(&listener, self.asked.state)
         };
         let mut copied = |report: &trueup_engine::Report| {

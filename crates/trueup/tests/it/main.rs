@@ -38,6 +38,7 @@ mod postgres_roles;
 mod postgres_types;
 mod results;
 mod secrets;
+mod several;
 mod stopped;
 mod support;
 mod terminal;

@@ -1,4 +1,4 @@
-//! Memory stays bounded, whatever the number of records.
+//! Memory stays bounded, whatever the number of records, and a long value takes three times its size at most.
 //!
 //! `TRUEUP_MEMORY_RECORDS` says how many records are copied; the bound does not depend on it.
 
@@ -6,6 +6,7 @@ use crate::support;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
+use std::path::Path;
 use std::process::Command;
 
 /// What a run may hold in memory at most.
@@ -32,21 +33,91 @@ fn many_records_take_little_memory() {
         file.write_all(line.as_bytes()).unwrap();
     }
     file.into_inner().unwrap();
-    let mut command = Command::new("python3");
-    command.args(["-c", WATCH]).arg(support::binary());
-    command.args(["sync", "csv:narrow.csv?key=id", "sqlite:target.db"]);
-    command.args(["--state", "state.db", "--quiet"]);
-    command.current_dir(folder.path());
-    command
-        .env("HOME", folder.path())
-        .env("TMPDIR", folder.path());
-    let output = command.output().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}{complaint}");
-    let resident: u64 = told.lines().last().unwrap().parse().unwrap();
+    let resident = resident_kib(
+        folder.path(),
+        &["csv:narrow.csv?key=id", "sqlite:target.db"],
+    );
     assert!(
         resident < RESIDENT_KIB_MAX,
         "{resident} KiB for {records} records, where {RESIDENT_KIB_MAX} must do"
     );
+}
+
+/// Synchronises, and returns the largest resident size on the way.
+#[track_caller]
+fn resident_kib(folder: &Path, places: &[&str]) -> u64 {
+    let mut command = Command::new("python3");
+    command.args(["-c", WATCH]).arg(support::binary());
+    command.arg("sync").args(places);
+    command.args(["--state", "state.db", "--quiet"]);
+    command.current_dir(folder);
+    command.env("HOME", folder).env("TMPDIR", folder);
+    let output = command.output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}{complaint}");
+    told.lines().last().unwrap().parse().unwrap()
+}
+
+/// How long a long value is.
+const LONG_KIB: u64 = 100 << 10;
+
+/// Makes a table of short values, and of long ones in a column, between the others.
+fn table(column: &str, longs: u64) -> String {
+    // A digest has 32 letters.
+    let long = format!("repeat(md5(n::text), {})", (LONG_KIB << 10) / 32);
+    let long = match column {
+        "words" => format!("{long}, NULL"),
+        _ => format!("NULL, convert_to({long}, 'UTF8')"),
+    };
+    format!(
+        "DROP TABLE IF EXISTS long; CREATE TABLE long (id int PRIMARY KEY, words text, content bytea); \
+         ALTER TABLE long ALTER words SET STORAGE EXTERNAL, ALTER content SET STORAGE EXTERNAL; \
+         INSERT INTO long SELECT n, md5(n::text), md5(n::text)::bytea FROM generate_series(1, 5000) n; \
+         INSERT INTO long SELECT 2000 - n, {long} FROM generate_series(1, {longs}) n \
+         ON CONFLICT (id) DO UPDATE SET words = excluded.words, content = excluded.content"
+    )
+}
+
+/// What stands at the target before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Into {
+    New,
+    /// An empty table that is not quite like the source's, so that records are taken apart.
+    OtherType,
+    /// The records of the last run.
+    Old,
+}
+
+#[test]
+fn a_long_value_takes_three_times_its_size() {
+    let folder = support::folder();
+    let source = support::database();
+    let mut target = support::database();
+    let mut sync = |column, longs, into: Into| {
+        source.sql(&table(column, longs)).unwrap();
+        if into != Into::Old {
+            target = support::database();
+        }
+        if into == Into::OtherType {
+            let made = "CREATE TABLE long (id int PRIMARY KEY, words varchar, content bytea)";
+            target.sql(made).unwrap();
+        }
+        resident_kib(folder.path(), &[&source.url(), &target.url()])
+    };
+    let base = sync("words", 0, Into::New);
+    for (column, longs, into) in [
+        ("content", 1, Into::New),
+        ("words", 1, Into::New),
+        ("content", 1, Into::Old),
+        ("words", 4, Into::OtherType),
+    ] {
+        let resident = sync(column, longs, into);
+        // Two measurements of the same differ a little.
+        let (more, most) = (resident.saturating_sub(base), 3 * LONG_KIB + LONG_KIB / 20);
+        assert!(
+            more <= most,
+            "{more} KiB more with {longs} long ones in {column}, into {into:?}; {most} must do"
+        );
+    }
 }

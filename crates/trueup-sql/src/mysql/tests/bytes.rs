@@ -105,3 +105,32 @@ fn packets_of_many_pieces_are_one() {
     assert_eq!(packets.packet().unwrap(), b"short");
     sending.join().unwrap();
 }
+
+/// No memory is asked for per value: what is needed is needed as a batch grows.
+#[test]
+fn no_memory_is_asked_for_per_value() {
+    let wires = [Wire::Int, Wire::Text, Wire::Decimal, Wire::Timestamp];
+    // LONGLONG, VAR_STRING, NEWDECIMAL, DATETIME.
+    let forms = [8, 253, 246, 12].map(|kind| Column {
+        kind,
+        unsigned: false,
+    });
+    let mut packet = b"\0\0\x2a\0\0\0\0\0\0\0".to_vec();
+    packet.extend(b"\x05hello\x0512.50");
+    packet.extend(b"\x0b\xe8\x07\x02\x1d\x17\x3b\x3b");
+    packet.extend(999_999_u32.to_le_bytes());
+    let records = 100_000;
+    let asked = allocation_counter::measure(|| {
+        let (mut batch, mut scratch) = (Batch::new(wires.len()), String::new());
+        for number in 0..records {
+            if number % 10_000 == 0 {
+                batch.reset(wires.len());
+            }
+            decode::record(&wires, &forms, &packet, &mut scratch, &mut batch).unwrap();
+        }
+        assert_eq!(batch.len(), 10_000);
+    });
+    let (asked, most) = (asked.count_total, records / 20);
+    assert!(asked > 0, "nothing is counted");
+    assert!(asked < most, "{asked} times for {records} records");
+}

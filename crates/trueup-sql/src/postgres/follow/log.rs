@@ -4,7 +4,7 @@
 //! stream begins with the first [`Log::next`]: until then, which may be hours, no server waits for answers.
 
 use super::message::{self, Message, Old, Tuples};
-use super::place::{self, Lsn, Seen};
+use super::place::{self, Lsn, Place, Seen};
 use super::session::{Session, refusal};
 use super::shape::{Places, Shape};
 use super::slot::{self, PAUSE};
@@ -40,6 +40,9 @@ pub(super) struct Beginning {
     /// What positions of this source's snapshots begin with.
     pub(super) known: String,
     pub(super) start: Lsn,
+    pub(super) timeline: u32,
+    /// Whether values may be asked for in binary form.
+    pub(super) binary: bool,
     pub(super) changes_max: usize,
     pub(super) bytes_max: usize,
 }
@@ -104,7 +107,7 @@ impl PostgresLog {
 
     /// Asks the server to begin. What a client that died a moment ago holds is free soon.
     fn begin(&mut self) -> Result<()> {
-        let binary = self.shapes.iter().all(Shape::binary);
+        let binary = self.given.binary && self.shapes.iter().all(Shape::binary);
         let command = command(&self.given.name, self.given.start, binary, None);
         let session = &mut self.session;
         slot::until_free(&self.given.name, || {
@@ -119,7 +122,8 @@ impl PostgresLog {
     }
 
     fn position(&self, lsn: Lsn) -> Position {
-        place::position(&self.given.identity, lsn)
+        let timeline = self.given.timeline;
+        place::position(&self.given.identity, Place { timeline, lsn })
     }
 
     /// Tells the server what arrived and what is durable.
@@ -351,10 +355,10 @@ impl Log for PostgresLog {
     }
 
     fn durable(&mut self, position: &Position) {
-        if let Some((identity, lsn)) = place::parse(position)
+        if let Some((identity, place)) = place::parse(position)
             && identity == self.given.identity
         {
-            self.durable = self.durable.max(lsn.min(self.announced));
+            self.durable = self.durable.max(place.lsn.min(self.announced));
         }
     }
 

@@ -62,8 +62,6 @@ pub(super) struct Described {
     pub(super) name: String,
     pub(super) typid: u32,
     pub(super) typmod: i32,
-    /// Whether it is part of the replica identity.
-    pub(super) identity: bool,
 }
 
 /// Where a value lies in the message.
@@ -150,12 +148,11 @@ fn relation(cursor: &mut Cursor<'_>) -> Option<Message> {
     let count = cursor.u16()?;
     let mut columns = Vec::new();
     for _ in 0..count {
-        let flags = cursor.u8()?;
+        let _flags = cursor.u8()?;
         columns.push(Described {
             name: cursor.text()?,
             typid: cursor.u32()?,
             typmod: i32::from_be_bytes(cursor.fixed()?),
-            identity: flags & 1 == 1,
         });
     }
     Some(Message::Relation(Relation {

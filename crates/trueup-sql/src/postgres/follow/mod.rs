@@ -8,6 +8,7 @@ mod binding;
 mod log;
 mod message;
 mod place;
+mod publication;
 mod session;
 mod shape;
 mod slot;
@@ -17,13 +18,17 @@ mod tests;
 mod text;
 
 use self::log::{Beginning, PostgresLog};
-use self::place::Lsn;
+use self::place::{Lsn, Place};
 use self::session::Session;
 use self::shape::Shape;
+use self::slot::Server;
 use super::config::Settings;
 use super::connect::Connection;
 use trueup_core::follow::{FollowRequest, Opened};
 use trueup_core::{Error, Result};
+
+/// The first version that sends values in binary form.
+const BINARY_SINCE: i32 = 140_000;
 
 /// Opens the log. `known` is the identity that the positions of this source's snapshots begin with.
 pub(super) fn open(
@@ -32,12 +37,12 @@ pub(super) fn open(
     known: &str,
     request: &FollowRequest<'_>,
 ) -> Result<Opened> {
-    let version = slot::check_server(&connection)?;
+    let version = slot::check_server(&connection, request.from.is_some())?;
     let name = slot::name(request.link);
     let mut session = Session::open(settings)?;
-    let (identity, now) = identify(&mut session)?;
+    let server = identify(&mut session)?;
     if let Some(from) = request.from
-        && let Some(reason) = slot::lost(&connection, &name, from, (&identity, now))?
+        && let Some(reason) = slot::lost(&connection, &mut session, &name, from, &server)?
     {
         return Ok(Opened::Lost(reason));
     }
@@ -50,24 +55,25 @@ pub(super) fn open(
     for shape in &shapes {
         slot::check_identity(&connection, shape)?;
     }
-    slot::publish(&connection, &name, &shapes)?;
+    if let Some(reason) = publication::publish(&connection, &name, &shapes, request.from.is_some())?
+    {
+        return Ok(Opened::Lost(reason));
+    }
     let start = match request.from.and_then(place::parse) {
-        Some((_, lsn)) => lsn,
+        Some((_, place)) => place.lsn,
         None => slot::renew(&connection, &name, version)?,
     };
-    let log = PostgresLog::new(
-        session,
-        connection,
-        shapes,
-        Beginning {
-            name,
-            identity,
-            known: known.to_owned(),
-            start,
-            changes_max: request.changes_max.max(1),
-            bytes_max: request.bytes_max.max(1),
-        },
-    )?;
+    let given = Beginning {
+        name,
+        identity: server.identity,
+        known: known.to_owned(),
+        start,
+        timeline: server.now.timeline,
+        binary: version >= BINARY_SINCE,
+        changes_max: request.changes_max.max(1),
+        bytes_max: request.bytes_max.max(1),
+    };
+    let log = PostgresLog::new(session, connection, shapes, given)?;
     Ok(Opened::Log(Box::new(log)))
 }
 
@@ -75,21 +81,25 @@ pub(super) fn open(
 pub(super) fn close(connection: &Connection, link: &str) -> Result<()> {
     let name = slot::name(link);
     slot::remove(connection, &name)?;
-    slot::unpublish(connection, &name)
+    publication::unpublish(connection, &name)
 }
 
 /// Asks the server who it is, and where its log ends now. Every user that may follow may ask this.
-fn identify(session: &mut Session) -> Result<(String, Lsn)> {
+fn identify(session: &mut Session) -> Result<Server> {
     let rows = session.query("IDENTIFY_SYSTEM")?;
     let mut texts = rows.into_iter().next().unwrap_or_default().into_iter();
     let mut next = || texts.next().flatten();
-    let (system, _timeline, now, database) = (next(), next(), next(), next());
-    let now = now.as_deref().and_then(Lsn::parse);
-    match (system, now, database) {
-        (Some(system), Some(now), Some(database)) => {
-            let database = database.escape_debug();
-            Ok((format!("postgres system={system} database={database}"), now))
-        }
+    let (system, timeline, now, database) = (next(), next(), next(), next());
+    let timeline = timeline.and_then(|text| text.parse().ok());
+    let lsn = now.as_deref().and_then(Lsn::parse);
+    match (system, timeline, lsn, database) {
+        (Some(system), Some(timeline), Some(lsn), Some(database)) => Ok(Server {
+            identity: format!(
+                "postgres system={system} database={}",
+                database.escape_debug()
+            ),
+            now: Place { timeline, lsn },
+        }),
         _ => Err(Error::corrupt("the server does not say who it is")
             .hint("the server may not be PostgreSQL, or be a newer version than trueup knows")),
     }

@@ -27,18 +27,41 @@ impl fmt::Display for Lsn {
     }
 }
 
-/// What stands between the identity and the place.
-const MARK: &str = " lsn=";
+/// A place, and in which of the server's histories: each promotion and each restore begins another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) timeline: u32,
+    pub(super) lsn: Lsn,
+}
+
+/// What stands before the parts of a position.
+const TIMELINE: &str = " timeline=";
+const LSN: &str = " lsn=";
 
 /// Names a place as a position. `identity` is that of server and database.
-pub(super) fn position(identity: &str, lsn: Lsn) -> Position {
-    Position(format!("{identity}{MARK}{lsn}"))
+pub(super) fn position(identity: &str, place: Place) -> Position {
+    let Place { timeline, lsn } = place;
+    Position(format!("{identity}{TIMELINE}{timeline}{LSN}{lsn}"))
 }
 
 /// Takes a position apart into identity and place.
-pub(super) fn parse(position: &Position) -> Option<(&str, Lsn)> {
-    let (identity, lsn) = position.0.rsplit_once(MARK)?;
-    Some((identity, Lsn::parse(lsn)?))
+pub(super) fn parse(position: &Position) -> Option<(&str, Place)> {
+    let (rest, lsn) = position.0.rsplit_once(LSN)?;
+    let (identity, timeline) = rest.rsplit_once(TIMELINE)?;
+    let place = Place {
+        timeline: timeline.parse().ok()?,
+        lsn: Lsn::parse(lsn)?,
+    };
+    Some((identity, place))
+}
+
+/// Reads in a history file where a timeline was left: a line for each, with its number and that place.
+pub(super) fn left(history: &str, timeline: u32) -> Option<Lsn> {
+    history.lines().find_map(|line| {
+        let mut parts = line.split_whitespace();
+        let number: u32 = parts.next()?.parse().ok()?;
+        (number == timeline).then(|| Lsn::parse(parts.next()?))?
+    })
 }
 
 /// Which transactions a snapshot sees: `xmin:xmax:xip,...`.
@@ -58,7 +81,7 @@ impl Seen {
         let list = position
             .0
             .strip_prefix(identity)
-            .and_then(|rest| rest.strip_prefix(MARK)?.split_once(" snapshot="));
+            .and_then(|rest| rest.strip_prefix(LSN)?.split_once(" snapshot="));
         list.and_then(|(_, list)| Self::list(list)).ok_or_else(|| {
             Error::config("the position is not that of a snapshot of this source")
                 .hint("take the snapshot from the source that is followed")

@@ -306,7 +306,11 @@ impl Session {
             return error;
         }
         let said = field(content, b'M').unwrap_or_default();
-        let hint = error.advice().unwrap_or("see the server's log").to_owned();
+        let hint = match code.as_str() {
+            "42501" => "ALTER ROLE ... REPLICATION lets a user follow",
+            _ => error.advice().unwrap_or("see the server's log"),
+        };
+        let hint = hint.to_owned();
         let message = format!(
             "{}: server says \"{}\"",
             error.message(),

@@ -43,8 +43,6 @@ struct Field {
 pub(super) struct Places {
     /// The column of each field.
     columns: Vec<usize>,
-    /// Whether it is part of the replica identity.
-    identity: Vec<bool>,
     /// How many columns a record has.
     width: usize,
 }
@@ -55,7 +53,7 @@ const COLUMNS: &str = "\
       SELECT attnum, atttypid FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped \
       UNION ALL \
       SELECT b.attnum, t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.typid WHERE t.typtype = 'd') \
-    SELECT a.attname::text, a.atttypid, a.atttypmod, a.attgenerated <> '', \
+    SELECT a.attname::text, a.atttypid, a.atttypmod, a.attgenerated::text, \
            t.typtype = 'e' OR t.typname = 'citext', t.oid = 869, \
            t.oid NOT IN (650, 869) AND EXISTS (SELECT FROM pg_cast k \
              WHERE k.castsource = t.oid AND k.casttarget = 25 AND k.castmethod = 'f') \
@@ -91,9 +89,10 @@ impl Shape {
                 name: known.name.clone(),
                 wire: known.wire,
             };
-            if column::<bool>(row, 3)? {
+            let generated: String = column(row, 3)?;
+            if !generated.is_empty() {
                 shape.generated = true;
-                shape.allow_generated(&slot.name, version)?;
+                shape.allow_generated(&slot.name, &generated, version)?;
             }
             let cast = slot.wire == Wire::Cast;
             if cast && column(row, 6)? {
@@ -118,14 +117,13 @@ impl Shape {
         Ok(shape)
     }
 
-    fn allow_generated(&self, name: &str, version: i32) -> Result<()> {
-        if version >= 180_000 {
-            return Ok(());
-        }
-        Err(self.refused(
-            "a generated field is not in the log before PostgreSQL 18",
-            name,
-        ))
+    fn allow_generated(&self, name: &str, kind: &str, version: i32) -> Result<()> {
+        let why = match kind {
+            "s" if version >= 180_000 => return Ok(()),
+            "s" => "a generated field is not in the log before PostgreSQL 18",
+            _ => "a field that is generated when it is read is not in the log",
+        };
+        Err(self.refused(why, name))
     }
 
     fn refused(&self, why: &str, field: &str) -> Error {
@@ -170,15 +168,8 @@ impl Shape {
                     && one.typmod == field.typmod
             })
         });
-        let found = found.collect::<Option<Vec<_>>>()?;
-        let identity = found
-            .iter()
-            .map(|&at| columns.get(at).is_some_and(|one| one.identity))
-            .collect::<Vec<_>>();
-        let told = |at: &usize| identity.get(*at) == Some(&true);
-        self.key.iter().all(told).then_some(Places {
-            columns: found,
-            identity,
+        Some(Places {
+            columns: found.collect::<Option<_>>()?,
             width: columns.len(),
         })
     }
@@ -206,11 +197,15 @@ impl Shape {
     ) -> Result<()> {
         self.fits(places, &tuples.old)?;
         for (at, field) in self.fields.iter().enumerate() {
-            if old == Old::Key && places.identity.get(at) != Some(&true) {
+            let datum = datum(places, at, &tuples.old);
+            // Beyond the replica identity, which is never NULL, nothing is known.
+            if old == Old::Key && datum.is_some_and(|datum| datum.form == Form::Null) {
+                if self.key.contains(&at) {
+                    return Err(self.unnamed(field));
+                }
                 into.push(Value::Unchanged);
                 continue;
             }
-            let datum = datum(places, at, &tuples.old);
             field.push(datum, message, scratch, into)?;
         }
         Ok(())
@@ -228,27 +223,27 @@ impl Shape {
         self.fits(places, &tuples.new)?;
         for (at, field) in self.fields.iter().enumerate() {
             let mut found = datum(places, at, &tuples.new);
-            if found.is_none_or(|datum| datum.form == Form::Unchanged) {
-                let known = match old {
-                    Some(Old::Whole) => true,
-                    Some(Old::Key) => places.identity.get(at) == Some(&true),
-                    None => false,
-                };
-                if known {
-                    found = datum(places, at, &tuples.old);
-                }
-                if self.key.contains(&at) && found.is_none_or(|it| it.form == Form::Unchanged) {
-                    return Err(Error::config(format!(
-                        "a change does not say which record it is about: collection={} field={}",
-                        self.collection.escape_debug(),
-                        field.slot.name.escape_debug()
-                    ))
-                    .hint("ALTER TABLE ... REPLICA IDENTITY FULL makes the log say it"));
+            if found.is_some_and(|datum| datum.form == Form::Unchanged) {
+                // Of a key's columns alone, a value that was too large to be sent again is not NULL.
+                let before = datum(places, at, &tuples.old);
+                let known = before.filter(|it| old == Some(Old::Whole) || it.form != Form::Null);
+                found = known.or(found);
+                if self.key.contains(&at) && known.is_none_or(|it| it.form == Form::Unchanged) {
+                    return Err(self.unnamed(field));
                 }
             }
             field.push(found, message, scratch, into)?;
         }
         Ok(())
+    }
+
+    fn unnamed(&self, field: &Field) -> Error {
+        Error::config(format!(
+            "a change does not say which record it is about: collection={} field={}",
+            self.collection.escape_debug(),
+            field.slot.name.escape_debug()
+        ))
+        .hint("ALTER TABLE ... REPLICA IDENTITY FULL makes the log say it")
     }
 
     fn fits(&self, places: &Places, tuple: &[Datum]) -> Result<()> {

@@ -1,17 +1,15 @@
-//! What is kept at the source for a link: a slot and a publication, both named after it.
+//! The slot of a link: the server keeps its log from there on.
 //!
-//! Invariant: a table joins the publication only when its changes can say which record they are about: the server would
-//! otherwise refuse the application's own updates. Whatever is changed waits for a lock only shortly. Tables that join
-//! are told completely from the first transaction that the next snapshot does not hold: opening waits for those that
-//! were under way.
+//! Invariant: a slot is used only where it tells everything after the wanted position; otherwise it is said to be lost.
+//! A new one tells everything that the next snapshot does not hold: opening waits for what was under way.
 
-use super::place::{self, Lsn};
+use super::place::{self, Lsn, Place};
+use super::session::Session;
 use super::shape::Shape;
 use crate::hex::hex;
 use crate::postgres::connect::{Connection, column};
 use crate::postgres::error::translate;
-use crate::postgres::quote::{ident, literal};
-use std::collections::BTreeSet;
+use crate::postgres::quote::literal;
 use trueup_core::endpoint::Position;
 use trueup_core::{Error, Kind, Result};
 
@@ -20,13 +18,18 @@ const TRIES_MAX: usize = 100;
 pub(super) const PAUSE: &str = "SELECT pg_sleep(0.1)";
 /// How often it is looked whether older transactions have ended: a minute.
 const SETTLE_TRIES_MAX: usize = 600;
-/// How long a lock at the source is waited for: whoever comes after us in the queue waits too.
-const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '3s'";
-/// What the publication says while transactions may be under way that began before a table joined it.
-const JOINING: &str = "kept by trueup; tables are joining";
-const JOINED: &str = "kept by trueup";
+/// The oldest server that tells a partitioned table as one.
+const VERSION_MIN: i32 = 130_000;
 /// Names longer than this, or of other characters, are digested.
 const PLAIN_NAME_BYTES_MAX: usize = 48;
+
+/// Who the server is, and where its log ends.
+#[derive(Debug)]
+pub(super) struct Server {
+    /// What positions of its log begin with.
+    pub(super) identity: String,
+    pub(super) now: Place,
+}
 
 /// Returns the name of a link's slot and publication.
 pub(super) fn name(link: &str) -> String {
@@ -40,13 +43,21 @@ pub(super) fn name(link: &str) -> String {
 }
 
 /// Makes sure that the server keeps a log that can be followed, and returns its version.
-pub(super) fn check_server(connection: &Connection) -> Result<i32> {
+///
+/// # Errors
+/// `Config` when it does not. One that was followed before (`resumes`) may just be taking over: `Unavailable`.
+pub(super) fn check_server(connection: &Connection, resumes: bool) -> Result<i32> {
     let row = connection.one(
         "SELECT pg_is_in_recovery(), current_setting('wal_level'), \
          current_setting('server_version_num')::int4",
     )?;
     if column(&row, 0)? {
-        return Err(Error::config("a standby cannot be followed")
+        let kind = if resumes {
+            Kind::Unavailable
+        } else {
+            Kind::Config
+        };
+        return Err(Error::new(kind, "a standby cannot be followed")
             .hint("connect to the primary: what a link needs is made there"));
     }
     let level: String = column(&row, 1)?;
@@ -56,7 +67,14 @@ pub(super) fn check_server(connection: &Connection) -> Result<i32> {
         ))
         .hint("ALTER SYSTEM SET wal_level = logical, and start the server again"));
     }
-    column(&row, 2)
+    let version = column(&row, 2)?;
+    if version < VERSION_MIN {
+        return Err(Error::config(format!(
+            "the server is too old to be followed: version={version}"
+        ))
+        .hint("PostgreSQL 13 is the oldest that can be followed"));
+    }
+    Ok(version)
 }
 
 /// Makes sure that the changes of a table say which record they are about.
@@ -66,11 +84,19 @@ pub(super) fn check_identity(connection: &Connection, shape: &Shape) -> Result<(
                (SELECT array_agg(a.attname::text) FROM pg_index i \
                   JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]) \
                 WHERE i.indrelid = c.oid AND i.indisvalid AND i.indimmediate AND \
-                  CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END) \
+                  CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END), c.relpersistence::text \
                FROM pg_class c WHERE c.relkind = 'r' AND (c.oid = $1 \
                  OR c.oid IN (SELECT relid FROM pg_partition_tree($1::oid::regclass) WHERE isleaf))";
     for row in connection.query(sql, &[&shape.table.oid()])? {
         let (table, identity): (String, String) = (column(&row, 0)?, column(&row, 1)?);
+        if column::<String>(&row, 3)? == "u" {
+            return Err(Error::config(format!(
+                "an unlogged table is not in the log: collection={} table={}",
+                shape.collection.escape_debug(),
+                table.escape_debug()
+            ))
+            .hint("ALTER TABLE ... SET LOGGED, or leave the collection out of the link"));
+        }
         let covered: Option<Vec<String>> = column(&row, 2)?;
         let key = shape.key_names();
         let enough = match (identity.as_str(), covered) {
@@ -97,25 +123,32 @@ pub(super) fn check_identity(connection: &Connection, shape: &Shape) -> Result<(
 /// Says why what comes after a position is not all there any more; `None` when it is.
 pub(super) fn lost(
     connection: &Connection,
+    session: &mut Session,
     name: &str,
     from: &Position,
-    (identity, now): (&str, Lsn),
+    server: &Server,
 ) -> Result<Option<String>> {
-    let Some((known, from)) = place::parse(from) else {
+    let Some((identity, place)) = place::parse(from) else {
         return Ok(Some(
             "the position is none of this kind of source".to_owned(),
         ));
     };
-    if known != identity {
+    if identity != server.identity {
         return Ok(Some(format!(
-            "the source is another server or database: was={known} is={identity}"
+            "the source is another server or database: was={identity} is={}",
+            server.identity
         )));
     }
-    if now < from {
+    if server.now.lsn < place.lsn || server.now.timeline < place.timeline {
         return Ok(Some(format!(
-            "the source stands before the position, as after a restore: position={from} source={now}"
+            "the source stands before the position, as after a restore: position={} source={}",
+            place.lsn, server.now.lsn
         )));
     }
+    if let Some(reason) = diverged(session, place, server.now)? {
+        return Ok(Some(reason));
+    }
+    let from = place.lsn;
     let sql = "SELECT plugin::text, database::text = current_database(), confirmed_flush_lsn::text, wal_status \
                FROM pg_replication_slots WHERE slot_name = $1::text::name";
     let rows = connection.query(sql, &[&name])?;
@@ -149,157 +182,29 @@ pub(super) fn lost(
     Ok(None)
 }
 
-/// Brings the publication to hold these tables, and waits for what was under way when some joined.
-pub(super) fn publish(connection: &Connection, name: &str, shapes: &[Shape]) -> Result<()> {
-    let sql = "SELECT oid, puballtables, pubinsert AND pubupdate AND pubdelete AND pubtruncate, pubviaroot, \
-               pg_has_role(pubowner, 'USAGE'), coalesce(obj_description(oid, 'pg_publication'), '') = $2::text \
-               FROM pg_publication WHERE pubname = $1::text::name";
-    let rows = connection.query(sql, &[&name, &JOINING])?;
-    let generated = shapes.iter().any(|shape| shape.generated);
-    let Some(row) = rows.first() else {
-        let mut options = "publish_via_partition_root = true".to_owned();
-        if generated {
-            options.push_str(", publish_generated_columns = stored");
-        }
-        let tables = tables(shapes.iter().map(|shape| shape.table.sql_only()));
-        let create = format!(
-            "CREATE PUBLICATION {}{tables} WITH ({options})",
-            ident(name)
-        );
-        return change(connection, name, shapes, &[create, comment(name, JOINED)]);
-    };
-    if !column::<bool>(row, 2)? || !column::<bool>(row, 3)? {
-        return Err(Error::config(format!(
-            "the publication does not tell all: name={name}"
-        ))
-        .hint(format!(
-            "ALTER PUBLICATION {name} SET (publish = 'insert, update, delete, truncate', publish_via_partition_root = true)"
-        )));
+/// Says whether another history of the server branched off before the position: what was told after that never happened
+/// there.
+fn diverged(session: &mut Session, from: Place, now: Place) -> Result<Option<String>> {
+    if from.timeline == now.timeline {
+        return Ok(None);
     }
-    let (missing, surplus) = differing(connection, name, column(row, 0)?, shapes)?;
-    let (all, own): (bool, bool) = (column(row, 1)?, column(row, 4)?);
-    let mut statements = Vec::new();
-    let quoted = ident(name);
-    if !missing.is_empty() {
-        let tables = missing.join(", ");
-        statements.push(format!("ALTER PUBLICATION {quoted} ADD TABLE {tables}"));
+    let rows = session.query(&format!("TIMELINE_HISTORY {}", now.timeline))?;
+    let history = rows.first().and_then(|row| row.get(1)?.as_deref());
+    let left = place::left(history.unwrap_or_default(), from.timeline);
+    if left.is_some_and(|left| from.lsn <= left) {
+        return Ok(None);
     }
-    if own && !all && !surplus.is_empty() {
-        let tables = surplus.join(", ");
-        statements.push(format!("ALTER PUBLICATION {quoted} DROP TABLE {tables}"));
-    }
-    if own && generated {
-        statements.push(format!(
-            "ALTER PUBLICATION {quoted} SET (publish_generated_columns = stored)"
-        ));
-    }
-    let joining = !missing.is_empty() || column(row, 5)?;
-    if joining {
-        statements.push(comment(name, JOINING));
-    }
-    if !statements.is_empty() {
-        change(connection, name, shapes, &statements)?;
-    }
-    if joining {
-        settle(connection)?;
-        change(connection, name, shapes, &[comment(name, JOINED)])?;
-    }
-    Ok(())
-}
-
-fn tables(names: impl Iterator<Item = String>) -> String {
-    let list = names.collect::<Vec<_>>().join(", ");
-    if list.is_empty() {
-        list
-    } else {
-        format!(" FOR TABLE {list}")
-    }
-}
-
-fn comment(name: &str, text: &str) -> String {
-    format!(
-        "COMMENT ON PUBLICATION {} IS {}",
-        ident(name),
-        literal(text)
-    )
-}
-
-/// Which tables the publication lacks, and which it has besides; as SQL.
-fn differing(
-    connection: &Connection,
-    name: &str,
-    oid: u32,
-    shapes: &[Shape],
-) -> Result<(Vec<String>, Vec<String>)> {
-    let wanted = shapes.iter().map(|shape| shape.table.oid());
-    let wanted = wanted.collect::<Vec<_>>();
-    let sql = "SELECT relid FROM pg_get_publication_tables($1::text)";
-    let mut told = BTreeSet::<u32>::new();
-    for row in connection.query(sql, &[&name])? {
-        told.insert(column(&row, 0)?);
-    }
-    // From version 15 on a table can be told in part. The columns' names are asked for as such: before, there are none.
-    let sql = "SELECT r.prrelid::regclass::text, r.prrelid = ANY ($2), \
-               to_jsonb(r) ->> 'prqual' IS NOT NULL OR to_jsonb(r) ->> 'prattrs' IS NOT NULL \
-               FROM pg_publication_rel r WHERE r.prpubid = $1";
-    let mut surplus = Vec::new();
-    for row in connection.query(sql, &[&oid, &wanted])? {
-        let (table, followed): (String, bool) = (column(&row, 0)?, column(&row, 1)?);
-        if !followed {
-            surplus.push(table);
-        } else if column(&row, 2)? {
-            return Err(Error::config(format!(
-                "the publication tells a table in part only: name={name} table={}",
-                table.escape_debug()
-            ))
-            .hint(
-                "take the table out of the publication, and in again without columns and condition",
-            ));
-        }
-    }
-    let missing = shapes
-        .iter()
-        .filter(|shape| !told.contains(&shape.table.oid()));
-    Ok((
-        missing.map(|shape| shape.table.sql_only()).collect(),
-        surplus,
-    ))
-}
-
-/// Changes the publication in one transaction.
-fn change(
-    connection: &Connection,
-    name: &str,
-    shapes: &[Shape],
-    statements: &[String],
-) -> Result<()> {
-    let sql = format!("BEGIN; {LOCK_TIMEOUT}; {}; COMMIT", statements.join("; "));
-    let done = connection.wait(|client| client.batch_execute(&sql))?;
-    let Err(foreign) = done else {
-        return Ok(());
-    };
-    drop(connection.execute("ROLLBACK"));
-    let error = translate(&foreign);
-    if error.kind() != Kind::Auth {
-        return Err(error);
-    }
-    let list = tables(shapes.iter().map(|shape| shape.table.sql_only()));
-    Err(Error::new(
-        Kind::Auth,
-        format!("the publication cannot be made by this user: name={name}"),
-    )
-    .hint(format!(
-        "let the tables' owner make it: CREATE PUBLICATION {}{list} WITH (publish_via_partition_root = true)",
-        ident(name)
-    ))
-    .cause(error))
+    Ok(Some(format!(
+        "the source went on without what was told last, as after a failover: position={} timeline={} source_timeline={}",
+        from.lsn, from.timeline, now.timeline
+    )))
 }
 
 /// Waits until every transaction that is under way now has ended and can be seen.
 ///
 /// A transaction that began before a table joined is told in part, and one whose commit is in the log before the slot's
 /// beginning is not told at all while a standby is waited for. Afterwards each is in every snapshot.
-fn settle(connection: &Connection) -> Result<()> {
+pub(super) fn settle(connection: &Connection) -> Result<()> {
     let row = connection.one("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")?;
     let next: String = column(&row, 0)?;
     for _ in 0..SETTLE_TRIES_MAX {
@@ -381,20 +286,6 @@ pub(super) fn remove(connection: &Connection, name: &str) -> Result<()> {
         connection.one(PAUSE)?;
     }
     Err(busy(name))
-}
-
-/// Drops the publication, where it is this user's to drop; it makes nothing grow.
-pub(super) fn unpublish(connection: &Connection, name: &str) -> Result<()> {
-    let sql = "SELECT FROM pg_publication WHERE pubname = $1::text::name AND pg_has_role(pubowner, 'USAGE')";
-    if connection.query(sql, &[&name])?.is_empty() {
-        return Ok(());
-    }
-    change(
-        connection,
-        name,
-        &[],
-        &[format!("DROP PUBLICATION IF EXISTS {}", ident(name))],
-    )
 }
 
 /// Says that somebody else reads the slot.

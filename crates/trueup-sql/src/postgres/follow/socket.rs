@@ -9,7 +9,7 @@ use crate::postgres::connect::{
 };
 use crate::postgres::error::lost_connection;
 use crate::tls;
-use rustix::net::sockopt;
+use rustix::net::{RecvFlags, recv, sockopt};
 use rustls::{ClientConnection, StreamOwned};
 use rustls_pki_types::ServerName;
 use std::io::{ErrorKind, Read, Write};
@@ -40,10 +40,61 @@ pub(super) fn now() -> Instant {
     Instant::now()
 }
 
-enum Channel {
+/// A connection without protection of its own.
+enum Bare {
     Tcp(TcpStream),
     Unix(UnixStream),
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+/// The connection, and whether a read may wait. The system waits in steps of milliseconds, which are too long for one
+/// who only wants to know whether there is more.
+struct Wire {
+    bare: Bare,
+    waits: bool,
+}
+
+impl Wire {
+    fn set_patience(&self, wait: Duration) -> std::io::Result<()> {
+        match &self.bare {
+            Bare::Tcp(stream) => stream.set_read_timeout(Some(wait)),
+            Bare::Unix(stream) => stream.set_read_timeout(Some(wait)),
+        }
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+        if !self.waits {
+            let flags = RecvFlags::DONTWAIT;
+            let (count, _) = match &self.bare {
+                Bare::Tcp(stream) => recv(stream, room, flags)?,
+                Bare::Unix(stream) => recv(stream, room, flags)?,
+            };
+            return Ok(count);
+        }
+        match &mut self.bare {
+            Bare::Tcp(stream) => stream.read(room),
+            Bare::Unix(stream) => stream.read(room),
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match &mut self.bare {
+            Bare::Tcp(stream) => stream.write(bytes),
+            Bare::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+enum Channel {
+    Plain(Wire),
+    Tls(Box<StreamOwned<ClientConnection, Wire>>),
 }
 
 /// A socket with what was read from it and not used yet.
@@ -66,20 +117,16 @@ pub(super) struct Frame {
 impl Socket {
     /// Connects without TLS.
     pub(super) fn plain(settings: &Settings) -> Result<Self> {
-        let timeout = settings.connect_timeout;
-        let channel = if settings.is_socket() {
+        let bare = if settings.is_socket() {
             let path = format!("{}/.s.PGSQL.{}", settings.host, settings.port);
             let stream = UnixStream::connect(path).map_err(|error| broken(&error))?;
-            stream
-                .set_write_timeout(Some(TCP_USER_TIMEOUT))
-                .map_err(|error| broken(&error))?;
-            Channel::Unix(stream)
+            let set = stream.set_write_timeout(Some(TCP_USER_TIMEOUT));
+            set.map_err(|error| broken(&error))?;
+            Bare::Unix(stream)
         } else {
-            Channel::Tcp(dial(settings)?)
+            Bare::Tcp(dial(settings)?)
         };
-        let mut socket = Self::over(channel);
-        socket.wait_at_most(timeout)?;
-        Ok(socket)
+        Ok(Self::over(Channel::Plain(Wire { bare, waits: true })))
     }
 
     /// Connects with TLS.
@@ -113,10 +160,16 @@ impl Socket {
                 .complete_io(&mut stream)
                 .map_err(|error| broken(&error))?;
         }
-        let stream = StreamOwned::new(session, stream);
-        let mut socket = Self::over(Channel::Tls(Box::new(stream)));
-        socket.wait_at_most(settings.connect_timeout)?;
-        Ok(socket)
+        let bare = Bare::Tcp(stream);
+        let stream = StreamOwned::new(session, Wire { bare, waits: true });
+        Ok(Self::over(Channel::Tls(Box::new(stream))))
+    }
+
+    /// A socket whose other end a test holds.
+    #[cfg(test)]
+    pub(super) fn given(stream: UnixStream) -> Self {
+        let bare = Bare::Unix(stream);
+        Self::over(Channel::Plain(Wire { bare, waits: true }))
     }
 
     fn over(channel: Channel) -> Self {
@@ -135,15 +188,14 @@ impl Socket {
                 let chain = stream.conn.peer_certificates()?;
                 chain.first().map(AsRef::as_ref)
             }
-            Channel::Tcp(_) | Channel::Unix(_) => None,
+            Channel::Plain(_) => None,
         }
     }
 
     /// Sends all of `bytes`.
     pub(super) fn send(&mut self, bytes: &[u8]) -> Result<()> {
         let stream: &mut dyn Write = match &mut self.channel {
-            Channel::Tcp(stream) => stream,
-            Channel::Unix(stream) => stream,
+            Channel::Plain(stream) => stream,
             Channel::Tls(stream) => stream.as_mut(),
         };
         stream
@@ -186,7 +238,7 @@ impl Socket {
         }
     }
 
-    /// Reads some bytes; `false` when none came until `deadline`.
+    /// Reads some bytes; `false` when none came until `deadline` (about: the system rounds).
     pub(super) fn fill(&mut self, deadline: Instant) -> Result<bool> {
         self.make_room();
         loop {
@@ -195,8 +247,7 @@ impl Socket {
                 return Err(Error::bug("the buffer ends before what was read"));
             };
             let read = match &mut self.channel {
-                Channel::Tcp(stream) => stream.read(room),
-                Channel::Unix(stream) => stream.read(room),
+                Channel::Plain(stream) => stream.read(room),
                 Channel::Tls(stream) => stream.read(room),
             };
             match read {
@@ -229,17 +280,16 @@ impl Socket {
     }
 
     fn wait_at_most(&mut self, wait: Duration) -> Result<()> {
-        let wait = wait.max(WAIT_MIN);
-        if self.patience == Some(wait) {
+        let wire = match &mut self.channel {
+            Channel::Plain(wire) => wire,
+            Channel::Tls(stream) => &mut stream.sock,
+        };
+        wire.waits = wait >= WAIT_MIN;
+        if !wire.waits || self.patience == Some(wait) {
             return Ok(());
         }
-        let set = match &self.channel {
-            Channel::Tcp(stream) => stream.set_read_timeout(Some(wait)),
-            Channel::Unix(stream) => stream.set_read_timeout(Some(wait)),
-            Channel::Tls(stream) => stream.sock.set_read_timeout(Some(wait)),
-        };
         self.patience = Some(wait);
-        set.map_err(|error| broken(&error))
+        wire.set_patience(wait).map_err(|error| broken(&error))
     }
 }
 

@@ -4,6 +4,7 @@ use crate::postgres::decode::{Reader, Room, Slot};
 use crate::postgres::encode;
 use crate::postgres::numeric;
 use crate::postgres::schema::{Column, Equality};
+use crate::postgres::stream::Stream;
 use crate::postgres::types::{Limit, Wire};
 use proptest::prelude::*;
 use trueup_core::batch::Batch;
@@ -38,7 +39,7 @@ const ROOM: Room = Room {
     bytes_max: 1 << 20,
 };
 
-fn slots(wires: &[Wire]) -> Vec<Slot> {
+pub(super) fn slots(wires: &[Wire]) -> Vec<Slot> {
     wires
         .iter()
         .map(|&wire| Slot {
@@ -48,7 +49,7 @@ fn slots(wires: &[Wire]) -> Vec<Slot> {
         .collect()
 }
 
-fn column(wire: Wire) -> Column {
+pub(super) fn column(wire: Wire) -> Column {
     Column {
         name: "f".to_owned(),
         wire,
@@ -167,6 +168,33 @@ proptest! {
         prop_assert_eq!(&parcel.bytes[..], &data[19..data.len() - 2]);
         let back = batch.record(0).values().map(|value| format!("{value:?}")).collect::<Vec<_>>();
         prop_assert_eq!(back, values.map(|value| format!("{value:?}")));
+    }
+}
+
+proptest! {
+    /// However short the pieces are that go out, and whichever values are longer.
+    #[test]
+    fn what_goes_out_in_pieces_is_what_is_written(records in prop::collection::vec(("[^\\x00]{0,30}", any::<Vec<u8>>(), any::<i64>()), 1..5), piece in 1usize..60) {
+        let wires = [Wire::Text, Wire::Int8, Wire::Bytes, Wire::Jsonb];
+        let columns = wires.map(column);
+        let (mut batch, mut expected) = (Batch::new(wires.len()), Vec::new());
+        encode::begin(&mut expected);
+        for (text, bytes, number) in &records {
+            let values = [Value::Text(text), Value::Int(*number), Value::Bytes(bytes), Value::Json(text)];
+            encode::record(values.len(), &mut expected);
+            for (column, value) in columns.iter().zip(values) {
+                batch.push(value);
+                encode::value(column, value, &mut expected).unwrap();
+            }
+        }
+        encode::end(&mut expected);
+        let mut stream = Stream::new(&batch, &columns);
+        let mut sent = Vec::new();
+        while let Some(bytes) = stream.next(piece).unwrap() {
+            prop_assert!(!bytes.is_empty());
+            sent.extend(bytes);
+        }
+        prop_assert_eq!(sent, expected);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The endpoint against a real server, started by the test kit.
 
 mod access;
+mod allocations;
 mod apply;
 mod bytes;
 mod conditional;
@@ -12,6 +13,7 @@ mod overtaken;
 mod parcels;
 mod rights;
 mod scan;
+mod several;
 mod structure;
 mod swap;
 

@@ -47,7 +47,7 @@ fn parcels(
     let request = asked(&schema, &fields, &wanted, records);
     let form = snapshot.form(&request).unwrap();
     let mut all = Vec::new();
-    let mut reading = snapshot.parcels(&request).unwrap();
+    let mut reading = snapshot.parcels(&request, None).unwrap();
     loop {
         let mut parcel = Parcel::default();
         if !reading.next(&mut parcel).unwrap() {

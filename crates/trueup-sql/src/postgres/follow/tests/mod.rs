@@ -1,8 +1,18 @@
 //! Following a real server, started by the test kit. Numbers are those of the trap list in the docs.
 
 mod changes;
+mod hostile;
+mod identity;
+mod opening;
+mod places;
+mod rights;
+mod shapes;
+mod values;
+mod visible;
 
+use crate::postgres::config::Settings;
 use crate::postgres::connect;
+use crate::postgres::connect::Connection;
 use crate::server::given::{schema, shown};
 use std::time::Duration;
 use trueup_core::endpoint::{Context, Endpoint, Position};
@@ -128,4 +138,21 @@ fn spelled(at: usize, piece: &Changes) -> Vec<String> {
         format!("{at} {change:?} {}", mine.collect::<Vec<_>>().join(" -> "))
     };
     piece.changes.iter().map(line).collect()
+}
+
+/// Asks until the answer is the wanted one: a condition that is sure to come, at the pace of the server.
+fn until(database: &Database, sql: &str, wanted: &str) {
+    loop {
+        let answer = database
+            .sql(&format!("SELECT pg_sleep(0.02)::text; {sql}"))
+            .unwrap();
+        if answer.trim() == wanted {
+            return;
+        }
+    }
+}
+
+/// A session of an application, for transactions that stay open.
+fn session(database: &Database) -> Connection {
+    Connection::open(&Settings::parse(&database.url(), &Context::empty()).unwrap()).unwrap()
 }
