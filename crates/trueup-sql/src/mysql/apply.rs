@@ -8,25 +8,30 @@ use super::control;
 use super::quote::text;
 use super::schema::{Table, described, named};
 use super::session::Connection;
+use super::transact::MysqlTransaction;
 use super::write;
 use crate::definition;
 use crate::server::{answer_lost, same_shape, unusable};
 use trueup_core::endpoint::{Applied, Claim, Design, Mark, Marker, Outcome, Writer, Writes};
 use trueup_core::failpoint::Failpoints;
+use trueup_core::follow::Transaction;
 use trueup_core::structure::{Built, Step, StepKind};
 use trueup_core::{Error, Kind, Result};
+
+/// How many tables' shapes are kept.
+const TABLES_MAX: usize = 1_000;
 
 /// The right to write to a database.
 #[derive(Debug)]
 pub(super) struct MysqlWriter {
-    connection: Connection,
+    pub(super) connection: Connection,
     claim: Claim,
     epoch: u64,
     /// Whether there are control tables: class T.
     control: bool,
     failpoints: Failpoints,
-    /// The table of the last batch, and the native types of which it was read.
-    table: Option<Table>,
+    /// The tables of the last batches, as they were read.
+    tables: Vec<Table>,
     broken: bool,
 }
 
@@ -73,7 +78,7 @@ impl MysqlWriter {
             epoch,
             control: true,
             failpoints,
-            table: None,
+            tables: Vec::new(),
             broken: false,
         })
     }
@@ -85,23 +90,31 @@ impl MysqlWriter {
         Ok(())
     }
 
-    /// Reads the table's shape, unless it is that of the last batch.
-    fn prepare(&mut self, writes: &Writes<'_>) -> Result<Table> {
-        let known = self.table.take().filter(|table| {
-            let collection = &table.schema.collection;
-            *collection == writes.schema.collection && table.agree(writes.schema).is_ok()
-        });
-        let table = match known {
+    /// Reads the table's shape, unless it is that of one of the last batches.
+    pub(super) fn prepare(&mut self, writes: &Writes<'_>) -> Result<Table> {
+        let wanted = &writes.schema.collection;
+        let mut known = self.tables.iter();
+        let known = known.position(|table| table.schema.collection == *wanted);
+        let known = known.map(|at| self.tables.swap_remove(at));
+        let table = match known.filter(|table| table.agree(writes.schema).is_ok()) {
             Some(table) => table,
-            None => described(&self.connection, &writes.schema.collection)?,
+            None => described(&self.connection, wanted)?,
         };
         table.agree(writes.schema)?;
         table.transactional()?;
         Ok(table)
     }
 
+    /// Keeps a table's shape for the next batch.
+    pub(super) fn keep(&mut self, table: Table) {
+        if self.tables.len() >= TABLES_MAX {
+            self.tables.clear();
+        }
+        self.tables.push(table);
+    }
+
     /// Begins a transaction, under the epoch's lock where there is one.
-    fn begin(&self) -> Result<()> {
+    pub(super) fn begin(&self) -> Result<()> {
         self.connection.execute("START TRANSACTION READ WRITE")?;
         if self.control {
             control::hold(&self.connection, &self.claim.link, self.epoch)?;
@@ -109,7 +122,7 @@ impl MysqlWriter {
         self.failpoints.pass("mysql.before_write")
     }
 
-    fn set_marker(&self, mark: &Mark, position: &[u8]) -> Result<()> {
+    pub(super) fn set_marker(&self, mark: &Mark, position: &[u8]) -> Result<()> {
         control::set_marker(&self.connection, &self.claim, self.epoch, mark, position)
     }
 
@@ -124,13 +137,13 @@ impl MysqlWriter {
     }
 
     /// Ends a transaction that failed; where that fails too, the connection's end does it.
-    fn give_up(&mut self, error: &Error) {
+    pub(super) fn give_up(&mut self, error: &Error) {
         self.broken =
             self.connection.execute("ROLLBACK").is_err() || error.kind() == Kind::Unavailable;
     }
 
     /// Commits. An error that the server reports means that nothing was written; silence means that nobody knows.
-    fn commit(&self) -> Result<()> {
+    pub(super) fn commit(&self) -> Result<()> {
         self.failpoints.pass("mysql.before_commit")?;
         self.connection.execute("COMMIT")?;
         self.failpoints
@@ -246,7 +259,7 @@ impl Writer for MysqlWriter {
             .and_then(|outcomes| self.commit().map(|()| outcomes));
         match done {
             Ok(outcomes) => {
-                self.table = Some(table);
+                self.keep(table);
                 Ok(Applied {
                     outcomes,
                     durable: true,
@@ -276,6 +289,14 @@ impl Writer for MysqlWriter {
             self.give_up(&error);
             error.at(format!("partition={}", mark.partition.escape_debug()))
         })
+    }
+
+    fn transaction(&mut self) -> Result<Option<Box<dyn Transaction + '_>>> {
+        self.usable()?;
+        if !self.control {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(MysqlTransaction::begin(self)?)))
     }
 
     fn finish(&mut self, _collection: &str) -> Result<()> {

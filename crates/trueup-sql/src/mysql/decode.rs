@@ -58,7 +58,7 @@ fn broken() -> Error {
     )
 }
 
-fn misfit() -> io::Error {
+pub(super) fn misfit() -> io::Error {
     super::wire::broken("a value has another form than its type")
 }
 
@@ -118,7 +118,7 @@ fn value(
     }
 }
 
-fn whole(
+pub(super) fn whole(
     wire: Wire,
     form: Form,
     raw: u64,
@@ -162,9 +162,19 @@ fn moment(
             Ok(0)
         }
     };
-    let (year, month, day) = (part(4, 2)?, part(4, 1)?, part(4, 1)?);
-    let (hour, minute, second) = (part(7, 1)?, part(7, 1)?, part(7, 1)?);
-    let micro = part(11, 4)?;
+    let day = [part(4, 2)?, part(4, 1)?, part(4, 1)?];
+    let time = [part(7, 1)?, part(7, 1)?, part(7, 1)?, part(11, 4)?];
+    push_moment(wire, day, time, scratch, into)
+}
+
+/// Appends what stands at a year, month and day, at an hour, minute, second and microsecond.
+pub(super) fn push_moment(
+    wire: Wire,
+    [year, month, day]: [u64; 3],
+    [hour, minute, second, micro]: [u64; 4],
+    scratch: &mut String,
+    into: &mut Batch,
+) -> io::Result<()> {
     let date = i32::try_from(year).ok().filter(|&year| year > 0);
     let date = date
         .and_then(|year| calendar::days(year, u8::try_from(month).ok()?, u8::try_from(day).ok()?));
@@ -210,6 +220,16 @@ fn time(parts: &mut Parts<'_>, scratch: &mut String, into: &mut Batch) -> io::Re
         .checked_mul(24)
         .map(|hours| hours + hour)
         .ok_or_else(misfit)?;
+    push_time(negative, [hours, minute, second, micro], scratch, into)
+}
+
+/// Appends so many hours, minutes, seconds and microseconds after midnight, or before it.
+pub(super) fn push_time(
+    negative: bool,
+    [hours, minute, second, micro]: [u64; 4],
+    scratch: &mut String,
+    into: &mut Batch,
+) -> io::Result<()> {
     let whole = hours.checked_mul(3_600_000_000).ok_or_else(misfit)?;
     let us = whole + (minute * 60 + second) * 1_000_000 + micro;
     match i64::try_from(us) {
@@ -224,7 +244,7 @@ fn time(parts: &mut Parts<'_>, scratch: &mut String, into: &mut Batch) -> io::Re
     Ok(())
 }
 
-fn slice(wire: Wire, bytes: &[u8], into: &mut Batch) -> io::Result<()> {
+pub(super) fn slice(wire: Wire, bytes: &[u8], into: &mut Batch) -> io::Result<()> {
     if bytes.len() > VALUE_BYTES_MAX {
         return Err(misfit());
     }

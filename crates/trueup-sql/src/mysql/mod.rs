@@ -15,6 +15,7 @@ mod decode;
 mod design;
 mod encode;
 mod error;
+mod follow;
 mod options;
 mod quote;
 mod references;
@@ -28,6 +29,7 @@ mod structure;
 mod tabbed;
 #[cfg(test)]
 mod tests;
+mod transact;
 mod types;
 mod wire;
 mod write;
@@ -45,6 +47,7 @@ use trueup_core::endpoint::{
     About, Capabilities, Claim, Class, Context, Design, Endpoint, Snapshot, Writer,
 };
 use trueup_core::failpoint::Failpoints;
+use trueup_core::follow::{FollowRequest, Opened};
 use trueup_core::rights::{Rights, Wanted};
 use trueup_core::schema::Schema;
 use trueup_core::script::Script;
@@ -145,6 +148,17 @@ impl Endpoint for Mysql {
             self.open()?,
             &self.about.identity,
         )?))
+    }
+
+    fn follow(&mut self, request: &FollowRequest<'_>) -> Result<Opened> {
+        let identity = self.about.identity.clone();
+        follow::open(
+            self.open()?,
+            self.open()?,
+            &self.settings,
+            identity,
+            request,
+        )
     }
 
     fn epoch(&mut self, link: &str) -> Result<Option<u64>> {

@@ -11,6 +11,7 @@ use super::wire::{Parts, Wire, broken};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use trueup_core::{Error, Result};
 
 /// What stands before a record of the binary form, and for a statement that is done.
@@ -31,6 +32,7 @@ mod command {
     pub(super) const PREPARE: u8 = 0x16;
     pub(super) const EXECUTE: u8 = 0x17;
     pub(super) const CLOSE: u8 = 0x19;
+    pub(super) const DUMP: u8 = 0x12;
 }
 
 /// What the server said about itself.
@@ -247,6 +249,31 @@ impl Connection {
             statement,
             columns,
             done: false,
+        })
+    }
+
+    /// Asks for the log of changes: from then on packets of it arrive, and nothing else can be asked.
+    pub(super) fn dump(&self, wanted: &[u8]) -> Result<()> {
+        let asked = self.guarded(|wire| Ok(send(wire, command::DUMP, wanted)?));
+        asked.map_err(|foreign| error::translate(&foreign))
+    }
+
+    /// Hands the next packet of the log to `read`, if one arrives within `wait`.
+    pub(super) fn arrived<T>(
+        &self,
+        wait: Duration,
+        read: impl FnOnce(&[u8]) -> T,
+    ) -> std::result::Result<Option<T>, Foreign> {
+        self.guarded(|wire| {
+            if !wire.arrived(wait)? {
+                return Ok(None);
+            }
+            let packet = wire.packet()?;
+            match packet.split_first() {
+                Some((&OK, event)) => Ok(Some(read(event))),
+                Some((&FAILED, _)) => Err(Foreign::Server(refused(packet))),
+                _ => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            }
         })
     }
 

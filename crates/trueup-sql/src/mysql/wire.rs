@@ -8,11 +8,16 @@ use rustls::{ClientConnection, StreamOwned};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 /// A packet of this length is continued by the next one.
 const PIECE_BYTES_MAX: usize = 0xff_ffff;
 /// The longest packet there can be: the server's own limit for one, with room.
 const PACKET_BYTES_MAX: usize = (1 << 30) + (1 << 20);
+/// The shortest time a socket can be told to wait.
+const WAIT_MIN: Duration = Duration::from_millis(1);
+/// How long a packet that has begun may stand still.
+const REST_WAIT: Duration = Duration::from_secs(60);
 /// What is read at once.
 const BUFFER_BYTES: usize = 256 << 10;
 
@@ -98,11 +103,51 @@ impl Wire {
 
     /// Waits for answers as long as they take from now on: what is slow is a statement, not a login.
     pub(super) fn patient(&mut self) -> io::Result<()> {
+        self.limit(None)
+    }
+
+    fn limit(&mut self, wait: Option<Duration>) -> io::Result<()> {
         match self.stream()? {
-            Stream::Tcp(stream) => stream.set_read_timeout(None),
-            Stream::Unix(stream) => stream.set_read_timeout(None),
-            Stream::Tls(stream) => stream.sock.set_read_timeout(None),
+            Stream::Tcp(stream) => stream.set_read_timeout(wait),
+            Stream::Unix(stream) => stream.set_read_timeout(wait),
+            Stream::Tls(stream) => stream.sock.set_read_timeout(wait),
         }
+    }
+
+    /// Waits at most `wait` for bytes until the next piece of a packet stands in the buffer, and leaves it there; what came
+    /// of it by then is kept.
+    pub(super) fn arrived(&mut self, wait: Duration) -> io::Result<bool> {
+        if self.holds_piece() {
+            return Ok(true);
+        }
+        self.limit(Some(wait.max(WAIT_MIN)))?;
+        let came = self.fill();
+        // The rest of a packet of several pieces is on its way.
+        self.limit(Some(REST_WAIT))?;
+        match came {
+            Ok(()) => Ok(true),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        self.need(4)?;
+        self.need(4 + self.ahead().unwrap_or(0))
+    }
+
+    fn holds_piece(&self) -> bool {
+        self.ahead()
+            .is_some_and(|len| self.end - self.at >= 4 + len)
+    }
+
+    /// The length of the piece that begins the unread bytes.
+    fn ahead(&self) -> Option<usize> {
+        let head = self.buffer.get(self.at..self.end)?.get(..3)?;
+        let bytes = head.iter().rev();
+        Some(bytes.fold(0, |sum, &byte| sum << 8 | usize::from(byte)))
     }
 
     fn stream(&mut self) -> io::Result<&mut Stream> {

@@ -5,10 +5,12 @@
 //! decided on what was read and locked under its exact key, never by a unique index: `ON DUPLICATE KEY UPDATE` and
 //! `REPLACE` would rewrite or remove another record that holds the same value in any of them.
 
+mod amend;
 mod bag;
 mod load;
 mod standing;
 
+pub(super) use self::amend::amend;
 pub(super) use self::load::taken;
 
 use super::encode;
@@ -49,18 +51,7 @@ pub(super) fn records(
     table: &Table,
     writes: &Writes<'_>,
 ) -> Result<Vec<Outcome>> {
-    let columns = writes.fields.iter().map(|&at| table.columns.get(at));
-    let columns = columns
-        .collect::<Option<Vec<&Column>>>()
-        .ok_or_else(|| Error::bug("a batch writes a field that the collection does not have"))?;
-    let mut work = Work {
-        connection,
-        table,
-        writes,
-        columns,
-        outcomes: vec![Outcome::Unknown; writes.ops.len()],
-        references: References::default(),
-    };
+    let mut work = Work::new(connection, table, writes)?;
     work.run()?;
     Ok(work.outcomes)
 }
@@ -75,6 +66,23 @@ struct Work<'a> {
     outcomes: Vec<Outcome>,
     /// Who would notice a removal; asked before a conditional one.
     references: References,
+}
+
+impl<'a> Work<'a> {
+    fn new(connection: &'a Connection, table: &'a Table, writes: &'a Writes<'a>) -> Result<Self> {
+        let columns = writes.fields.iter().map(|&at| table.columns.get(at));
+        let columns = columns.collect::<Option<Vec<&Column>>>().ok_or_else(|| {
+            Error::bug("a batch writes a field that the collection does not have")
+        })?;
+        Ok(Self {
+            connection,
+            table,
+            writes,
+            columns,
+            outcomes: vec![Outcome::Unknown; writes.ops.len()],
+            references: References::default(),
+        })
+    }
 }
 
 impl Work<'_> {

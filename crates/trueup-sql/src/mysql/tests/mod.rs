@@ -3,10 +3,15 @@
 mod access;
 mod bytes;
 mod conformance;
+mod follow;
+mod follow_refused;
+mod follow_shape;
+mod follow_values;
 mod mysql_8;
 mod rights;
 mod scan;
 mod structure;
+mod transact;
 mod write;
 
 use super::connect;
