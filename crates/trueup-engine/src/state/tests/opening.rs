@@ -86,7 +86,7 @@ fn an_empty_file_and_an_empty_database_become_a_store() {
 
 #[test]
 fn a_newer_or_unheard_of_version_is_refused_and_left_alone() {
-    for version in [8, 9, i32::MAX, 0, -1] {
+    for version in [9, 10, i32::MAX, 0, -1] {
         let folder = folder();
         let path = folder.path().join("state.db");
         drop(open(&path));
@@ -96,7 +96,7 @@ fn a_newer_or_unheard_of_version_is_refused_and_left_alone() {
         assert_eq!(error.kind(), Kind::Config);
         let advice = error.advice().unwrap_or_default();
         assert!(advice.contains(&format!("version {version},")), "{advice}");
-        assert!(advice.contains("knows versions 1 to 7"), "{advice}");
+        assert!(advice.contains("knows versions 1 to 8"), "{advice}");
         assert_eq!(fs::read(&path).expect("bytes"), before, "{version}");
     }
 }

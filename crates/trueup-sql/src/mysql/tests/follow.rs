@@ -230,6 +230,7 @@ fn keys(given: &mut Given) -> (Position, BTreeSet<String>) {
         wanted: &[Type::Any],
         order: Order::Natural,
         after: None,
+        sieve: &[],
         batch_records_max: 1 << 20,
         batch_bytes_max: 1 << 24,
     };

@@ -71,7 +71,7 @@ fn a_file_of_version_1_is_brought_up_and_keeps_what_it_had() -> Result<()> {
     assert_eq!(runs, [(5, None), (4, Some(2_000))]);
     assert_eq!(history[1].error.as_deref(), Some("rejected: no"));
     let version: Option<i64> = store.read_one("test", "PRAGMA user_version", [])?;
-    assert_eq!(version, Some(7));
+    assert_eq!(version, Some(8));
     // The tables are those of a new file.
     assert_eq!(tables(&store), tables(&Store::in_memory("ours")?));
     drop(store);
