@@ -26,6 +26,9 @@ use trueup_core::schema::Schema;
 use trueup_core::structure::{Built, Step, StepKind};
 use trueup_core::{Error, Kind, Result};
 
+/// How many shapes of batches have a temporary table of their own.
+const SHAPES_MAX: usize = 8;
+
 /// The right to write to a database.
 #[derive(Debug)]
 pub(super) struct PostgresWriter {
@@ -35,7 +38,7 @@ pub(super) struct PostgresWriter {
     /// Whether there are control tables: class T.
     control: bool,
     failpoints: Failpoints,
-    pub(super) shape: Option<Shape>,
+    pub(super) shapes: Vec<Shape>,
     /// Statements for few records at a time.
     pub(super) directs: Vec<Direct>,
     /// Where the last parcel went.
@@ -45,7 +48,7 @@ pub(super) struct PostgresWriter {
     pub(super) broken: bool,
 }
 
-/// What is prepared for the shape of the last batch.
+/// What is prepared for a shape of batch.
 #[derive(Debug)]
 pub(super) struct Shape {
     collection: String,
@@ -55,6 +58,10 @@ pub(super) struct Shape {
     statements: Statements,
     /// Whether the key is to follow, so that nothing but a load may be written yet.
     keyless: bool,
+    /// Tells its temporary table from those of the others.
+    number: usize,
+    /// Whether that holds records of the transaction under way.
+    dirty: bool,
 }
 
 impl PostgresWriter {
@@ -92,7 +99,7 @@ impl PostgresWriter {
             epoch,
             control: true,
             failpoints,
-            shape: None,
+            shapes: Vec::new(),
             directs: Vec::new(),
             route: None,
             constructing: BTreeSet::new(),
@@ -107,8 +114,8 @@ impl PostgresWriter {
         Ok(())
     }
 
-    /// Prepares the statements and the temporary table for a batch, unless they are those of the last one.
-    fn prepare(&mut self, writes: &Writes<'_>) -> Result<()> {
+    /// Prepares the statements and the temporary table for a batch, unless there are such already, and returns their place.
+    fn prepare(&mut self, writes: &Writes<'_>) -> Result<usize> {
         let natives = || {
             writes
                 .schema
@@ -116,17 +123,22 @@ impl PostgresWriter {
                 .iter()
                 .map(|field| field.native.clone())
         };
-        let same = self.shape.as_ref().is_some_and(|shape| {
+        let same = |shape: &Shape| {
             shape.collection == writes.schema.collection
                 && shape.fields == writes.fields
                 && shape.key == writes.key
                 && natives().eq(shape.natives.iter().cloned())
                 && (writes.load || !shape.keyless)
-        });
-        if same {
-            return Ok(());
+        };
+        if let Some(at) = self.shapes.iter().position(same) {
+            return Ok(at);
         }
-        self.shape = None;
+        // A table that got its key since has another shape, too.
+        self.shapes
+            .retain(|shape| shape.collection != writes.schema.collection || !shape.keyless);
+        if self.shapes.len() >= SHAPES_MAX {
+            self.shapes.clear();
+        }
         let mut table = described(&self.connection, &writes.schema.collection)?;
         let mut keyless = self.awaits_key(&table, writes.schema);
         if keyless && !writes.load {
@@ -135,17 +147,21 @@ impl PostgresWriter {
             keyless = false;
         }
         table.agree(writes.schema)?;
-        let statements = Statements::new(&table, writes.fields, writes.key)?;
+        let free = |number: &usize| self.shapes.iter().all(|shape| shape.number != *number);
+        let number = (0..=self.shapes.len()).find(free).unwrap_or_default();
+        let statements = Statements::new(&table, writes.fields, writes.key, number)?;
         self.connection.execute(&statements.create)?;
-        self.shape = Some(Shape {
+        self.shapes.push(Shape {
             collection: writes.schema.collection.clone(),
             natives: natives().collect(),
             fields: writes.fields.to_vec(),
             key: writes.key.to_vec(),
             statements,
             keyless,
+            number,
+            dirty: false,
         });
-        Ok(())
+        Ok(self.shapes.len() - 1)
     }
 
     /// Whether the table is one under construction whose key follows the records.
@@ -224,12 +240,21 @@ impl PostgresWriter {
 
     /// Writes a batch inside the transaction under way, through the temporary table.
     pub(super) fn staged(&mut self, writes: &Writes<'_>) -> Result<Vec<Outcome>> {
-        self.prepare(writes)?;
-        let Some(shape) = &self.shape else {
-            return Err(Error::bug("a batch has no statements"));
-        };
-        let outcomes = write::records(&self.connection, &shape.statements, writes, false)?;
+        let at = self.prepare(writes)?;
+        let shape = self.shapes.get_mut(at);
+        let shape = shape.ok_or_else(|| Error::bug("a batch has no statements"))?;
+        let standing = (false, std::mem::replace(&mut shape.dirty, true));
+        let outcomes = write::records(&self.connection, &shape.statements, writes, standing)?;
         outcomes.ok_or_else(|| Error::bug("a transaction writes to what has no key yet"))
+    }
+
+    /// The transaction under way is over: it left nothing in temporary tables, and where it was not committed, none that it
+    /// made.
+    pub(super) fn over(&mut self, committed: bool) {
+        if !committed {
+            self.shapes.clear();
+        }
+        self.shapes.iter_mut().for_each(|shape| shape.dirty = false);
     }
 
     /// Everything up to, and without, the commit; `None`, with nothing to commit, where it takes the key, which is not there
@@ -237,7 +262,7 @@ impl PostgresWriter {
     fn transact(&self, shape: &Shape, writes: &Writes<'_>) -> Result<Option<Vec<Outcome>>> {
         self.begin()?;
         let (statements, keyless) = (&shape.statements, shape.keyless);
-        let outcomes = write::records(&self.connection, statements, writes, keyless)?;
+        let outcomes = write::records(&self.connection, statements, writes, (keyless, false))?;
         if let Some(outcomes) = outcomes.as_ref().filter(|_| self.control) {
             self.set_marker(writes.mark, &writes.position(outcomes))?;
         }
@@ -287,6 +312,8 @@ impl PostgresWriter {
         if self.is_there(step)? {
             return Ok(Built::There);
         }
+        // What is prepared counts on what was there before.
+        self.shapes.clear();
         self.begin()?;
         let done = self.run_one(&step.statement);
         if let Err(error) = &done {
@@ -325,6 +352,7 @@ impl Writer for PostgresWriter {
 
     fn create(&mut self, design: &Design) -> Result<()> {
         self.usable()?;
+        self.shapes.clear();
         let place = format!("collection={}", design.schema.collection.escape_debug());
         if self.control {
             // Under the epoch's lock, as every write.
@@ -369,18 +397,16 @@ impl Writer for PostgresWriter {
     fn apply(&mut self, writes: &Writes<'_>) -> Result<Applied> {
         self.usable()?;
         let place = format!("collection={}", writes.schema.collection.escape_debug());
-        self.prepare(writes).map_err(|error| error.at(&place))?;
-        let Some(shape) = self.shape.take() else {
-            return Err(Error::bug("a batch has no statements"));
-        };
-        let done = self.transact(&shape, writes).and_then(|outcomes| {
+        let at = self.prepare(writes).map_err(|error| error.at(&place))?;
+        let shape = self.shapes.get(at);
+        let shape = shape.ok_or_else(|| Error::bug("a batch has no statements"))?;
+        let done = self.transact(shape, writes).and_then(|outcomes| {
             match outcomes {
                 Some(_) => self.commit()?,
                 None => self.connection.execute("ROLLBACK")?,
             }
             Ok(outcomes)
         });
-        self.shape = Some(shape);
         match done {
             Ok(Some(outcomes)) => Ok(Applied {
                 outcomes,

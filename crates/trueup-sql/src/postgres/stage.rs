@@ -15,9 +15,6 @@ use super::types::Wire;
 use trueup_core::endpoint::Op;
 use trueup_core::{Error, Result};
 
-/// The temporary table, in full: no table of the user can be meant.
-const STAGE: &str = "pg_temp.trueup_stage";
-
 /// What [`Statements::all`] answers where a field's modifier changed a value.
 pub(super) const CHANGED: &str = "1";
 
@@ -52,6 +49,8 @@ pub(super) fn copy_into<'a>(table: &Table, names: impl Iterator<Item = &'a str>)
 /// The statements for one shape of batch.
 #[derive(Debug)]
 pub(super) struct Statements {
+    /// The temporary table, in full: no table of the user can be meant.
+    pub(super) stage: String,
     /// Makes the temporary table.
     pub(super) create: String,
     /// Loads the temporary table.
@@ -97,8 +96,15 @@ fn check_room(count: usize) -> Result<()> {
 }
 
 impl Statements {
-    pub(super) fn new(table: &Table, fields: &[usize], key: &[usize]) -> Result<Self> {
+    /// The statements for a batch of these fields and this key; `number` tells its temporary table from those of other shapes.
+    pub(super) fn new(
+        table: &Table,
+        fields: &[usize],
+        key: &[usize],
+        number: usize,
+    ) -> Result<Self> {
         check_room(fields.len())?;
+        let stage = format!("pg_temp.trueup_stage_{number}");
         let columns: Option<Vec<Column>> = fields
             .iter()
             .map(|&at| table.columns.get(at).cloned())
@@ -115,6 +121,7 @@ impl Statements {
             columns: &columns,
             matched: matched_as(&key_columns, "t"),
             key,
+            stage: &stage,
         };
         // The index behind a key whose own `=` is not ours would make one record of two: an upsert through it would
         // replace another record than the one that is meant.
@@ -139,8 +146,8 @@ impl Statements {
             .all(|(at, field)| field.generated || fields.contains(&at));
         let single = index.is_some() && key_columns.iter().all(|(_, column)| !column.nullable);
         Ok(Self {
-            create: create(&columns),
-            copy_stage: format!("COPY {STAGE} FROM STDIN (FORMAT binary)"),
+            create: create(&columns, &stage),
+            copy_stage: format!("COPY {stage} FROM STDIN (FORMAT binary)"),
             copy_target: parts.copy_target(),
             current: parts.current(),
             write: if bag {
@@ -166,6 +173,7 @@ impl Statements {
             counts,
             key_index: index.map(|unique| unique.name.clone()),
             columns: columns.clone(),
+            stage,
         })
     }
 
@@ -202,6 +210,7 @@ struct Parts<'a> {
     columns: &'a [Column],
     matched: String,
     key: &'a [usize],
+    stage: &'a str,
 }
 
 impl Parts<'_> {
@@ -248,40 +257,45 @@ impl Parts<'_> {
     }
 
     fn current(&self) -> String {
+        let stage = self.stage;
         let list = self.list();
         let (target, matched) = (self.table.sql_only(), &self.matched);
         format!(
-            "SELECT s.n, {list} FROM {STAGE} s JOIN {target} AS t ON {matched} ORDER BY s.n FOR UPDATE OF t"
+            "SELECT s.n, {list} FROM {stage} s JOIN {target} AS t ON {matched} ORDER BY s.n FOR UPDATE OF t"
         )
     }
 
     fn delete(&self) -> String {
+        let stage = self.stage;
         let (target, matched) = (self.table.sql_only(), &self.matched);
-        format!("DELETE FROM {target} AS t USING {STAGE} s WHERE s.act = 3 AND {matched}")
+        format!("DELETE FROM {target} AS t USING {stage} s WHERE s.act = 3 AND {matched}")
     }
 
     fn removal(&self, key: &[(usize, &Column)]) -> Removal {
+        let stage = self.stage;
         let (target, matched) = (self.table.sql_only(), &self.matched);
         let child = matched_as(key, "c");
         Removal {
             oid: self.table.oid(),
             lock: self.table.lock(),
-            from: format!("{STAGE} s JOIN {target} AS t ON {matched}"),
+            from: format!("{stage} s JOIN {target} AS t ON {matched}"),
             acts: "s.act = 3",
-            stays: format!("NOT EXISTS (SELECT FROM {STAGE} s WHERE s.act = 3 AND {child})"),
+            stays: format!("NOT EXISTS (SELECT FROM {stage} s WHERE s.act = 3 AND {child})"),
         }
     }
 
     /// A count does not tell a removal that was withheld from one that had nothing to remove.
     fn withheld(&self) -> String {
+        let stage = self.stage;
         let (target, matched) = (self.table.sql_only(), &self.matched);
         format!(
-            "SELECT 2 FROM {STAGE} s LEFT JOIN {target} AS t ON {matched} \
+            "SELECT 2 FROM {stage} s LEFT JOIN {target} AS t ON {matched} \
              WHERE (s.act = 3) = (t.tableoid IS NOT NULL) LIMIT 1"
         )
     }
 
     fn same(&self) -> String {
+        let stage = self.stage;
         let same = self.others().map(|(at, column)| {
             let (name, value) = (ident(&column.name), staged(at, column));
             let native = column.equality == Equality::Exact
@@ -294,11 +308,12 @@ impl Parts<'_> {
         });
         let same = same.collect::<String>();
         let (target, matched) = (self.table.sql_only(), &self.matched);
-        format!("SELECT 1 FROM {STAGE} s JOIN {target} AS t ON {matched}{same} LIMIT 1")
+        format!("SELECT 1 FROM {stage} s JOIN {target} AS t ON {matched}{same} LIMIT 1")
     }
 
     /// Types that travel as text may have modifiers that round without a word: `interval(0)`, `numeric(5,2)[]`.
     fn changed(&self) -> Option<String> {
+        let stage = self.stage;
         let modified = self
             .columns
             .iter()
@@ -311,12 +326,13 @@ impl Parts<'_> {
         let differs = differs.collect::<Vec<_>>().join(" OR ");
         let (target, matched) = (self.table.sql_only(), &self.matched);
         (!differs.is_empty()).then(|| {
-            format!("SELECT {CHANGED} FROM {STAGE} s JOIN {target} AS t ON {matched} WHERE s.act <> 3 AND ({differs}) LIMIT 1")
+            format!("SELECT {CHANGED} FROM {stage} s JOIN {target} AS t ON {matched} WHERE s.act <> 3 AND ({differs}) LIMIT 1")
         })
     }
 
     /// `None` where there is nothing but the key.
     fn replace(&self, arbiter: bool) -> Option<String> {
+        let stage = self.stage;
         let sets = self
             .others()
             .map(|(at, column)| format!("{} = {}", ident(&column.name), staged(at, column)));
@@ -328,11 +344,12 @@ impl Parts<'_> {
             "s.act IN (0, 2)"
         };
         (!sets.is_empty()).then(|| {
-            format!("UPDATE {target} AS t SET {sets} FROM {STAGE} s WHERE {acts} AND {matched}")
+            format!("UPDATE {target} AS t SET {sets} FROM {stage} s WHERE {acts} AND {matched}")
         })
     }
 
     fn insert_head(&self) -> String {
+        let stage = self.stage;
         let values = self
             .columns
             .iter()
@@ -346,7 +363,7 @@ impl Parts<'_> {
             ""
         };
         let (table, names) = (self.table.sql(), self.names());
-        format!("INSERT INTO {table} ({names}) {overriding}SELECT {values} FROM {STAGE} s")
+        format!("INSERT INTO {table} ({names}) {overriding}SELECT {values} FROM {stage} s")
     }
 
     fn insert(&self, arbiter: bool) -> String {
@@ -382,7 +399,7 @@ impl Parts<'_> {
     }
 }
 
-fn create(columns: &[Column]) -> String {
+fn create(columns: &[Column], stage: &str) -> String {
     let list = columns.iter().enumerate().map(|(at, column)| {
         let ty = if column.wire == Wire::Cast {
             "text"
@@ -393,8 +410,8 @@ fn create(columns: &[Column]) -> String {
     });
     let list = list.collect::<String>();
     format!(
-        "DROP TABLE IF EXISTS {STAGE}; \
-         CREATE TEMPORARY TABLE trueup_stage (n int4 NOT NULL, act int4 NOT NULL{list}) ON COMMIT DELETE ROWS"
+        "DROP TABLE IF EXISTS {stage}; \
+         CREATE TEMPORARY TABLE {stage} (n int4 NOT NULL, act int4 NOT NULL{list}) ON COMMIT DELETE ROWS"
     )
 }
 

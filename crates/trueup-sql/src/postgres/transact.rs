@@ -48,8 +48,7 @@ impl<'a> PostgresTransaction<'a> {
     /// Ends what was not committed.
     fn end(&mut self, lost: bool) {
         self.open = false;
-        // Made inside the transaction, the temporary table goes with it.
-        self.writer.shape = None;
+        self.writer.over(false);
         self.writer.broken |= lost || self.writer.connection.execute("ROLLBACK").is_err();
     }
 }
@@ -87,6 +86,7 @@ impl Transaction for PostgresTransaction<'_> {
             writer.commit()
         })?;
         self.open = false;
+        self.writer.over(true);
         Ok(())
     }
 }

@@ -32,19 +32,20 @@ struct Failure {
 type Attempt = std::result::Result<Outcome, Failure>;
 
 /// Writes the records of a batch and returns their outcomes. A refused record is an outcome, not an error. `None`, with
-/// nothing written, where the table is `keyless` so far and the records cannot be loaded as they are.
+/// nothing written, where the table is `keyless` so far and the records cannot be loaded as they are. `dirty` says that the
+/// temporary table holds records of an earlier batch of the same transaction.
 pub(super) fn records(
     connection: &Connection,
     statements: &Statements,
     writes: &Writes<'_>,
-    keyless: bool,
+    (keyless, dirty): (bool, bool),
 ) -> Result<Option<Vec<Outcome>>> {
     let mut work = Work {
         connection,
         statements,
         encoded: Encoded::default(),
         outcomes: vec![Outcome::Unknown; writes.ops.len()],
-        dirty: false,
+        dirty,
         checked: writes.check.is_some(),
         references: References::default(),
     };
@@ -255,7 +256,8 @@ impl Work<'_> {
     /// Fills the temporary table with these records and no others.
     fn stage(&mut self, part: &[(usize, Act)]) -> std::result::Result<(), Refused> {
         if self.dirty {
-            self.connection.execute("TRUNCATE pg_temp.trueup_stage")?;
+            let truncate = format!("TRUNCATE {}", self.statements.stage);
+            self.connection.execute(&truncate)?;
         }
         self.dirty = true;
         let mut staged = self.encoded.staged(part);

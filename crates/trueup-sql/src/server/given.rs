@@ -1,5 +1,7 @@
 //! What the tests of these endpoints do alike: read all, write some records, show both as text.
 
+pub(crate) mod transaction;
+
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{
     Applied, Check, Claim, Endpoint, Mark, Op, Order, ScanRequest, Writer, Writes,

@@ -1,6 +1,6 @@
 //! The statements that only a bag needs: no key finds a record again.
 
-use super::{CHANGED, Parts, STAGE, staged};
+use super::{CHANGED, Parts, staged};
 
 impl Parts<'_> {
     pub(super) fn places(&self) -> String {
@@ -25,8 +25,9 @@ impl Parts<'_> {
             ))
         });
         let differs = differs.collect::<Vec<_>>().join(" OR ");
+        let stage = self.stage;
         (!differs.is_empty())
-            .then(|| format!("SELECT {CHANGED} FROM {STAGE} s WHERE {differs} LIMIT 1"))
+            .then(|| format!("SELECT {CHANGED} FROM {stage} s WHERE {differs} LIMIT 1"))
     }
 
     /// Inserts what is staged, whatever stands there.

@@ -17,6 +17,7 @@ mod scan;
 mod several;
 mod structure;
 mod swap;
+mod transact;
 
 use super::connect;
 use crate::server::given::{APPLIED, Given, claim, scan, scan_by, schema, shown};
