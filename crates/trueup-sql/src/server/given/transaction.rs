@@ -200,9 +200,9 @@ pub(crate) fn many(endpoint: &mut dyn Endpoint, sql: &dyn Fn(&str) -> String) {
         let first = numbered(100..400, 1);
         let again = numbered(200..500, 2);
         let [first, again]: [Vec<&[Value<'_>]>; 2] =
-            [&first, &again].map(|all| all.iter().map(|one| one.as_slice()).collect());
+            [&first, &again].map(|all| all.iter().map(<[Value<'_>; 3]>::as_slice).collect());
         let ids: Vec<[Value<'_>; 1]> = (1000..1300).map(|id| [Value::Int(id)]).collect();
-        let ids: Vec<&[Value<'_>]> = ids.iter().map(|one| one.as_slice()).collect();
+        let ids: Vec<&[Value<'_>]> = ids.iter().map(<[Value<'_>; 1]>::as_slice).collect();
         applied(write(one.as_mut(), &t, Op::Insert, &first));
         applied(write(one.as_mut(), &u, Op::Insert, &ids));
         applied(write(one.as_mut(), &t, Op::Insert, &again));
