@@ -390,15 +390,20 @@ fn courses() -> impl Iterator<Item = Course> {
         .flat_map(move |(from, to)| starts.map(|start| (from, to, start)))
 }
 
-/// The names of all failpoints, as the code has them, but for those of two-way runs and of results in files, which are
-/// covered there.
+/// The names of all failpoints, as the code has them, but for those of two-way runs, of following, and of results in files,
+/// which are covered there.
 fn named() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for part in ["trueup-core", "trueup-engine", "trueup-sql", "trueup"] {
         let mut files = BTreeSet::new();
         let folder: PathBuf = support::root().join("crates").join(part).join("src");
         list(&folder, "", &mut files);
-        let ours = |file: &&String| !file.contains("tests") && !file.starts_with("two_way");
+        let elsewhere = |file: &String| {
+            ["tests", "two_way", "follow"]
+                .map(|part| file.contains(part))
+                .contains(&true)
+        };
+        let ours = |file: &&String| !elsewhere(file);
         for file in files.iter().filter(ours) {
             let text = fs::read_to_string(folder.join(file)).unwrap();
             let passes = text.split(".pass(\"").skip(1);
