@@ -17,6 +17,8 @@ enum Effect {
     Amend(usize),
     /// It is gone; the record at this place has its key.
     Delete(usize),
+    /// It stands in a version that is not to be written.
+    Unknown,
 }
 
 /// Changes of one collection, by key.
@@ -72,25 +74,35 @@ impl Net {
     pub fn known(&self, key: &[u8]) -> Option<Record<'_>> {
         match self.effects.get(key)? {
             Effect::Put(at) | Effect::Amend(at) => Some(self.records.record(*at)),
-            Effect::Delete(_) => None,
+            Effect::Delete(_) | Effect::Unknown => None,
         }
     }
 
-    /// The record stands as `record` says; values that are [`Value::Unchanged`] are those it had.
-    pub fn put(&mut self, key: &[u8], record: Record<'_>) {
+    /// The record stands in a version that is not to be written: what is told of it in part from here on says nothing whole.
+    pub fn lose(&mut self, key: &[u8]) {
+        self.changes += 1;
+        self.effects.insert(key.into(), Effect::Unknown);
+    }
+
+    /// The record stands as `record` says; values that are [`Value::Unchanged`] are those it had. `false` when nobody knows
+    /// those: then it is not to be written.
+    pub fn put(&mut self, key: &[u8], record: Record<'_>) -> bool {
         self.changes += 1;
         let at = self.records.len();
         let open = |record: Record<'_>| record.values().any(|value| value == Value::Unchanged);
         if !open(record) {
             self.records.push_record(record);
             self.effects.insert(key.into(), Effect::Put(at));
-            return;
+            return true;
         }
         let before = self.effects.get(key).copied();
         match before {
             None => self.records.push_record(record),
-            // What is gone has no values: nobody can say what it had.
-            Some(Effect::Delete(_)) => self.records.push_record(record),
+            // What is gone, or was never written, has no values: nobody can say what it had.
+            Some(Effect::Delete(_) | Effect::Unknown) => {
+                self.effects.insert(key.into(), Effect::Unknown);
+                return false;
+            }
             Some(Effect::Put(known) | Effect::Amend(known)) => {
                 let filled = fill(record, self.records.record(known));
                 self.records.push_record(filled.record(0));
@@ -101,6 +113,7 @@ impl Net {
             _ => Effect::Amend(at),
         };
         self.effects.insert(key.into(), effect);
+        true
     }
 
     /// The record is gone. Of `record` only the key's values count.
@@ -115,7 +128,7 @@ impl Net {
     pub fn puts(&self) -> Batch {
         self.all(|effect| match effect {
             Effect::Put(at) => Some(at),
-            Effect::Amend(_) | Effect::Delete(_) => None,
+            Effect::Amend(_) | Effect::Delete(_) | Effect::Unknown => None,
         })
     }
 
@@ -123,7 +136,7 @@ impl Net {
     pub fn deletes(&self) -> Batch {
         self.all(|effect| match effect {
             Effect::Delete(at) => Some(at),
-            Effect::Amend(_) | Effect::Put(_) => None,
+            Effect::Amend(_) | Effect::Put(_) | Effect::Unknown => None,
         })
     }
 

@@ -99,7 +99,9 @@ proptest! {
         let mut net = Net::new(3);
         for step in &steps {
             match *step {
-                Step::Put(key, a, b) => net.put(&[key], record(key, a, b).record(0)),
+                Step::Put(key, a, b) => {
+                    prop_assert!(net.put(&[key], record(key, a, b).record(0)));
+                }
                 Step::Delete(key) => net.delete(&[key], record(key, None, None).record(0)),
             }
         }
@@ -108,6 +110,19 @@ proptest! {
         write(&net, &mut table);
         prop_assert_eq!(table, expected);
     }
+}
+
+#[test]
+fn what_is_told_in_part_over_a_version_that_was_not_written_is_not_written() {
+    let mut net = Net::new(3);
+    net.lose(&[1]);
+    assert!(!net.put(&[1], record(1, Some(1), None).record(0)));
+    net.delete(&[2], record(2, None, None).record(0));
+    net.lose(&[2]);
+    assert!(!net.put(&[2], record(2, None, Some(7)).record(0)));
+    assert!(net.puts().is_empty() && net.amends().is_empty() && net.deletes().is_empty());
+    assert!(net.put(&[1], record(1, Some(1), Some(2)).record(0)));
+    assert_eq!(net.puts().len(), 1);
 }
 
 #[test]

@@ -3,30 +3,40 @@
 //! Invariant: a record that the target refuses leaves no trace and is parked with its reason, when and only when the
 //! transaction is committed; what other records stood in the way of is tried again before that.
 
-use super::group::{Group, Move, Part, Stage};
+use super::group::{Group, INCOMPLETE, Move, Part, Stage};
 use crate::connect::Collection;
 use crate::link::World;
 use crate::state::{LinkId, RunId, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use trueup_core::batch::{Batch, Record};
 use trueup_core::digest::Digest;
+use trueup_core::encode;
 use trueup_core::endpoint::{Mark, Op, Outcome, Writes};
 use trueup_core::follow::Transaction;
+use trueup_core::net::Amended;
 use trueup_core::park::Parked;
+use trueup_core::value::Value;
 use trueup_core::{Error, Kind, Result};
 
 /// How often records that others stand in the way of are tried again.
 const ROUNDS_MAX: usize = 8;
 
-/// Why a record is parked that is replaced in part, and is not there.
-const GONE: &str = "only part of its values came, and the target does not have it";
-
 /// A write that another record stands in the way of.
 struct Blocked {
-    collection: usize,
-    op: Op,
-    record: Batch,
+    write: Kept,
     reason: String,
+}
+
+/// A write that is kept for another try.
+enum Kept {
+    /// Of a whole record.
+    Whole(Op, Batch),
+    /// Of some fields, by the key that the record had.
+    Part {
+        fields: Vec<usize>,
+        record: Batch,
+        before: Option<Batch>,
+    },
 }
 
 /// Where changes go.
@@ -41,7 +51,8 @@ pub(super) struct Outlet<'a> {
     parked: Vec<BTreeMap<Digest, Parked>>,
     /// Collections whose parked records changed since the last commit.
     changed: BTreeSet<usize>,
-    blocked: Vec<Blocked>,
+    /// What is to be tried again, by collection and key: a later write of the same record goes before it.
+    blocked: BTreeMap<(usize, Vec<u8>), Blocked>,
     unused: Mark,
 }
 
@@ -66,7 +77,7 @@ impl<'a> Outlet<'a> {
             world,
             parked: parked.collect::<Result<_>>()?,
             changed: BTreeSet::new(),
-            blocked: Vec::new(),
+            blocked: BTreeMap::new(),
             unused: Mark {
                 partition: String::new(),
                 batch: 0,
@@ -81,22 +92,26 @@ impl<'a> Outlet<'a> {
         group: &Group<'_>,
         transaction: &mut dyn Transaction,
     ) -> Result<()> {
-        for (at, parked) in &group.parked {
-            self.park(*at, parked.clone())?;
+        for stage in &group.stages {
+            self.stage(stage, transaction)?;
         }
-        group
-            .stages
-            .iter()
-            .try_for_each(|stage| self.stage(stage, transaction))
+        for (&(at, _), parked) in &group.parked {
+            self.park(at, parked.clone())?;
+        }
+        Ok(())
     }
 
     /// Removes children first, then writes parents first; then what comes behind it.
     fn stage(&mut self, stage: &Stage, transaction: &mut dyn Transaction) -> Result<()> {
         let parts = || stage.parts.iter().zip(self.collections).enumerate();
-        for (_, (part, one)) in parts().rev().filter(|(_, (part, _))| part.cleared) {
-            debug_assert!(part.cleared);
+        for (at, (_, one)) in parts().rev().filter(|(_, (part, _))| part.cleared) {
             if self.deletes {
                 transaction.clear(&one.target)?;
+                self.blocked.retain(|(of, _), _| *of != at);
+                if let Some(all) = self.parked.get_mut(at).filter(|all| !all.is_empty()) {
+                    all.clear();
+                    self.changed.insert(at);
+                }
             }
         }
         if self.deletes {
@@ -145,26 +160,75 @@ impl<'a> Outlet<'a> {
         })?;
         answered(&outcomes, records.len())?;
         for (record, outcome) in records.records().zip(outcomes) {
-            self.account(at, op, record, outcome)?;
+            let again = || Kept::Whole(op, one_of(record));
+            self.account(at, record, outcome, again)?;
         }
         Ok(())
     }
 
     fn amend(&mut self, at: usize, part: &Part, transaction: &mut dyn Transaction) -> Result<()> {
         for amended in part.net.amends() {
-            self.part(at, &amended.fields, &amended.records, None, transaction)?;
+            let Amended { fields, records } = amended;
+            let mut sent = Batch::new(records.width());
+            for record in records.records() {
+                let whole = self.widened(at, &fields, record)?;
+                if !self.is_incomplete(at, &fields, &whole)? {
+                    sent.push_record(record);
+                }
+            }
+            self.part(at, &fields, &sent, None, transaction)?;
         }
         Ok(())
     }
 
+    /// Deals with a record of which some values came, and which the target does not have in the version before: it joins the
+    /// one that waits, or it is parked, too. `false` where neither is so.
+    fn is_incomplete(&mut self, at: usize, fields: &[usize], whole: &Batch) -> Result<bool> {
+        let record = whole.record(0);
+        let key = self.key(at, record)?;
+        if let Some(Blocked {
+            write: Kept::Whole(Op::Insert | Op::Update, waiting),
+            ..
+        }) = self.blocked.get_mut(&(at, key))
+        {
+            let mut joined = Batch::new(record.width());
+            for field in 0..record.width() {
+                let newer = fields.contains(&field);
+                let from = if newer { record } else { waiting.record(0) };
+                joined.push(from.value(field));
+            }
+            *waiting = joined;
+            return Ok(true);
+        }
+        let mapping = &self.collection(at)?.mapping;
+        let parked = self.parked.get(at);
+        Ok(parked.is_some_and(|all| !all.is_empty() && all.contains_key(&mapping.name(record))))
+    }
+
     fn rekey(&mut self, then: &Move, transaction: &mut dyn Transaction) -> Result<()> {
-        let record = then.after.record(0);
-        let given = |at: &usize| record.value(*at) != trueup_core::value::Value::Unchanged;
+        let (at, record) = (then.collection, then.after.record(0));
+        let given = |at: &usize| record.value(*at) != Value::Unchanged;
         let fields: Vec<usize> = (0..record.width()).filter(given).collect();
+        let mapping = &self.collection(at)?.mapping;
+        let known = self.widened(at, mapping.key(), then.before.record(0))?;
+        if fields.len() < record.width() && self.is_incomplete(at, &[], &known)? {
+            let parked = self.refused(at, record, INCOMPLETE.to_owned())?;
+            return self.park(at, parked);
+        }
         let mut records = Batch::new(fields.len());
         fields.iter().for_each(|&at| records.push(record.value(at)));
-        let before = Some(&then.before);
-        self.part(then.collection, &fields, &records, before, transaction)
+        self.part(at, &fields, &records, Some(&then.before), transaction)
+    }
+
+    /// A record with only these fields, and NULL for the others.
+    fn widened(&self, at: usize, fields: &[usize], record: Record<'_>) -> Result<Batch> {
+        let width = self.collection(at)?.mapping.fields().len();
+        let mut whole = Batch::new(width);
+        for position in 0..width {
+            let place = fields.iter().position(|&field| field == position);
+            whole.push(place.map_or(Value::Null, |place| record.value(place)));
+        }
+        Ok(whole)
     }
 
     /// Replaces some fields of records.
@@ -176,12 +240,13 @@ impl<'a> Outlet<'a> {
         before: Option<&Batch>,
         transaction: &mut dyn Transaction,
     ) -> Result<()> {
+        if records.is_empty() {
+            return Ok(());
+        }
         let one = self.collection(at)?;
         let target = one.mapping.target_fields();
-        let places: Vec<usize> = fields
-            .iter()
-            .filter_map(|&at| target.get(at).copied())
-            .collect();
+        let places = fields.iter().filter_map(|&at| target.get(at).copied());
+        let places: Vec<usize> = places.collect();
         let place = |key: &usize| fields.iter().position(|at| at == key);
         let key: Option<Vec<usize>> = one.mapping.key().iter().map(place).collect();
         let key = key.ok_or_else(|| Error::bug("a changed record comes without its key"))?;
@@ -199,42 +264,56 @@ impl<'a> Outlet<'a> {
         };
         let outcomes = transaction.amend(&writes, before)?;
         answered(&outcomes, records.len())?;
-        let width = one.mapping.fields().len();
-        for (record, outcome) in records.records().zip(outcomes) {
-            // Its key, for who has to be told.
-            let mut whole = Batch::new(width);
-            for at in 0..width {
-                let place = fields.iter().position(|&field| field == at);
-                whole.push(place.map_or(trueup_core::value::Value::Null, |at| record.value(at)));
-            }
+        for (index, (record, outcome)) in records.records().zip(outcomes).enumerate() {
+            let whole = self.widened(at, fields, record)?;
             let outcome = match outcome {
-                Outcome::Stale => rejected(GONE.to_owned()),
-                // It is not tried again by itself: its other values are not here.
-                Outcome::Rejected { reason, .. } => rejected(reason),
+                Outcome::Stale => Outcome::Rejected {
+                    reason: INCOMPLETE.to_owned(),
+                    blocked: false,
+                },
                 other => other,
             };
-            self.account(at, Op::Update, whole.record(0), outcome)?;
+            let again = || Kept::Part {
+                fields: fields.to_vec(),
+                record: one_of(record),
+                before: before.map(|before| one_of(before.record(index))),
+            };
+            self.account(at, whole.record(0), outcome, again)?;
         }
         Ok(())
     }
 
-    fn account(&mut self, at: usize, op: Op, record: Record<'_>, outcome: Outcome) -> Result<()> {
-        match outcome {
-            Outcome::Applied(_) | Outcome::Unchanged => self.unpark(at, record),
-            Outcome::Rejected {
+    fn key(&self, at: usize, record: Record<'_>) -> Result<Vec<u8>> {
+        let mut key = Vec::new();
+        for &position in self.collection(at)?.mapping.key() {
+            encode::key(record.value(position), &mut key);
+        }
+        Ok(key)
+    }
+
+    fn account(
+        &mut self,
+        at: usize,
+        record: Record<'_>,
+        outcome: Outcome,
+        again: impl FnOnce() -> Kept,
+    ) -> Result<()> {
+        if !self.blocked.is_empty() || matches!(outcome, Outcome::Rejected { blocked: true, .. }) {
+            let name = (at, self.key(at, record)?);
+            // Whatever became of it, it goes before an older write of the same record.
+            self.blocked.remove(&name);
+            if let Outcome::Rejected {
                 reason,
                 blocked: true,
-            } => {
-                let mut kept = Batch::new(record.width());
-                kept.push_record(record);
-                self.blocked.push(Blocked {
-                    collection: at,
-                    op,
-                    record: kept,
-                    reason,
-                });
-                self.check_refused()
+            } = outcome
+            {
+                let write = again();
+                self.blocked.insert(name, Blocked { write, reason });
+                return self.check_refused();
             }
+        }
+        match outcome {
+            Outcome::Applied(_) | Outcome::Unchanged => self.unpark(at, record),
             Outcome::Rejected { reason, .. } => {
                 let parked = self.refused(at, record, reason)?;
                 self.park(at, parked)
@@ -282,7 +361,8 @@ impl<'a> Outlet<'a> {
         if count <= self.world.limits.refused_max {
             return Ok(());
         }
-        let last = self.blocked.last().map_or("", |one| one.reason.as_str());
+        let last = self.blocked.values().next_back();
+        let last = last.map_or("", |one| one.reason.as_str());
         Err(Error::new(
             Kind::Rejected,
             format!(
@@ -295,50 +375,75 @@ impl<'a> Outlet<'a> {
 
     /// Tries again what others stood in the way of, until a whole round changes nothing; what is left is parked.
     pub(super) fn settle(&mut self, transaction: &mut dyn Transaction) -> Result<()> {
-        for _ in 0..ROUNDS_MAX {
-            let mut waiting = std::mem::take(&mut self.blocked);
+        for round in 0..ROUNDS_MAX {
+            let waiting = std::mem::take(&mut self.blocked);
             let before = waiting.len();
             if before == 0 {
                 return Ok(());
             }
             // A chain in which each waits for the next one falls in one round, in one of the two orders.
-            waiting.reverse();
-            for one in waiting {
-                self.records(one.collection, one.op, &one.record, transaction)?;
+            let mut waiting: Vec<_> = waiting.into_iter().collect();
+            if round % 2 == 0 {
+                waiting.reverse();
             }
-            if self.blocked.len() == before {
+            for ((at, _), one) in waiting {
+                match one.write {
+                    Kept::Whole(op, record) => self.records(at, op, &record, transaction)?,
+                    Kept::Part {
+                        fields,
+                        record,
+                        before,
+                    } => self.part(at, &fields, &record, before.as_ref(), transaction)?,
+                }
+            }
+            if self.blocked.len() == before && round > 0 {
                 break;
             }
         }
-        for one in std::mem::take(&mut self.blocked) {
-            let parked = self.refused(one.collection, one.record.record(0), one.reason)?;
-            self.park(one.collection, parked)?;
+        for ((at, _), one) in std::mem::take(&mut self.blocked) {
+            let record = match one.write {
+                Kept::Whole(_, record) => record,
+                Kept::Part { fields, record, .. } => self.widened(at, &fields, record.record(0))?,
+            };
+            let parked = self.refused(at, record.record(0), one.reason)?;
+            self.park(at, parked)?;
         }
         Ok(())
     }
 
-    /// Records what was parked, now that the transaction is there.
+    /// Records what is to be parked with the transaction under way, beside what was parked before: a kill behind its commit
+    /// must not forget it.
+    pub(super) fn prepare(&mut self, store: &mut Store) -> Result<()> {
+        for &at in &self.changed {
+            let name = &self.collection(at)?.target.collection;
+            let mut all = BTreeMap::new();
+            for known in store.parked(self.link, name)? {
+                all.insert(known.key, known);
+            }
+            let ours = self.parked.get(at).into_iter().flatten();
+            all.extend(ours.map(|(key, parked)| (*key, parked.clone())));
+            let all: Vec<Parked> = all.into_values().collect();
+            store.park(self.link, name, self.run, &all)?;
+        }
+        Ok(())
+    }
+
+    /// Records what is parked, now that the transaction is there.
     pub(super) fn committed(&mut self, store: &mut Store) -> Result<()> {
         for at in std::mem::take(&mut self.changed) {
             let name = &self.collection(at)?.target.collection;
-            let all: Vec<Parked> = self
-                .parked
-                .get(at)
-                .into_iter()
-                .flat_map(BTreeMap::values)
-                .cloned()
-                .collect();
+            let all = self.parked.get(at).into_iter().flat_map(BTreeMap::values);
+            let all: Vec<Parked> = all.cloned().collect();
             store.park(self.link, name, self.run, &all)?;
         }
         Ok(())
     }
 }
 
-fn rejected(reason: String) -> Outcome {
-    Outcome::Rejected {
-        reason,
-        blocked: false,
-    }
+fn one_of(record: Record<'_>) -> Batch {
+    let mut one = Batch::new(record.width());
+    one.push_record(record);
+    one
 }
 
 fn answered(outcomes: &[Outcome], writes: usize) -> Result<()> {

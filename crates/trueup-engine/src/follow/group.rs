@@ -7,10 +7,13 @@
 use crate::connect::Collection;
 use crate::link::World;
 use crate::scan::{Reading, Role};
+use std::collections::BTreeMap;
 use trueup_core::batch::{Batch, Record};
+use trueup_core::digest::Digest;
 use trueup_core::endpoint::Position;
 use trueup_core::follow::{Change, Changes};
 use trueup_core::keyed::{Entry, Keyed, Standing};
+use trueup_core::mapping::{Mapping, key_digest};
 use trueup_core::net::{Net, fill};
 use trueup_core::park::Parked;
 use trueup_core::value::Value;
@@ -19,6 +22,10 @@ use trueup_core::{Error, Result};
 /// How many changes, and bytes of them, are gathered for one transaction of the target.
 const CHANGES_MAX: usize = 20_000;
 const BYTES_MAX: usize = 16 << 20;
+
+/// Why a record is parked of which only some values came, and the others are not at the target.
+pub(super) const INCOMPLETE: &str = "only some of its values came, and the others are not at the target (REPLICA IDENTITY FULL, or \
+    binlog_row_image=FULL, at the source sends all)";
 
 /// What is to be written of one collection.
 pub(super) struct Part {
@@ -47,8 +54,8 @@ pub(super) struct Group<'a> {
     collections: &'a [Collection],
     world: &'a World<'a>,
     pub(super) stages: Vec<Stage>,
-    /// Records that do not fit, by collection.
-    pub(super) parked: Vec<(usize, Parked)>,
+    /// Records that do not fit as they stand last, by collection and the digest of their keys.
+    pub(super) parked: BTreeMap<(usize, Digest), Parked>,
     /// The end of the last whole transaction.
     end: Option<(Position, Option<i64>)>,
     /// Whether it ends within a transaction.
@@ -66,7 +73,7 @@ impl<'a> Group<'a> {
             collections,
             world,
             stages: Vec::new(),
-            parked: Vec::new(),
+            parked: BTreeMap::new(),
             end: None,
             within: false,
             partly: false,
@@ -111,7 +118,8 @@ impl<'a> Group<'a> {
 
     pub(super) fn is_full(&self) -> bool {
         let parts = || self.stages.iter().flat_map(|stage| &stage.parts);
-        parts().map(|part| part.net.changes()).sum::<usize>() >= CHANGES_MAX
+        let apart = self.stages.len() + self.parked.len();
+        apart + parts().map(|part| part.net.changes()).sum::<usize>() >= CHANGES_MAX
             || parts().map(|part| part.net.bytes()).sum::<usize>() >= BYTES_MAX
     }
 
@@ -189,25 +197,49 @@ impl<'a> Group<'a> {
             }
         }
         let (after, parked) = aligned(&reading, after)?;
-        self.parked.extend(parked.into_iter().map(|one| (at, one)));
+        let mut parked = parked.into_iter().map(|one| ((at, one.key), one)).collect();
         let (mut after, mut before) = (after.entries(), before.into_iter());
         for change in &piece.changes {
             match change {
-                Change::Insert | Change::Update => self.put(at, next(&mut after)?),
+                Change::Insert | Change::Update => {
+                    self.put(at, collection, next(&mut after)?, &mut parked);
+                }
                 Change::Delete => self.delete(at, collection, next(&mut before)?),
                 Change::Rekey => {
                     let (old, new) = (next(&mut before)?, next(&mut after)?);
-                    self.rekey(at, collection, old, new);
+                    self.rekey(at, collection, old, new, &mut parked);
                 }
             }
         }
+        // Those whose keys cannot be said.
+        self.parked.append(&mut parked);
         Ok(())
     }
 
-    fn put(&mut self, at: usize, entry: Entry<'_>) {
-        // What is hidden or parked is left as it is.
-        if let (Standing::Present(_), Some(part)) = (entry.standing, self.part(at)) {
-            part.net.put(entry.key, entry.record);
+    /// A record stands as an entry says; `parked` says why those stay behind that are not taken further.
+    fn put(&mut self, at: usize, collection: &Collection, entry: Entry<'_>, parked: &mut Kept) {
+        let name = (at, key_digest(entry.key));
+        let open = entry.record.values().any(|value| value == Value::Unchanged);
+        let Some(part) = self.part(at) else { return };
+        if entry.standing == Standing::Unknown {
+            part.net.lose(entry.key);
+            match parked.remove(&name) {
+                Some(reason) => self.parked.insert(name, reason),
+                // A filter hides it, and it is left as it is.
+                None => self.parked.remove(&name),
+            };
+            return;
+        }
+        // What a filter hid before was not written, and nobody remembers it.
+        let lost = open && collection.mapping.filter().is_some();
+        if lost {
+            part.net.lose(entry.key);
+        }
+        if lost || !part.net.put(entry.key, entry.record) {
+            let reason = incomplete(&collection.mapping, entry.record);
+            self.parked.insert(name, reason);
+        } else if !open {
+            self.parked.remove(&name);
         }
     }
 
@@ -219,27 +251,41 @@ impl<'a> Group<'a> {
             && let Some(part) = self.part(at)
         {
             part.net.delete(&key, mapped.record(0));
+            self.parked.remove(&(at, key_digest(&key)));
         }
         self.scratch = key;
     }
 
-    fn rekey(&mut self, at: usize, collection: &Collection, old: Record<'_>, new: Entry<'_>) {
+    fn rekey(
+        &mut self,
+        at: usize,
+        collection: &Collection,
+        old: Record<'_>,
+        new: Entry<'_>,
+        parked: &mut Kept,
+    ) {
         let mut key = Vec::new();
         let mapped = collection.mapping.map_key(old, &mut key);
         let (Some(before), Standing::Present(_)) = (mapped, new.standing) else {
             // Of what is hidden or parked now, what it was before is gone all the same.
             self.delete(at, collection, old);
-            return self.put(at, new);
+            return self.put(at, collection, new, parked);
         };
         let Some(part) = self.part(at) else { return };
         let filled = part.net.known(&key).map(|known| fill(new.record, known));
         let after = filled
             .as_ref()
             .map_or(new.record, |filled| filled.record(0));
-        if after.values().all(|value| value != Value::Unchanged) {
-            part.net.delete(&key, before.record(0));
-            part.net.put(new.key, after);
-            return;
+        let whole = after.values().all(|value| value != Value::Unchanged);
+        // A removal at the target may take others with it, of which the log says nothing.
+        if key == new.key || whole && collection.target.cascades.is_empty() {
+            if key != new.key {
+                self.delete(at, collection, old);
+            }
+            return self.put(at, collection, new_entry(new, after), parked);
+        }
+        if whole {
+            self.parked.remove(&(at, key_digest(&key)));
         }
         let positions = collection.mapping.key();
         let mut named = Batch::new(positions.len());
@@ -257,6 +303,24 @@ impl<'a> Group<'a> {
         }
         let stage = self.stage();
         self.stages.push(stage);
+    }
+}
+
+/// Reasons why records are kept back, by collection and the digest of their keys.
+type Kept = BTreeMap<(usize, Digest), Parked>;
+
+fn new_entry<'e>(entry: Entry<'e>, record: Record<'e>) -> Entry<'e> {
+    Entry { record, ..entry }
+}
+
+/// Why a record is parked of which only some values came.
+fn incomplete(mapping: &Mapping, record: Record<'_>) -> Parked {
+    Parked {
+        key: mapping.name(record),
+        key_text: mapping.key_text(record),
+        place: None,
+        field: None,
+        reason: INCOMPLETE.to_owned(),
     }
 }
 

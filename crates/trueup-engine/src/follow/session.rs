@@ -7,9 +7,11 @@ use crate::connect::{self, Collection};
 use crate::link::{Link, World};
 use crate::report::Report;
 use crate::run;
-use crate::state::{Following, LinkId, RunId, Store};
+use crate::state::{Following, LinkId, RunId, Seam, Store};
+use trueup_core::digest::Digest;
 use trueup_core::endpoint::{Claim, Mark, Marker, Position};
 use trueup_core::follow::{self, FollowRequest, Log, Opened};
+use trueup_core::schema::Schema;
 use trueup_core::{Error, Kind, Result};
 
 /// The partition whose marker says how far the log was followed.
@@ -87,11 +89,13 @@ impl Session<'_, '_> {
             return Ok(None);
         };
         let collections = self.prepare(id)?;
-        let all = |one: &Collection| {
-            one.create.is_none() && following.seams.contains_key(&one.target.collection)
+        let delete = self.link.mode.delete;
+        let same = |one: &Collection| {
+            let seam = following.seams.get(&one.target.collection);
+            one.create.is_none() && seam.is_some_and(|seam| seam.meaning == meaning(one, delete))
         };
-        if !collections.iter().all(all) || collections.len() != following.seams.len() {
-            self.note("the link has other collections than before");
+        if !collections.iter().all(same) || collections.len() != following.seams.len() {
+            self.note("the link has other collections, fields or rules than before");
             return Ok(None);
         }
         let claim = self.claim(id);
@@ -147,16 +151,23 @@ impl Session<'_, '_> {
         }
         self.world.failpoints.pass("engine.copied")?;
         let collections = self.prepare(id)?;
-        let seam = |one: &Collection| (one.target.collection.clone(), snapshot.clone());
+        let delete = self.link.mode.delete;
+        let seam = |one: &Collection| {
+            let seam = Seam {
+                snapshot: snapshot.clone(),
+                meaning: meaning(one, delete),
+            };
+            (one.target.collection.clone(), seam)
+        };
         let following = Following {
             start: start.clone(),
             seams: collections.iter().map(seam).collect(),
         };
         // The log behind an older marker is another one.
         let run = self.store.begin(id, self.world.clock.now_ms())?;
-        let begun = self
-            .mark(id, &start)
-            .and_then(|()| self.store.begin_following(id, &following));
+        // First: a log that begins behind the marker is lost, and the sides are compared again.
+        let begun = self.store.begin_following(id, &following);
+        let begun = begun.and_then(|()| self.mark(id, &start));
         let now = self.world.clock.now_ms();
         self.store.finish(run, now, 0, None, None)?;
         begun?;
@@ -231,7 +242,7 @@ impl Session<'_, '_> {
             .note(&format!("following from {}", log.start()));
         let seams = collections
             .iter()
-            .map(|one| following.seams.get(&one.target.collection))
+            .map(|one| Some(&following.seams.get(&one.target.collection)?.snapshot))
             .collect::<Option<Vec<_>>>()
             .ok_or_else(|| Error::bug("a collection has no seam"))?;
         let outlet = Outlet::new(
@@ -251,6 +262,18 @@ impl Session<'_, '_> {
         )?;
         stream.run(writer.as_mut())
     }
+}
+
+/// What a link says of a collection, shapes and rules, in short: records that were written under another one are to be
+/// compared under this one.
+fn meaning(one: &Collection, delete: bool) -> String {
+    let bare = |schema: &Schema| Schema {
+        notes: Vec::new(),
+        ..schema.clone()
+    };
+    let (source, target) = (bare(&one.source), bare(&one.target));
+    let said = format!("{delete} {source:?} {target:?} {:?}", one.mapping);
+    Digest::of(said.as_bytes()).to_string()
 }
 
 fn lost_at_once(reason: &str) -> Error {

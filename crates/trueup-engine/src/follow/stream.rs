@@ -10,7 +10,7 @@ use crate::state::{FollowStanding, LinkId, Store};
 use std::time::Duration;
 use trueup_core::endpoint::{Position, Writer};
 use trueup_core::follow::{Changes, Log, Told};
-use trueup_core::{Error, Kind, Result};
+use trueup_core::{Error, Result};
 
 /// How long is waited for the next change before something else is looked at.
 const WAIT: Duration = Duration::from_millis(200);
@@ -42,6 +42,7 @@ pub(super) struct Stream<'a, 'w> {
 }
 
 /// What came of listening once.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Heard {
     Nothing,
     /// Part of a transaction.
@@ -87,20 +88,29 @@ impl<'a, 'w> Stream<'a, 'w> {
                 self.tell(true)?;
                 return Ok(End::Stopped);
             }
-            let wait = if self.group.is_empty() {
-                WAIT
-            } else {
+            // Within a transaction there is nothing to write yet.
+            let wait = if self.group.is_whole() {
                 Duration::ZERO
+            } else {
+                WAIT
             };
             match self.listen(wait)? {
-                Heard::Nothing if self.group.is_whole() => self.write(writer)?,
-                Heard::Nothing | Heard::Quiet => {
-                    if self.group.is_empty() {
+                Heard::Nothing if self.group.is_whole() => {
+                    if !self.write(writer)? {
+                        return Ok(End::Reshaped);
+                    }
+                }
+                heard @ (Heard::Nothing | Heard::Quiet) => {
+                    if self.group.is_empty() && heard == Heard::Nothing {
                         self.standing.level_ms = Some(self.world.clock.now_ms());
                     }
                     self.store_quiet(writer)?;
                 }
-                Heard::Part | Heard::Whole if self.group.is_full() => self.write(writer)?,
+                Heard::Part | Heard::Whole if self.group.is_full() => {
+                    if !self.write(writer)? {
+                        return Ok(End::Reshaped);
+                    }
+                }
                 Heard::Part | Heard::Whole => {}
                 Heard::Reshaped => {
                     if self.group.is_whole() {
@@ -161,8 +171,8 @@ impl<'a, 'w> Stream<'a, 'w> {
     }
 
     /// Writes what was gathered in one transaction. Where that ends within a transaction of the source, its rest is written
-    /// with it: part of it is never seen.
-    fn write(&mut self, writer: &mut dyn Writer) -> Result<()> {
+    /// with it: part of it is never seen. `false` as [`Stream::rest`] says it; then nothing was written.
+    fn write(&mut self, writer: &mut dyn Writer) -> Result<bool> {
         self.world.failpoints.pass("engine.group")?;
         let at = |error: Error| error.at("target");
         if !self.group.has_changes() {
@@ -170,7 +180,7 @@ impl<'a, 'w> Stream<'a, 'w> {
             let (position, _) = self.group.position()?;
             self.quiet = Some(position);
             self.group.forget();
-            return Ok(());
+            return Ok(true);
         }
         let begun = writer.transaction().map_err(at)?;
         let Some(mut transaction) = begun else {
@@ -184,11 +194,14 @@ impl<'a, 'w> Stream<'a, 'w> {
             if self.group.is_whole() {
                 break;
             }
-            self.rest()?;
+            if !self.rest()? {
+                return Ok(false);
+            }
         }
         let (position, at_us) = self.group.position()?;
         let (transactions, changes) = self.group.counts();
         self.outlet.settle(transaction.as_mut()).map_err(at)?;
+        self.outlet.prepare(self.store)?;
         self.world.failpoints.pass("engine.group_written")?;
         transaction
             .commit(&mark(&position, self.batch + 1))
@@ -205,23 +218,18 @@ impl<'a, 'w> Stream<'a, 'w> {
         self.standing.changes += changes;
         self.standing.at_us = at_us.or(self.standing.at_us);
         self.standing.position = Some(position.0);
-        Ok(())
+        Ok(true)
     }
 
-    /// Gathers more of a transaction that is too large to be held.
-    fn rest(&mut self) -> Result<()> {
+    /// Gathers more of a transaction that is too large to be held; `false` when a collection has got another shape within it:
+    /// then none of it can be written.
+    fn rest(&mut self) -> Result<bool> {
         loop {
             self.world.check_stop()?;
             match self.listen(WAIT)? {
-                Heard::Reshaped => {
-                    return Err(Error::new(
-                        Kind::Unavailable,
-                        "a collection has got another shape within a transaction",
-                    )
-                    .hint("it is read again"));
-                }
-                Heard::Whole => return Ok(()),
-                Heard::Part if self.group.is_full() => return Ok(()),
+                Heard::Reshaped => return Ok(false),
+                Heard::Whole => return Ok(true),
+                Heard::Part if self.group.is_full() => return Ok(true),
                 Heard::Part | Heard::Nothing | Heard::Quiet => {}
             }
         }

@@ -14,8 +14,17 @@ use trueup_core::endpoint::Position;
 pub struct Following {
     /// Where the log began.
     pub start: Position,
-    /// The snapshot that each collection, by its name at the target, was compared with last.
-    pub seams: BTreeMap<String, Position>,
+    /// Where the log goes on for each collection, by its name at the target.
+    pub seams: BTreeMap<String, Seam>,
+}
+
+/// What of a log is written already, of one collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seam {
+    /// The source's snapshot that it was compared with last.
+    pub snapshot: Position,
+    /// What the link said of it then, in short.
+    pub meaning: String,
 }
 
 /// How far a link that is followed has come, for people.
@@ -55,10 +64,10 @@ impl Store {
                  start = excluded.start",
                 params![id, following.start.0],
             )?;
-            let sql = "INSERT INTO seam (link, collection, snapshot) VALUES (?1, ?2, ?3)";
+            let sql = "INSERT INTO seam (link, collection, snapshot, meaning) VALUES (?1, ?2, ?3, ?4)";
             let mut insert = transaction.prepare(sql)?;
-            for (collection, snapshot) in &following.seams {
-                insert.execute(params![id, collection, snapshot.0])?;
+            for (collection, seam) in &following.seams {
+                insert.execute(params![id, collection, seam.snapshot.0, seam.meaning])?;
             }
             Ok(())
         })
@@ -79,9 +88,15 @@ impl Store {
         };
         let seams = self.read_all(
             "read which log is followed",
-            "SELECT collection, snapshot FROM seam JOIN link ON link.id = seam.link WHERE durable = ?1",
+            "SELECT collection, snapshot, meaning FROM seam JOIN link ON link.id = seam.link WHERE durable = ?1",
             [&link.durable],
-            |row| Ok((row.get(0)?, Position(row.get(1)?))),
+            |row| {
+                let seam = Seam {
+                    snapshot: Position(row.get(1)?),
+                    meaning: row.get(2)?,
+                };
+                Ok((row.get(0)?, seam))
+            },
         )?;
         Ok(Some(Following {
             start: Position(start),
@@ -156,6 +171,13 @@ mod tests {
         }
     }
 
+    fn seam(position: &str) -> Seam {
+        Seam {
+            snapshot: at(position),
+            meaning: "all".to_owned(),
+        }
+    }
+
     fn at(position: &str) -> Position {
         Position(position.to_owned())
     }
@@ -169,8 +191,8 @@ mod tests {
         let first = Following {
             start: at("1"),
             seams: [
-                ("orders".to_owned(), at("2")),
-                ("items".to_owned(), at("2")),
+                ("orders".to_owned(), seam("2")),
+                ("items".to_owned(), seam("2")),
             ]
             .into(),
         };
@@ -178,7 +200,7 @@ mod tests {
         assert_eq!(store.following(&link)?, Some(first));
         let again = Following {
             start: at("7"),
-            seams: [("orders".to_owned(), at("8"))].into(),
+            seams: [("orders".to_owned(), seam("8"))].into(),
         };
         store.begin_following(&link, &again)?;
         assert_eq!(store.following(&link)?, Some(again));

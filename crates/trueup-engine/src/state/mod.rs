@@ -45,7 +45,7 @@ pub use base::INTENT_ITEMS_MAX;
 pub(crate) use blob::{decode_ruling, encode_record, encode_ruling};
 pub use conflict::{Answer, ConflictFilter, ConflictId, PastConflict, Waiting};
 pub use construction::Stage;
-pub use following::{FollowStanding, Following};
+pub use following::{FollowStanding, Following, Seam};
 pub use named::NamedLink;
 pub use pair::{
     BaseEntry, CollectionId, CollectionRow, DecidedConflict, Ends, Intent, Item, Move, Pair,

@@ -195,6 +195,7 @@ const MIGRATIONS: &[&str] = &["
         link INTEGER NOT NULL REFERENCES link (id),
         collection TEXT NOT NULL,
         snapshot TEXT NOT NULL,
+        meaning TEXT NOT NULL,
         PRIMARY KEY (link, collection)
     ) STRICT, WITHOUT ROWID;
 "];

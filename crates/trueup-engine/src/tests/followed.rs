@@ -216,6 +216,69 @@ fn a_refused_record_is_parked_and_the_rest_flows() {
     assert_eq!(pair.store().parked(&pair.id(), "planes").unwrap(), []);
 }
 
+/// Planes with two more fields, told in part where they did not change.
+fn told_in_part() -> Pair {
+    let mut pair = Pair::following();
+    let wide = schema("planes")
+        .int("id")
+        .text("model")
+        .text("big")
+        .key(["id"])
+        .build();
+    (pair.source, pair.target) = (Memory::new("source"), Memory::new("target"));
+    pair.source.create(wide.clone());
+    pair.target.create(wide);
+    for id in 1..4 {
+        pair.source.insert("planes", &wide_plane(id, "old", "old"));
+    }
+    pair.source.tell_in_part();
+    pair.follow().unwrap();
+    pair
+}
+
+fn wide_plane(id: i64, model: &str, big: &str) -> Vec<Owned> {
+    vec![id.into(), model.into(), big.into()]
+}
+
+#[test]
+fn a_part_of_a_record_is_not_written_over_a_version_that_is_parked() {
+    for together in [true, false] {
+        let pair = told_in_part();
+        pair.target_faults.refuse_key("planes", &[2.into()]);
+        pair.source
+            .insert("planes", &wide_plane(2, "newer", "newer"));
+        if !together {
+            pair.follow().unwrap();
+            pair.target_faults.accept_all();
+        }
+        pair.source
+            .insert("planes", &wide_plane(2, "newest", "newer"));
+        pair.follow().unwrap();
+        pair.target_faults.accept_all();
+        let parked = || pair.store().parked(&pair.id(), "planes").unwrap().len();
+        assert_eq!(parked(), 1, "together={together}");
+        let standing = pair.target.record("planes", &[2.into()]);
+        assert_eq!(standing, Some(wide_plane(2, "old", "old")));
+        pair.source
+            .insert("planes", &wide_plane(2, "whole", "whole"));
+        pair.assert_followed();
+        assert_eq!(parked(), 0);
+    }
+}
+
+#[test]
+fn another_meaning_of_the_link_is_compared() {
+    let mut pair = Pair::following();
+    pair.mode.delete = false;
+    pair.follow().unwrap();
+    pair.source.delete("planes", &[3.into()]);
+    pair.follow().unwrap();
+    assert!(pair.target.record("planes", &[3.into()]).is_some());
+    pair.mode.delete = true;
+    assert_eq!(pair.follow().unwrap(), 1);
+    pair.assert_same("planes");
+}
+
 /// What the source does while it is followed.
 #[derive(Clone, Debug)]
 enum Act {

@@ -63,8 +63,12 @@ pub(super) struct Direct {
     columns: Vec<Column>,
     /// Insert or replace, and remove; `None` where records of the shape go through the temporary table.
     whole: Option<[Statement; 2]>,
-    /// Replace by the key that the record had, which stands behind the values.
+    /// Whether the server tells keys apart as we do.
+    exact: bool,
+    /// Replace what is given; the key stands behind the values. Prepared when it is wanted first.
     amend: Option<Statement>,
+    /// As `amend`, the key included: behind the values stands the one that the record had.
+    rekey: Option<Statement>,
 }
 
 /// Writes records; `None`, with nothing written, where they have to go the other way.
@@ -108,17 +112,27 @@ pub(super) fn amend(
     before: Option<&Batch>,
 ) -> Result<Vec<Outcome>> {
     let direct = shape(connection, shapes, writes)?;
-    let Some(statement) = &direct.amend else {
+    if !direct.exact {
         let name = writes.schema.collection.escape_debug();
         return Err(Error::config(format!(
             "collection={name}: its key is compared in another way there, so that its records cannot be changed in part"
         ))
         .hint("let the source send whole records: ALTER TABLE .. REPLICA IDENTITY FULL there"));
+    }
+    direct.prepare_part(connection, &writes.schema.collection, before.is_some())?;
+    let direct = &*direct;
+    let known = match before {
+        Some(_) => &direct.rekey,
+        None => &direct.amend,
+    };
+    let Some(statement) = known else {
+        // Nothing but the key is given: whether it is there is all there is to say.
+        return Ok(vec![Outcome::Unchanged; writes.ops.len()]);
     };
     let one = |(index, record): (usize, Record<'_>)| {
         let mut sending = Sending::default();
         sending.begin(statement, true);
-        let fits = sending.all(direct, record)
+        let fits = sending.values(direct, record, before.is_some())
             && match before {
                 Some(before) => sending.key(direct, before.record(index), false),
                 None => sending.key(direct, record, true),
@@ -178,6 +192,13 @@ impl<'a> Sending<'a> {
     fn all(&mut self, direct: &Direct, record: Record<'_>) -> bool {
         let mut values = direct.columns.iter().zip(record.values());
         values.all(|(column, value)| self.value(column, value))
+    }
+
+    /// The values that a record is changed to; those of the key only where it changes, too.
+    fn values(&mut self, direct: &Direct, record: Record<'_>, rekeyed: bool) -> bool {
+        let mut values = direct.columns.iter().zip(record.values()).enumerate();
+        values
+            .all(|(at, (column, value))| !direct.changes(at, rekeyed) || self.value(column, value))
     }
 
     /// The values of the key: of a record with all fields, or of a record that is the key.
@@ -254,7 +275,7 @@ fn shape<'a>(
     connection: &Connection,
     shapes: &'a mut Vec<Direct>,
     writes: &Writes<'_>,
-) -> Result<&'a Direct> {
+) -> Result<&'a mut Direct> {
     let known = shapes.iter().position(|one| one.is_for(writes));
     let at = match known {
         Some(at) => at,
@@ -266,7 +287,7 @@ fn shape<'a>(
             shapes.len() - 1
         }
     };
-    let direct = shapes.get(at);
+    let direct = shapes.get_mut(at);
     direct.ok_or_else(|| Error::bug("a shape has no statements"))
 }
 
@@ -301,17 +322,21 @@ impl Direct {
             key: writes.key.to_vec(),
             columns,
             whole: None,
+            exact: false,
             amend: None,
+            rekey: None,
         };
-        if !direct.is_exact() {
+        direct.exact = direct.is_exact();
+        if !direct.exact {
             return Ok(direct);
         }
         let prepare = |sql: &str| {
             let prepared = connection.wait(|client| client.prepare(sql))?;
             prepared.map_err(|foreign| error::translate(&foreign))
         };
-        direct.amend = Some(prepare(&direct.amends(&table))?);
-        if table.has_arbiter(writes.fields, writes.key) {
+        if table.has_arbiter(writes.fields, writes.key)
+            && direct.columns.iter().any(|one| !one.always)
+        {
             direct.whole = Some([
                 prepare(&direct.puts(&table))?,
                 prepare(&direct.removes(&table))?,
@@ -329,12 +354,34 @@ impl Direct {
         !self.key.is_empty() && key.all(exact) && !self.columns.iter().any(|one| one.modified)
     }
 
-    /// The values as parameters from `first` on, of the columns at `places`.
-    fn sets(&self) -> String {
-        let columns = self.columns.iter().enumerate();
-        let sets =
-            columns.map(|(at, column)| format!("{} = {}", ident(&column.name), given(at, column)));
-        sets.collect::<Vec<_>>().join(", ")
+    /// Prepares the change of a part of a record, unless it is.
+    fn prepare_part(
+        &mut self,
+        connection: &Connection,
+        collection: &str,
+        rekeyed: bool,
+    ) -> Result<()> {
+        let known = if rekeyed { &self.rekey } else { &self.amend };
+        if known.is_some() || !(0..self.columns.len()).any(|at| self.changes(at, rekeyed)) {
+            return Ok(());
+        }
+        let table = described(connection, collection)?;
+        let sql = self.amends(&table, rekeyed);
+        let prepared = connection.wait(|client| client.prepare(&sql))?;
+        let prepared = prepared.map_err(|foreign| error::translate(&foreign))?;
+        let slot = if rekeyed {
+            &mut self.rekey
+        } else {
+            &mut self.amend
+        };
+        *slot = Some(prepared);
+        Ok(())
+    }
+
+    /// Whether a change of a part of a record sets the column at `at`. Numbers that are always the server's own stay.
+    fn changes(&self, at: usize, rekeyed: bool) -> bool {
+        let key = self.key.contains(&at);
+        self.columns.get(at).is_some_and(|column| !column.always) && (rekeyed || !key)
     }
 
     /// Finds the record by its key, whose values are the parameters after `behind`.
@@ -351,9 +398,19 @@ impl Direct {
         found.collect::<Vec<_>>().join(" AND ")
     }
 
-    fn amends(&self, table: &Table) -> String {
-        let (sets, found) = (self.sets(), self.found(self.columns.len()));
-        format!("UPDATE {} AS t SET {sets} WHERE {found}", table.sql_only())
+    fn amends(&self, table: &Table, rekeyed: bool) -> String {
+        let columns = self.columns.iter().enumerate();
+        let changed = columns.filter(|(at, _)| self.changes(*at, rekeyed));
+        let sets = changed.enumerate().map(|(place, (_, column))| {
+            format!("{} = {}", ident(&column.name), given(place, column))
+        });
+        let sets: Vec<String> = sets.collect();
+        let found = self.found(sets.len());
+        format!(
+            "UPDATE {} AS t SET {} WHERE {found}",
+            table.sql_only(),
+            sets.join(", ")
+        )
     }
 
     fn removes(&self, table: &Table) -> String {
@@ -377,17 +434,16 @@ impl Direct {
             .columns
             .iter()
             .enumerate()
-            .filter(|(at, _)| !self.key.contains(at));
+            .filter(|(at, column)| !self.key.contains(at) && !column.always);
         let others = others.map(|(_, column)| ident(&column.name));
         let sets = others
             .map(|name| format!("{name} = excluded.{name}"))
             .collect::<Vec<_>>();
         // Where there is nothing but the key, the record is found all the same: one that was touched is counted.
         let sets = if sets.is_empty() {
-            self.key
-                .iter()
-                .filter_map(named)
-                .map(|name| format!("{0} = excluded.{0}", ident(name)))
+            let key = self.key.iter().filter_map(|&at| self.columns.get(at));
+            let key = key.filter(|column| !column.always);
+            key.map(|column| format!("{0} = excluded.{0}", ident(&column.name)))
                 .collect()
         } else {
             sets

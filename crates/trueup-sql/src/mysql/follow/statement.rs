@@ -37,7 +37,9 @@ impl Statement {
     /// Reads the beginning of a statement.
     pub(super) fn read(text: &str) -> Self {
         let tokens = tokens(text);
-        let mut words = Words { rest: &tokens };
+        let mut words = Words {
+            rest: behind_settings(&tokens),
+        };
         let Some(first) = words.word() else {
             return Self::Nothing;
         };
@@ -77,6 +79,18 @@ pub(super) fn mentions(text: &str, name: &str) -> bool {
             .and_then(|text| text.chars().next());
         !inside(before) && !inside(after)
     })
+}
+
+/// What a statement does that begins with settings for itself alone (`SET STATEMENT .. FOR ..`).
+fn behind_settings(tokens: &[Token]) -> &[Token] {
+    let is = |token: &Token, word: &str| matches!(token, Token::Word(found) if found.eq_ignore_ascii_case(word));
+    match tokens {
+        [set, statement, rest @ ..] if is(set, "SET") && is(statement, "STATEMENT") => {
+            let behind = rest.iter().position(|token| is(token, "FOR"));
+            behind.map_or(rest, |at| rest.get(at + 1..).unwrap_or_default())
+        }
+        all => all,
+    }
 }
 
 /// A piece of a statement.

@@ -15,6 +15,14 @@ use trueup_core::follow::{Changes, Followed, Told};
 use trueup_testkit::servers::mariadb::{Database, Options, Server};
 
 #[test]
+fn trap_41_settings_before_a_statement_do_not_hide_it() {
+    let read = Statement::read("SET STATEMENT max_statement_time=1 FOR truncate table t");
+    assert!(matches!(read, Statement::Truncate(_)), "{read:?}");
+    assert_eq!(Statement::read("SET STATEMENT a=1"), Statement::Unread);
+    assert_eq!(Statement::read("SET a = 'FOR'"), Statement::Nothing);
+}
+
+#[test]
 fn trap_41_statements_say_which_tables_they_are_about() {
     let name = |text: &str| match text.split_once('.') {
         Some((database, table)) => Name {

@@ -1,6 +1,7 @@
 //! What the log says of each kind of change.
 
 use super::*;
+use trueup_core::Kind;
 
 const TABLE: &str = "CREATE TABLE t (id int PRIMARY KEY, name text, price numeric(10,2), ok bool); \
     INSERT INTO t VALUES (1, 'old', 1.5, true), (2, 'gone', 2, NULL)";
@@ -151,20 +152,26 @@ fn trap_1_a_large_value_in_the_key_is_known() {
 }
 
 #[test]
-fn trap_5_swapped_keys_are_told_in_their_order() {
+fn trap_5_keys_that_may_be_two_records_within_a_transaction_are_refused() {
     let (database, mut endpoint) = fresh(
         "CREATE TABLE t (id int NOT NULL, v text, PRIMARY KEY (id) DEFERRABLE INITIALLY DEFERRED); \
          ALTER TABLE t REPLICA IDENTITY FULL; INSERT INTO t VALUES (1, 'a'), (2, 'b')",
     );
     let following = Following::new(&database, endpoint.as_mut(), &["t"]);
+    let error = following.open(endpoint.as_mut(), None).unwrap_err();
+    assert_eq!(error.kind(), Kind::Config, "{error}");
+    assert!(error.advice().unwrap_or_default().contains("DEFERRABLE"));
+    database
+        .sql("CREATE UNIQUE INDEX at_once ON t (id)")
+        .unwrap();
     let mut log = following.log(endpoint.as_mut(), None);
-    database.sql("UPDATE t SET id = 3 - id").unwrap();
+    database.sql("UPDATE t SET id = id + 10").unwrap();
     let (lines, _) = tell(log.as_mut(), 1);
     assert_eq!(
         lines,
         [
-            r#"0 Rekey Int(1) Text("a") -> Int(2) Text("a")"#,
-            r#"0 Rekey Int(2) Text("b") -> Int(1) Text("b")"#,
+            r#"0 Rekey Int(1) Text("a") -> Int(11) Text("a")"#,
+            r#"0 Rekey Int(2) Text("b") -> Int(12) Text("b")"#,
             "commit",
         ]
     );

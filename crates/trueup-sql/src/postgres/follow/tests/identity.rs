@@ -33,7 +33,7 @@ fn trap_3_a_table_without_identity_is_refused_before_it_is_published() {
     assert_eq!(database.sql(left).unwrap(), "0");
     for sql in [
         "ALTER TABLE none REPLICA IDENTITY FULL",
-        "ALTER TABLE late REPLICA IDENTITY FULL",
+        "CREATE UNIQUE INDEX late_at_once ON late (id); ALTER TABLE late REPLICA IDENTITY FULL",
         "ALTER TABLE other REPLICA IDENTITY DEFAULT",
         "ALTER TABLE leaf REPLICA IDENTITY USING INDEX leaf_pkey",
     ] {
