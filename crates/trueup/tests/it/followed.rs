@@ -5,6 +5,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::Path;
 use std::process::Child;
+use std::sync::Arc;
+use trueup_testkit::servers::mariadb;
 use trueup_testkit::servers::postgres::Database;
 
 /// What the links of a test have in common.
@@ -47,7 +49,13 @@ impl<'a> Following<'a> {
     /// Waits until `question` is answered by `t` at `place`; the process must live as long.
     #[track_caller]
     fn wait_for(&mut self, place: &Database, question: &str) {
-        while place.sql(question).unwrap_or_default() != "t" {
+        self.wait_until(place, || place.sql(question).unwrap_or_default() == "t");
+    }
+
+    /// Waits until a condition holds, resting in `place` in between; the process must live as long.
+    #[track_caller]
+    fn wait_until(&mut self, place: &Database, holds: impl Fn() -> bool) {
+        while !holds() {
             let child = self.child.as_mut().unwrap();
             if let Some(status) = child.try_wait().unwrap() {
                 let said = self.child.take().unwrap().wait_with_output().unwrap();
@@ -233,4 +241,70 @@ fn a_dropped_slot_is_repaired_by_comparing() {
     let numbers: Vec<&str> = row.split_whitespace().skip(1).collect();
     assert_eq!(numbers[2], "0", "{output}");
     assert!(numbers[5].parse::<u64>().unwrap() >= 198, "{output}");
+}
+
+/// What two engines are told alike.
+const EDITS: [&str; 8] = [
+    "INSERT INTO account VALUES (1, 'one', 1.50, 'a'), (2, 'two', -2.25, NULL), (3, 'drei', 0, '')",
+    "UPDATE account SET balance = balance + 1, note = 'changed' WHERE id <= 2",
+    "INSERT INTO account SELECT id + 10, owner, balance * 2, note FROM account",
+    "DELETE FROM account WHERE id IN (2, 13)",
+    "UPDATE account SET id = id + 100 WHERE id = 3",
+    "INSERT INTO account VALUES (2, 'again', 12345678.99, 'e\u{301}')",
+    "UPDATE account SET note = NULL WHERE id = 11",
+    "UPDATE account SET owner = 'last' WHERE id = 1",
+];
+
+const ACCOUNT: &str = "CREATE TABLE account (id int PRIMARY KEY, owner varchar(50) NOT NULL, balance decimal(12,2), note text)";
+const ACCOUNTS: &str =
+    "SELECT id, owner, balance, coalesce(note, '<null>') FROM account ORDER BY id";
+const LAST: &str = "SELECT count(*) FROM account WHERE owner = 'last'";
+
+/// The server's answer, whichever stands between its values.
+fn answer(said: std::io::Result<String>) -> String {
+    said.unwrap_or_default().replace('\t', "|")
+}
+
+#[test]
+fn postgres_is_followed_into_mariadb() {
+    let folder = support::folder();
+    let (source, target) = (support::database(), support::mariadb());
+    source.sql(ACCOUNT).unwrap();
+    let mut following = Following::configure(folder.path(), &source.url(), &target.url());
+    for edits in EDITS.chunks(4) {
+        following.start();
+        edits
+            .iter()
+            .for_each(|edit| drop(source.sql(edit).unwrap()));
+        let wanted = answer(source.sql(ACCOUNTS));
+        following.wait_until(&source, || answer(target.sql(ACCOUNTS)) == wanted);
+        following.stop();
+    }
+    assert_eq!(answer(target.sql(LAST)), "1");
+}
+
+#[test]
+fn mariadb_is_followed_into_postgres() {
+    let folder = support::folder();
+    let settings = ["log_bin=log", "binlog_format=ROW", "server_id=7"];
+    let server = mariadb::Server::start(mariadb::Options {
+        settings: settings.map(str::to_owned).to_vec(),
+        tls: false,
+    });
+    let source = Arc::new(server.unwrap()).fresh_database().unwrap();
+    let target = support::database();
+    source
+        .sql(&format!("{ACCOUNT} CHARACTER SET utf8mb4"))
+        .unwrap();
+    let mut following = Following::configure(folder.path(), &source.url(), &target.url());
+    for edits in EDITS.chunks(4) {
+        following.start();
+        edits
+            .iter()
+            .for_each(|edit| drop(source.sql(edit).unwrap()));
+        let wanted = answer(source.sql(ACCOUNTS));
+        following.wait_until(&target, || answer(target.sql(ACCOUNTS)) == wanted);
+        following.stop();
+    }
+    assert_eq!(answer(target.sql(LAST)), "1");
 }
