@@ -61,6 +61,11 @@ pub fn follow(
             Ok(End::Stopped) => return Ok(followed),
             Ok(End::Reshaped) => {
                 anew = true;
+                if followed == before {
+                    // A log that tells of another shape each time it is begun must not be begun all the time.
+                    world.clock.wait_ms(pause_ms);
+                    pause_ms = (pause_ms * 2).min(PAUSE_MS_MAX);
+                }
                 continue;
             }
             Err(error) if world.is_stopped() && error.kind() == Kind::Interrupted => {
