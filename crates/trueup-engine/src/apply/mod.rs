@@ -394,7 +394,8 @@ impl<'a> Applier<'a> {
     }
 }
 
-fn parked(mapping: &Mapping, record: Record<'_>, reason: String) -> Parked {
+/// Puts a record aside that the target does not take.
+pub(crate) fn parked(mapping: &Mapping, record: Record<'_>, reason: String) -> Parked {
     Parked {
         key: mapping.name(record),
         key_text: mapping.key_text(record),

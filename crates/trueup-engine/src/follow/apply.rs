@@ -4,6 +4,7 @@
 //! transaction is committed; what other records stood in the way of is tried again before that.
 
 use super::group::{Group, INCOMPLETE, Move, Part, Stage};
+use crate::apply::parked;
 use crate::connect::Collection;
 use crate::link::World;
 use crate::state::{LinkId, RunId, Store};
@@ -13,7 +14,7 @@ use trueup_core::digest::Digest;
 use trueup_core::encode;
 use trueup_core::endpoint::{Mark, Op, Outcome, Writes};
 use trueup_core::follow::Transaction;
-use trueup_core::net::Amended;
+use trueup_core::net::{Amended, fill};
 use trueup_core::park::Parked;
 use trueup_core::value::Value;
 use trueup_core::{Error, Kind, Result};
@@ -172,7 +173,7 @@ impl<'a> Outlet<'a> {
             let mut sent = Batch::new(records.width());
             for record in records.records() {
                 let whole = self.widened(at, &fields, record)?;
-                if !self.is_incomplete(at, &fields, &whole)? {
+                if !self.is_incomplete(at, whole.record(0))? {
                     sent.push_record(record);
                 }
             }
@@ -183,21 +184,14 @@ impl<'a> Outlet<'a> {
 
     /// Deals with a record of which some values came, and which the target does not have in the version before: it joins the
     /// one that waits, or it is parked, too. `false` where neither is so.
-    fn is_incomplete(&mut self, at: usize, fields: &[usize], whole: &Batch) -> Result<bool> {
-        let record = whole.record(0);
+    fn is_incomplete(&mut self, at: usize, record: Record<'_>) -> Result<bool> {
         let key = self.key(at, record)?;
         if let Some(Blocked {
             write: Kept::Whole(Op::Insert | Op::Update, waiting),
             ..
         }) = self.blocked.get_mut(&(at, key))
         {
-            let mut joined = Batch::new(record.width());
-            for field in 0..record.width() {
-                let newer = fields.contains(&field);
-                let from = if newer { record } else { waiting.record(0) };
-                joined.push(from.value(field));
-            }
-            *waiting = joined;
+            *waiting = fill(record, waiting.record(0));
             return Ok(true);
         }
         let mapping = &self.collection(at)?.mapping;
@@ -211,7 +205,7 @@ impl<'a> Outlet<'a> {
         let fields: Vec<usize> = (0..record.width()).filter(given).collect();
         let mapping = &self.collection(at)?.mapping;
         let known = self.widened(at, mapping.key(), then.before.record(0))?;
-        if fields.len() < record.width() && self.is_incomplete(at, &[], &known)? {
+        if fields.len() < record.width() && self.is_incomplete(at, known.record(0))? {
             let parked = self.refused(at, record, INCOMPLETE.to_owned())?;
             return self.park(at, parked);
         }
@@ -220,13 +214,13 @@ impl<'a> Outlet<'a> {
         self.part(at, &fields, &records, Some(&then.before), transaction)
     }
 
-    /// A record with only these fields, and NULL for the others.
+    /// A record of which only these fields are said.
     fn widened(&self, at: usize, fields: &[usize], record: Record<'_>) -> Result<Batch> {
         let width = self.collection(at)?.mapping.fields().len();
         let mut whole = Batch::new(width);
         for position in 0..width {
             let place = fields.iter().position(|&field| field == position);
-            whole.push(place.map_or(Value::Null, |place| record.value(place)));
+            whole.push(place.map_or(Value::Unchanged, |place| record.value(place)));
         }
         Ok(whole)
     }
@@ -325,14 +319,7 @@ impl<'a> Outlet<'a> {
     }
 
     fn refused(&self, at: usize, record: Record<'_>, reason: String) -> Result<Parked> {
-        let mapping = &self.collection(at)?.mapping;
-        Ok(Parked {
-            key: mapping.name(record),
-            key_text: mapping.key_text(record),
-            place: None,
-            field: None,
-            reason,
-        })
+        Ok(parked(&self.collection(at)?.mapping, record, reason))
     }
 
     fn park(&mut self, at: usize, parked: Parked) -> Result<()> {

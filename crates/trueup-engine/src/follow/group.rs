@@ -4,6 +4,7 @@
 //! of each record the net effect is kept; where a record changes its key without all its values having travelled, what
 //! came before it is written first.
 
+use crate::apply;
 use crate::connect::Collection;
 use crate::link::World;
 use crate::scan::{Reading, Role};
@@ -13,7 +14,7 @@ use trueup_core::digest::Digest;
 use trueup_core::endpoint::Position;
 use trueup_core::follow::{Change, Changes};
 use trueup_core::keyed::{Entry, Keyed, Standing};
-use trueup_core::mapping::{Mapping, key_digest};
+use trueup_core::mapping::key_digest;
 use trueup_core::net::{Net, fill};
 use trueup_core::park::Parked;
 use trueup_core::value::Value;
@@ -60,8 +61,6 @@ pub(super) struct Group<'a> {
     end: Option<(Position, Option<i64>)>,
     /// Whether it ends within a transaction.
     within: bool,
-    /// Whether part of the last transaction was written.
-    partly: bool,
     transactions: u64,
     changes: u64,
     scratch: Vec<u8>,
@@ -76,7 +75,6 @@ impl<'a> Group<'a> {
             parked: BTreeMap::new(),
             end: None,
             within: false,
-            partly: false,
             transactions: 0,
             changes: 0,
             scratch: Vec::new(),
@@ -157,7 +155,6 @@ impl<'a> Group<'a> {
 
     /// What was gathered is written; the transaction under way may go on.
     pub(super) fn written(&mut self) {
-        self.partly = self.within;
         let stage = self.stage();
         self.stages.clear();
         self.stages.push(stage);
@@ -236,8 +233,8 @@ impl<'a> Group<'a> {
             part.net.lose(entry.key);
         }
         if lost || !part.net.put(entry.key, entry.record) {
-            let reason = incomplete(&collection.mapping, entry.record);
-            self.parked.insert(name, reason);
+            let aside = apply::parked(&collection.mapping, entry.record, INCOMPLETE.to_owned());
+            self.parked.insert(name, aside);
         } else if !open {
             self.parked.remove(&name);
         }
@@ -311,17 +308,6 @@ type Kept = BTreeMap<(usize, Digest), Parked>;
 
 fn new_entry<'e>(entry: Entry<'e>, record: Record<'e>) -> Entry<'e> {
     Entry { record, ..entry }
-}
-
-/// Why a record is parked of which only some values came.
-fn incomplete(mapping: &Mapping, record: Record<'_>) -> Parked {
-    Parked {
-        key: mapping.name(record),
-        key_text: mapping.key_text(record),
-        place: None,
-        field: None,
-        reason: INCOMPLETE.to_owned(),
-    }
 }
 
 fn next<T>(items: &mut impl Iterator<Item = T>) -> Result<T> {

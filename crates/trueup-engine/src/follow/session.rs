@@ -163,7 +163,6 @@ impl Session<'_, '_> {
             start: start.clone(),
             seams: collections.iter().map(seam).collect(),
         };
-        // The log behind an older marker is another one.
         let run = self.store.begin(id, self.world.clock.now_ms())?;
         // First: a log that begins behind the marker is lost, and the sides are compared again.
         let begun = self.store.begin_following(id, &following);

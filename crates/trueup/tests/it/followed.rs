@@ -265,22 +265,34 @@ fn answer(said: std::io::Result<String>) -> String {
     said.unwrap_or_default().replace('\t', "|")
 }
 
+/// Makes the edits at the source, in two goes of the process, and waits each time until both sides say the same; rests in
+/// `place` in between.
+#[track_caller]
+fn carry(
+    following: &mut Following<'_>,
+    place: &Database,
+    source: &dyn Fn(&str) -> std::io::Result<String>,
+    target: &dyn Fn(&str) -> std::io::Result<String>,
+) {
+    for edits in EDITS.chunks(4) {
+        following.start();
+        edits.iter().for_each(|edit| drop(source(edit).unwrap()));
+        let wanted = answer(source(ACCOUNTS));
+        following.wait_until(place, || answer(target(ACCOUNTS)) == wanted);
+        following.stop();
+    }
+    assert_eq!(answer(target(LAST)), "1");
+}
+
 #[test]
 fn postgres_is_followed_into_mariadb() {
     let folder = support::folder();
     let (source, target) = (support::database(), support::mariadb());
     source.sql(ACCOUNT).unwrap();
     let mut following = Following::configure(folder.path(), &source.url(), &target.url());
-    for edits in EDITS.chunks(4) {
-        following.start();
-        edits
-            .iter()
-            .for_each(|edit| drop(source.sql(edit).unwrap()));
-        let wanted = answer(source.sql(ACCOUNTS));
-        following.wait_until(&source, || answer(target.sql(ACCOUNTS)) == wanted);
-        following.stop();
-    }
-    assert_eq!(answer(target.sql(LAST)), "1");
+    carry(&mut following, &source, &|sql| source.sql(sql), &|sql| {
+        target.sql(sql)
+    });
 }
 
 #[test]
@@ -297,14 +309,7 @@ fn mariadb_is_followed_into_postgres() {
         .sql(&format!("{ACCOUNT} CHARACTER SET utf8mb4"))
         .unwrap();
     let mut following = Following::configure(folder.path(), &source.url(), &target.url());
-    for edits in EDITS.chunks(4) {
-        following.start();
-        edits
-            .iter()
-            .for_each(|edit| drop(source.sql(edit).unwrap()));
-        let wanted = answer(source.sql(ACCOUNTS));
-        following.wait_until(&target, || answer(target.sql(ACCOUNTS)) == wanted);
-        following.stop();
-    }
-    assert_eq!(answer(target.sql(LAST)), "1");
+    carry(&mut following, &target, &|sql| source.sql(sql), &|sql| {
+        target.sql(sql)
+    });
 }

@@ -1,5 +1,6 @@
 //! The binary forms without a server: what is written reads back, and no bytes make the reader panic.
 
+use super::WIRES;
 use crate::postgres::decode::{Reader, Room, Slot};
 use crate::postgres::encode;
 use crate::postgres::numeric;
@@ -10,29 +11,6 @@ use proptest::prelude::*;
 use trueup_core::batch::Batch;
 use trueup_core::parcel::Parcel;
 use trueup_core::value::Value;
-
-const ALL: [Wire; 20] = [
-    Wire::Bool,
-    Wire::Int2,
-    Wire::Int4,
-    Wire::Int8,
-    Wire::Oid,
-    Wire::Float4,
-    Wire::Float8,
-    Wire::Numeric,
-    Wire::Text,
-    Wire::Padded,
-    Wire::Char,
-    Wire::Bytes,
-    Wire::Date,
-    Wire::Time,
-    Wire::Timestamp,
-    Wire::Instant,
-    Wire::Uuid,
-    Wire::Json,
-    Wire::Jsonb,
-    Wire::Cast,
-];
 
 const ROOM: Room = Room {
     records_max: 1000,
@@ -105,7 +83,7 @@ fn framed(fields: &[(Wire, Vec<u8>)]) -> Vec<u8> {
 }
 
 fn any_wire() -> impl Strategy<Value = Wire> {
-    (0..ALL.len()).prop_map(|at| ALL[at])
+    (0..WIRES.len()).prop_map(|at| WIRES[at])
 }
 
 proptest! {

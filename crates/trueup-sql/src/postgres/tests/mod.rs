@@ -20,6 +20,7 @@ mod swap;
 mod transact;
 
 use super::connect;
+use super::types::Wire;
 use crate::server::given::{APPLIED, Given, claim, scan, scan_by, schema, shown};
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{Check, Context, Endpoint, Mark, Op, Order, ScanRequest, Snapshot};
@@ -27,6 +28,30 @@ use trueup_core::schema::Schema;
 use trueup_core::types::Type;
 use trueup_core::value::Value;
 use trueup_testkit::servers::postgres::{Database, shared};
+
+/// Every form in which values travel.
+pub(in crate::postgres) const WIRES: [Wire; 20] = [
+    Wire::Bool,
+    Wire::Int2,
+    Wire::Int4,
+    Wire::Int8,
+    Wire::Oid,
+    Wire::Float4,
+    Wire::Float8,
+    Wire::Numeric,
+    Wire::Text,
+    Wire::Padded,
+    Wire::Char,
+    Wire::Bytes,
+    Wire::Date,
+    Wire::Time,
+    Wire::Timestamp,
+    Wire::Instant,
+    Wire::Uuid,
+    Wire::Json,
+    Wire::Jsonb,
+    Wire::Cast,
+];
 
 /// A database of its own with what `sql` makes in it, and an endpoint connected to it.
 fn fresh(sql: &str) -> (Database, Box<dyn Endpoint>) {

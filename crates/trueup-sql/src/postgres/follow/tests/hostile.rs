@@ -3,7 +3,7 @@
 use crate::postgres::follow::message::{Message, Tuples, read};
 use crate::postgres::follow::socket::{Socket, now};
 use crate::postgres::follow::text::{self, Scratch, Spelling};
-use crate::postgres::types::Wire;
+use crate::postgres::tests::WIRES;
 use proptest::prelude::*;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -57,29 +57,6 @@ fn whole_messages_are_read_and_parts_of_them_are_not() {
     let error = read(b"Z", &mut tuples).unwrap_err();
     assert!(error.message().contains("kind=Z"), "{error}");
 }
-
-const WIRES: [Wire; 20] = [
-    Wire::Bool,
-    Wire::Int2,
-    Wire::Int4,
-    Wire::Int8,
-    Wire::Oid,
-    Wire::Float4,
-    Wire::Float8,
-    Wire::Numeric,
-    Wire::Text,
-    Wire::Padded,
-    Wire::Char,
-    Wire::Bytes,
-    Wire::Date,
-    Wire::Time,
-    Wire::Timestamp,
-    Wire::Instant,
-    Wire::Uuid,
-    Wire::Json,
-    Wire::Jsonb,
-    Wire::Cast,
-];
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
