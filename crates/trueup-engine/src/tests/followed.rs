@@ -68,8 +68,12 @@ fn what_changes_after_the_copy_is_written_and_nothing_is_copied_again() {
     assert_eq!(pair.written(before).len(), 3);
     // And again: nothing is written twice.
     let before = pair.target.log().len();
+    let told = pair.source_faults.called(Step::Told);
     pair.assert_followed();
     assert_eq!(pair.written(before).len(), 0);
+    // Nor told twice: the marker says what is there.
+    let told = pair.source_faults.called(Step::Told) - told;
+    assert_eq!(told, trueup_testkit::faults::IDLE_CALLS);
     assert_eq!(pair.source.acknowledged(), pair.source.position());
 }
 

@@ -1,7 +1,7 @@
 //! The log and the transaction under a script.
 
 use super::subset::key_of;
-use super::{Faults, Step, failure};
+use super::{Faults, IDLE_CALLS, Step, failure};
 use std::time::Duration;
 use trueup_core::batch::Batch;
 use trueup_core::endpoint::{Mark, Outcome, Position, Writes};
@@ -26,9 +26,6 @@ pub(super) fn transaction<'a>(
     Box::new(FaultyTransaction { faults, inner })
 }
 
-/// How often a log has nothing to tell before it is said to be idle.
-const IDLE: u32 = 3;
-
 struct FaultyLog {
     faults: Faults,
     inner: Box<dyn Log>,
@@ -48,7 +45,7 @@ impl Log for FaultyLog {
         } else {
             0
         };
-        if self.idle > IDLE && self.faults.lock().idle_ends {
+        if u64::from(self.idle) >= IDLE_CALLS && self.faults.lock().idle_ends {
             return Err(failure(Kind::Interrupted, Step::Told));
         }
         Ok(told)

@@ -24,6 +24,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use trueup_core::endpoint::{Applied, Endpoint, Writer};
 use trueup_core::error::{Error, Kind, Result};
 
+/// How often a log is asked that has nothing to tell, before [`Faults::end_when_idle`] ends it.
+pub const IDLE_CALLS: u64 = 4;
+
 /// A call of the endpoint contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(
